@@ -1,1 +1,14 @@
-//! (skeleton)
+#![doc = include_str!("../README.md")]
+
+pub mod clock;
+pub mod document;
+pub mod event;
+pub mod id;
+pub mod mapping;
+pub mod models;
+pub mod money;
+pub mod wire;
+
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use document::{Digest, Document, Row, Value};
+pub use mapping::Model;

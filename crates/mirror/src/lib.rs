@@ -1,1 +1,5 @@
-//! (skeleton)
+#![doc = include_str!("../README.md")]
+
+mod port;
+
+pub use port::*;

@@ -1,0 +1,24 @@
+use crate::mapping::{Model, int, minutes, text, time};
+
+/// Sealed files: what they are called, where their content is, how it was sealed.
+pub static STORED_FILES: Model = Model {
+    name: "stored_files",
+    columns: &[
+        text("owner_id", "ownerId"),
+        text("invoice_id", "invoiceId").nullable(),
+        text("filename", "filename"),
+        text("content_type", "contentType"),
+        int("file_size", "fileSize"),
+        text("ipfs_hash", "ipfsHash"),
+        text("metadata_hash", "metadataHash"),
+        text("encrypted_base64", "encryptedBase64").nullable(),
+        int("key_version", "keyVersion"),
+        time("created_at", "createdAt"),
+        time("updated_at", "updatedAt"),
+    ],
+    embeds: &[],
+    omitted: &[],
+    search: &[],
+    indexes: &[&["invoiceId"], &["ownerId", "createdAt"], &["ipfsHash"]],
+    every: minutes(60),
+};

@@ -1,0 +1,37 @@
+use crate::mapping::{Embed, Model, flag, int, minutes, money, omitted, search, text, time};
+
+/// People: clients, freelancers and operators.
+pub static USERS: Model = Model {
+    name: "users",
+    columns: &[
+        text("email", "email"),
+        text("name", "name"),
+        text("role", "role"),
+        text("status", "status"),
+        text("title", "title").nullable(),
+        text("bio", "bio").nullable(),
+        text("location", "location").nullable(),
+        money("hourly_rate_minor", "hourly_rate_currency", "hourlyRate").nullable(),
+        text("wallet_address", "walletAddress").nullable(),
+        flag("available", "available"),
+        time("created_at", "createdAt"),
+        time("updated_at", "updatedAt"),
+    ],
+    embeds: &[Embed {
+        path: "skills",
+        table: "user_skills",
+        parent: "user_id",
+        order_by: "position",
+        columns: &[
+            text("skill_id", "skillId"),
+            text("name", "name"),
+            text("level", "level"),
+            int("years", "years"),
+        ],
+        omitted: &[omitted("position", "the order of the list says it")],
+    }],
+    omitted: &[omitted("password_hash", "secret: no credential leaves the primary")],
+    search: &[search("name", 5), search("title", 10), search("skills.name", 8), search("bio", 3), search("location", 1)],
+    indexes: &[&["email"], &["role", "createdAt"], &["walletAddress"], &["skills.skillId"]],
+    every: minutes(60),
+};

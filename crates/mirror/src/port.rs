@@ -1,0 +1,239 @@
+//! The port: what ChainBill asks of a second database.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chainbill_domain::{Digest, Document, Model, Timestamp, Value};
+
+/// What went wrong with the second database. Nothing of it ever reaches the person who asked.
+#[derive(Debug, thiserror::Error)]
+pub enum MirrorError {
+    /// Not reachable, refusing, or silent past its deadline. Trying again later is right; whether the last request had
+    /// its effect is unknown.
+    #[error("the second database is not reachable: {0}")]
+    Unavailable(String),
+    /// It answered that the request is wrong (rights, syntax, limits). Trying again changes nothing by itself.
+    #[error("the second database refused: {0}")]
+    Refused(String),
+}
+
+/// One write of one document.
+#[derive(Debug, Clone)]
+pub struct Write {
+    /// `_id`.
+    pub id: String,
+    /// `_sync.version`.
+    pub version: i64,
+    /// What becomes of the document.
+    pub content: Content,
+}
+
+/// What a write leaves behind.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// The document with its digest.
+    Document {
+        /// All fields but `_id` and `_sync`.
+        body: Document,
+        /// `_sync.digest`.
+        digest: Digest,
+    },
+    /// Only `_id` and `_sync` with `deletedAt`, so that an older write arriving late cannot bring the document back.
+    Tombstone,
+}
+
+/// When a write may replace what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Only an older version, or nothing (the relay, the initial copy).
+    Newer,
+    /// Whatever is there, of any version (repair of proven drift).
+    Always,
+}
+
+/// What became of one write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is in place.
+    Applied,
+    /// The same or a newer version was there already.
+    Stale,
+    /// This document can never be stored as it is (too large, …); the reason.
+    Rejected(String),
+}
+
+/// What a document says of itself: cheap to read for a whole page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// `_id`. Documents whose `_id` is not text are reported as `type:value`.
+    pub id: String,
+    /// `_sync.version`; `None` when the document carries no usable `_sync` (somebody else wrote it).
+    pub version: Option<i64>,
+    /// `_sync.digest`; `None` on tombstones and on foreign documents.
+    pub digest: Option<Digest>,
+    /// Whether it is a tombstone.
+    pub tombstone: bool,
+}
+
+/// A whole document as it stands, read back into canonical values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// What it says of itself.
+    pub stamp: Stamp,
+    /// `_sync.appliedAt` in milliseconds.
+    pub applied_at: Option<i64>,
+    /// All fields but `_id` and `_sync`, in the stored order; empty for a tombstone.
+    pub body: Document,
+}
+
+/// A page of ids: those strictly after `after`, at most `up_to` (inclusive), ascending by bytes, at most `limit`.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    /// Begin after this id; `None` from the start.
+    pub after: Option<&'a str>,
+    /// End with this id; `None` to the end.
+    pub up_to: Option<&'a str>,
+    /// At most this many, 1 to 10,000.
+    pub limit: u32,
+}
+
+/// A search answer, best first.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// The document's id.
+    pub id: String,
+    /// Relevance, higher is better; comparable within one answer only.
+    pub score: f64,
+    /// The document.
+    pub body: Document,
+}
+
+/// A line of the application's log.
+#[derive(Debug, Clone)]
+pub struct LogLine {
+    /// Unique; writing it twice keeps one.
+    pub id: String,
+    /// When.
+    pub at: Timestamp,
+    /// `ERROR`, `WARN`, `INFO`, …
+    pub level: String,
+    /// The module that spoke.
+    pub target: String,
+    /// The text.
+    pub message: String,
+    /// Further fields as text.
+    pub fields: Vec<(String, String)>,
+}
+
+/// A tracked happening on its way into `analytics`: its id and its fields (see `domain::event::Event::document`).
+#[derive(Debug, Clone)]
+pub struct Tracked {
+    /// `_id`; inserting it twice keeps one.
+    pub id: String,
+    /// Its fields.
+    pub body: Document,
+}
+
+/// Figures over a span of time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// Number of events.
+    pub events: u64,
+    /// Distinct users who caused them.
+    pub users: u64,
+    /// Per kind of event: count.
+    pub by_kind: Vec<(String, u64)>,
+    /// Per UTC day (`2026-11-24`), ascending, days without events left out: events and distinct users.
+    pub by_day: Vec<(String, u64, u64)>,
+    /// Per currency: minor units of PAYMENT_RECEIVED.
+    pub received: Vec<(String, i64)>,
+    /// Per log level: lines (system-wide figures only).
+    pub log_levels: Vec<(String, u64)>,
+    /// The newest events, newest first, at most 20 (per-user figures only): their documents.
+    pub recent: Vec<Document>,
+}
+
+/// How long things are kept in the second database.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// Analytics events.
+    pub analytics: Duration,
+    /// Log lines.
+    pub logs: Duration,
+    /// Tombstones; must outlive every replay.
+    pub tombstones: Duration,
+}
+
+/// The second database. Every call ends within the implementation's deadline, also when the server hangs.
+#[async_trait]
+pub trait Mirror: Send + Sync + 'static {
+    /// `mongodb` or `embedded`.
+    fn engine(&self) -> &'static str;
+
+    /// Makes collections, indexes (also full text and TTL) for these models and for analytics and logs. Idempotent.
+    async fn prepare(&self, models: &[&'static Model], retention: Retention) -> Result<(), MirrorError>;
+
+    /// A small round trip with a deadline of its own (below one second).
+    async fn ping(&self) -> Result<(), MirrorError>;
+
+    /// Names of the collections that exist, ascending.
+    async fn collections(&self) -> Result<Vec<String>, MirrorError>;
+
+    /// Which primary this copy belongs to; `None` when it was never said (a new or emptied database).
+    async fn identity(&self) -> Result<Option<String>, MirrorError>;
+
+    /// Says which primary this copy belongs to.
+    async fn set_identity(&self, primary: &str) -> Result<(), MirrorError>;
+
+    /// Writes many documents of one model, each guarded by itself, in any order; one outcome per write, in the order
+    /// given. All or some may have been applied when it fails: calling again is always right. `at` becomes
+    /// `_sync.appliedAt` (and `_sync.deletedAt` of tombstones).
+    async fn apply(
+        &self,
+        model: &'static Model,
+        guard: Guard,
+        writes: &[Write],
+        at: Timestamp,
+    ) -> Result<Vec<Outcome>, MirrorError>;
+
+    /// Physically removes documents (phantoms whose `_id` no tombstone could name).
+    async fn remove(&self, model: &'static Model, ids: &[String]) -> Result<u64, MirrorError>;
+
+    /// One document, tombstones included.
+    async fn get(&self, model: &'static Model, id: &str) -> Result<Option<Stored>, MirrorError>;
+
+    /// Stamps of a page, tombstones included.
+    async fn stamps(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stamp>, MirrorError>;
+
+    /// Whole documents of a page, tombstones included.
+    async fn documents(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stored>, MirrorError>;
+
+    /// Number of documents that are not tombstones.
+    async fn count(&self, model: &'static Model) -> Result<u64, MirrorError>;
+
+    /// Ranked full-text search over the model's search fields; words are data, never syntax. Every hit holds at least
+    /// one word. Documents holding more of the words and in heavier fields come first. `skip` for later pages.
+    async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError>;
+
+    /// Documents where the top-level field equals the value, newest `_id` first, after the given id.
+    async fn find(
+        &self,
+        model: &'static Model,
+        field: &'static str,
+        value: &Value,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Stored>, MirrorError>;
+
+    /// Keeps tracked happenings in `analytics`; known ids are left alone.
+    async fn track(&self, events: &[Tracked]) -> Result<(), MirrorError>;
+
+    /// Keeps log lines in `app_logs`; known ids are left alone.
+    async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError>;
+
+    /// Figures since a moment: of one user, or of the whole system.
+    async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError>;
+
+    /// Removes what is past its retention. MongoDB's TTL indexes do it by themselves; the embedded engine does it here.
+    async fn expire(&self, retention: Retention, now: Timestamp) -> Result<u64, MirrorError>;
+}
