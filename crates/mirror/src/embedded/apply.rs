@@ -1,0 +1,256 @@
+//! Guarded writes, many rows in one statement, all statements of a batch in one transaction.
+
+use std::{collections::HashMap, fmt::Write as _};
+
+use chainbill_domain::{Document, Model, Timestamp, Value, wire};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection, SqlitePool};
+
+use super::{failed, schema, table_is_missing};
+use crate::{
+    limits::{MAX_COMMAND_BYTES, MAX_DOCUMENT_BYTES, stored_bytes, too_large},
+    port::{Content, Guard, MirrorError, Outcome, Write},
+};
+
+/// Rows in one statement; full chunks share one prepared statement.
+const CHUNK: usize = 200;
+
+/// A write in the form of its table's row.
+struct Prepared<'a> {
+    /// Its place among the caller's writes.
+    index: usize,
+    write: &'a Write,
+    body: Option<String>,
+    digest: Option<String>,
+}
+
+/// Applies the writes; see [`crate::Mirror::apply`].
+pub(super) async fn apply(
+    writer: &SqlitePool,
+    model: &'static Model,
+    guard: Guard,
+    writes: &[Write],
+    at: Timestamp,
+) -> Result<Vec<Outcome>, MirrorError> {
+    if writes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut connection = writer.acquire().await.map_err(|e| failed(&e))?;
+    match attempt(&mut connection, model, guard, writes, at).await {
+        Err(cause) if table_is_missing(&cause) => {
+            drop(connection);
+            schema::base(writer).await?;
+            schema::prepare(writer, model).await?;
+            let mut connection = writer.acquire().await.map_err(|e| failed(&e))?;
+            attempt(&mut connection, model, guard, writes, at).await.map_err(|e| failed(&e))
+        }
+        answer => answer.map_err(|e| failed(&e)),
+    }
+}
+
+async fn attempt(
+    connection: &mut SqliteConnection,
+    model: &'static Model,
+    guard: Guard,
+    writes: &[Write],
+    at: Timestamp,
+) -> Result<Vec<Outcome>, sqlx::Error> {
+    let mut outcomes = vec![Outcome::Stale; writes.len()];
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut chunk = Vec::with_capacity(CHUNK.min(writes.len()));
+    let mut bytes = 0;
+    for (index, write) in writes.iter().enumerate() {
+        let size = stored_bytes(write);
+        if size > MAX_DOCUMENT_BYTES {
+            outcomes[index] = Outcome::Rejected(too_large(size));
+            continue;
+        }
+        if chunk.len() == CHUNK || (bytes + size > MAX_COMMAND_BYTES && !chunk.is_empty()) {
+            write_chunk(&mut transaction, model, guard, &chunk, at, &mut outcomes).await?;
+            chunk.clear();
+            bytes = 0;
+        }
+        bytes += size;
+        chunk.push(prepare(index, write));
+    }
+    if !chunk.is_empty() {
+        write_chunk(&mut transaction, model, guard, &chunk, at, &mut outcomes).await?;
+    }
+    transaction.commit().await?;
+    Ok(outcomes)
+}
+
+fn prepare(index: usize, write: &Write) -> Prepared<'_> {
+    let (body, digest) = match &write.content {
+        Content::Document { body, digest } => (Some(wire::to_json(body).to_string()), Some(digest.to_hex())),
+        Content::Tombstone => (None, None),
+    };
+    Prepared { index, write, body, digest }
+}
+
+async fn write_chunk(
+    connection: &mut SqliteConnection,
+    model: &'static Model,
+    guard: Guard,
+    chunk: &[Prepared<'_>],
+    at: Timestamp,
+    outcomes: &mut [Outcome],
+) -> Result<(), sqlx::Error> {
+    let millis = at.timestamp_millis();
+    let mut query = sqlx::query(AssertSqlSafe(upsert(model, guard, chunk.len())))
+        .persistent(chunk.len() == CHUNK || chunk.len() == 1);
+    for prepared in chunk {
+        query = query
+            .bind(prepared.write.id.as_str())
+            .bind(prepared.write.version)
+            .bind(prepared.digest.as_deref())
+            .bind(millis)
+            .bind(prepared.body.is_none().then_some(millis))
+            .bind(prepared.body.as_deref());
+    }
+    let rows = query.fetch_all(&mut *connection).await?;
+    let mut written: HashMap<(&str, i64), i64> = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        written.insert((row.get_unchecked(1), row.get_unchecked(2)), row.get_unchecked(0));
+    }
+    let mut to_index: HashMap<i64, Option<&Document>> = HashMap::new();
+    for prepared in chunk {
+        let Some(row) = written.get(&(prepared.write.id.as_str(), prepared.write.version)) else { continue };
+        outcomes[prepared.index] = Outcome::Applied;
+        to_index.insert(
+            *row,
+            match &prepared.write.content {
+                Content::Document { body, .. } => Some(body),
+                Content::Tombstone => None,
+            },
+        );
+    }
+    index(connection, model, to_index.into_iter().collect()).await
+}
+
+fn upsert(model: &Model, guard: Guard, rows: usize) -> String {
+    let name = model.name;
+    let mut sql = format!("INSERT INTO \"{name}\"(id, version, digest, applied_at, deleted_at, body) VALUES ");
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(?,?,?,?,?,?)" } else { ",(?,?,?,?,?,?)" });
+    }
+    sql.push_str(
+        " ON CONFLICT(id) DO UPDATE SET version = excluded.version, digest = excluded.digest, applied_at = \
+         excluded.applied_at, deleted_at = excluded.deleted_at, body = excluded.body",
+    );
+    if guard == Guard::Newer {
+        let _ = write!(sql, " WHERE excluded.version > \"{name}\".version");
+    }
+    sql.push_str(" RETURNING \"row\", id, version");
+    sql
+}
+
+/// Brings the full-text index in step: `None` takes a row out of it.
+async fn index(
+    connection: &mut SqliteConnection,
+    model: &'static Model,
+    mut rows: Vec<(i64, Option<&Document>)>,
+) -> Result<(), sqlx::Error> {
+    if model.search.is_empty() || rows.is_empty() {
+        return Ok(());
+    }
+    rows.sort_unstable_by_key(|(row, _)| *row);
+    let table = schema::fts(model);
+    for (row, _) in rows.iter().filter(|(_, body)| body.is_none()) {
+        let sql = format!("DELETE FROM \"{table}\" WHERE rowid = ?");
+        sqlx::query(AssertSqlSafe(sql)).bind(row).execute(&mut *connection).await?;
+    }
+    let shown: Vec<(i64, &Document)> = rows.into_iter().filter_map(|(row, body)| Some((row, body?))).collect();
+    if shown.is_empty() {
+        return Ok(());
+    }
+    let columns: Vec<String> = (0..model.search.len()).map(|n| format!("c{n}")).collect();
+    let places = format!("(?{})", ",?".repeat(columns.len()));
+    let all = vec![places; shown.len()].join(",");
+    let sql = format!("INSERT OR REPLACE INTO \"{table}\"(rowid, {}) VALUES {all}", columns.join(", "));
+    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(shown.len() == CHUNK || shown.len() == 1);
+    for (row, body) in shown {
+        query = query.bind(row);
+        for search in model.search {
+            query = query.bind(searched_text(body, search.path));
+        }
+    }
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// All text at a dotted path, lists entered, one line per text.
+fn searched_text(body: &Document, path: &str) -> String {
+    let mut found = String::new();
+    if let Some((first, rest)) = path.split_once('.') {
+        if let Some(value) = body.get(first) {
+            gather(value, Some(rest), &mut found);
+        }
+    } else if let Some(value) = body.get(path) {
+        gather(value, None, &mut found);
+    }
+    found
+}
+
+fn gather(value: &Value, path: Option<&str>, found: &mut String) {
+    match (value, path) {
+        (Value::List(items), _) => items.iter().for_each(|item| gather(item, path, found)),
+        (Value::Text(text), None) => {
+            found.push_str(text);
+            found.push('\n');
+        }
+        (Value::Map(inner), Some(path)) => found.push_str(&searched_text(inner, path)),
+        _ => {}
+    }
+}
+
+/// Fills a new full-text index from the bodies.
+pub(super) async fn index_everything(
+    connection: &mut SqliteConnection,
+    model: &'static Model,
+) -> Result<(), MirrorError> {
+    let sql = format!(
+        "SELECT \"row\", body FROM \"{}\" WHERE \"row\" > ? AND body IS NOT NULL ORDER BY \"row\" LIMIT {CHUNK}",
+        model.name
+    );
+    let mut last = i64::MIN;
+    loop {
+        let page: Vec<(i64, String)> = sqlx::query_as(AssertSqlSafe(sql.clone()))
+            .bind(last)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(|e| failed(&e))?;
+        let Some((row, _)) = page.last() else { return Ok(()) };
+        last = *row;
+        let documents: Vec<(i64, Document)> =
+            page.iter().map(|(row, body)| (*row, super::read::body(Some(body)))).collect();
+        let rows = documents.iter().map(|(row, body)| (*row, Some(body))).collect();
+        index(connection, model, rows).await.map_err(|e| failed(&e))?;
+    }
+}
+
+/// Physically removes documents; see [`crate::Mirror::remove`].
+pub(super) async fn remove(writer: &SqlitePool, model: &'static Model, ids: &[String]) -> Result<u64, MirrorError> {
+    let mut connection = writer.acquire().await.map_err(|e| failed(&e))?;
+    match remove_all(&mut connection, model, ids).await {
+        Err(cause) if table_is_missing(&cause) => Ok(0),
+        answer => answer.map_err(|e| failed(&e)),
+    }
+}
+
+async fn remove_all(
+    connection: &mut SqliteConnection,
+    model: &'static Model,
+    ids: &[String],
+) -> Result<u64, sqlx::Error> {
+    let sql = format!("DELETE FROM \"{}\" WHERE id = ? RETURNING \"row\"", model.name);
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut gone = Vec::new();
+    for id in ids {
+        let row = sqlx::query(AssertSqlSafe(sql.clone())).bind(id).fetch_optional(&mut *transaction).await?;
+        gone.extend(row.map(|row| (row.get::<i64, _>(0), None)));
+    }
+    let count = gone.len() as u64;
+    index(&mut transaction, model, gone).await?;
+    transaction.commit().await?;
+    Ok(count)
+}

@@ -1,0 +1,211 @@
+//! The embedded second database: one SQLite file beside the primary's, nothing to install.
+//!
+//! Every model is a table of versioned JSON documents and, when it is searched, an FTS5 index over its search fields.
+//! One connection writes, a few read; the file is a copy that can be made again, so a commit need not reach the disk at
+//! once (`synchronous=NORMAL`), but it is never half written (WAL).
+
+mod activity;
+mod apply;
+mod events;
+mod read;
+mod schema;
+mod search;
+
+use std::{path::Path, time::Duration};
+
+use async_trait::async_trait;
+use chainbill_domain::{Model, Timestamp, Value};
+use sqlx::{
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::{
+    limits::{Deadlines, within},
+    port::{
+        Activity, Guard, Hit, LogLine, Mirror, MirrorError, Outcome, Page, Retention, Stamp, Stored, Tracked, Write,
+    },
+};
+
+const READERS: u32 = 4;
+
+/// The second database in a file of its own.
+#[derive(Debug, Clone)]
+pub struct EmbeddedMirror {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    deadlines: Deadlines,
+}
+
+impl EmbeddedMirror {
+    /// Opens the file, making it and its folder when absent.
+    ///
+    /// # Errors
+    /// When the file cannot be made or opened, or is not an SQLite database.
+    pub async fn open(path: &Path) -> Result<Self, MirrorError> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            tokio::fs::create_dir_all(folder)
+                .await
+                .map_err(|cause| MirrorError::Unavailable(format!("{}: {cause}", folder.display())))?;
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("cache_size", "-32768")
+            .pragma("temp_store", "MEMORY");
+        let pool = |connections: u32| {
+            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(5))
+        };
+        let writer = pool(1).connect_with(options.clone()).await.map_err(|cause| failed(&cause))?;
+        schema::base(&writer).await?;
+        let readers =
+            pool(READERS).connect_with(options.pragma("query_only", "1")).await.map_err(|cause| failed(&cause))?;
+        Ok(Self { writer, readers, deadlines: Deadlines::default() })
+    }
+
+    /// Ends all connections; what was written is in the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// What an SQLite error means to the caller.
+fn failed(cause: &sqlx::Error) -> MirrorError {
+    const PASSING: [i32; 6] = [5, 6, 10, 13, 14, 15];
+    let text = cause.to_string();
+    match cause {
+        sqlx::Error::Database(database) => {
+            let primary_code = database.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff);
+            if primary_code.is_some_and(|code| PASSING.contains(&code)) {
+                MirrorError::Unavailable(text)
+            } else {
+                MirrorError::Refused(text)
+            }
+        }
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            MirrorError::Unavailable(text)
+        }
+        _ => MirrorError::Refused(text),
+    }
+}
+
+/// Whether a statement failed because a table is not there (yet, or any more).
+fn table_is_missing(cause: &sqlx::Error) -> bool {
+    matches!(cause, sqlx::Error::Database(database) if database.message().starts_with("no such table"))
+}
+
+/// Reading what does not exist is reading nothing, as with any document database.
+fn or_nothing<T: Default>(answer: Result<T, sqlx::Error>) -> Result<T, MirrorError> {
+    match answer {
+        Ok(value) => Ok(value),
+        Err(cause) if table_is_missing(&cause) => Ok(T::default()),
+        Err(cause) => Err(failed(&cause)),
+    }
+}
+
+#[async_trait]
+impl Mirror for EmbeddedMirror {
+    fn engine(&self) -> &'static str {
+        "embedded"
+    }
+
+    async fn prepare(&self, models: &[&'static Model], _retention: Retention) -> Result<(), MirrorError> {
+        within(self.deadlines.bulk * 10, "prepare", async {
+            schema::base(&self.writer).await?;
+            for model in models {
+                schema::prepare(&self.writer, model).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn ping(&self) -> Result<(), MirrorError> {
+        within(self.deadlines.ping, "ping", async {
+            sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&self.readers).await.map_err(|e| failed(&e))?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn collections(&self) -> Result<Vec<String>, MirrorError> {
+        within(self.deadlines.request, "collections", schema::collections(&self.readers)).await
+    }
+
+    async fn identity(&self) -> Result<Option<String>, MirrorError> {
+        within(self.deadlines.request, "identity", schema::fact(&self.readers, schema::IDENTITY)).await
+    }
+
+    async fn set_identity(&self, primary: &str) -> Result<(), MirrorError> {
+        within(self.deadlines.request, "set identity", async {
+            let mut connection = self.writer.acquire().await.map_err(|e| failed(&e))?;
+            schema::set_fact(&mut connection, schema::IDENTITY, primary).await
+        })
+        .await
+    }
+
+    async fn apply(
+        &self,
+        model: &'static Model,
+        guard: Guard,
+        writes: &[Write],
+        at: Timestamp,
+    ) -> Result<Vec<Outcome>, MirrorError> {
+        within(self.deadlines.bulk, "apply", apply::apply(&self.writer, model, guard, writes, at)).await
+    }
+
+    async fn remove(&self, model: &'static Model, ids: &[String]) -> Result<u64, MirrorError> {
+        within(self.deadlines.bulk, "remove", apply::remove(&self.writer, model, ids)).await
+    }
+
+    async fn get(&self, model: &'static Model, id: &str) -> Result<Option<Stored>, MirrorError> {
+        within(self.deadlines.request, "get", read::get(&self.readers, model, id)).await
+    }
+
+    async fn stamps(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stamp>, MirrorError> {
+        within(self.deadlines.bulk, "stamps", read::stamps(&self.readers, model, page)).await
+    }
+
+    async fn documents(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stored>, MirrorError> {
+        within(self.deadlines.bulk, "documents", read::documents(&self.readers, model, page)).await
+    }
+
+    async fn count(&self, model: &'static Model) -> Result<u64, MirrorError> {
+        within(self.deadlines.request, "count", read::count(&self.readers, model)).await
+    }
+
+    async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError> {
+        within(self.deadlines.request, "search", search::search(&self.readers, model, words, skip, limit)).await
+    }
+
+    async fn find(
+        &self,
+        model: &'static Model,
+        field: &'static str,
+        value: &Value,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Stored>, MirrorError> {
+        within(self.deadlines.request, "find", read::find(&self.readers, model, field, value, before, limit)).await
+    }
+
+    async fn track(&self, events: &[Tracked]) -> Result<(), MirrorError> {
+        within(self.deadlines.bulk, "track", events::track(&self.writer, events)).await
+    }
+
+    async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError> {
+        within(self.deadlines.bulk, "log", events::log(&self.writer, lines)).await
+    }
+
+    async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {
+        within(self.deadlines.request, "activity", activity::activity(&self.readers, user, since)).await
+    }
+
+    async fn expire(&self, retention: Retention, now: Timestamp) -> Result<u64, MirrorError> {
+        within(self.deadlines.bulk, "expire", events::expire(&self.writer, retention, now)).await
+    }
+}

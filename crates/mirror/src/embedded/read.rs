@@ -1,0 +1,111 @@
+//! Reading documents back, one by one and in pages.
+
+use chainbill_domain::{Digest, Document, Model, Value, wire};
+use serde_json::Value as Json;
+use sqlx::{AssertSqlSafe, Row as _, SqlitePool, sqlite::SqliteRow};
+
+use super::or_nothing;
+use crate::port::{MirrorError, Page, Stamp, Stored};
+
+const STAMP: &str = "id, version, digest, deleted_at";
+const WHOLE: &str = "id, version, digest, deleted_at, applied_at, body";
+
+/// One document.
+pub(super) async fn get(readers: &SqlitePool, model: &Model, id: &str) -> Result<Option<Stored>, MirrorError> {
+    let sql = format!("SELECT {WHOLE} FROM \"{}\" WHERE id = ?", model.name);
+    let row = or_nothing(sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_optional(readers).await)?;
+    Ok(row.map(|row| stored(&row)))
+}
+
+/// The stamps of a page.
+pub(super) async fn stamps(readers: &SqlitePool, model: &Model, page: Page<'_>) -> Result<Vec<Stamp>, MirrorError> {
+    Ok(rows(readers, model, STAMP, page).await?.iter().map(stamp).collect())
+}
+
+/// The documents of a page.
+pub(super) async fn documents(readers: &SqlitePool, model: &Model, page: Page<'_>) -> Result<Vec<Stored>, MirrorError> {
+    Ok(rows(readers, model, WHOLE, page).await?.iter().map(stored).collect())
+}
+
+async fn rows(
+    readers: &SqlitePool,
+    model: &Model,
+    columns: &str,
+    page: Page<'_>,
+) -> Result<Vec<SqliteRow>, MirrorError> {
+    let mut sql = format!("SELECT {columns} FROM \"{}\" WHERE 1", model.name);
+    if page.after.is_some() {
+        sql.push_str(" AND id > ?");
+    }
+    if page.up_to.is_some() {
+        sql.push_str(" AND id <= ?");
+    }
+    sql.push_str(" ORDER BY id LIMIT ?");
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for bound in [page.after, page.up_to].into_iter().flatten() {
+        query = query.bind(bound);
+    }
+    or_nothing(query.bind(page.limit).fetch_all(readers).await)
+}
+
+/// Documents that are not tombstones. Both counts walk narrow indexes, never the bodies.
+pub(super) async fn count(readers: &SqlitePool, model: &Model) -> Result<u64, MirrorError> {
+    let name = model.name;
+    let sql = format!(
+        "SELECT (SELECT count(*) FROM \"{name}\") - (SELECT count(*) FROM \"{name}\" WHERE deleted_at IS NOT NULL)"
+    );
+    let count: Option<i64> = or_nothing(sqlx::query_scalar(AssertSqlSafe(sql)).fetch_optional(readers).await)?;
+    Ok(count.unwrap_or(0).unsigned_abs())
+}
+
+/// Documents whose field has the value, newest id first.
+pub(super) async fn find(
+    readers: &SqlitePool,
+    model: &Model,
+    field: &'static str,
+    value: &Value,
+    before: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Stored>, MirrorError> {
+    let upper = if before.is_some() { "AND id < ?" } else { "" };
+    let sql = format!(
+        "SELECT {WHOLE} FROM \"{}\" WHERE body -> '$.{field}' = ? {upper} ORDER BY id DESC LIMIT ?",
+        model.name
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(json_text(value));
+    if let Some(before) = before {
+        query = query.bind(before);
+    }
+    Ok(or_nothing(query.bind(limit).fetch_all(readers).await)?.iter().map(stored).collect())
+}
+
+/// The text that a value has inside a stored body.
+fn json_text(value: &Value) -> String {
+    let wrapped = Document(vec![("v".into(), value.clone())]);
+    wire::to_json(&wrapped).get("v").map_or_else(|| "null".to_owned(), Json::to_string)
+}
+
+fn stamp(row: &SqliteRow) -> Stamp {
+    let deleted: Option<i64> = row.get_unchecked("deleted_at");
+    let digest: Option<String> = row.get_unchecked("digest");
+    Stamp {
+        id: row.get_unchecked("id"),
+        version: row.get_unchecked("version"),
+        digest: digest.filter(|_| deleted.is_none()).and_then(|text| Digest::from_hex(&text)),
+        tombstone: deleted.is_some(),
+    }
+}
+
+fn stored(row: &SqliteRow) -> Stored {
+    let text: Option<&str> = row.get_unchecked("body");
+    Stored { stamp: stamp(row), applied_at: row.get_unchecked("applied_at"), body: body(text) }
+}
+
+/// The body as a document; text that is no JSON object shows as one foreign field.
+pub(super) fn body(text: Option<&str>) -> Document {
+    match text.map(serde_json::from_str::<Json>) {
+        None => Document::default(),
+        Some(Ok(Json::Object(object))) => wire::from_json(object),
+        Some(_) => Document(vec![("".into(), Value::Foreign("text:not a JSON object".to_owned()))]),
+    }
+}

@@ -1,0 +1,154 @@
+//! Tables and indexes. Whatever the engine keeps for itself has a name that begins with `_`.
+
+use chainbill_domain::Model;
+use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection, SqlitePool};
+
+use super::{apply, failed, or_nothing};
+use crate::port::MirrorError;
+
+/// Under this key stands which primary the copy belongs to.
+pub(super) const IDENTITY: &str = "identity";
+
+const BASE: &[&str] = &[
+    "CREATE TABLE IF NOT EXISTS _chainbill (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS analytics (id TEXT PRIMARY KEY NOT NULL, at INTEGER, event TEXT, user_id TEXT, \
+     currency TEXT, minor INTEGER, body TEXT NOT NULL) STRICT",
+    "CREATE INDEX IF NOT EXISTS _analytics_at ON analytics(at)",
+    "CREATE INDEX IF NOT EXISTS _analytics_user ON analytics(user_id, at)",
+    "CREATE TABLE IF NOT EXISTS app_logs (id TEXT PRIMARY KEY NOT NULL, at INTEGER NOT NULL, level TEXT NOT NULL, \
+     target TEXT NOT NULL, message TEXT NOT NULL, fields TEXT NOT NULL) STRICT",
+    "CREATE INDEX IF NOT EXISTS _app_logs_at ON app_logs(at, level)",
+];
+
+/// The full-text table of a model.
+pub(super) fn fts(model: &Model) -> String {
+    format!("_fts_{}", model.name)
+}
+
+/// Tables that exist whatever the models are.
+pub(super) async fn base(writer: &SqlitePool) -> Result<(), MirrorError> {
+    for statement in BASE {
+        sqlx::query(*statement).execute(writer).await.map_err(|e| failed(&e))?;
+    }
+    Ok(())
+}
+
+/// Table, indexes and full-text index of one model; a full-text index of other columns is made anew from the bodies.
+pub(super) async fn prepare(writer: &SqlitePool, model: &'static Model) -> Result<(), MirrorError> {
+    let mut connection = writer.acquire().await.map_err(|e| failed(&e))?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|e| failed(&e))?;
+    create(&mut transaction, model).await?;
+    transaction.commit().await.map_err(|e| failed(&e))
+}
+
+/// What [`prepare`] does, inside a transaction of the caller.
+pub(super) async fn create(connection: &mut SqliteConnection, model: &'static Model) -> Result<(), MirrorError> {
+    let name = model.name;
+    run(
+        connection,
+        format!(
+            "CREATE TABLE IF NOT EXISTS \"{name}\" (\"row\" INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, version \
+             INTEGER, digest TEXT, applied_at INTEGER, deleted_at INTEGER, body TEXT) STRICT"
+        ),
+    )
+    .await?;
+    run(
+        connection,
+        format!(
+            "CREATE INDEX IF NOT EXISTS \"_{name}_deleted\" ON \"{name}\"(deleted_at) WHERE deleted_at IS NOT NULL"
+        ),
+    )
+    .await?;
+    for field in found_by(model) {
+        run(
+            connection,
+            format!("CREATE INDEX IF NOT EXISTS \"_{name}_by_{field}\" ON \"{name}\"(body -> '$.{field}', id)"),
+        )
+        .await?;
+    }
+    search_index(connection, model).await
+}
+
+/// The top-level fields that an index begins with: those that `find` answers quickly.
+fn found_by(model: &Model) -> Vec<&'static str> {
+    let mut fields: Vec<&'static str> =
+        model.indexes.iter().filter_map(|index| index.first().copied()).filter(|field| !field.contains('.')).collect();
+    fields.sort_unstable();
+    fields.dedup();
+    fields
+}
+
+async fn search_index(connection: &mut SqliteConnection, model: &'static Model) -> Result<(), MirrorError> {
+    if model.search.is_empty() {
+        return Ok(());
+    }
+    let key = format!("search:{}", model.name);
+    let columns: Vec<&str> = model.search.iter().map(|search| search.path).collect();
+    let wanted = columns.join(",");
+    let present: Option<(String,)> = sqlx::query_as("SELECT value FROM _chainbill WHERE key = ?")
+        .bind(&key)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(|e| failed(&e))?;
+    let table = fts(model);
+    if present.is_some_and(|(value,)| value == wanted) && exists(connection, &table).await? {
+        return Ok(());
+    }
+    run(connection, format!("DROP TABLE IF EXISTS \"{table}\"")).await?;
+    let names: Vec<String> = (0..columns.len()).map(|n| format!("c{n}")).collect();
+    run(
+        connection,
+        format!(
+            "CREATE VIRTUAL TABLE \"{table}\" USING fts5({}, content='', contentless_delete=1, \
+             tokenize=\"unicode61 remove_diacritics 2\")",
+            names.join(", ")
+        ),
+    )
+    .await?;
+    apply::index_everything(connection, model).await?;
+    set_fact(connection, &key, &wanted).await
+}
+
+async fn exists(connection: &mut SqliteConnection, table: &str) -> Result<bool, MirrorError> {
+    let row = sqlx::query("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?")
+        .bind(table)
+        .fetch_one(connection)
+        .await
+        .map_err(|e| failed(&e))?;
+    Ok(row.get::<i64, _>(0) > 0)
+}
+
+async fn run(connection: &mut SqliteConnection, sql: String) -> Result<(), MirrorError> {
+    sqlx::query(AssertSqlSafe(sql)).persistent(false).execute(connection).await.map_err(|e| failed(&e))?;
+    Ok(())
+}
+
+/// Names of the tables that are collections, ascending.
+pub(super) async fn collections(readers: &SqlitePool) -> Result<Vec<String>, MirrorError> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 1) <> '_' \
+               AND substr(name, 1, 7) <> 'sqlite_' ORDER BY name";
+    let rows: Vec<(String,)> = sqlx::query_as(sql).fetch_all(readers).await.map_err(|e| failed(&e))?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
+/// Tables that hold a model: those with an index over their tombstones.
+pub(super) async fn models(pool: &SqlitePool) -> Result<Vec<String>, MirrorError> {
+    let sql = "SELECT tbl_name FROM sqlite_schema WHERE type = 'index' AND name = '_' || tbl_name || '_deleted'";
+    let rows: Vec<(String,)> = sqlx::query_as(sql).fetch_all(pool).await.map_err(|e| failed(&e))?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
+/// Something the engine remembers under a key.
+pub(super) async fn fact(readers: &SqlitePool, key: &str) -> Result<Option<String>, MirrorError> {
+    let row: Option<(String,)> = or_nothing(
+        sqlx::query_as("SELECT value FROM _chainbill WHERE key = ?").bind(key).fetch_optional(readers).await,
+    )?;
+    Ok(row.map(|(value,)| value))
+}
+
+/// Remembers something under a key.
+pub(super) async fn set_fact(connection: &mut SqliteConnection, key: &str, value: &str) -> Result<(), MirrorError> {
+    let sql = "INSERT INTO _chainbill(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value";
+    sqlx::query(sql).bind(key).bind(value).execute(connection).await.map_err(|e| failed(&e))?;
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Limits that hold for both engines, so that what fits into one fits into the other.
+
+use std::{future::Future, time::Duration};
+
+use chainbill_domain::{Document, Value};
+
+use crate::port::{Content, MirrorError, Write};
+
+/// No document may be larger: MongoDB's own limit, kept by the embedded engine too.
+pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// One command to a database carries about this much at most.
+pub(crate) const MAX_COMMAND_BYTES: usize = 8 * 1024 * 1024;
+
+/// Words of a search beyond this number are ignored.
+pub(crate) const MAX_SEARCH_WORDS: usize = 16;
+
+/// How long each kind of request may take before it counts as unanswered.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// The health question.
+    pub ping: Duration,
+    /// Everything that answers a person.
+    pub request: Duration,
+    /// Batches, pages of whole documents, index building.
+    pub bulk: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { ping: Duration::from_millis(800), request: Duration::from_secs(5), bulk: Duration::from_secs(30) }
+    }
+}
+
+/// Ends a request that outlives its deadline. A stopped server holds a driver past the driver's own timeouts, so this
+/// is the only promise that counts.
+pub(crate) async fn within<T>(
+    deadline: Duration,
+    what: &str,
+    work: impl Future<Output = Result<T, MirrorError>>,
+) -> Result<T, MirrorError> {
+    match tokio::time::timeout(deadline, work).await {
+        Ok(answer) => answer,
+        Err(_) => Err(MirrorError::Unavailable(format!("{what}: no answer within {} ms", deadline.as_millis()))),
+    }
+}
+
+/// How many bytes the document of a write has in MongoDB, `_id` and `_sync` included: the measure of both engines.
+pub(crate) fn stored_bytes(write: &Write) -> usize {
+    const DOCUMENT: usize = 5;
+    let id = element("_id") + text(&write.id);
+    let sync = element("_sync") + DOCUMENT + element("version") + 8 + element("appliedAt") + 8;
+    match &write.content {
+        Content::Tombstone => DOCUMENT + id + sync + element("deletedAt") + 8,
+        Content::Document { body, .. } => document(body) + id + sync + element("digest") + 4 + 64 + 1,
+    }
+}
+
+/// The type byte, the name and its end.
+fn element(name: &str) -> usize {
+    name.len() + 2
+}
+
+fn text(text: &str) -> usize {
+    4 + text.len() + 1
+}
+
+fn document(document: &Document) -> usize {
+    5 + document.0.iter().map(|(name, value)| element(name) + value_bytes(value)).sum::<usize>()
+}
+
+fn value_bytes(value: &Value) -> usize {
+    match value {
+        Value::Null => 0,
+        Value::Bool(_) => 1,
+        Value::Int(_) | Value::Time(_) => 8,
+        Value::Text(content) | Value::Foreign(content) => text(content),
+        Value::List(items) => {
+            let names = |n: usize| 2 + n.checked_ilog10().unwrap_or(0) as usize + 1;
+            5 + items.iter().enumerate().map(|(n, item)| names(n) + value_bytes(item)).sum::<usize>()
+        }
+        Value::Map(inner) => document(inner),
+    }
+}
+
+/// Why a document of this size is refused, in the words of both engines.
+pub(crate) fn too_large(bytes: usize) -> String {
+    format!("the document has {bytes} bytes; at most {MAX_DOCUMENT_BYTES} are accepted")
+}

@@ -1,0 +1,7 @@
+//! The second database, both engines under one contract.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests fail by panicking")]
+
+mod contract;
+mod values;
+mod world;
