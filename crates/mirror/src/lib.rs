@@ -2,8 +2,11 @@
 
 pub mod embedded;
 pub mod limits;
+pub mod mongo;
 mod port;
 mod words;
 
 pub use embedded::EmbeddedMirror;
+pub use limits::Deadlines;
+pub use mongo::{MongoMirror, MongoSettings};
 pub use port::*;

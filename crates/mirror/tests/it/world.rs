@@ -6,7 +6,7 @@ use chainbill_domain::{
     Digest, Document, Model, Timestamp, Value, document,
     mapping::{int, minutes, money, text, time},
 };
-use chainbill_mirror::{Content, EmbeddedMirror, Guard, Mirror, Outcome, Retention, Write};
+use chainbill_mirror::{Content, EmbeddedMirror, Guard, Mirror, MongoMirror, MongoSettings, Outcome, Retention, Write};
 use chrono::{DateTime, TimeDelta};
 use tempfile::TempDir;
 
@@ -35,14 +35,6 @@ pub const KEPT: Retention = Retention {
 /// Where one test plays.
 pub struct World {
     pub mirror: Arc<dyn Mirror>,
-    folder: Option<TempDir>,
-}
-
-impl World {
-    /// The file of the embedded engine.
-    pub fn file(&self) -> std::path::PathBuf {
-        self.folder.as_ref().expect("an embedded world").path().join("mirror.db")
-    }
 }
 
 /// Runs a test against a fresh embedded database.
@@ -50,8 +42,52 @@ pub fn embedded<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     runtime().block_on(async {
         let folder = TempDir::new().unwrap();
         let mirror = EmbeddedMirror::open(&folder.path().join("mirror.db")).await.unwrap();
-        test(World { mirror: Arc::new(mirror), folder: Some(folder) }).await;
+        test(World { mirror: Arc::new(mirror) }).await;
     });
+}
+
+/// Runs a test against a fresh database of the MongoDB server; without a server it says so and, with `CI=true`, fails.
+pub fn mongodb<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
+    let Some(server) = server() else { return };
+    runtime().block_on(async {
+        let database = Database::new(&server).await;
+        let mirror = MongoMirror::connect(&database.url(&server), MongoSettings::default()).unwrap();
+        test(World { mirror: Arc::new(mirror) }).await;
+        database.raw.drop().await.unwrap();
+    });
+}
+
+/// The address of a server for tests, without a database.
+pub fn server() -> Option<String> {
+    let url = std::env::var("MONGODB_TEST_URL").ok();
+    if url.is_none() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "CI=true and no MONGODB_TEST_URL");
+        eprintln!("SKIPPED: no MongoDB server (MONGODB_TEST_URL)");
+    }
+    url
+}
+
+/// Whether the server is one of those that speak MongoDB's protocol in front of PostgreSQL.
+pub async fn stands_on_postgresql(server: &str) -> bool {
+    let client = mongodb::Client::with_uri_str(server).await.unwrap();
+    let info = client.database("admin").run_command(mongodb::bson::doc! { "buildInfo": 1 }).await.unwrap();
+    info.contains_key("ferretdb")
+}
+
+/// A database of one test, and the driver's own view of it.
+pub struct Database {
+    pub raw: mongodb::Database,
+}
+
+impl Database {
+    pub async fn new(server: &str) -> Self {
+        let client = mongodb::Client::with_uri_str(server).await.unwrap();
+        Self { raw: client.database(&format!("cb_mirror_{}", uuid::Uuid::new_v4().simple())) }
+    }
+
+    pub fn url(&self, server: &str) -> String {
+        format!("{}/{}", server.trim_end_matches('/'), self.raw.name())
+    }
 }
 
 pub fn runtime() -> tokio::runtime::Runtime {

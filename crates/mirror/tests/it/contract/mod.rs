@@ -11,6 +11,9 @@ macro_rules! contract {
         mod embedded {
             $(#[test] fn $case() { crate::world::embedded(super::$room::$case); })+
         }
+        mod mongodb {
+            $(#[test] fn $case() { crate::world::mongodb(super::$room::$case); })+
+        }
     };
 }
 
@@ -39,7 +42,7 @@ contract! {
     searching::more_of_the_words_and_heavier_fields_come_first,
     searching::words_are_found_in_embedded_lists,
     searching::operators_and_quotes_are_data,
-    searching::case_and_accents_do_not_matter,
+    searching::case_does_not_matter,
     searching::the_index_follows_updates_and_deletes,
     searching::answers_come_in_pages,
     searching::documents_written_before_prepare_are_found_after_it,
@@ -54,6 +57,21 @@ contract! {
     crate_values::a_document_near_the_limit_is_kept,
     crate_values::a_document_over_the_limit_is_refused_and_its_neighbours_are_kept,
     crate_values::any_document_comes_back_as_it_was,
+}
+
+#[test]
+fn accents_do_not_matter_to_the_embedded_engine() {
+    crate::world::embedded(searching::accents_do_not_matter);
+}
+
+#[test]
+fn accents_do_not_matter_to_mongodb() {
+    let Some(server) = crate::world::server() else { return };
+    if crate::world::runtime().block_on(crate::world::stands_on_postgresql(&server)) {
+        eprintln!("SKIPPED: this server's text index keeps accents");
+        return;
+    }
+    crate::world::mongodb(searching::accents_do_not_matter);
 }
 
 use crate::values as crate_values;

@@ -74,9 +74,17 @@ pub async fn operators_and_quotes_are_data(world: World) {
     assert_eq!(world.hits(&long).await, Vec::<String>::new());
 }
 
-pub async fn case_and_accents_do_not_matter(world: World) {
+pub async fn case_does_not_matter(world: World) {
+    let world = world.people(&[person("zoe", "Zoë Müller", "Cheese maker", "", &[])]).await;
+    for words in ["ZOË", "zoë", "MÜLLER", "cheese"] {
+        assert_eq!(world.hits(words).await, ["zoe"], "{words}");
+    }
+}
+
+/// Not of every server: MongoDB and the embedded engine fold accents, servers on PostgreSQL do not.
+pub async fn accents_do_not_matter(world: World) {
     let world = world.people(&[person("zoe", "Zoë Müller", "Crème maker", "", &[])]).await;
-    for words in ["ZOË", "zoe", "muller", "MÜLLER", "creme"] {
+    for words in ["zoe", "MULLER", "creme", "cre\u{300}me"] {
         assert_eq!(world.hits(words).await, ["zoe"], "{words}");
     }
 }

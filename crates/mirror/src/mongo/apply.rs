@@ -1,0 +1,213 @@
+//! Guarded writes: unordered `update` commands of many replacements, each with the condition that what is there is older.
+//!
+//! A statement whose condition does not hold tries to insert and meets the `_id` that is taken. That means "stale" only
+//! when what is there is indeed as new: two first writes of one document may also meet, so the versions are looked at.
+
+use std::collections::HashMap;
+
+use chainbill_domain::{Model, Timestamp};
+use futures::{FutureExt as _, future::BoxFuture};
+use mongodb::{
+    Database,
+    bson::{Bson, doc},
+};
+
+use super::{
+    OWN,
+    answer::{WriteError, write_errors},
+    encode,
+    errors::{about_the_document, failed, refused, refused_for_a_document, short},
+    read,
+};
+use crate::{
+    limits::{MAX_COMMAND_BYTES, MAX_DOCUMENT_BYTES, stored_bytes, too_large},
+    port::{Guard, MirrorError, Outcome, Write},
+};
+
+/// Statements in one command.
+const MAX_STATEMENTS: usize = 1000;
+/// How often a write may lose the race against other first writes of its document.
+const ROUNDS: usize = 5;
+
+/// One write on its way, with its place among the caller's.
+#[derive(Clone, Copy)]
+struct Sent<'a> {
+    index: usize,
+    write: &'a Write,
+    bytes: usize,
+}
+
+/// What one command's statements came to.
+enum Fate {
+    Applied,
+    Taken,
+    Rejected(String),
+    /// The server would not look at the command because of this statement, or because of any.
+    Unheard(String),
+}
+
+struct Batch<'a> {
+    database: &'a Database,
+    model: &'static Model,
+    guard: Guard,
+    at: Timestamp,
+}
+
+/// Applies the writes; see [`crate::Mirror::apply`].
+pub(super) async fn apply(
+    database: &Database,
+    model: &'static Model,
+    guard: Guard,
+    writes: &[Write],
+    at: Timestamp,
+) -> Result<Vec<Outcome>, MirrorError> {
+    let batch = Batch { database, model, guard, at };
+    let mut outcomes = vec![Outcome::Stale; writes.len()];
+    let mut waiting = Vec::with_capacity(writes.len());
+    for (index, write) in writes.iter().enumerate() {
+        let bytes = stored_bytes(write);
+        if bytes > MAX_DOCUMENT_BYTES {
+            outcomes[index] = Outcome::Rejected(too_large(bytes));
+        } else {
+            waiting.push(Sent { index, write, bytes });
+        }
+    }
+    for _ in 0..ROUNDS {
+        let taken = batch.send_all(&waiting, &mut outcomes).await?;
+        waiting = batch.older_than(taken, &mut outcomes).await?;
+        if waiting.is_empty() {
+            return Ok(outcomes);
+        }
+    }
+    Err(MirrorError::Unavailable(format!("{} writes kept losing against others", waiting.len())))
+}
+
+impl<'a> Batch<'a> {
+    /// Sends everything, in commands of bounded size; answers with the writes that met a taken `_id`.
+    async fn send_all(&self, sent: &[Sent<'a>], outcomes: &mut [Outcome]) -> Result<Vec<Sent<'a>>, MirrorError> {
+        let mut taken = Vec::new();
+        let mut unheard = Vec::new();
+        let mut heard = false;
+        for chunk in chunks(sent) {
+            for (sent, fate) in self.send(chunk).await? {
+                match fate {
+                    Fate::Applied => outcomes[sent.index] = Outcome::Applied,
+                    Fate::Rejected(why) => outcomes[sent.index] = Outcome::Rejected(why),
+                    Fate::Taken => taken.push(sent),
+                    Fate::Unheard(why) => unheard.push((sent, why)),
+                }
+            }
+        }
+        heard |= outcomes.contains(&Outcome::Applied) || !taken.is_empty();
+        if !unheard.is_empty() && !heard {
+            self.run(encode::probe(self.model.name)).await.map_err(|cause| failed(&cause))?;
+        }
+        for (sent, why) in unheard {
+            outcomes[sent.index] = Outcome::Rejected(why);
+        }
+        Ok(taken)
+    }
+
+    /// Sends one command; one that is refused as a whole is halved until the culprit is alone.
+    fn send<'f>(&'f self, sent: &'f [Sent<'a>]) -> BoxFuture<'f, Result<Vec<(Sent<'a>, Fate)>, MirrorError>> {
+        async move {
+            let writes: Vec<&Write> = sent.iter().map(|sent| sent.write).collect();
+            let bytes = sent.iter().map(|sent| sent.bytes).sum();
+            let command = encode::update(self.model.name, self.guard, &writes, self.at, bytes);
+            match self.run(command).await {
+                Ok(answer) => fates(sent, write_errors(&answer)?),
+                Err(cause) => match refused_for_a_document(&cause) {
+                    None => Err(failed(&cause)),
+                    Some(why) if sent.len() == 1 => Ok(vec![(sent[0], Fate::Unheard(why))]),
+                    Some(_) => {
+                        let (left, right) = sent.split_at(sent.len() / 2);
+                        let mut fates = self.send(left).await?;
+                        fates.extend(self.send(right).await?);
+                        Ok(fates)
+                    }
+                },
+            }
+        }
+        .boxed()
+    }
+
+    async fn run(&self, command: mongodb::bson::RawDocumentBuf) -> mongodb::error::Result<mongodb::bson::Document> {
+        self.database.run_raw_command(command).await
+    }
+
+    /// Of the writes that met a taken `_id`, those that are newer than what is there after all.
+    async fn older_than(&self, taken: Vec<Sent<'a>>, outcomes: &mut [Outcome]) -> Result<Vec<Sent<'a>>, MirrorError> {
+        let mut again = Vec::new();
+        for chunk in taken.chunks(MAX_STATEMENTS) {
+            let ids = chunk.iter().map(|sent| sent.write.id.as_str());
+            let present: HashMap<String, Option<i64>> = read::versions(self.database, self.model, ids).await?;
+            for sent in chunk {
+                let newer = match present.get(&sent.write.id) {
+                    _ if self.guard == Guard::Always => true,
+                    None => true,
+                    Some(version) => version.is_some_and(|version| version < sent.write.version),
+                };
+                if newer {
+                    again.push(*sent);
+                } else {
+                    outcomes[sent.index] = Outcome::Stale;
+                }
+            }
+        }
+        Ok(again)
+    }
+}
+
+fn chunks<'s, 'a>(sent: &'s [Sent<'a>]) -> impl Iterator<Item = &'s [Sent<'a>]> {
+    let mut rest = sent;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fitting = rest.iter().take(MAX_STATEMENTS).take_while(|sent| {
+            bytes += sent.bytes;
+            bytes <= MAX_COMMAND_BYTES
+        });
+        let count = fitting.count().max(1).min(rest.len());
+        let (chunk, others) = rest.split_at(count);
+        rest = others;
+        (!chunk.is_empty()).then_some(chunk)
+    })
+}
+
+/// Statements without an error were applied.
+fn fates<'a>(sent: &[Sent<'a>], errors: Vec<WriteError>) -> Result<Vec<(Sent<'a>, Fate)>, MirrorError> {
+    let mut fates: Vec<_> = sent.iter().map(|sent| (*sent, Fate::Applied)).collect();
+    for error in errors {
+        let Some((_, fate)) = fates.get_mut(error.index) else { continue };
+        *fate = if error.id_is_taken() {
+            Fate::Taken
+        } else if about_the_document(error.code) {
+            Fate::Rejected(format!("{} (code {})", short(&error.message), error.code))
+        } else {
+            return Err(refused(error.code, &error.message));
+        };
+    }
+    Ok(fates)
+}
+
+/// Physically removes documents; see [`crate::Mirror::remove`].
+pub(super) async fn remove(database: &Database, model: &Model, ids: &[String]) -> Result<u64, MirrorError> {
+    let mut removed = 0;
+    for chunk in ids.chunks(MAX_STATEMENTS) {
+        let named: Vec<Bson> = chunk.iter().flat_map(|id| read::candidates(id)).collect();
+        let collection = database.collection::<mongodb::bson::Document>(model.name);
+        let done = collection.delete_many(doc! { "_id": { "$in": named } }).await.map_err(|cause| failed(&cause))?;
+        removed += done.deleted_count;
+    }
+    Ok(removed)
+}
+
+/// Remembers something about the copy itself.
+pub(super) async fn set_fact(database: &Database, key: &str, value: &str) -> Result<(), MirrorError> {
+    let collection = database.collection::<mongodb::bson::Document>(OWN);
+    collection
+        .replace_one(doc! { "_id": key }, doc! { "value": value })
+        .upsert(true)
+        .await
+        .map_err(|cause| failed(&cause))?;
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! The second database on MongoDB 6 or later and on servers that speak its protocol.
+//!
+//! It needs no transactions, no change streams and no client-level bulk writes, so that older servers and compatible
+//! engines serve as well. Every request ends within a deadline of its own, whatever the driver does.
+
+mod activity;
+mod answer;
+mod apply;
+mod client;
+mod decode;
+mod encode;
+mod errors;
+mod events;
+mod foreign;
+mod prepare;
+mod read;
+mod search;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use chainbill_domain::{Model, Timestamp, Value};
+
+use self::client::Lazy;
+pub use self::client::MongoSettings;
+use crate::{
+    limits::{Deadlines, within},
+    port::{
+        Activity, Guard, Hit, LogLine, Mirror, MirrorError, Outcome, Page, Retention, Stamp, Stored, Tracked, Write,
+    },
+};
+
+/// Collection of what the copy knows about itself.
+const OWN: &str = "_chainbill";
+/// Collection of tracked happenings.
+const ANALYTICS: &str = "analytics";
+/// Collection of log lines.
+const LOGS: &str = "app_logs";
+/// Where a tombstone says when it was made.
+const DELETED_AT: &str = "_sync.deletedAt";
+
+/// The second database on a MongoDB server.
+#[derive(Debug)]
+pub struct MongoMirror {
+    client: Lazy,
+    deadlines: Deadlines,
+    prepared: Mutex<BTreeSet<&'static str>>,
+}
+
+impl MongoMirror {
+    /// Takes the address without talking to the server, which may be down for now. The database is the one that the
+    /// address names, else `chainbill`.
+    ///
+    /// # Errors
+    /// When the address is no MongoDB connection string.
+    pub fn connect(uri: &str, settings: MongoSettings) -> Result<Self, MirrorError> {
+        let deadlines = settings.deadlines;
+        Ok(Self { client: Lazy::new(uri, settings)?, deadlines, prepared: Mutex::default() })
+    }
+
+    /// The name of the database.
+    #[must_use]
+    pub fn database_name(&self) -> &str {
+        self.client.database_name()
+    }
+}
+
+#[async_trait]
+impl Mirror for MongoMirror {
+    fn engine(&self) -> &'static str {
+        "mongodb"
+    }
+
+    async fn prepare(&self, models: &[&'static Model], retention: Retention) -> Result<(), MirrorError> {
+        let database = within(self.deadlines.request, "prepare", self.client.database()).await?;
+        prepare::prepare(database, models, retention, self.deadlines).await?;
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        prepared.extend(models.iter().map(|model| model.name));
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<(), MirrorError> {
+        within(self.deadlines.ping, "ping", async { read::fact(self.client.database().await?, "ping").await }).await?;
+        Ok(())
+    }
+
+    async fn collections(&self) -> Result<Vec<String>, MirrorError> {
+        within(self.deadlines.request, "collections", async { read::collections(self.client.database().await?).await })
+            .await
+    }
+
+    async fn identity(&self) -> Result<Option<String>, MirrorError> {
+        within(self.deadlines.request, "identity", async {
+            read::fact(self.client.database().await?, "identity").await
+        })
+        .await
+    }
+
+    async fn set_identity(&self, primary: &str) -> Result<(), MirrorError> {
+        within(self.deadlines.request, "set identity", async {
+            apply::set_fact(self.client.database().await?, "identity", primary).await
+        })
+        .await
+    }
+
+    async fn apply(
+        &self,
+        model: &'static Model,
+        guard: Guard,
+        writes: &[Write],
+        at: Timestamp,
+    ) -> Result<Vec<Outcome>, MirrorError> {
+        within(self.deadlines.bulk, "apply", async {
+            apply::apply(self.client.database().await?, model, guard, writes, at).await
+        })
+        .await
+    }
+
+    async fn remove(&self, model: &'static Model, ids: &[String]) -> Result<u64, MirrorError> {
+        within(self.deadlines.bulk, "remove", async { apply::remove(self.client.database().await?, model, ids).await })
+            .await
+    }
+
+    async fn get(&self, model: &'static Model, id: &str) -> Result<Option<Stored>, MirrorError> {
+        within(self.deadlines.request, "get", async { read::get(self.client.database().await?, model, id).await }).await
+    }
+
+    async fn stamps(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stamp>, MirrorError> {
+        within(self.deadlines.bulk, "stamps", async {
+            let stored = read::page(self.client.database().await?, model, page, read::Depth::Stamps).await?;
+            Ok(stored.into_iter().map(|stored| stored.stamp).collect())
+        })
+        .await
+    }
+
+    async fn documents(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stored>, MirrorError> {
+        within(self.deadlines.bulk, "documents", async {
+            read::page(self.client.database().await?, model, page, read::Depth::Documents).await
+        })
+        .await
+    }
+
+    async fn count(&self, model: &'static Model) -> Result<u64, MirrorError> {
+        within(self.deadlines.request, "count", async { read::count(self.client.database().await?, model).await }).await
+    }
+
+    async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError> {
+        within(self.deadlines.request, "search", async {
+            search::search(self.client.database().await?, model, words, skip, limit).await
+        })
+        .await
+    }
+
+    async fn find(
+        &self,
+        model: &'static Model,
+        field: &'static str,
+        value: &Value,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Stored>, MirrorError> {
+        within(self.deadlines.request, "find", async {
+            read::find(self.client.database().await?, model, field, value, before, limit).await
+        })
+        .await
+    }
+
+    async fn track(&self, events: &[Tracked]) -> Result<(), MirrorError> {
+        within(self.deadlines.bulk, "track", async { events::track(self.client.database().await?, events).await }).await
+    }
+
+    async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError> {
+        within(self.deadlines.bulk, "log", async { events::log(self.client.database().await?, lines).await }).await
+    }
+
+    async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {
+        within(self.deadlines.request, "activity", async {
+            activity::activity(self.client.database().await?, user, since).await
+        })
+        .await
+    }
+
+    async fn expire(&self, retention: Retention, now: Timestamp) -> Result<u64, MirrorError> {
+        let models: Vec<_> = self.prepared.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+        within(self.deadlines.bulk, "expire", async {
+            events::expire(self.client.database().await?, &models, retention, now).await
+        })
+        .await
+    }
+}

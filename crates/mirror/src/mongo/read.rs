@@ -1,0 +1,169 @@
+//! Reading documents back, one by one and in pages.
+
+use std::collections::HashMap;
+
+use chainbill_domain::{Model, Value};
+use mongodb::{
+    Collection, Cursor, Database,
+    bson::{Bson, Document, RawDocumentBuf, doc},
+};
+
+use super::{DELETED_AT, OWN, answer::integer, decode, encode::Writer, errors::failed, foreign};
+use crate::port::{MirrorError, Page, Stored};
+
+/// How much of each document is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// `_id` and `_sync`.
+    Stamps,
+    /// Everything.
+    Documents,
+}
+
+fn collection(database: &Database, name: &str) -> Collection<RawDocumentBuf> {
+    database.collection(name)
+}
+
+async fn all(cursor: mongodb::error::Result<Cursor<RawDocumentBuf>>) -> Result<Vec<Stored>, MirrorError> {
+    let mut cursor = cursor.map_err(|cause| failed(&cause))?;
+    let mut found = Vec::new();
+    while cursor.advance().await.map_err(|cause| failed(&cause))? {
+        found.push(decode::stored(cursor.current()));
+    }
+    Ok(found)
+}
+
+/// One document.
+pub(super) async fn get(database: &Database, model: &Model, id: &str) -> Result<Option<Stored>, MirrorError> {
+    let filter = doc! { "_id": { "$in": candidates(id) } };
+    Ok(all(collection(database, model.name).find(filter).limit(1).await).await?.pop())
+}
+
+/// What `_id` a name may stand for: the text itself, or the `_id` of another type that we named so.
+pub(super) fn candidates(name: &str) -> Vec<Bson> {
+    std::iter::once(Bson::String(name.to_owned())).chain(foreign::id(name)).collect()
+}
+
+/// A page of documents. Those whose `_id` is not text follow after all others, on pages without an upper end.
+pub(super) async fn page(
+    database: &Database,
+    model: &Model,
+    page: Page<'_>,
+    depth: Depth,
+) -> Result<Vec<Stored>, MirrorError> {
+    let among_foreign = page.after.filter(|after| foreign::id(after).is_some());
+    let mut found = match among_foreign {
+        Some(_) => Vec::new(),
+        None => texts(database, model, page, depth).await?,
+    };
+    let limit = page.limit as usize;
+    if page.up_to.is_none() && found.len() < limit {
+        let mut others =
+            all(ranged(database, model, doc! { "$type": foreign::TYPES.to_vec() }, 0, depth).await).await?;
+        others.retain(|stored| among_foreign.is_none_or(|after| stored.stamp.id.as_str() > after));
+        others.sort_by(|a, b| a.stamp.id.cmp(&b.stamp.id));
+        found.extend(others);
+        found.truncate(limit);
+    }
+    Ok(found)
+}
+
+async fn texts(database: &Database, model: &Model, page: Page<'_>, depth: Depth) -> Result<Vec<Stored>, MirrorError> {
+    let mut range = doc! {};
+    match page.after {
+        Some(after) => range.insert("$gt", after),
+        None => range.insert("$gte", ""),
+    };
+    if let Some(up_to) = page.up_to {
+        range.insert("$lte", up_to);
+    }
+    all(ranged(database, model, range, page.limit, depth).await).await
+}
+
+async fn ranged(
+    database: &Database,
+    model: &Model,
+    range: Document,
+    limit: u32,
+    depth: Depth,
+) -> mongodb::error::Result<Cursor<RawDocumentBuf>> {
+    let collection = collection(database, model.name);
+    let mut find = collection.find(doc! { "_id": range }).sort(doc! { "_id": 1 }).limit(limit.into());
+    if limit > 0 {
+        find = find.batch_size(limit);
+    }
+    if depth == Depth::Stamps {
+        find = find.projection(doc! { "_sync": 1 });
+    }
+    find.await
+}
+
+/// The versions of what is there under these ids; `None` for documents that say none.
+pub(super) async fn versions(
+    database: &Database,
+    model: &Model,
+    ids: impl Iterator<Item = &str>,
+) -> Result<HashMap<String, Option<i64>>, MirrorError> {
+    let ids: Vec<&str> = ids.collect();
+    let collection = collection(database, model.name);
+    let found = all(collection.find(doc! { "_id": { "$in": ids } }).projection(doc! { "_sync": 1 }).await).await?;
+    Ok(found.into_iter().map(|stored| (stored.stamp.id, stored.stamp.version)).collect())
+}
+
+/// Documents that are not tombstones: the collection's own count less what the index of tombstones holds.
+pub(super) async fn count(database: &Database, model: &Model) -> Result<u64, MirrorError> {
+    let dead = doc! { DELETED_AT: { "$gte": mongodb::bson::DateTime::MIN } };
+    let (all, tombstones) = futures::try_join!(
+        counted(database, doc! { "count": model.name }),
+        counted(database, doc! { "count": model.name, "query": dead }),
+    )?;
+    Ok(u64::try_from(all.saturating_sub(tombstones)).unwrap_or(0))
+}
+
+async fn counted(database: &Database, command: Document) -> Result<i64, MirrorError> {
+    let answer = database.run_command(command).await.map_err(|cause| failed(&cause))?;
+    Ok(answer.get("n").and_then(integer).unwrap_or(0))
+}
+
+/// Documents whose field has the value, newest id first.
+pub(super) async fn find(
+    database: &Database,
+    model: &Model,
+    field: &'static str,
+    value: &Value,
+    before: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Stored>, MirrorError> {
+    let mut filter = match value {
+        Value::Null => doc! { field: { "$type": "null" } },
+        value => doc! { field: { "$eq": bson(value) } },
+    };
+    if let Some(before) = before {
+        filter.insert("_id", doc! { "$lt": before });
+    }
+    let collection = collection(database, model.name);
+    all(collection.find(filter).sort(doc! { "_id": -1 }).limit(limit.into()).await).await
+}
+
+/// A value for a filter, through the encoder that wrote the documents.
+fn bson(value: &Value) -> Bson {
+    let mut writer = Writer::with_capacity(64);
+    writer.value("v", value);
+    let document = Document::try_from(writer.finish()).expect("the encoder writes valid BSON");
+    document.get("v").cloned().unwrap_or(Bson::Null)
+}
+
+/// Something the copy remembers about itself.
+pub(super) async fn fact(database: &Database, key: &str) -> Result<Option<String>, MirrorError> {
+    let collection = database.collection::<Document>(OWN);
+    let found = collection.find_one(doc! { "_id": key }).await.map_err(|cause| failed(&cause))?;
+    Ok(found.and_then(|fact| fact.get_str("value").ok().map(str::to_owned)))
+}
+
+/// Names of the collections, ascending, without what servers and the copy keep for themselves.
+pub(super) async fn collections(database: &Database) -> Result<Vec<String>, MirrorError> {
+    let mut names = database.list_collection_names().await.map_err(|cause| failed(&cause))?;
+    names.retain(|name| !name.starts_with('_') && !name.starts_with("system."));
+    names.sort_unstable();
+    Ok(names)
+}
