@@ -6,6 +6,7 @@ use chainbill_domain::{Model, mapping::Search};
 use mongodb::{
     Database,
     bson::{Bson, Document, doc},
+    error::{Error, ErrorKind},
 };
 
 use super::{ANALYTICS, DELETED_AT, LOGS, answer::integer, errors::failed, read};
@@ -110,9 +111,9 @@ async fn create(database: &Database, collection: &str) -> Result<(), MirrorError
     }
 }
 
-fn code(cause: &mongodb::error::Error) -> Option<i32> {
+fn code(cause: &Error) -> Option<i32> {
     match cause.kind.as_ref() {
-        mongodb::error::ErrorKind::Command(refusal) => Some(refusal.code),
+        ErrorKind::Command(refusal) => Some(refusal.code),
         _ => None,
     }
 }
@@ -145,7 +146,11 @@ async fn settle(
         Some(_) => {
             let name = index.get("name").cloned().unwrap_or(Bson::Null);
             let drop = doc! { "dropIndexes": collection, "index": name };
-            database.run_command(drop).await.map_err(|cause| failed(&cause))?;
+            match database.run_command(drop).await {
+                // Some servers answer `ok: true`, which the driver does not take for an answer.
+                Err(cause) if !matches!(*cause.kind, ErrorKind::InvalidResponse { .. }) => return Err(failed(&cause)),
+                _ => {}
+            }
             build(database, collection, index).await
         }
         None => build(database, collection, index).await,

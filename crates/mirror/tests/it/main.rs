@@ -3,5 +3,8 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests fail by panicking")]
 
 mod contract;
+mod embedded;
+mod mongo;
+mod proxy;
 mod values;
 mod world;

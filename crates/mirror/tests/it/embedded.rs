@@ -1,0 +1,128 @@
+//! What only the embedded engine can be asked: its file.
+
+use std::path::{Path, PathBuf};
+
+use chainbill_domain::{
+    Model, Value,
+    mapping::{minutes, search, text},
+};
+use chainbill_mirror::{EmbeddedMirror, Guard, Mirror, MirrorError, Outcome::Applied, Page};
+use sqlx::{Connection as _, SqliteConnection};
+use tempfile::TempDir;
+
+use crate::world::{KEPT, THINGS, ago, fields, put, runtime, thing, txt};
+
+const ALL: Page<'static> = Page { after: None, up_to: None, limit: 10_000 };
+
+fn in_a_folder<F: Future<Output = ()>>(test: impl FnOnce(PathBuf) -> F) {
+    let folder = TempDir::new().unwrap();
+    runtime().block_on(test(folder.path().join("deep").join("mirror.db")));
+}
+
+async fn raw(file: &Path) -> SqliteConnection {
+    SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap()
+}
+
+#[test]
+fn what_was_written_is_there_after_closing() {
+    in_a_folder(async |file| {
+        let mirror = EmbeddedMirror::open(&file).await.unwrap();
+        mirror.apply(&THINGS, Guard::Newer, &[thing("a", 1, "a")], ago(0)).await.unwrap();
+        mirror.set_identity("primary").await.unwrap();
+        mirror.close().await;
+        let mirror = EmbeddedMirror::open(&file).await.unwrap();
+        assert_eq!(mirror.count(&THINGS).await.unwrap(), 1);
+        assert_eq!(mirror.identity().await.unwrap().as_deref(), Some("primary"));
+    });
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused() {
+    in_a_folder(async |file| {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "this is not a database, it is a letter\n".repeat(100)).unwrap();
+        let answer = EmbeddedMirror::open(&file).await;
+        assert!(matches!(answer, Err(MirrorError::Refused(_))), "{answer:?}");
+    });
+}
+
+#[test]
+fn two_openers_of_one_file_do_not_lose_writes() {
+    in_a_folder(async |file| {
+        let one = EmbeddedMirror::open(&file).await.unwrap();
+        let two = EmbeddedMirror::open(&file).await.unwrap();
+        one.prepare(&[&THINGS], KEPT).await.unwrap();
+        let batch = |odd: i64| (0..50).map(|n| thing(&format!("{:03}", 2 * n + odd), 1, "x")).collect::<Vec<_>>();
+        let (even, odd) = (batch(0), batch(1));
+        let write = async |mirror: &EmbeddedMirror, writes: &[chainbill_mirror::Write]| {
+            for write in writes {
+                let outcome = mirror.apply(&THINGS, Guard::Newer, std::slice::from_ref(write), ago(0)).await.unwrap();
+                assert_eq!(outcome, [Applied]);
+            }
+        };
+        tokio::join!(write(&one, &even), write(&two, &odd));
+        assert_eq!(one.count(&THINGS).await.unwrap(), 100);
+    });
+}
+
+#[test]
+fn what_somebody_edited_shows_by_name() {
+    in_a_folder(async |file| {
+        let mirror = EmbeddedMirror::open(&file).await.unwrap();
+        let writes = ["a", "b", "c", "d"].map(|id| thing(id, 1, id));
+        mirror.apply(&THINGS, Guard::Newer, &writes, ago(0)).await.unwrap();
+        let mut connection = raw(&file).await;
+        for edit in [
+            r#"UPDATE things SET body = '{"name":"a","count":1.5}' WHERE id = 'a'"#,
+            "UPDATE things SET body = '[1]' WHERE id = 'b'",
+            "UPDATE things SET version = NULL, digest = 'zz' WHERE id = 'c'",
+            "INSERT INTO things(id) VALUES ('phantom')",
+        ] {
+            sqlx::query(edit).execute(&mut connection).await.unwrap();
+        }
+        let stored = mirror.documents(&THINGS, ALL).await.unwrap();
+        assert_eq!(stored[0].body.get("count"), Some(&Value::Foreign("number:1.5".to_owned())));
+        assert!(matches!(stored[1].body.get(""), Some(Value::Foreign(_))), "{:?}", stored[1].body);
+        assert_eq!((stored[2].stamp.version, stored[2].stamp.digest), (None, None));
+        assert_eq!(stored[4].stamp.id, "phantom");
+        assert!(stored[4].stamp.version.is_none() && !stored[4].stamp.tombstone);
+        let repair = ["a", "b", "c", "phantom"].map(|id| thing(id, 1, id));
+        assert_eq!(mirror.apply(&THINGS, Guard::Always, &repair, ago(0)).await.unwrap(), vec![Applied; 4]);
+        assert_eq!(mirror.documents(&THINGS, ALL).await.unwrap()[4].body, crate::world::body_of(&repair[3]));
+    });
+}
+
+/// One collection as two versions of the product describe it.
+static COLUMNS: &[chainbill_domain::mapping::Column] = &[text("title", "title"), text("body", "body")];
+
+const fn notes(searched: &'static [chainbill_domain::mapping::Search]) -> Model {
+    Model {
+        name: "notes",
+        columns: COLUMNS,
+        embeds: &[],
+        omitted: &[],
+        search: searched,
+        indexes: &[],
+        every: minutes(60),
+    }
+}
+static BEFORE: Model = notes(&[search("title", 5)]);
+static AFTER: Model = notes(&[search("title", 5), search("body", 1)]);
+
+#[test]
+fn another_description_makes_the_full_text_index_anew() {
+    in_a_folder(async |file| {
+        let mirror = EmbeddedMirror::open(&file).await.unwrap();
+        mirror.prepare(&[&BEFORE], KEPT).await.unwrap();
+        let writes: Vec<_> = (0..450)
+            .map(|n| {
+                put(&BEFORE, &format!("{n:03}"), 1, fields(vec![("title", txt("plain")), ("body", txt("hidden"))]))
+            })
+            .collect();
+        mirror.apply(&BEFORE, Guard::Newer, &writes, ago(0)).await.unwrap();
+        assert!(mirror.search(&BEFORE, "hidden", 0, 1000).await.unwrap().is_empty());
+        mirror.prepare(&[&AFTER], KEPT).await.unwrap();
+        assert_eq!(mirror.search(&AFTER, "hidden", 0, 1000).await.unwrap().len(), 450);
+        assert_eq!(mirror.search(&AFTER, "plain", 0, 1000).await.unwrap().len(), 450);
+    });
+}

@@ -1,0 +1,349 @@
+//! What only a MongoDB server can be asked: foreign documents and types, races, indexes, broken connections.
+
+use std::{
+    net::{SocketAddr, ToSocketAddrs as _},
+    time::{Duration, Instant},
+};
+
+use chainbill_domain::{Value, models::USERS};
+use chainbill_mirror::{
+    Deadlines, Guard, Mirror, MirrorError, MongoMirror, MongoSettings,
+    Outcome::{Applied, Stale},
+    Page,
+};
+use futures::future::{LocalBoxFuture, join_all};
+use mongodb::bson::{Binary, Bson, DateTime, Decimal128, Document, doc, oid::ObjectId, spec::BinarySubtype};
+
+use crate::{
+    proxy::{Fault, Proxy},
+    world::{Database, KEPT, THINGS, ago, body_of, digest_of, runtime, server, thing, tombstone, txt},
+};
+
+const ALL: Page<'static> = Page { after: None, up_to: None, limit: 10_000 };
+
+/// A fresh database, prepared, with the driver's own view of it.
+fn with_database<F: Future<Output = ()>>(test: impl FnOnce(MongoMirror, mongodb::Database) -> F) {
+    let Some(server) = server() else { return };
+    runtime().block_on(async {
+        let database = Database::new(&server).await;
+        let mirror = MongoMirror::connect(&database.url(&server), MongoSettings::default()).unwrap();
+        mirror.prepare(&[&THINGS, &USERS], KEPT).await.unwrap();
+        test(mirror, database.raw.clone()).await;
+        database.raw.drop().await.unwrap();
+    });
+}
+
+#[test]
+fn types_that_no_encoder_writes_show_by_name() {
+    with_database(async |mirror, raw| {
+        mirror.apply(&THINGS, Guard::Newer, &[thing("a", 1, "a")], ago(0)).await.unwrap();
+        let tampered = doc! {
+            "int32": 5_i32, "double": 5.0, "decimal": "1.10".parse::<Decimal128>().unwrap(),
+            "oid": "507f1f77bcf86cd799439011".parse::<ObjectId>().unwrap(),
+            "binary": Binary { subtype: BinarySubtype::Generic, bytes: vec![1, 255] },
+            "nested": { "list": [1_i64, 2_i32, { "x": 0.5 }] },
+        };
+        raw.collection::<Document>("things").update_one(doc! { "_id": "a" }, doc! { "$set": tampered }).await.unwrap();
+        let stored = mirror.get(&THINGS, "a").await.unwrap().unwrap();
+        let foreign = |text: &str| Value::Foreign(text.to_owned());
+        assert_eq!(stored.body.get("int32"), Some(&foreign("int32:5")));
+        assert_eq!(stored.body.get("double"), Some(&foreign("double:5.0")));
+        assert_eq!(stored.body.get("decimal"), Some(&foreign("decimal128:1.10")));
+        assert_eq!(stored.body.get("oid"), Some(&foreign("objectId:507f1f77bcf86cd799439011")));
+        assert_eq!(stored.body.get("binary"), Some(&foreign("binary:Generic:01ff")));
+        let Some(Value::List(items)) = stored.body.at("nested.list") else { panic!("{:?}", stored.body) };
+        assert_eq!(items[..2], [Value::Int(1), foreign("int32:2")]);
+        assert_eq!(stored.body.get("count"), Some(&Value::Int(1)), "what was not touched is as before");
+    });
+}
+
+#[test]
+fn a_document_of_somebody_else_is_kept_until_repair() {
+    with_database(async |mirror, raw| {
+        let things = raw.collection::<Document>("things");
+        things.insert_one(doc! { "_id": "a", "name": "theirs" }).await.unwrap();
+        things.insert_one(doc! { "_id": "b", "name": "theirs", "_sync": { "version": "9" } }).await.unwrap();
+        things.insert_one(doc! { "_id": "c", "name": "theirs", "_sync": 1 }).await.unwrap();
+        let writes = ["a", "b", "c"].map(|id| thing(id, 1, "ours"));
+        assert_eq!(mirror.apply(&THINGS, Guard::Newer, &writes, ago(0)).await.unwrap(), [Stale, Stale, Stale]);
+        let stamps = mirror.stamps(&THINGS, ALL).await.unwrap();
+        assert!(stamps.iter().all(|stamp| stamp.version.is_none() && stamp.digest.is_none()), "{stamps:?}");
+        assert_eq!(mirror.apply(&THINGS, Guard::Always, &writes, ago(0)).await.unwrap(), [Applied, Applied, Applied]);
+        for write in &writes {
+            let stored = mirror.get(&THINGS, &write.id).await.unwrap().unwrap();
+            assert_eq!((stored.stamp.digest, stored.body), (digest_of(write), body_of(write)));
+        }
+    });
+}
+
+#[test]
+fn ids_of_other_types_are_seen_once_and_can_be_removed() {
+    with_database(async |mirror, raw| {
+        let things = raw.collection::<Document>("things");
+        let ids: Vec<Bson> = vec![
+            Bson::Int32(5),
+            Bson::Int64(6),
+            Bson::Double(1.5),
+            Bson::Boolean(true),
+            Bson::Null,
+            Bson::ObjectId("507f1f77bcf86cd799439011".parse().unwrap()),
+            Bson::DateTime(DateTime::from_millis(7)),
+            Bson::Document(doc! { "a": 1 }),
+        ];
+        things.insert_many(ids.iter().map(|id| doc! { "_id": id.clone(), "x": 1 })).await.unwrap();
+        let texts = ["0", "a", "zz", "😀"].map(|id| thing(id, 1, id));
+        mirror.apply(&THINGS, Guard::Newer, &texts, ago(0)).await.unwrap();
+        for limit in [1, 2, 3, 5, 100] {
+            let mut seen: Vec<String> = Vec::new();
+            loop {
+                let last = seen.last().cloned();
+                let page = Page { after: last.as_deref(), up_to: None, limit };
+                let stamps = mirror.stamps(&THINGS, page).await.unwrap();
+                if stamps.is_empty() {
+                    break;
+                }
+                seen.extend(stamps.into_iter().map(|stamp| stamp.id));
+            }
+            assert_eq!(seen[..4], ["0", "a", "zz", "😀"], "in pages of {limit}");
+            assert_eq!(seen.len(), 4 + ids.len(), "in pages of {limit}: {seen:?}");
+        }
+        let bounded = Page { up_to: Some("~~~~"), ..ALL };
+        assert_eq!(mirror.stamps(&THINGS, bounded).await.unwrap().len(), 3);
+        let all = mirror.documents(&THINGS, ALL).await.unwrap();
+        let phantoms: Vec<String> = all[4..].iter().map(|stored| stored.stamp.id.clone()).collect();
+        for id in &phantoms {
+            let stored = mirror.get(&THINGS, id).await.unwrap().expect("the name leads to the document");
+            assert_eq!(&stored.stamp.id, id);
+        }
+        assert_eq!(mirror.remove(&THINGS, &phantoms).await.unwrap(), ids.len() as u64);
+        assert_eq!(mirror.stamps(&THINGS, ALL).await.unwrap().len(), 4);
+    });
+}
+
+#[test]
+fn first_writes_that_meet_leave_the_newest() {
+    with_database(async |mirror, _| {
+        for round in 0..30 {
+            let id = format!("{round:03}");
+            let writes: Vec<_> = (1..=6).map(|version| [thing(&id, version, &format!("v{version}"))]).collect();
+            let outcomes =
+                join_all(writes.iter().map(|write| mirror.apply(&THINGS, Guard::Newer, write, ago(0)))).await;
+            assert_eq!(*outcomes[5].as_ref().unwrap(), [Applied], "the newest always gets through");
+            assert_eq!(mirror.get(&THINGS, &id).await.unwrap().unwrap().stamp.version, Some(6));
+        }
+    });
+}
+
+#[test]
+fn batches_that_meet_leave_the_newest_of_each() {
+    with_database(async |mirror, _| {
+        let batch = |version: i64| (0..300).map(|n| thing(&format!("{n:03}"), version, "x")).collect::<Vec<_>>();
+        let batches: Vec<_> = (1..=4).map(batch).collect();
+        let outcomes = join_all(batches.iter().map(|batch| mirror.apply(&THINGS, Guard::Newer, batch, ago(0)))).await;
+        assert_eq!(*outcomes[3].as_ref().unwrap(), vec![Applied; 300]);
+        let stamps = mirror.stamps(&THINGS, ALL).await.unwrap();
+        assert!(stamps.len() == 300 && stamps.iter().all(|stamp| stamp.version == Some(4)));
+    });
+}
+
+async fn indexes(raw: &mongodb::Database, collection: &str) -> Vec<Document> {
+    let mut cursor = raw.run_cursor_command(doc! { "listIndexes": collection }).await.unwrap();
+    let mut found = Vec::new();
+    while cursor.advance().await.unwrap() {
+        found.push(cursor.deserialize_current().unwrap());
+    }
+    found
+}
+
+fn period(indexes: &[Document], field: &str) -> Option<i64> {
+    let index = indexes.iter().find(|index| index.get_document("key").is_ok_and(|key| key.contains_key(field)))?;
+    match index.get("expireAfterSeconds")? {
+        Bson::Int32(seconds) => Some(i64::from(*seconds)),
+        Bson::Int64(seconds) => Some(*seconds),
+        #[expect(clippy::cast_possible_truncation, reason = "some servers answer in doubles")]
+        Bson::Double(seconds) => Some(*seconds as i64),
+        _ => None,
+    }
+}
+
+#[test]
+fn another_retention_changes_the_ttl_indexes() {
+    with_database(async |mirror, raw| {
+        assert_eq!(period(&indexes(&raw, "things").await, "_sync.deletedAt"), Some(7 * 86_400));
+        assert_eq!(period(&indexes(&raw, "analytics").await, "at"), Some(90 * 86_400));
+        let mut other = KEPT;
+        other.tombstones = Duration::from_secs(3600);
+        other.analytics = Duration::from_secs(7200);
+        mirror.prepare(&[&THINGS, &USERS], other).await.unwrap();
+        assert_eq!(period(&indexes(&raw, "things").await, "_sync.deletedAt"), Some(3600));
+        assert_eq!(period(&indexes(&raw, "users").await, "_sync.deletedAt"), Some(3600));
+        assert_eq!(period(&indexes(&raw, "analytics").await, "at"), Some(7200));
+    });
+}
+
+/// Some servers answer `ok: true` where the driver wants a number; what counts is that the index is gone.
+async fn drop_index(raw: &mongodb::Database, collection: &str, name: &str) {
+    let _ = raw.run_command(doc! { "dropIndexes": collection, "index": name }).await;
+    assert!(indexes(raw, collection).await.iter().all(|index| index.get_str("name").unwrap() != name));
+}
+
+#[test]
+fn an_index_of_ours_that_says_something_else_is_made_anew() {
+    with_database(async |mirror, raw| {
+        drop_index(&raw, "things", "cb_name").await;
+        let wrong = doc! { "key": { "count": 1 }, "name": "cb_name" };
+        raw.run_command(doc! { "createIndexes": "things", "indexes": [wrong] }).await.unwrap();
+        drop_index(&raw, "users", "cb_search").await;
+        let wrong = doc! { "key": { "bio": "text" }, "name": "cb_search", "default_language": "none" };
+        raw.run_command(doc! { "createIndexes": "users", "indexes": [wrong] }).await.unwrap();
+        mirror.prepare(&[&THINGS, &USERS], KEPT).await.unwrap();
+        let things = indexes(&raw, "things").await;
+        let named = things.iter().find(|index| index.get_str("name").unwrap() == "cb_name").unwrap();
+        assert!(named.get_document("key").unwrap().contains_key("name"));
+        let users = indexes(&raw, "users").await;
+        let text = users.iter().find(|index| index.get_str("name").unwrap() == "cb_search").unwrap();
+        assert_eq!(text.get_document("weights").unwrap().len(), USERS.search.len());
+        let before = indexes(&raw, "users").await;
+        mirror.prepare(&[&USERS], KEPT).await.unwrap();
+        assert_eq!(indexes(&raw, "users").await, before, "a second time changes nothing");
+    });
+}
+
+#[test]
+fn tombstones_have_nothing_but_their_stamp() {
+    with_database(async |mirror, raw| {
+        mirror.apply(&THINGS, Guard::Newer, &[thing("a", 1, "a")], ago(0)).await.unwrap();
+        let when = ago(1);
+        mirror.apply(&THINGS, Guard::Newer, &[tombstone("a", 2)], when).await.unwrap();
+        let at = DateTime::from_millis(when.timestamp_millis());
+        let stored = raw.collection::<Document>("things").find_one(doc! { "_id": "a" }).await.unwrap().unwrap();
+        assert_eq!(stored, doc! { "_id": "a", "_sync": { "version": 2_i64, "appliedAt": at, "deletedAt": at } });
+    });
+}
+
+#[test]
+fn an_absent_server_is_no_obstacle_to_starting() {
+    runtime().block_on(async {
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        for uri in [format!("mongodb://{closed}/shop"), "mongodb+srv://nowhere.invalid/shop".to_owned()] {
+            let settings = MongoSettings { server_selection: Duration::from_millis(300), ..MongoSettings::default() };
+            let mirror = MongoMirror::connect(&uri, settings).unwrap();
+            assert_eq!(mirror.database_name(), "shop");
+            let started = Instant::now();
+            let answer = mirror.ping().await;
+            assert!(matches!(answer, Err(MirrorError::Unavailable(_))), "{uri}: {answer:?}");
+            assert!(started.elapsed() < Duration::from_secs(1), "{uri}: {:?}", started.elapsed());
+        }
+        let unnamed = MongoMirror::connect("mongodb://localhost", MongoSettings::default()).unwrap();
+        assert_eq!(unnamed.database_name(), "chainbill");
+    });
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_and_passwords_are_not_shown() {
+    for uri in ["", "localhost:27017", "mysql://localhost/x", "mongodb://"] {
+        let Err(MirrorError::Refused(why)) = MongoMirror::connect(uri, MongoSettings::default()) else {
+            panic!("{uri:?} was taken");
+        };
+        assert!(why.contains("MONGODB_URI"), "{why}");
+    }
+    let uri = "mongodb://ada:hunter2@localhost:1/x";
+    let mirror = MongoMirror::connect(uri, MongoSettings::default()).unwrap();
+    assert!(!format!("{mirror:?}").contains("hunter2"));
+    let Err(MirrorError::Refused(why)) =
+        MongoMirror::connect("mongodb://ada:hunter2@localhost:port/x", MongoSettings::default())
+    else {
+        panic!("a port that is no number was taken");
+    };
+    assert!(!why.contains("hunter2"), "{why}");
+}
+
+const SHORT: Deadlines = Deadlines {
+    ping: Duration::from_millis(300),
+    request: Duration::from_millis(500),
+    bulk: Duration::from_millis(1000),
+};
+
+/// A mirror behind a proxy, and the same database seen directly.
+fn behind_a_proxy<F: Future<Output = ()>>(test: impl FnOnce(MongoMirror, Proxy, MongoMirror) -> F) {
+    let Some(server) = server() else { return };
+    runtime().block_on(async {
+        let database = Database::new(&server).await;
+        let direct = MongoMirror::connect(&database.url(&server), MongoSettings::default()).unwrap();
+        direct.prepare(&[&THINGS], KEPT).await.unwrap();
+        let proxy = Proxy::before(address(&server)).await;
+        let uri = format!("mongodb://{}/{}?directConnection=true", proxy.address, database.raw.name());
+        let settings = MongoSettings { deadlines: SHORT, ..MongoSettings::default() };
+        let mirror = MongoMirror::connect(&uri, settings).unwrap();
+        mirror.ping().await.unwrap();
+        test(mirror, proxy, direct).await;
+        database.raw.drop().await.unwrap();
+    });
+}
+
+fn address(server: &str) -> SocketAddr {
+    let rest = server.strip_prefix("mongodb://").expect("the test server has a plain address");
+    rest.trim_end_matches('/').to_socket_addrs().unwrap().next().unwrap()
+}
+
+async fn until_it_answers(mirror: &MongoMirror) {
+    let started = Instant::now();
+    while let Err(cause) = mirror.ping().await {
+        assert!(started.elapsed() < Duration::from_secs(10), "it never came back: {cause}");
+    }
+}
+
+#[test]
+fn a_silent_server_ends_every_request_within_its_deadline() {
+    behind_a_proxy(async |mirror, proxy, _| {
+        proxy.set(Fault::Silence);
+        let writes = [thing("a", 1, "a")];
+        let started = Instant::now();
+        let requests: Vec<LocalBoxFuture<'_, Option<MirrorError>>> = vec![
+            Box::pin(async { mirror.ping().await.err() }),
+            Box::pin(async { mirror.apply(&THINGS, Guard::Newer, &writes, ago(0)).await.err() }),
+            Box::pin(async { mirror.get(&THINGS, "a").await.err() }),
+            Box::pin(async { mirror.stamps(&THINGS, ALL).await.err() }),
+            Box::pin(async { mirror.documents(&THINGS, ALL).await.err() }),
+            Box::pin(async { mirror.count(&THINGS).await.err() }),
+            Box::pin(async { mirror.search(&USERS, "word", 0, 10).await.err() }),
+            Box::pin(async { mirror.find(&THINGS, "name", &txt("x"), None, 1).await.err() }),
+            Box::pin(async { mirror.activity(None, ago(60)).await.err() }),
+            Box::pin(async { mirror.collections().await.err() }),
+            Box::pin(async { mirror.set_identity("x").await.err() }),
+            Box::pin(async { mirror.prepare(&[&THINGS], KEPT).await.err() }),
+            Box::pin(async { mirror.expire(KEPT, ago(0)).await.err() }),
+        ];
+        let answers = join_all(requests).await;
+        let took = started.elapsed();
+        assert!(took < SHORT.bulk + Duration::from_millis(500), "{took:?}");
+        let unavailable = |answer: &Option<MirrorError>| matches!(answer, Some(MirrorError::Unavailable(_)));
+        assert!(answers.iter().all(unavailable), "{answers:?}");
+        proxy.set(Fault::None);
+        until_it_answers(&mirror).await;
+        mirror.apply(&THINGS, Guard::Newer, &writes, ago(0)).await.unwrap();
+        assert_eq!(mirror.get(&THINGS, "a").await.unwrap().unwrap().stamp.version, Some(1));
+    });
+}
+
+#[test]
+fn a_lost_answer_is_unknown_and_trying_again_converges() {
+    behind_a_proxy(async |mirror, proxy, direct| {
+        let writes: Vec<_> = (0..500).map(|n| thing(&format!("{n:04}"), 3, "x")).collect();
+        mirror.apply(&THINGS, Guard::Newer, &[thing("0000", 9, "newer")], ago(0)).await.unwrap();
+        proxy.set(Fault::LoseAnswers);
+        let answer = mirror.apply(&THINGS, Guard::Newer, &writes, ago(0)).await;
+        assert!(matches!(answer, Err(MirrorError::Unavailable(_))), "{answer:?}");
+        assert!(proxy.lost() > 0);
+        proxy.set(Fault::None);
+        until_it_answers(&mirror).await;
+        let outcomes = mirror.apply(&THINGS, Guard::Newer, &writes, ago(0)).await.unwrap();
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Applied | Stale)), "{outcomes:?}");
+        let stored = direct.documents(&THINGS, ALL).await.unwrap();
+        assert_eq!(stored.len(), 500);
+        assert_eq!(stored[0].stamp.version, Some(9));
+        for (stored, write) in stored.iter().zip(&writes).skip(1) {
+            assert_eq!((stored.stamp.version, stored.stamp.digest), (Some(3), digest_of(write)));
+        }
+    });
+}
