@@ -45,8 +45,35 @@ pub(crate) async fn within<T>(
     }
 }
 
+/// The size of a document in MongoDB, or why it can never be stored: the same answer from both engines.
+pub(crate) fn storable(write: &Write) -> Result<usize, String> {
+    if let Content::Document { body, .. } = &write.content
+        && let Some(name) = unusable_name(body)
+    {
+        return Err(format!("the field name {name:?} holds a NUL"));
+    }
+    match stored_bytes(write) {
+        bytes if bytes > MAX_DOCUMENT_BYTES => {
+            Err(format!("the document has {bytes} bytes; at most {MAX_DOCUMENT_BYTES} are accepted"))
+        }
+        bytes => Ok(bytes),
+    }
+}
+
+fn unusable_name(document: &Document) -> Option<&str> {
+    document.0.iter().find_map(|(name, value)| if name.contains('\0') { Some(&**name) } else { within_value(value) })
+}
+
+fn within_value(value: &Value) -> Option<&str> {
+    match value {
+        Value::Map(inner) => unusable_name(inner),
+        Value::List(items) => items.iter().find_map(within_value),
+        _ => None,
+    }
+}
+
 /// How many bytes the document of a write has in MongoDB, `_id` and `_sync` included: the measure of both engines.
-pub(crate) fn stored_bytes(write: &Write) -> usize {
+fn stored_bytes(write: &Write) -> usize {
     const DOCUMENT: usize = 5;
     let id = element("_id") + text(&write.id);
     let sync = element("_sync") + DOCUMENT + element("version") + 8 + element("appliedAt") + 8;
@@ -81,9 +108,4 @@ fn value_bytes(value: &Value) -> usize {
         }
         Value::Map(inner) => document(inner),
     }
-}
-
-/// Why a document of this size is refused, in the words of both engines.
-pub(crate) fn too_large(bytes: usize) -> String {
-    format!("the document has {bytes} bytes; at most {MAX_DOCUMENT_BYTES} are accepted")
 }

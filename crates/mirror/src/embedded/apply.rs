@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection, SqlitePoo
 
 use super::{failed, schema, table_is_missing};
 use crate::{
-    limits::{MAX_COMMAND_BYTES, MAX_DOCUMENT_BYTES, stored_bytes, too_large},
+    limits::{MAX_COMMAND_BYTES, storable},
     port::{Content, Guard, MirrorError, Outcome, Write},
 };
 
@@ -59,11 +59,13 @@ async fn attempt(
     let mut chunk = Vec::with_capacity(CHUNK.min(writes.len()));
     let mut bytes = 0;
     for (index, write) in writes.iter().enumerate() {
-        let size = stored_bytes(write);
-        if size > MAX_DOCUMENT_BYTES {
-            outcomes[index] = Outcome::Rejected(too_large(size));
-            continue;
-        }
+        let size = match storable(write) {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                outcomes[index] = Outcome::Rejected(why);
+                continue;
+            }
+        };
         if chunk.len() == CHUNK || (bytes + size > MAX_COMMAND_BYTES && !chunk.is_empty()) {
             write_chunk(&mut transaction, model, guard, &chunk, at, &mut outcomes).await?;
             chunk.clear();

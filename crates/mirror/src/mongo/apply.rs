@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use chainbill_domain::{Model, Timestamp};
-use futures::{FutureExt as _, future::BoxFuture};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 use mongodb::{
     Database,
     bson::{Bson, doc},
@@ -20,12 +20,16 @@ use super::{
     read,
 };
 use crate::{
-    limits::{MAX_COMMAND_BYTES, MAX_DOCUMENT_BYTES, stored_bytes, too_large},
+    limits::{MAX_COMMAND_BYTES, storable},
     port::{Guard, MirrorError, Outcome, Write},
 };
 
 /// Statements in one command.
 const MAX_STATEMENTS: usize = 1000;
+/// Commands on their way at once: while the server works on one, the next is being written.
+const LANES: usize = 2;
+/// A batch of fewer writes goes as one command.
+const WORTH_TWO_LANES: usize = 400;
 /// How often a write may lose the race against other first writes of its document.
 const ROUNDS: usize = 5;
 
@@ -42,8 +46,6 @@ enum Fate {
     Applied,
     Taken,
     Rejected(String),
-    /// The server would not look at the command because of this statement, or because of any.
-    Unheard(String),
 }
 
 struct Batch<'a> {
@@ -65,11 +67,9 @@ pub(super) async fn apply(
     let mut outcomes = vec![Outcome::Stale; writes.len()];
     let mut waiting = Vec::with_capacity(writes.len());
     for (index, write) in writes.iter().enumerate() {
-        let bytes = stored_bytes(write);
-        if bytes > MAX_DOCUMENT_BYTES {
-            outcomes[index] = Outcome::Rejected(too_large(bytes));
-        } else {
-            waiting.push(Sent { index, write, bytes });
+        match storable(write) {
+            Ok(bytes) => waiting.push(Sent { index, write, bytes }),
+            Err(why) => outcomes[index] = Outcome::Rejected(why),
         }
     }
     for _ in 0..ROUNDS {
@@ -86,24 +86,18 @@ impl<'a> Batch<'a> {
     /// Sends everything, in commands of bounded size; answers with the writes that met a taken `_id`.
     async fn send_all(&self, sent: &[Sent<'a>], outcomes: &mut [Outcome]) -> Result<Vec<Sent<'a>>, MirrorError> {
         let mut taken = Vec::new();
-        let mut unheard = Vec::new();
-        let mut heard = false;
-        for chunk in chunks(sent) {
-            for (sent, fate) in self.send(chunk).await? {
+        let statements =
+            if sent.len() < WORTH_TWO_LANES { MAX_STATEMENTS } else { sent.len().div_ceil(2).min(MAX_STATEMENTS) };
+        let requests: Vec<_> = chunks(sent, statements).map(|chunk| self.send(chunk)).collect();
+        let mut answers = stream::iter(requests).buffer_unordered(LANES);
+        while let Some(fates) = answers.try_next().await? {
+            for (sent, fate) in fates {
                 match fate {
                     Fate::Applied => outcomes[sent.index] = Outcome::Applied,
                     Fate::Rejected(why) => outcomes[sent.index] = Outcome::Rejected(why),
                     Fate::Taken => taken.push(sent),
-                    Fate::Unheard(why) => unheard.push((sent, why)),
                 }
             }
-        }
-        heard |= outcomes.contains(&Outcome::Applied) || !taken.is_empty();
-        if !unheard.is_empty() && !heard {
-            self.run(encode::probe(self.model.name)).await.map_err(|cause| failed(&cause))?;
-        }
-        for (sent, why) in unheard {
-            outcomes[sent.index] = Outcome::Rejected(why);
         }
         Ok(taken)
     }
@@ -118,17 +112,23 @@ impl<'a> Batch<'a> {
                 Ok(answer) => fates(sent, write_errors(&answer)?),
                 Err(cause) => match refused_for_a_document(&cause) {
                     None => Err(failed(&cause)),
-                    Some(why) if sent.len() == 1 => Ok(vec![(sent[0], Fate::Unheard(why))]),
-                    Some(_) => {
-                        let (left, right) = sent.split_at(sent.len() / 2);
-                        let mut fates = self.send(left).await?;
-                        fates.extend(self.send(right).await?);
-                        Ok(fates)
-                    }
+                    Some(why) => self.find_culprit(sent, why).await,
                 },
             }
         }
         .boxed()
+    }
+
+    /// A server that refuses every update has no quarrel with a document: that is asked first.
+    async fn find_culprit(&self, sent: &[Sent<'a>], why: String) -> Result<Vec<(Sent<'a>, Fate)>, MirrorError> {
+        self.run(encode::probe(self.model.name)).await.map_err(|cause| failed(&cause))?;
+        if let [alone] = sent {
+            return Ok(vec![(*alone, Fate::Rejected(why))]);
+        }
+        let (left, right) = sent.split_at(sent.len() / 2);
+        let mut fates = self.send(left).await?;
+        fates.extend(self.send(right).await?);
+        Ok(fates)
     }
 
     async fn run(&self, command: mongodb::bson::RawDocumentBuf) -> mongodb::error::Result<mongodb::bson::Document> {
@@ -158,11 +158,12 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn chunks<'s, 'a>(sent: &'s [Sent<'a>]) -> impl Iterator<Item = &'s [Sent<'a>]> {
+/// Cuts the writes into commands of so many statements and of bounded size.
+fn chunks<'s, 'a>(sent: &'s [Sent<'a>], statements: usize) -> impl Iterator<Item = &'s [Sent<'a>]> {
     let mut rest = sent;
     std::iter::from_fn(move || {
         let mut bytes = 0;
-        let fitting = rest.iter().take(MAX_STATEMENTS).take_while(|sent| {
+        let fitting = rest.iter().take(statements).take_while(|sent| {
             bytes += sent.bytes;
             bytes <= MAX_COMMAND_BYTES
         });

@@ -36,7 +36,7 @@ impl Writer {
     }
 
     fn element(&mut self, kind: u8, name: &str) {
-        debug_assert!(!name.contains('\0'), "field names come from descriptions");
+        debug_assert!(!name.contains('\0'), "such documents are refused before");
         self.bytes.push(kind);
         self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.push(0);
@@ -212,9 +212,14 @@ pub(super) fn probe(collection: &str) -> RawDocumentBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{Position, Writer};
-    use chainbill_domain::{Document, Value};
+    use chainbill_domain::{Digest, Document, Timestamp, Value};
     use mongodb::bson::{DateTime, RawDocumentBuf, doc};
+
+    use super::{Position, Writer, update};
+    use crate::{
+        limits::storable,
+        port::{Content, Guard, Write},
+    };
 
     #[test]
     fn what_is_written_is_what_the_driver_would_write() {
@@ -235,6 +240,25 @@ mod tests {
             "money": { "minor": 5_i64, "currency": "USD" }, "list": list,
         };
         assert_eq!(writer.finish(), RawDocumentBuf::try_from(&expected).unwrap());
+    }
+
+    #[test]
+    fn the_size_is_known_before_writing() {
+        let inner = Document(vec![("e".into(), Value::Text("é".to_owned())), ("n".into(), Value::Null)]);
+        let body = Document(vec![
+            ("list".into(), Value::List((0..1234).map(Value::Int).chain([Value::Bool(true)]).collect())),
+            ("map".into(), Value::Map(inner)),
+            ("none".into(), Value::List(vec![])),
+            ("at".into(), Value::Time(0)),
+        ]);
+        let digest = Digest([7; 32]);
+        for content in [Content::Document { body, digest }, Content::Tombstone] {
+            let write = Write { id: "idé".to_owned(), version: 1, content };
+            let command = update("c", Guard::Always, &[&write], Timestamp::default(), 0);
+            let updates = command.get_array("updates").unwrap();
+            let document = updates.get_document(0).unwrap().get_document("u").unwrap();
+            assert_eq!(storable(&write), Ok(document.as_bytes().len()));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 use chainbill_domain::{Value, models::USERS};
 use chainbill_mirror::{
     Deadlines, Guard, Mirror, MirrorError, MongoMirror, MongoSettings,
-    Outcome::{Applied, Stale},
+    Outcome::{self, Applied, Stale},
     Page,
 };
 use futures::future::{LocalBoxFuture, join_all};
@@ -16,7 +16,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Decimal128, Document, doc, oid::Obje
 
 use crate::{
     proxy::{Fault, Proxy},
-    world::{Database, KEPT, THINGS, ago, body_of, digest_of, runtime, server, thing, tombstone, txt},
+    world::{Database, KEPT, THINGS, ago, body_of, digest_of, fields, put, runtime, server, thing, tombstone, txt},
 };
 
 const ALL: Page<'static> = Page { after: None, up_to: None, limit: 10_000 };
@@ -218,6 +218,28 @@ fn tombstones_have_nothing_but_their_stamp() {
         let at = DateTime::from_millis(when.timestamp_millis());
         let stored = raw.collection::<Document>("things").find_one(doc! { "_id": "a" }).await.unwrap().unwrap();
         assert_eq!(stored, doc! { "_id": "a", "_sync": { "version": 2_i64, "appliedAt": at, "deletedAt": at } });
+    });
+}
+
+#[test]
+fn names_that_a_server_may_not_like_never_harm_their_neighbours() {
+    with_database(async |mirror, _| {
+        for name in ["$bad", "$set", "a.b", ".", "", "$", "a.$.b"] {
+            let odd = put(&THINGS, &format!("odd {name}"), 1, fields(vec![(name, Value::Int(1))]));
+            let mut writes: Vec<_> = (0..20).map(|n| thing(&format!("{name} {n:02}"), 1, "x")).collect();
+            writes.insert(7, odd.clone());
+            let outcomes = mirror.apply(&THINGS, Guard::Newer, &writes, ago(0)).await.unwrap();
+            for (n, outcome) in outcomes.iter().enumerate() {
+                match outcome {
+                    Applied => {}
+                    Outcome::Rejected(why) if n == 7 => eprintln!("{name:?}: {why}"),
+                    other => panic!("{name:?}, write {n}: {other:?}"),
+                }
+            }
+            if outcomes[7] == Applied {
+                assert_eq!(mirror.get(&THINGS, &odd.id).await.unwrap().unwrap().body, body_of(&odd), "{name:?}");
+            }
+        }
     });
 }
 

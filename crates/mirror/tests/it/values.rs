@@ -107,6 +107,14 @@ pub async fn a_document_over_the_limit_is_refused_and_its_neighbours_are_kept(wo
     assert_eq!(ids, ["a", "c", "d"]);
 }
 
+pub async fn a_field_name_with_a_nul_is_refused(world: World) {
+    let world = world.prepared().await;
+    let inner = Value::List(vec![Value::Map(fields(vec![("a\0b", Value::Int(1))]))]);
+    let writes = [thing("a", 1, "a"), put(&THINGS, "b", 1, fields(vec![("list", inner)])), thing("c", 1, "c")];
+    let outcomes = world.apply(Guard::Newer, &writes).await;
+    assert!(matches!(&outcomes[..], [Applied, Rejected(_), Applied]), "{outcomes:?}");
+}
+
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -56,6 +56,7 @@ contract! {
     crate_values::five_megabytes_of_text_come_back,
     crate_values::a_document_near_the_limit_is_kept,
     crate_values::a_document_over_the_limit_is_refused_and_its_neighbours_are_kept,
+    crate_values::a_field_name_with_a_nul_is_refused,
     crate_values::any_document_comes_back_as_it_was,
 }
 
