@@ -14,7 +14,7 @@ use chainbill_mirror::{
 };
 use mongodb::bson::{Bson, DateTime, doc};
 
-type Anyhow<T> = Result<T, Box<dyn Error>>;
+type Outcomes<T> = Result<T, Box<dyn Error>>;
 
 const BATCH: usize = 1000;
 const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
@@ -77,7 +77,7 @@ fn say(what: &str, count: usize, started: Instant, before: f64) {
     println!("{what:<44} {rate:>9.0}/s  {:.4} CPU s per 1,000", cpu * 1000.0 / count as f64);
 }
 
-async fn apply(mirror: &dyn Mirror, what: &str, model: &'static Model, writes: &[Write]) -> Anyhow<()> {
+async fn apply(mirror: &dyn Mirror, what: &str, model: &'static Model, writes: &[Write]) -> Outcomes<()> {
     let (started, before) = (Instant::now(), processor());
     let at = Timestamp::from_timestamp_millis(1_795_000_000_000).unwrap();
     for batch in writes.chunks(BATCH) {
@@ -88,7 +88,7 @@ async fn apply(mirror: &dyn Mirror, what: &str, model: &'static Model, writes: &
     Ok(())
 }
 
-async fn walk(mirror: &dyn Mirror, model: &'static Model, count: usize) -> Anyhow<()> {
+async fn walk(mirror: &dyn Mirror, model: &'static Model, count: usize) -> Outcomes<()> {
     for whole in [false, true] {
         let (started, before) = (Instant::now(), processor());
         let mut last: Option<String> = None;
@@ -113,7 +113,7 @@ async fn walk(mirror: &dyn Mirror, model: &'static Model, count: usize) -> Anyho
     Ok(())
 }
 
-async fn engine(mirror: &dyn Mirror, count: usize) -> Anyhow<()> {
+async fn engine(mirror: &dyn Mirror, count: usize) -> Outcomes<()> {
     println!("{}", mirror.engine());
     mirror.prepare(&[&INVOICES, &USERS], KEPT).await?;
     let first: Vec<Write> = (0..count).map(|n| invoice(n, 1)).collect();
@@ -151,7 +151,7 @@ fn tree(body: &Document) -> mongodb::bson::Document {
 }
 
 /// The yardstick: the same documents as unordered replace upserts by `_id`, prepared beforehand.
-async fn raw(database: &mongodb::Database, name: &str, count: usize, version: i64) -> Anyhow<()> {
+async fn raw(database: &mongodb::Database, name: &str, count: usize, version: i64) -> Outcomes<()> {
     let statement = |n: usize| {
         let Write { id, content: Content::Document { body, digest }, .. } = invoice(n, version) else { unreachable!() };
         let mut document = tree(&body);
@@ -180,7 +180,7 @@ async fn raw(database: &mongodb::Database, name: &str, count: usize, version: i6
 }
 
 #[tokio::main]
-async fn main() -> Anyhow<()> {
+async fn main() -> Outcomes<()> {
     let count = std::env::args().nth(1).map_or(Ok(20_000), |text| text.parse())?;
     let folder = std::env::temp_dir().join(format!("chainbill-pace-{}", std::process::id()));
     let embedded = EmbeddedMirror::open(&folder.join("mirror.db")).await?;
@@ -201,7 +201,9 @@ async fn main() -> Anyhow<()> {
     database.collection::<mongodb::bson::Document>("invoices").drop().await?;
     mirror.prepare(&[&INVOICES], KEPT).await?;
     let first: Vec<Write> = (0..count).map(|n| invoice(n, 1)).collect();
+    let second: Vec<Write> = (0..count).map(|n| invoice(n, 2)).collect();
     apply(&mirror, "  apply, new, again", &INVOICES, &first).await?;
+    apply(&mirror, "  apply, newer, again", &INVOICES, &second).await?;
     database.drop().await?;
     Ok(())
 }

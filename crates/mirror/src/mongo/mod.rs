@@ -23,6 +23,7 @@ use std::{
 
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value};
+use tokio::sync::OnceCell;
 
 use self::client::Lazy;
 pub use self::client::MongoSettings;
@@ -48,6 +49,7 @@ pub struct MongoMirror {
     client: Lazy,
     deadlines: Deadlines,
     prepared: Mutex<BTreeSet<&'static str>>,
+    guesses_counts: OnceCell<bool>,
 }
 
 impl MongoMirror {
@@ -58,7 +60,12 @@ impl MongoMirror {
     /// When the address is no MongoDB connection string.
     pub fn connect(uri: &str, settings: MongoSettings) -> Result<Self, MirrorError> {
         let deadlines = settings.deadlines;
-        Ok(Self { client: Lazy::new(uri, settings)?, deadlines, prepared: Mutex::default() })
+        Ok(Self {
+            client: Lazy::new(uri, settings)?,
+            deadlines,
+            prepared: Mutex::default(),
+            guesses_counts: OnceCell::new(),
+        })
     }
 
     /// The name of the database.
@@ -144,7 +151,12 @@ impl Mirror for MongoMirror {
     }
 
     async fn count(&self, model: &'static Model) -> Result<u64, MirrorError> {
-        within(self.deadlines.request, "count", async { read::count(self.client.database().await?, model).await }).await
+        within(self.deadlines.request, "count", async {
+            let database = self.client.database().await?;
+            let guesses = self.guesses_counts.get_or_try_init(|| read::guesses_counts(database)).await?;
+            read::count(database, model, *guesses).await
+        })
+        .await
     }
 
     async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError> {

@@ -110,14 +110,26 @@ pub(super) async fn versions(
     Ok(found.into_iter().map(|stored| (stored.stamp.id, stored.stamp.version)).collect())
 }
 
-/// Documents that are not tombstones: the collection's own count less what the index of tombstones holds.
-pub(super) async fn count(database: &Database, model: &Model) -> Result<u64, MirrorError> {
+/// Documents that are not tombstones: the collection's own count less what the index of tombstones holds. Where the
+/// collection's own count is a guess of the planner, its documents are counted.
+pub(super) async fn count(database: &Database, model: &Model, guesses: bool) -> Result<u64, MirrorError> {
     let dead = doc! { DELETED_AT: { "$gte": mongodb::bson::DateTime::MIN } };
+    let everything = if guesses {
+        doc! { "count": model.name, "query": { "_id": { "$gte": Bson::MinKey } } }
+    } else {
+        doc! { "count": model.name }
+    };
     let (all, tombstones) = futures::try_join!(
-        counted(database, doc! { "count": model.name }),
+        counted(database, everything),
         counted(database, doc! { "count": model.name, "query": dead }),
     )?;
     Ok(u64::try_from(all.saturating_sub(tombstones)).unwrap_or(0))
+}
+
+/// Whether the server stands on PostgreSQL, whose quick counts are estimates of the last analysis.
+pub(super) async fn guesses_counts(database: &Database) -> Result<bool, MirrorError> {
+    let info = database.client().database("admin").run_command(doc! { "buildInfo": 1 }).await;
+    Ok(info.map_err(|cause| failed(&cause))?.contains_key("ferretdb"))
 }
 
 async fn counted(database: &Database, command: Document) -> Result<i64, MirrorError> {

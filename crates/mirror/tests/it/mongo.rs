@@ -244,6 +244,25 @@ fn names_that_a_server_may_not_like_never_harm_their_neighbours() {
 }
 
 #[test]
+fn a_document_that_spoils_its_whole_command_is_found() {
+    with_database(async |mirror, _| {
+        let deep = |depth| (0..depth).fold(Value::Int(1), |inner, _| Value::List(vec![inner]));
+        for depth in [150, 250, 1000] {
+            let mut writes: Vec<_> = (0..30).map(|n| thing(&format!("{depth} {n:02}"), 1, "x")).collect();
+            writes.insert(13, put(&THINGS, &format!("{depth} deep"), 1, fields(vec![("deep", deep(depth))])));
+            let outcomes = mirror.apply(&THINGS, Guard::Newer, &writes, ago(0)).await.unwrap();
+            for (n, outcome) in outcomes.iter().enumerate() {
+                match outcome {
+                    Applied => {}
+                    Outcome::Rejected(why) if n == 13 => eprintln!("{depth} deep: {why}"),
+                    other => panic!("{depth} deep, write {n}: {other:?}"),
+                }
+            }
+        }
+    });
+}
+
+#[test]
 fn an_absent_server_is_no_obstacle_to_starting() {
     runtime().block_on(async {
         let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
