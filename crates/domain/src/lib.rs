@@ -7,8 +7,10 @@ pub mod id;
 pub mod mapping;
 pub mod models;
 pub mod money;
+pub mod random;
 pub mod wire;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use document::{Digest, Document, Row, Value};
 pub use mapping::Model;
+pub use random::{Random, SystemRandom};
