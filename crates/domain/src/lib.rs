@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod document;
 pub mod event;
+pub mod freshness;
 pub mod id;
 pub mod mapping;
 pub mod models;

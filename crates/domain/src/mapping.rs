@@ -35,6 +35,8 @@ pub struct Column {
     pub kind: Kind,
     /// Whether the column may be NULL.
     pub nullable: bool,
+    /// Whether one value may be megabytes: such rows are read in small portions.
+    pub large: bool,
 }
 
 /// What a column holds and what it becomes.
@@ -92,7 +94,13 @@ pub struct Search {
 
 impl Column {
     const fn new(column: &'static str, path: &'static str, kind: Kind) -> Self {
-        Self { column, path, kind, nullable: false }
+        Self { column, path, kind, nullable: false, large: false }
+    }
+
+    /// The same column, with values of megabytes.
+    #[must_use]
+    pub const fn large(self) -> Self {
+        Self { large: true, ..self }
     }
 
     /// The same column, allowed to be NULL.

@@ -11,7 +11,7 @@ pub static STORED_FILES: Model = Model {
         int("file_size", "fileSize"),
         text("ipfs_hash", "ipfsHash"),
         text("metadata_hash", "metadataHash"),
-        text("encrypted_base64", "encryptedBase64").nullable(),
+        text("encrypted_base64", "encryptedBase64").nullable().large(),
         int("key_version", "keyVersion"),
         time("created_at", "createdAt"),
         time("updated_at", "updatedAt"),
