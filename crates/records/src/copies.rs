@@ -1,0 +1,190 @@
+//! What is known of each model's copy: its state, how far the initial copy is, how the last run went.
+
+use chainbill_domain::{Model, Timestamp};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
+
+use crate::{Records, RecordsError};
+
+/// The state of a model's copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CopyState {
+    /// Nothing is known to be there; an initial copy is due. Set at birth, and when the second database is found empty
+    /// or foreign.
+    Pending,
+    /// The initial copy is on its way; the cursor says how far. Set by whoever copies.
+    Copying,
+    /// All rows were copied once; the outbox still holds changes older than the copy's end. Set by whoever copied.
+    CatchingUp,
+    /// Every committed change is on its way or there. Set by the relay.
+    Live,
+    /// The copy failed for a reason that time alone may not cure; see reason and hint. Set by whoever met it.
+    Faulted,
+}
+
+impl CopyState {
+    /// Every state.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Copying, Self::CatchingUp, Self::Live, Self::Faulted];
+
+    /// The stored word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Copying => "COPYING",
+            Self::CatchingUp => "CATCHING_UP",
+            Self::Live => "LIVE",
+            Self::Faulted => "FAULTED",
+        }
+    }
+}
+
+/// What is known of a model's copy.
+#[derive(Debug, Clone)]
+pub struct Copy {
+    /// The model's name.
+    pub model: String,
+    /// Its state.
+    pub state: CopyState,
+    /// The last id that the initial copy has written.
+    pub cursor: Option<String>,
+    /// Why it is faulted.
+    pub reason: Option<String>,
+    /// What an operator can do about it.
+    pub hint: Option<String>,
+    /// Rows written by the initial copy so far.
+    pub copied: i64,
+    /// Rows that there were when it began.
+    pub total: i64,
+    /// When the initial copy began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// When the last run over the model (scheduled or by hand) ended.
+    pub last_run_at: Option<Timestamp>,
+    /// How it went, in a few words.
+    pub last_result: Option<String>,
+    /// Rows per second of the last copy.
+    pub rate: i64,
+}
+
+impl Copy {
+    fn new(model: &str) -> Self {
+        Self {
+            model: model.to_owned(),
+            state: CopyState::Pending,
+            cursor: None,
+            reason: None,
+            hint: None,
+            copied: 0,
+            total: 0,
+            started_at: None,
+            finished_at: None,
+            last_run_at: None,
+            last_result: None,
+            rate: 0,
+        }
+    }
+}
+
+const COLUMNS: &str =
+    "model, state, `cursor`, reason, hint, copied, total, started_at, finished_at, last_run_at, last_result, rate";
+
+impl Records {
+    /// What is known of a model's copy.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn copy(&self, model: &Model) -> Result<Copy, RecordsError> {
+        let sql = format!("SELECT {COLUMNS} FROM sync_models WHERE model=?");
+        let row = self.db().query_one_raw(self.statement(sql, [model.name.into()])).await?;
+        row.as_ref().map_or_else(|| Ok(Copy::new(model.name)), copy)
+    }
+
+    /// What is known of all copies that were ever looked at.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn copies(&self) -> Result<Vec<Copy>, RecordsError> {
+        let sql = format!("SELECT {COLUMNS} FROM sync_models");
+        self.db().query_all_raw(self.statement(sql, [])).await?.iter().map(copy).collect()
+    }
+
+    /// Writes down what is known.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn save_copy(&self, copy: &Copy) -> Result<(), RecordsError> {
+        let values = || -> Vec<Value> {
+            vec![
+                copy.state.name().into(),
+                copy.cursor.clone().into(),
+                copy.reason.clone().into(),
+                copy.hint.clone().into(),
+                copy.copied.into(),
+                copy.total.into(),
+                copy.started_at.into(),
+                copy.finished_at.into(),
+                copy.last_run_at.into(),
+                copy.last_result.clone().into(),
+                copy.rate.into(),
+                self.now().into(),
+                copy.model.clone().into(),
+            ]
+        };
+        let update = "UPDATE sync_models SET state=?, `cursor`=?, reason=?, hint=?, copied=?, total=?, started_at=?, \
+                      finished_at=?, last_run_at=?, last_result=?, rate=?, updated_at=? WHERE model=?";
+        if self.run(update, values()).await? > 0 {
+            return Ok(());
+        }
+        let insert = "INSERT INTO sync_models (state, `cursor`, reason, hint, copied, total, started_at, finished_at, \
+                      last_run_at, last_result, rate, updated_at, model) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)";
+        match self.run(insert, values()).await {
+            Err(RecordsError::Duplicate(_)) => self.run(update, values()).await.map(drop),
+            other => other.map(drop),
+        }
+    }
+
+    /// A fact about this database, by name.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn fact(&self, name: &str) -> Result<Option<String>, RecordsError> {
+        let row = self.db().query_one_raw(self.statement("SELECT value FROM facts WHERE name=?", [name.into()])).await?;
+        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
+    }
+
+    /// Writes a fact down when it is not known yet; the one that holds.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn settle_fact(&self, name: &str, value: &str) -> Result<String, RecordsError> {
+        if let Some(known) = self.fact(name).await? {
+            return Ok(known);
+        }
+        let insert = "INSERT INTO facts (name, value) VALUES (?, ?)";
+        match self.run(insert, [name.into(), value.into()]).await {
+            Ok(_) => Ok(value.to_owned()),
+            Err(RecordsError::Duplicate(_)) => Ok(self.fact(name).await?.unwrap_or_else(|| value.to_owned())),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn copy(row: &QueryResult) -> Result<Copy, RecordsError> {
+    let state: String = row.try_get_by_index(1)?;
+    let known = CopyState::ALL.into_iter().find(|known| known.name() == state);
+    Ok(Copy {
+        model: row.try_get_by_index(0)?,
+        state: known.ok_or_else(|| RecordsError::Corrupt(format!("sync_models holds the unknown state {state:?}")))?,
+        cursor: row.try_get_by_index(2)?,
+        reason: row.try_get_by_index(3)?,
+        hint: row.try_get_by_index(4)?,
+        copied: row.try_get_by_index(5)?,
+        total: row.try_get_by_index(6)?,
+        started_at: row.try_get_by_index(7)?,
+        finished_at: row.try_get_by_index(8)?,
+        last_run_at: row.try_get_by_index(9)?,
+        last_result: row.try_get_by_index(10)?,
+        rate: row.try_get_by_index(11)?,
+    })
+}

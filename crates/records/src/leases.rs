@@ -1,0 +1,163 @@
+//! Leases: who may do what at the moment. A lease is a row with an owner and an end, taken by one conditional update.
+//!
+//! A lease makes work efficient, never correct: what a relay writes is fenced by versions, so an owner that slept past
+//! its lease harms nothing. Every taking raises the `epoch`, which names the reign in logs and runs.
+
+use std::time::Duration;
+
+use chainbill_domain::Timestamp;
+use sea_orm::{ConnectionTrait, Value};
+
+use crate::{Records, RecordsError, outbox::marks};
+
+/// A lease that is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// What it is about.
+    pub name: String,
+    /// Rises with every taking.
+    pub epoch: i64,
+}
+
+/// A lease as anybody sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseView {
+    /// What it is about.
+    pub name: String,
+    /// Who holds it; none when it was given back.
+    pub owner: Option<String>,
+    /// Rises with every taking.
+    pub epoch: i64,
+    /// When it ends.
+    pub until: Timestamp,
+}
+
+impl Records {
+    /// Makes the lease rows that are missing, free.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn ensure_leases(&self, names: &[String]) -> Result<(), RecordsError> {
+        let known: Vec<String> = self.leases().await?.into_iter().map(|lease| lease.name).collect();
+        for name in names.iter().filter(|name| !known.contains(name)) {
+            let sql = "INSERT INTO sync_leases (name, owner, epoch, until_at) VALUES (?, NULL, 0, ?)";
+            match self.run(sql, [name.as_str().into(), self.now().into()]).await {
+                Ok(_) | Err(RecordsError::Duplicate(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// All leases, by name.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn leases(&self) -> Result<Vec<LeaseView>, RecordsError> {
+        let sql = "SELECT name, owner, epoch, until_at FROM sync_leases ORDER BY name";
+        let rows = self.db().query_all_raw(self.statement(sql, [])).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(LeaseView {
+                    name: row.try_get_by_index(0)?,
+                    owner: row.try_get_by_index(1)?,
+                    epoch: row.try_get_by_index(2)?,
+                    until: row.try_get_by_index(3)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Takes a lease when it is free, over, or ends implausibly late (its owner's clock was wrong). `None` when
+    /// somebody else holds it.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn take_lease(&self, name: &str, owner: &str, ttl: Duration) -> Result<Option<Lease>, RecordsError> {
+        let now = self.now();
+        let sql = "UPDATE sync_leases SET owner=?, epoch=epoch+1, until_at=? \
+                   WHERE name=? AND (owner IS NULL OR owner=? OR until_at<? OR until_at>?)";
+        let values: [Value; 6] =
+            [owner.into(), (now + ttl).into(), name.into(), owner.into(), now.into(), (now + 3 * ttl).into()];
+        if self.run(sql, values).await? != 1 {
+            return Ok(None);
+        }
+        let sql = "SELECT epoch FROM sync_leases WHERE name=? AND owner=?";
+        let row = self.db().query_one_raw(self.statement(sql, [name.into(), owner.into()])).await?;
+        row.map(|row| Ok(Lease { name: name.to_owned(), epoch: row.try_get_by_index(0)? })).transpose()
+    }
+
+    /// Prolongs leases that are still this owner's; the names of those that are.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn renew_leases(
+        &self,
+        names: &[String],
+        owner: &str,
+        ttl: Duration,
+    ) -> Result<Vec<String>, RecordsError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!("UPDATE sync_leases SET until_at=? WHERE owner=? AND name IN ({})", marks(names.len()));
+        let values = [(self.now() + ttl).into(), Value::from(owner)].into_iter().chain(crate::outbox::pad(names));
+        let renewed = self.run(&sql, values).await?;
+        if usize::try_from(renewed) == Ok(names.len()) {
+            return Ok(names.to_vec());
+        }
+        let all = self.leases().await?;
+        let still = |name: &&String| all.iter().any(|l| l.name == **name && l.owner.as_deref() == Some(owner));
+        Ok(names.iter().filter(still).cloned().collect())
+    }
+
+    /// Gives leases back, so that nobody has to wait for their end.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn release_leases(&self, names: &[String], owner: &str) -> Result<(), RecordsError> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let sql = format!("UPDATE sync_leases SET owner=NULL WHERE owner=? AND name IN ({})", marks(names.len()));
+        let values = std::iter::once(Value::from(owner)).chain(crate::outbox::pad(names));
+        self.run(&sql, values).await?;
+        Ok(())
+    }
+
+    /// Says that this worker lives, forgets those silent for a day, and counts those seen within `within`.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn worker_alive(&self, id: &str, name: &str, within: Duration) -> Result<u64, RecordsError> {
+        let now = self.now();
+        let update = "UPDATE sync_workers SET seen_at=? WHERE id=?";
+        if self.run(update, [now.into(), id.into()]).await? == 0 {
+            let insert = "INSERT INTO sync_workers (id, seen_at, name) VALUES (?, ?, ?)";
+            self.run(insert, [id.into(), now.into(), name.into()]).await?;
+            let day_ago = now - Duration::from_secs(86_400);
+            self.run("DELETE FROM sync_workers WHERE seen_at<?", [day_ago.into()]).await?;
+        }
+        let count = "SELECT COUNT(*) FROM sync_workers WHERE seen_at>=?";
+        let row = self.db().query_one_raw(self.statement(count, [(now - within).into()])).await?;
+        let count: i64 = row.map_or(Ok(1), |row| row.try_get_by_index(0))?;
+        Ok(u64::try_from(count).unwrap_or(1).max(1))
+    }
+
+    /// Says that this worker is gone.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn worker_gone(&self, id: &str) -> Result<(), RecordsError> {
+        self.run("DELETE FROM sync_workers WHERE id=?", [id.into()]).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn run(
+        &self,
+        sql: &str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<u64, RecordsError> {
+        Ok(self.db().execute_raw(self.statement(sql, values)).await?.rows_affected())
+    }
+}

@@ -1,0 +1,248 @@
+//! The outbox: a queue of "this entity has changed" that is filled in the transaction of the change and emptied by the
+//! relay after the second database has taken it. An entry is claimed, applied, deleted; there is no cursor to lose.
+//!
+//! Entries live in [`PARTS`] partitions by a hash of the entity's id. A relay holds a lease on a partition, so entries of
+//! one entity never meet in two healthy relays, and a batch costs no update per entry.
+
+use chainbill_domain::{Model, Random, Timestamp, id::EventId};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
+
+use crate::{Records, RecordsError};
+
+/// Number of partitions: the most relays that can share the work.
+pub const PARTS: u16 = 16;
+
+/// The pseudo model of tracked happenings, as the collection is called.
+pub const ANALYTICS: &str = "analytics";
+
+/// The pseudo model of the heartbeat that goes through the whole pipe.
+pub const HEARTBEAT: &str = "heartbeat";
+
+/// What the entry asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Write the entity's current row.
+    Upsert,
+    /// The row is gone.
+    Delete,
+    /// Keep the happening in `body`.
+    Event,
+}
+
+impl Op {
+    /// The stored word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Upsert => "upsert",
+            Self::Delete => "delete",
+            Self::Event => "event",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Result<Self, RecordsError> {
+        [Self::Upsert, Self::Delete, Self::Event]
+            .into_iter()
+            .find(|op| op.name() == name)
+            .ok_or_else(|| RecordsError::Corrupt(format!("the outbox holds the unknown operation {name:?}")))
+    }
+}
+
+/// A change to tell.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// A model's name, [`ANALYTICS`] or [`HEARTBEAT`].
+    pub model: String,
+    /// The changed entity.
+    pub entity_id: String,
+    /// The version that it reached; of a delete, one more than the last.
+    pub version: i64,
+    /// What happened.
+    pub op: Op,
+    /// The happening itself, of events only.
+    pub body: Option<String>,
+}
+
+/// An entry in the queue.
+#[derive(Debug, Clone)]
+pub struct Queued {
+    /// Its partition.
+    pub part: u16,
+    /// Its id, UUIDv7.
+    pub id: String,
+    /// The change.
+    pub entry: Entry,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
+/// How much waits.
+#[derive(Debug, Clone)]
+pub struct Backlog {
+    /// A model's name, [`ANALYTICS`] or [`HEARTBEAT`].
+    pub model: String,
+    /// Entries that wait.
+    pub entries: u64,
+    /// When the oldest was written.
+    pub oldest: Option<Timestamp>,
+}
+
+/// The partition of an entity: FNV-1a of its id, so that every program and every release agrees.
+#[must_use]
+pub fn part_of(entity_id: &str) -> u16 {
+    let hash = entity_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    u16::try_from((hash >> 32) % u64::from(PARTS)).expect("a remainder of 16 fits")
+}
+
+const ENTRY_COLUMNS: usize = 8;
+const ENTRIES_PER_STATEMENT: usize = 1000;
+
+pub(crate) async fn write(
+    tx: &DatabaseTransaction,
+    entries: &[Entry],
+    now: Timestamp,
+    random: &dyn Random,
+) -> Result<(), DbErr> {
+    for batch in entries.chunks(ENTRIES_PER_STATEMENT) {
+        let mut values = Vec::with_capacity(batch.len() * ENTRY_COLUMNS);
+        for entry in batch {
+            values.extend([
+                Value::from(part_of(&entry.entity_id)),
+                EventId::new(now, random.bytes()).to_string().into(),
+                entry.model.clone().into(),
+                entry.entity_id.clone().into(),
+                entry.version.into(),
+                entry.op.name().into(),
+                entry.body.clone().into(),
+                now.into(),
+            ]);
+        }
+        let rows = vec!["(?,?,?,?,?,?,?,?)"; batch.len()].join(",");
+        let sql = format!("INSERT INTO outbox (part,id,model,entity_id,version,op,body,created_at) VALUES {rows}");
+        tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
+    }
+    Ok(())
+}
+
+impl Records {
+    /// The oldest entries of each partition, at most `limit` each, in the partition's order.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn queued(&self, parts: &[u16], limit: u32) -> Result<Vec<Queued>, RecordsError> {
+        if parts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let one = format!(
+            "SELECT * FROM (SELECT part,id,model,entity_id,version,op,body,created_at FROM outbox WHERE part=? ORDER BY id LIMIT {limit}) p"
+        );
+        let sql = vec![one; parts.len()].join(" UNION ALL ");
+        let rows = self.db().query_all_raw(self.statement(sql, parts.iter().map(|&part| part.into()))).await?;
+        rows.iter().map(queued).collect()
+    }
+
+    /// Removes entries that the second database has taken.
+    ///
+    /// # Errors
+    /// When the primary does not answer; removing again is right.
+    pub async fn dequeue(&self, entries: &[(u16, String)]) -> Result<(), RecordsError> {
+        for batch in entries.chunks(ENTRIES_PER_STATEMENT) {
+            self.db().execute_raw(self.dequeue_statement(batch)).await?;
+        }
+        Ok(())
+    }
+
+    fn dequeue_statement(&self, entries: &[(u16, String)]) -> Statement {
+        let mut sql = String::from("DELETE FROM outbox WHERE ");
+        let mut values: Vec<Value> = Vec::with_capacity(entries.len() + usize::from(PARTS));
+        for part in 0..PARTS {
+            let ids: Vec<&String> = entries.iter().filter(|(own, _)| *own == part).map(|(_, id)| id).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let or = if values.is_empty() { "" } else { " OR " };
+            sql.push_str(&format!("{or}(part=? AND id IN ({}))", marks(ids.len())));
+            values.push(part.into());
+            values.extend(ids.iter().map(|id| Value::from(id.as_str())));
+            let missing = padded(ids.len()) - ids.len();
+            values.extend(std::iter::repeat_n(Value::from(ids[0].as_str()), missing));
+        }
+        self.statement(sql, values)
+    }
+
+    /// What waits, per model.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn backlog(&self) -> Result<Vec<Backlog>, RecordsError> {
+        let sql = "SELECT model, COUNT(*), MIN(created_at) FROM outbox GROUP BY model ORDER BY model";
+        let rows = self.db().query_all_raw(self.statement(sql, [])).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Backlog {
+                    model: row.try_get_by_index(0)?,
+                    entries: u64::try_from(row.try_get_by_index::<i64>(1)?).unwrap_or(0),
+                    oldest: row.try_get_by_index(2)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Entries of one entity that wait, oldest first.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn queued_of(&self, model: &Model, id: &str) -> Result<Vec<Queued>, RecordsError> {
+        let sql = "SELECT part,id,model,entity_id,version,op,body,created_at FROM outbox \
+                   WHERE entity_id=? AND model=? ORDER BY id";
+        let values = [Value::from(id), model.name.into()];
+        self.db().query_all_raw(self.statement(sql, values)).await?.iter().map(queued).collect()
+    }
+
+    /// Asks the relay to look at entities again, whatever has happened to their copies.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn enqueue(&self, entries: &[Entry]) -> Result<(), RecordsError> {
+        let unit = self.begin().await?;
+        write(unit.db(), entries, unit.now(), self.random()).await?;
+        unit.commit().await?;
+        self.wake_relay();
+        Ok(())
+    }
+}
+
+fn queued(row: &QueryResult) -> Result<Queued, RecordsError> {
+    let part: i32 = row.try_get_by_index(0)?;
+    Ok(Queued {
+        part: u16::try_from(part).map_err(|_| RecordsError::Corrupt(format!("the outbox holds partition {part}")))?,
+        id: row.try_get_by_index(1)?,
+        entry: Entry {
+            model: row.try_get_by_index(2)?,
+            entity_id: row.try_get_by_index(3)?,
+            version: row.try_get_by_index(4)?,
+            op: Op::named(&row.try_get_by_index::<String>(5)?)?,
+            body: row.try_get_by_index(6)?,
+        },
+        created_at: row.try_get_by_index(7)?,
+    })
+}
+
+/// Lists are padded to powers of two with their first item, so that servers keep few prepared statements.
+pub(crate) fn padded(count: usize) -> usize {
+    count.next_power_of_two()
+}
+
+pub(crate) fn marks(count: usize) -> String {
+    let mut text = "?,".repeat(padded(count));
+    text.pop();
+    text
+}
+
+/// The values of a padded list.
+pub(crate) fn pad<'a>(ids: &'a [String]) -> impl Iterator<Item = Value> + 'a {
+    let missing = padded(ids.len()) - ids.len();
+    ids.iter().chain(std::iter::repeat_n(&ids[0], missing)).map(|id| Value::from(id.as_str()))
+}

@@ -1,0 +1,147 @@
+//! Entities whose copy cannot be written as they are. They wait here with their cause, block nobody else, and are tried
+//! again by hand or by their own next change.
+
+use chainbill_domain::Timestamp;
+use sea_orm::{ConnectionTrait, QueryResult, Value};
+
+use crate::{
+    Records, RecordsError,
+    outbox::{self, Entry, Op},
+};
+
+/// An entity that is parked.
+#[derive(Debug, Clone)]
+pub struct Parked {
+    /// What should be written.
+    pub entry: Entry,
+    /// Why it cannot be.
+    pub cause: String,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// When it first failed.
+    pub first_at: Timestamp,
+    /// When it last failed.
+    pub last_at: Timestamp,
+}
+
+const COLUMNS: &str = "model, entity_id, version, op, body, cause, attempts, first_at, last_at";
+
+impl Records {
+    /// Parks an entity, or counts one more failure of a parked one, and takes its entries off the queue, in one
+    /// transaction.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn park(&self, entry: &Entry, cause: &str, taken: &[(u16, String)]) -> Result<(), RecordsError> {
+        let cause: String = cause.chars().take(2000).collect();
+        let unit = self.begin().await?;
+        let now = unit.now();
+        let update = "UPDATE sync_parked SET version=?, op=?, body=?, cause=?, attempts=attempts+1, last_at=? \
+                      WHERE model=? AND entity_id=?";
+        let values: [Value; 7] = [
+            entry.version.into(),
+            entry.op.name().into(),
+            entry.body.clone().into(),
+            cause.clone().into(),
+            now.into(),
+            entry.model.clone().into(),
+            entry.entity_id.clone().into(),
+        ];
+        let changed = unit.db().execute_raw(self.statement(update, values)).await?.rows_affected();
+        if changed == 0 {
+            let insert = format!("INSERT INTO sync_parked ({COLUMNS}) VALUES (?,?,?,?,?,?,1,?,?)");
+            let values: [Value; 8] = [
+                entry.model.clone().into(),
+                entry.entity_id.clone().into(),
+                entry.version.into(),
+                entry.op.name().into(),
+                entry.body.clone().into(),
+                cause.into(),
+                now.into(),
+                now.into(),
+            ];
+            unit.db().execute_raw(self.statement(insert, values)).await?;
+        }
+        for (part, id) in taken {
+            let delete = self.statement("DELETE FROM outbox WHERE part=? AND id=?", [(*part).into(), id.clone().into()]);
+            unit.db().execute_raw(delete).await?;
+        }
+        unit.commit().await?;
+        Ok(())
+    }
+
+    /// Parked entities, the longest waiting first; of one model, or of all.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn parked(&self, model: Option<&str>, limit: u32) -> Result<Vec<Parked>, RecordsError> {
+        let (clause, values) = match model {
+            Some(model) => (" WHERE model=?", vec![Value::from(model)]),
+            None => ("", Vec::new()),
+        };
+        let sql = format!("SELECT {COLUMNS} FROM sync_parked{clause} ORDER BY first_at, model, entity_id LIMIT {limit}");
+        self.db().query_all_raw(self.statement(sql, values)).await?.iter().map(parked).collect()
+    }
+
+    /// One parked entity.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn parked_one(&self, model: &str, id: &str) -> Result<Option<Parked>, RecordsError> {
+        let sql = format!("SELECT {COLUMNS} FROM sync_parked WHERE model=? AND entity_id=?");
+        let row = self.db().query_one_raw(self.statement(sql, [model.into(), id.into()])).await?;
+        row.as_ref().map(parked).transpose()
+    }
+
+    /// How many are parked, per model.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn parked_counts(&self) -> Result<Vec<(String, u64)>, RecordsError> {
+        let sql = "SELECT model, COUNT(*) FROM sync_parked GROUP BY model ORDER BY model";
+        let rows = self.db().query_all_raw(self.statement(sql, [])).await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get_by_index(0)?, u64::try_from(row.try_get_by_index::<i64>(1)?).unwrap_or(0))))
+            .collect()
+    }
+
+    /// Puts a parked entity back on the queue. It stays listed until its copy is written. `false` when none is parked
+    /// by that name.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn retry_parked(&self, model: &str, id: &str) -> Result<bool, RecordsError> {
+        let Some(parked) = self.parked_one(model, id).await? else { return Ok(false) };
+        self.enqueue(&[parked.entry]).await?;
+        Ok(true)
+    }
+
+    /// Forgets parked entities: their copies were written, or an operator dropped them. How many there were.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn unpark(&self, model: &str, ids: &[String]) -> Result<u64, RecordsError> {
+        let mut count = 0;
+        for batch in ids.chunks(1000) {
+            let sql = format!("DELETE FROM sync_parked WHERE model=? AND entity_id IN ({})", outbox::marks(batch.len()));
+            count += self.run(&sql, std::iter::once(model.into()).chain(outbox::pad(batch))).await?;
+        }
+        Ok(count)
+    }
+}
+
+fn parked(row: &QueryResult) -> Result<Parked, RecordsError> {
+    Ok(Parked {
+        entry: Entry {
+            model: row.try_get_by_index(0)?,
+            entity_id: row.try_get_by_index(1)?,
+            version: row.try_get_by_index(2)?,
+            op: Op::named(&row.try_get_by_index::<String>(3)?)?,
+            body: row.try_get_by_index(4)?,
+        },
+        cause: row.try_get_by_index(5)?,
+        attempts: row.try_get_by_index(6)?,
+        first_at: row.try_get_by_index(7)?,
+        last_at: row.try_get_by_index(8)?,
+    })
+}

@@ -1,0 +1,274 @@
+//! Reading any synchronised model by its description: rows with what they embed, and what waits for them in the outbox,
+//! all of one moment.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chainbill_domain::{
+    Model, Row, Timestamp, Value,
+    mapping::{Column, Embed, Kind},
+};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Statement, TransactionSession, Value as SqlValue};
+
+use crate::{
+    RecordsError,
+    outbox::{Op, marks, pad},
+};
+
+/// A consistent view of the primary. The first read fixes its moment.
+pub struct Snapshot {
+    tx: DatabaseTransaction,
+}
+
+/// A page of rows: ids strictly after `after`, up to and with `up_to`, ascending by bytes, at most `limit`.
+#[derive(Debug, Clone, Copy)]
+pub struct RowPage<'a> {
+    /// Begin after this id.
+    pub after: Option<&'a str>,
+    /// End with this id.
+    pub up_to: Option<&'a str>,
+    /// At most this many rows.
+    pub limit: u32,
+}
+
+/// The newest thing that waits in the outbox for an entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// Its version.
+    pub version: i64,
+    /// What it asks for.
+    pub op: Op,
+}
+
+/// Rows are read in portions of about this many bytes where a model has large texts.
+const PORTION_BYTES: i64 = 8 << 20;
+
+impl Snapshot {
+    pub(crate) fn new(tx: DatabaseTransaction) -> Self {
+        Self { tx }
+    }
+
+    /// Ids and versions of a page.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn versions(&self, model: &Model, page: RowPage<'_>) -> Result<Vec<(String, i64)>, RecordsError> {
+        let (clause, values) = keyset("id", page);
+        let sql = format!("SELECT id, version FROM {}{clause} ORDER BY id LIMIT {}", model.name, page.limit);
+        let rows = self.all(sql, values).await?;
+        rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+    }
+
+    /// The rows of a page with their children. Where a model has large texts the page ends early rather than fill the
+    /// memory; a page shorter than its limit is therefore not yet the last: only an empty one is.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn page(&self, model: &Model, page: RowPage<'_>) -> Result<Vec<Row>, RecordsError> {
+        let limit = self.affordable(model, page).await?;
+        let (clause, values) = keyset("id", page);
+        let sql = format!("SELECT {} FROM {}{clause} ORDER BY id LIMIT {limit}", selection(model), model.name);
+        let mut rows = read_rows(model, &self.all(sql, values).await?)?;
+        let Some(last) = rows.last().map(|row| row.id.clone()) else { return Ok(rows) };
+        for (slot, embed) in model.embeds.iter().enumerate() {
+            let (clause, values) = keyset(embed.parent, RowPage { up_to: Some(&last), ..page });
+            let sql = format!(
+                "SELECT {} FROM {}{clause} ORDER BY {}, {}",
+                child_selection(embed),
+                embed.table,
+                embed.parent,
+                embed.order_by
+            );
+            adopt(&mut rows, slot, embed, &self.all(sql, values).await?)?;
+        }
+        Ok(rows)
+    }
+
+    /// The rows with these ids, those that exist, in no particular order, with their children.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn rows(&self, model: &Model, ids: &[String]) -> Result<Vec<Row>, RecordsError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!("SELECT {} FROM {} WHERE id IN ({})", selection(model), model.name, marks(ids.len()));
+        let mut rows = read_rows(model, &self.all(sql, pad(ids)).await?)?;
+        for (slot, embed) in model.embeds.iter().enumerate() {
+            let sql = format!(
+                "SELECT {} FROM {} WHERE {} IN ({}) ORDER BY {}, {}",
+                child_selection(embed),
+                embed.table,
+                embed.parent,
+                marks(ids.len()),
+                embed.parent,
+                embed.order_by
+            );
+            adopt(&mut rows, slot, embed, &self.all(sql, pad(ids)).await?)?;
+        }
+        Ok(rows)
+    }
+
+    /// Sizes of the large texts of these rows in bytes; empty for a model without any.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn sizes(&self, model: &Model, ids: &[String]) -> Result<HashMap<String, i64>, RecordsError> {
+        let Some(size) = size_expression(model) else { return Ok(HashMap::new()) };
+        let sql = format!("SELECT id, {size} FROM {} WHERE id IN ({})", model.name, marks(ids.len()));
+        let rows = self.all(sql, pad(ids)).await?;
+        rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+    }
+
+    /// What waits in the outbox for these entities: the newest entry of each.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn pending(&self, model: &Model, ids: &[String]) -> Result<BTreeMap<String, Pending>, RecordsError> {
+        let mut newest = BTreeMap::new();
+        for batch in ids.chunks(1000) {
+            let sql = format!(
+                "SELECT entity_id, version, op FROM outbox WHERE entity_id IN ({}) AND model=? ORDER BY version",
+                marks(batch.len())
+            );
+            let rows = self.all(sql, pad(batch).chain([model.name.into()])).await?;
+            for row in &rows {
+                let op = Op::named(&row.try_get_by_index::<String>(2)?)?;
+                newest.insert(row.try_get_by_index(0)?, Pending { version: row.try_get_by_index(1)?, op });
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Number of rows.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn count(&self, model: &Model) -> Result<u64, RecordsError> {
+        let rows = self.all(format!("SELECT COUNT(*) FROM {}", model.name), []).await?;
+        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Ends the view.
+    ///
+    /// # Errors
+    /// When the connection broke; nothing depends on it.
+    pub async fn close(self) -> Result<(), RecordsError> {
+        Ok(self.tx.commit().await?)
+    }
+
+    /// How many rows of the page fit into a portion; the whole limit for models without large texts.
+    async fn affordable(&self, model: &Model, page: RowPage<'_>) -> Result<u32, RecordsError> {
+        let Some(size) = size_expression(model) else { return Ok(page.limit) };
+        let (clause, values) = keyset("id", page);
+        let sql = format!("SELECT {size} FROM {}{clause} ORDER BY id LIMIT {}", model.name, page.limit);
+        let (mut bytes, mut count) = (0_i64, 0);
+        for row in self.all(sql, values).await? {
+            bytes = bytes.saturating_add(row.try_get_by_index(0)?);
+            if bytes > PORTION_BYTES && count > 0 {
+                break;
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    async fn all(
+        &self,
+        sql: String,
+        values: impl IntoIterator<Item = SqlValue>,
+    ) -> Result<Vec<QueryResult>, RecordsError> {
+        let statement = Statement::from_sql_and_values(self.tx.get_database_backend(), sql, values);
+        Ok(self.tx.query_all_raw(statement).await?)
+    }
+}
+
+fn keyset(column: &str, page: RowPage<'_>) -> (String, Vec<SqlValue>) {
+    let (mut clause, mut values) = (String::new(), Vec::new());
+    for (bound, sign) in [(page.after, ">"), (page.up_to, "<=")] {
+        if let Some(bound) = bound {
+            let word = if values.is_empty() { " WHERE" } else { " AND" };
+            clause.push_str(&format!("{word} {column} {sign} ?"));
+            values.push(bound.into());
+        }
+    }
+    (clause, values)
+}
+
+/// Large texts are those whose description says so; `LENGTH` counts bytes on MySQL and, of a blob, on SQLite.
+fn size_expression(model: &Model) -> Option<String> {
+    let large: Vec<String> = model
+        .columns
+        .iter()
+        .filter(|column| column.large)
+        .map(|column| format!("COALESCE(LENGTH({}),0)", column.column))
+        .collect();
+    (!large.is_empty()).then(|| large.join("+"))
+}
+
+fn selection(model: &Model) -> String {
+    columns("id,version", model.columns)
+}
+
+fn child_selection(embed: &Embed) -> String {
+    columns(embed.parent, embed.columns)
+}
+
+fn columns(first: &str, columns: &[Column]) -> String {
+    let mut text = first.to_owned();
+    for (name, _) in columns.iter().flat_map(Column::selected) {
+        text.push(',');
+        text.push_str(name);
+    }
+    text
+}
+
+fn read_rows(model: &Model, results: &[QueryResult]) -> Result<Vec<Row>, RecordsError> {
+    results
+        .iter()
+        .map(|result| {
+            Ok(Row {
+                id: result.try_get_by_index(0)?,
+                version: result.try_get_by_index(1)?,
+                cells: cells(model.columns, result, 2),
+                children: vec![Vec::new(); model.embeds.len()],
+            })
+        })
+        .collect()
+}
+
+/// Puts child rows into their parents. Children of rows that are not in the list belong to nobody and stay away.
+fn adopt(rows: &mut [Row], slot: usize, embed: &Embed, results: &[QueryResult]) -> Result<(), RecordsError> {
+    let places: HashMap<String, usize> = rows.iter().enumerate().map(|(place, row)| (row.id.clone(), place)).collect();
+    for result in results {
+        let parent: String = result.try_get_by_index(0)?;
+        if let Some(&place) = places.get(&parent) {
+            rows[place].children[slot].push(cells(embed.columns, result, 1));
+        }
+    }
+    Ok(())
+}
+
+fn cells(columns: &[Column], result: &QueryResult, first: usize) -> Vec<Value> {
+    let kinds = columns.iter().flat_map(Column::selected).enumerate();
+    kinds.map(|(place, (name, kind))| cell(result, first + place, name, kind)).collect()
+}
+
+/// A cell that cannot be read as its description says (somebody wrote it behind the application's back) becomes a
+/// [`Value::Foreign`]: it parks its own entity instead of stopping the page.
+fn cell(result: &QueryResult, index: usize, name: &str, kind: Kind) -> Value {
+    let value = match kind {
+        Kind::Text => result.try_get_by_index::<Option<String>>(index).map(|text| text.map(Value::Text)),
+        Kind::Int | Kind::Money { .. } => {
+            result.try_get_by_index::<Option<i64>>(index).map(|number| number.map(Value::Int))
+        }
+        Kind::Bool => result.try_get_by_index::<Option<bool>>(index).map(|flag| flag.map(Value::Bool)),
+        Kind::Time => result
+            .try_get_by_index::<Option<Timestamp>>(index)
+            .map(|at| at.map(|at| Value::Time(at.timestamp_millis()))),
+    };
+    match value {
+        Ok(value) => value.unwrap_or(Value::Null),
+        Err(error) => Value::Foreign(format!("unreadable {name}: {error}")),
+    }
+}

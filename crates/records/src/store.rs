@@ -1,0 +1,101 @@
+//! The primary database as the rest of the program holds it.
+
+use std::sync::Arc;
+
+use chainbill_domain::{Clock, Random, Timestamp};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+};
+use tokio::sync::Notify;
+
+use crate::{RecordsError, Snapshot, Unit, dialect::Dialect};
+
+/// The source of truth. Cloning shares the connections.
+#[derive(Clone)]
+pub struct Records {
+    db: DatabaseConnection,
+    dialect: Dialect,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    committed: Arc<Notify>,
+}
+
+impl Records {
+    /// Wraps an open connection pool (see [`crate::connect`]).
+    #[must_use]
+    pub fn new(db: DatabaseConnection, dialect: Dialect, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        Self { db, dialect, clock, random, committed: Arc::new(Notify::new()) }
+    }
+
+    /// The connections, for reading and for tables that are not synchronised.
+    #[must_use]
+    pub fn db(&self) -> &DatabaseConnection {
+        &self.db
+    }
+
+    /// The kind of database.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The source of randomness.
+    #[must_use]
+    pub fn random(&self) -> &dyn Random {
+        self.random.as_ref()
+    }
+
+    /// Begins a unit of work. On SQLite it takes the write lock at once, so that it never fails half-way for it.
+    ///
+    /// # Errors
+    /// When the primary does not answer, or the lock is not free within its deadline.
+    pub async fn begin(&self) -> Result<Unit, RecordsError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(Unit::new(self.db.begin_with_options(options).await?, self.clone()))
+    }
+
+    /// Opens a consistent view: everything read through it is of one moment. It blocks no writer.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn snapshot(&self) -> Result<Snapshot, RecordsError> {
+        Ok(Snapshot::new(self.db.begin().await?))
+    }
+
+    /// Waits until this process commits something for the relay. What was committed since the last call counts.
+    pub async fn changed(&self) {
+        self.committed.notified().await;
+    }
+
+    /// A small round trip.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn ping(&self) -> Result<(), RecordsError> {
+        self.db.query_one_raw(self.statement("SELECT 1", [])).await?;
+        Ok(())
+    }
+
+    pub(crate) fn wake_relay(&self) {
+        self.committed.notify_one();
+    }
+
+    pub(crate) fn statement(&self, sql: impl Into<String>, values: impl IntoIterator<Item = Value>) -> Statement {
+        Statement::from_sql_and_values(self.db.get_database_backend(), sql, values)
+    }
+}

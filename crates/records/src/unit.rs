@@ -1,0 +1,310 @@
+//! A unit of work: the only way to save a synchronised row. Rows, their outbox entries, events and whatever else belongs
+//! to them are committed together or not at all.
+
+use chainbill_domain::{
+    Model, Timestamp,
+    event::Event,
+    freshness::{Mark, Token},
+    wire,
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable,
+    ModelTrait, QueryFilter, TransactionSession, sea_query::Expr,
+};
+
+use crate::{
+    Child, Records, RecordsError, Synced,
+    outbox::{self, Entry, Op},
+};
+
+/// An open transaction of the primary. Dropping it undoes everything.
+#[must_use = "nothing is saved before `commit`"]
+pub struct Unit {
+    tx: DatabaseTransaction,
+    records: Records,
+    now: Timestamp,
+    entries: Vec<Entry>,
+}
+
+/// What a commit saved.
+#[derive(Debug, Clone, Default)]
+pub struct Committed {
+    /// The synchronised rows with the versions that they reached.
+    pub token: Token,
+}
+
+impl Unit {
+    pub(crate) fn new(tx: DatabaseTransaction, records: Records) -> Self {
+        let now = records.now();
+        Self { tx, records, now, entries: Vec::new() }
+    }
+
+    /// The moment of this unit: all its rows carry the same.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The transaction, for reading (with locks where a decision depends on it) and for tables that are not
+    /// synchronised. Saving a synchronised row here would leave it without an outbox entry.
+    #[must_use]
+    pub fn db(&self) -> &DatabaseTransaction {
+        &self.tx
+    }
+
+    /// Saves a new row at version 1.
+    ///
+    /// # Errors
+    /// [`RecordsError::Duplicate`] when a unique value is taken.
+    pub async fn insert<E>(&mut self, row: E::Model) -> Result<E::Model, RecordsError>
+    where
+        E: Synced,
+        E::Model: IntoActiveModel<E::ActiveModel>,
+        E::ActiveModel: Send,
+    {
+        let mut rows = self.insert_many::<E>(vec![row]).await?;
+        Ok(rows.remove(0))
+    }
+
+    /// Saves a new row at version 1 with the children that live inside its document.
+    ///
+    /// # Errors
+    /// As [`Self::insert`].
+    pub async fn insert_with<C>(
+        &mut self,
+        row: <C::Parent as EntityTrait>::Model,
+        children: Vec<C::Model>,
+    ) -> Result<<C::Parent as EntityTrait>::Model, RecordsError>
+    where
+        C: Child,
+        C::Model: IntoActiveModel<C::ActiveModel>,
+        C::ActiveModel: Send,
+        <C::Parent as EntityTrait>::Model: IntoActiveModel<<C::Parent as EntityTrait>::ActiveModel>,
+        <C::Parent as EntityTrait>::ActiveModel: Send,
+    {
+        let row = self.insert::<C::Parent>(row).await?;
+        self.add_many::<C>(children).await?;
+        Ok(row)
+    }
+
+    /// Saves many new rows at version 1 in few statements.
+    ///
+    /// # Errors
+    /// As [`Self::insert`].
+    pub async fn insert_many<E>(&mut self, mut rows: Vec<E::Model>) -> Result<Vec<E::Model>, RecordsError>
+    where
+        E: Synced,
+        E::Model: IntoActiveModel<E::ActiveModel>,
+        E::ActiveModel: Send,
+    {
+        for row in &mut rows {
+            E::stamp(row, 1, None);
+            self.note(E::MODEL, E::id(row), 1, Op::Upsert);
+        }
+        self.add_many::<E>(rows.clone()).await?;
+        Ok(rows)
+    }
+
+    /// Saves many new rows at version 1 with all their children, in few statements.
+    ///
+    /// # Errors
+    /// As [`Self::insert`].
+    pub async fn insert_many_with<C>(
+        &mut self,
+        rows: Vec<<C::Parent as EntityTrait>::Model>,
+        children: Vec<C::Model>,
+    ) -> Result<Vec<<C::Parent as EntityTrait>::Model>, RecordsError>
+    where
+        C: Child,
+        C::Model: IntoActiveModel<C::ActiveModel>,
+        C::ActiveModel: Send,
+        <C::Parent as EntityTrait>::Model: IntoActiveModel<<C::Parent as EntityTrait>::ActiveModel>,
+        <C::Parent as EntityTrait>::ActiveModel: Send,
+    {
+        let rows = self.insert_many::<C::Parent>(rows).await?;
+        self.add_many::<C>(children).await?;
+        Ok(rows)
+    }
+
+    /// Saves what differs between a row as it was read and as it shall be, at the next version and with this unit's
+    /// moment as its change time. One conditional statement on key and version decides.
+    ///
+    /// # Errors
+    /// [`RecordsError::Changed`] when the row is no longer at the version that was read.
+    pub async fn update<E>(&mut self, before: &E::Model, mut after: E::Model) -> Result<E::Model, RecordsError>
+    where
+        E: Synced,
+        E::Model: ModelTrait<Entity = E>,
+    {
+        let (id, version) = (E::id(before), E::version(before));
+        E::stamp(&mut after, version + 1, Some(self.now));
+        let mut statement =
+            E::update_many().filter(E::ID.eq(id.clone())).filter(E::VERSION.eq(version));
+        for column in E::Column::iter() {
+            let value = after.get(column);
+            if value != before.get(column) {
+                statement = statement.col_expr(column, Expr::val(value));
+            }
+        }
+        let changed = statement.exec(&self.tx).await?.rows_affected;
+        if changed != 1 {
+            return Err(RecordsError::Changed { model: E::MODEL.name, id });
+        }
+        self.note(E::MODEL, id, version + 1, Op::Upsert);
+        Ok(after)
+    }
+
+    /// As [`Self::update`], and replaces the children that live inside the document.
+    ///
+    /// # Errors
+    /// As [`Self::update`].
+    pub async fn update_with<C>(
+        &mut self,
+        before: &<C::Parent as EntityTrait>::Model,
+        after: <C::Parent as EntityTrait>::Model,
+        children: Vec<C::Model>,
+    ) -> Result<<C::Parent as EntityTrait>::Model, RecordsError>
+    where
+        C: Child,
+        C::Model: IntoActiveModel<C::ActiveModel>,
+        C::ActiveModel: Send,
+        <C::Parent as EntityTrait>::Model: ModelTrait<Entity = C::Parent>,
+    {
+        let row = self.update::<C::Parent>(before, after).await?;
+        self.remove_children::<C>(&C::Parent::id(before)).await?;
+        self.add_many::<C>(children).await?;
+        Ok(row)
+    }
+
+    /// Removes a row that has no children.
+    ///
+    /// # Errors
+    /// [`RecordsError::Changed`] when the row is no longer at the version that was read.
+    pub async fn delete<E: Synced>(&mut self, row: &E::Model) -> Result<(), RecordsError> {
+        let (id, version) = (E::id(row), E::version(row));
+        let removed = E::delete_many()
+            .filter(E::ID.eq(id.clone()))
+            .filter(E::VERSION.eq(version))
+            .exec(&self.tx)
+            .await?
+            .rows_affected;
+        if removed != 1 {
+            return Err(RecordsError::Changed { model: E::MODEL.name, id });
+        }
+        self.note(E::MODEL, id, version + 1, Op::Delete);
+        Ok(())
+    }
+
+    /// Removes a row with its children.
+    ///
+    /// # Errors
+    /// As [`Self::delete`].
+    pub async fn delete_with<C: Child>(
+        &mut self,
+        row: &<C::Parent as EntityTrait>::Model,
+    ) -> Result<(), RecordsError> {
+        self.delete::<C::Parent>(row).await?;
+        self.remove_children::<C>(&C::Parent::id(row)).await
+    }
+
+    /// Tracks a happening: it reaches analytics if and only if this unit commits.
+    pub fn event(&mut self, event: &Event) {
+        self.entries.push(Entry {
+            model: outbox::ANALYTICS.into(),
+            entity_id: event.id.to_string(),
+            version: 1,
+            op: Op::Event,
+            body: Some(wire::to_json(&event.document()).to_string()),
+        });
+    }
+
+    /// Saves a row of a table that is not synchronised.
+    ///
+    /// # Errors
+    /// As [`Self::insert`].
+    pub async fn add<E>(&mut self, row: E::Model) -> Result<(), RecordsError>
+    where
+        E: EntityTrait,
+        E::Model: IntoActiveModel<E::ActiveModel>,
+        E::ActiveModel: Send,
+    {
+        self.add_many::<E>(vec![row]).await
+    }
+
+    /// Saves many rows of a table that is not synchronised, in few statements.
+    ///
+    /// # Errors
+    /// As [`Self::insert`].
+    pub async fn add_many<E>(&mut self, rows: Vec<E::Model>) -> Result<(), RecordsError>
+    where
+        E: EntityTrait,
+        E::Model: IntoActiveModel<E::ActiveModel>,
+        E::ActiveModel: Send,
+    {
+        // SQLite takes 32,766 parameters in a statement, MySQL 65,535.
+        let per_statement = (30_000 / E::Column::iter().count()).clamp(1, 1000);
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let batch = rows.by_ref().take(per_statement).map(|row| row.into_active_model().reset_all());
+            E::insert_many(batch).exec_without_returning(&self.tx).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes it durable and wakes the relay.
+    ///
+    /// # Errors
+    /// [`RecordsError::Unknown`] when it cannot be told whether it is durable.
+    pub async fn commit(self) -> Result<Committed, RecordsError> {
+        let Self { tx, records, now, entries } = self;
+        if entries.is_empty() {
+            tx.commit().await.map_err(RecordsError::at_commit)?;
+            return Ok(Committed::default());
+        }
+        outbox::write(&tx, &entries, now, records.random()).await?;
+        tx.commit().await.map_err(RecordsError::at_commit)?;
+        records.wake_relay();
+        Ok(Committed { token: token(entries) })
+    }
+
+    /// Undoes everything at once instead of when dropped.
+    ///
+    /// # Errors
+    /// When the connection broke; the database then undoes it by itself.
+    pub async fn rollback(self) -> Result<(), RecordsError> {
+        Ok(self.tx.rollback().await?)
+    }
+
+    async fn remove_children<C: Child>(&self, parent: &str) -> Result<(), RecordsError> {
+        C::delete_many().filter(C::PARENT.eq(parent)).exec(&self.tx).await?;
+        Ok(())
+    }
+
+    fn note(&mut self, model: &'static Model, id: String, version: i64, op: Op) {
+        self.entries.push(Entry { model: model.name.into(), entity_id: id, version, op, body: None });
+    }
+}
+
+/// The last version of each synchronised row of the unit.
+fn token(entries: Vec<Entry>) -> Token {
+    let mut marks: Vec<Mark> = Vec::new();
+    for entry in entries {
+        let Some(model) = chainbill_domain::models::named(&entry.model) else { continue };
+        match marks.iter_mut().find(|mark| mark.model == model && mark.id == entry.entity_id) {
+            Some(mark) => mark.version = entry.version,
+            None if marks.len() < chainbill_domain::freshness::MOST_MARKS => {
+                marks.push(Mark { model, id: entry.entity_id, version: entry.version });
+            }
+            None => {}
+        }
+    }
+    Token(marks)
+}
+
+impl Unit {
+    /// The database's kind, for the few statements that differ.
+    #[must_use]
+    pub fn backend(&self) -> sea_orm::DbBackend {
+        self.tx.get_database_backend()
+    }
+}
