@@ -47,8 +47,9 @@ pub enum Content {
 pub enum Guard {
     /// Only an older version, or nothing (the relay, the initial copy).
     Newer,
-    /// Whatever is there, of any version (repair of proven drift).
-    Always,
+    /// Whatever is there, the same version and documents without a usable one included, but nothing newer: repair of
+    /// proven drift, safe beside a relay that is ahead of it.
+    NotNewer,
 }
 
 /// What became of one write.

@@ -139,9 +139,12 @@ fn upsert(model: &Model, guard: Guard, rows: usize) -> String {
         " ON CONFLICT(id) DO UPDATE SET version = excluded.version, digest = excluded.digest, applied_at = \
          excluded.applied_at, deleted_at = excluded.deleted_at, body = excluded.body",
     );
-    if guard == Guard::Newer {
-        let _ = write!(sql, " WHERE excluded.version > \"{name}\".version");
-    }
+    let _ = match guard {
+        Guard::Newer => write!(sql, " WHERE excluded.version > \"{name}\".version"),
+        Guard::NotNewer => {
+            write!(sql, " WHERE excluded.version >= \"{name}\".version OR typeof(\"{name}\".version) <> 'integer'")
+        }
+    };
     sql.push_str(" RETURNING \"row\", id, version");
     sql
 }

@@ -143,9 +143,12 @@ impl<'a> Batch<'a> {
             let present: HashMap<String, Option<i64>> = read::versions(self.database, self.model, ids).await?;
             for sent in chunk {
                 let newer = match present.get(&sent.write.id) {
-                    _ if self.guard == Guard::Always => true,
                     None => true,
-                    Some(version) => version.is_some_and(|version| version < sent.write.version),
+                    Some(None) => self.guard == Guard::NotNewer,
+                    Some(Some(version)) => match self.guard {
+                        Guard::Newer => *version < sent.write.version,
+                        Guard::NotNewer => *version <= sent.write.version,
+                    },
                 };
                 if newer {
                     again.push(*sent);

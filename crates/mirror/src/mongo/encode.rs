@@ -157,13 +157,28 @@ pub(super) fn unordered_majority(command: &mut Writer) {
     command.close(concern);
 }
 
+/// Only a 64-bit integer is a version: whatever else stands there is not newer, as [`crate::Stamp::version`] says.
+fn not_newer(command: &mut Writer, than: i64) {
+    let none_of = command.open_list("$nor");
+    let newer = command.open("0");
+    let version = command.open("_sync.version");
+    command.int("$gt", than);
+    command.text("$type", "long");
+    command.close(version);
+    command.close(newer);
+    command.close(none_of);
+}
+
 fn replacement(command: &mut Writer, guard: Guard, write: &Write, at: i64) {
     let query = command.open("q");
     command.text("_id", &write.id);
-    if guard == Guard::Newer {
-        let version = command.open("_sync.version");
-        command.int("$lt", write.version);
-        command.close(version);
+    match guard {
+        Guard::Newer => {
+            let version = command.open("_sync.version");
+            command.int("$lt", write.version);
+            command.close(version);
+        }
+        Guard::NotNewer => not_newer(command, write.version),
     }
     command.close(query);
     let document = command.open("u");
@@ -254,7 +269,7 @@ mod tests {
         let digest = Digest([7; 32]);
         for content in [Content::Document { body, digest }, Content::Tombstone] {
             let write = Write { id: "idé".to_owned(), version: 1, content };
-            let command = update("c", Guard::Always, &[&write], Timestamp::default(), 0);
+            let command = update("c", Guard::NotNewer, &[&write], Timestamp::default(), 0);
             let updates = command.get_array("updates").unwrap();
             let document = updates.get_document(0).unwrap().get_document("u").unwrap();
             assert_eq!(storable(&write), Ok(document.as_bytes().len()));

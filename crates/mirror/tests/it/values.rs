@@ -12,7 +12,7 @@ use crate::world::{THINGS, World, ago, at, body_of, fields, put, thing, txt};
 
 async fn comes_back(world: &World, id: &str, body: Document) {
     let write = put(&THINGS, id, 1, body);
-    let outcome = world.mirror.apply(&THINGS, Guard::Always, std::slice::from_ref(&write), ago(0)).await.unwrap();
+    let outcome = world.mirror.apply(&THINGS, Guard::NotNewer, std::slice::from_ref(&write), ago(0)).await.unwrap();
     assert_eq!(outcome, [Applied], "{id}");
     let stored = world.mirror.get(&THINGS, id).await.unwrap().expect("it was written");
     assert!(stored.body == body_of(&write), "{id}: what came back differs");

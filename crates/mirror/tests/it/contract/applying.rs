@@ -53,13 +53,14 @@ pub async fn a_newer_write_replaces_a_tombstone(world: World) {
     assert_eq!(world.mirror.count(&THINGS).await.unwrap(), 1);
 }
 
-pub async fn repair_replaces_whatever_is_there(world: World) {
+pub async fn repair_replaces_whatever_is_not_newer(world: World) {
     let world = world.prepared().await;
-    world.newer(thing("a", 9, "too new")).await;
-    assert_eq!(world.apply(Guard::Always, &[thing("a", 4, "true")]).await, [Applied]);
+    world.newer(thing("a", 4, "tampered")).await;
+    assert_eq!(world.apply(Guard::NotNewer, &[thing("a", 3, "late")]).await, [Stale], "a relay was faster");
+    assert_eq!(world.apply(Guard::NotNewer, &[thing("a", 4, "true")]).await, [Applied]);
     assert_eq!(world.name("a").await.as_deref(), Some("true"));
-    assert_eq!(world.apply(Guard::Always, &[thing("a", 4, "true again")]).await, [Applied]);
-    assert_eq!(world.apply(Guard::Always, &[tombstone("a", 4), thing("new", 1, "new")]).await, [Applied, Applied]);
+    assert_eq!(world.apply(Guard::NotNewer, &[thing("a", 4, "true again")]).await, [Applied]);
+    assert_eq!(world.apply(Guard::NotNewer, &[tombstone("a", 4), thing("new", 1, "new")]).await, [Applied, Applied]);
     assert!(world.mirror.get(&THINGS, "a").await.unwrap().unwrap().stamp.tombstone);
     assert_eq!(world.name("new").await.as_deref(), Some("new"));
 }
@@ -68,7 +69,8 @@ pub async fn delete_and_update_racing_leave_the_newest(world: World) {
     let world = world.prepared().await;
     let (update, delete) = ([thing("a", 2, "updated")], [tombstone("a", 3)]);
     for _ in 0..10 {
-        world.apply(Guard::Always, &[thing("a", 1, "first")]).await;
+        world.mirror.remove(&THINGS, &["a".to_owned()]).await.unwrap();
+        world.newer(thing("a", 1, "first")).await;
         let (one, two) = tokio::join!(
             world.mirror.apply(&THINGS, Guard::Newer, &update, ago(0)),
             world.mirror.apply(&THINGS, Guard::Newer, &delete, ago(0)),

@@ -23,7 +23,7 @@ contract! {
     applying::the_same_document_twice_in_one_batch_ends_with_the_newest,
     applying::a_late_older_write_does_not_raise_a_tombstone,
     applying::a_newer_write_replaces_a_tombstone,
-    applying::repair_replaces_whatever_is_there,
+    applying::repair_replaces_whatever_is_not_newer,
     applying::delete_and_update_racing_leave_the_newest,
     applying::a_batch_is_answered_in_its_order,
     applying::nothing_to_apply_is_nothing,
