@@ -127,19 +127,25 @@ pub(crate) async fn write(
 }
 
 impl Records {
-    /// The oldest entries of each partition, at most `limit` each, in the partition's order.
+    /// The oldest entries of each partition, at most `limit` each, in the partition's order, those of the models in
+    /// `except` left where they are.
     ///
     /// # Errors
     /// When the primary does not answer.
-    pub async fn queued(&self, parts: &[u16], limit: u32) -> Result<Vec<Queued>, RecordsError> {
+    pub async fn queued(&self, parts: &[u16], limit: u32, except: &[&str]) -> Result<Vec<Queued>, RecordsError> {
         if parts.is_empty() {
             return Ok(Vec::new());
         }
+        let but = if except.is_empty() { String::new() } else { format!("AND model NOT IN ({})", exactly(except.len())) };
         let one = format!(
-            "SELECT * FROM (SELECT part,id,model,entity_id,version,op,body,created_at FROM outbox WHERE part=? ORDER BY id LIMIT {limit}) p"
+            "SELECT * FROM (SELECT part,id,model,entity_id,version,op,body,created_at FROM outbox \
+             WHERE part=? {but} ORDER BY id LIMIT {limit}) p"
         );
         let sql = vec![one; parts.len()].join(" UNION ALL ");
-        let rows = self.db().query_all_raw(self.statement(sql, parts.iter().map(|&part| part.into()))).await?;
+        let values = parts
+            .iter()
+            .flat_map(|&part| std::iter::once(Value::from(part)).chain(except.iter().map(|&model| model.into())));
+        let rows = self.db().query_all_raw(self.statement(sql, values)).await?;
         rows.iter().map(queued).collect()
     }
 
@@ -233,6 +239,10 @@ fn queued(row: &QueryResult) -> Result<Queued, RecordsError> {
 /// Lists are padded to powers of two with their first item, so that servers keep few prepared statements.
 pub(crate) fn padded(count: usize) -> usize {
     count.next_power_of_two()
+}
+
+fn exactly(count: usize) -> String {
+    vec!["?"; count].join(",")
 }
 
 pub(crate) fn marks(count: usize) -> String {

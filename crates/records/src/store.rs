@@ -6,7 +6,7 @@ use chainbill_domain::{Clock, Random, Timestamp};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use crate::{RecordsError, Snapshot, Unit, dialect::Dialect};
 
@@ -17,14 +17,14 @@ pub struct Records {
     dialect: Dialect,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    committed: Arc<Notify>,
+    commits: watch::Sender<u64>,
 }
 
 impl Records {
     /// Wraps an open connection pool (see [`crate::connect`]).
     #[must_use]
     pub fn new(db: DatabaseConnection, dialect: Dialect, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { db, dialect, clock, random, committed: Arc::new(Notify::new()) }
+        Self { db, dialect, clock, random, commits: watch::Sender::new(0) }
     }
 
     /// The connections, for reading and for tables that are not synchronised.
@@ -77,9 +77,10 @@ impl Records {
         Ok(Snapshot::new(self.db.begin().await?))
     }
 
-    /// Waits until this process commits something for the relay. What was committed since the last call counts.
-    pub async fn changed(&self) {
-        self.committed.notified().await;
+    /// Counts what this process commits for the relay, so that the relay need not wait for its next poll.
+    #[must_use]
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
     }
 
     /// A small round trip.
@@ -92,7 +93,7 @@ impl Records {
     }
 
     pub(crate) fn wake_relay(&self) {
-        self.committed.notify_one();
+        self.commits.send_modify(|count| *count += 1);
     }
 
     pub(crate) fn statement(&self, sql: impl Into<String>, values: impl IntoIterator<Item = Value>) -> Statement {
