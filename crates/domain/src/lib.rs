@@ -7,7 +7,9 @@ pub mod freshness;
 pub mod id;
 pub mod mapping;
 pub mod models;
+pub mod merkle;
 pub mod money;
+pub mod proof;
 pub mod random;
 pub mod wire;
 

@@ -1,0 +1,39 @@
+//! Pauses after failures: doubling, with jitter, bounded.
+
+use std::time::Duration;
+
+use chainbill_domain::Random;
+
+/// Counts failures in a row.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    bounds: (Duration, Duration),
+    failures: u32,
+}
+
+impl Backoff {
+    /// Pauses between the bounds.
+    #[must_use]
+    pub const fn new(bounds: (Duration, Duration)) -> Self {
+        Self { bounds, failures: 0 }
+    }
+
+    /// Failures since the last success.
+    #[must_use]
+    pub const fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// It worked.
+    pub fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+
+    /// It failed: how long to wait, between half and all of the doubled pause.
+    pub fn failed(&mut self, random: &dyn Random) -> Duration {
+        let (least, most) = self.bounds;
+        let doubled = least.saturating_mul(1 << self.failures.min(16)).min(most);
+        self.failures = self.failures.saturating_add(1);
+        doubled / 2 + doubled / 2 * u32::from(random.bytes::<1>()[0]) / 255
+    }
+}

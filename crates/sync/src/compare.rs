@@ -1,0 +1,212 @@
+//! Comparing the two sides, purely: rows and what waits for them at one moment of the primary, against documents that
+//! were read *after* that moment.
+//!
+//! Whatever had left the outbox before the moment had been applied. So a difference with a pending entry is in flight,
+//! a document newer than its row is undecided until a second, later moment is looked at, and everything else is drift.
+//! Nobody waits and nobody guesses.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chainbill_domain::{
+    Document, Model, Value,
+    document::{Encoded, digest},
+};
+use chainbill_mirror::{Stamp, Stored};
+use chainbill_records::Pending;
+
+/// How closely documents are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// By what they say of themselves: version and stored digest.
+    Fast,
+    /// By their own fields: the digest is computed again, so that tampering shows.
+    Deep,
+}
+
+impl Level {
+    /// `fast` or `deep`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Deep => "deep",
+        }
+    }
+}
+
+/// In which way a copy is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// The row has no document.
+    Lost,
+    /// The document is of an older version.
+    Stale,
+    /// The document has no row.
+    Phantom,
+    /// The document has the row's version but not its content, or carries no usable version.
+    Mutated,
+    /// The document has a version that its row never reached: the primary was restored from an older backup, or somebody
+    /// wrote the version.
+    Ahead,
+}
+
+impl Class {
+    /// The word in answers and evidence.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Stale => "stale",
+            Self::Phantom => "phantom",
+            Self::Mutated => "mutated",
+            Self::Ahead => "ahead",
+        }
+    }
+}
+
+/// What a comparison says of one entity that is not simply equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// A change is on its way.
+    InFlight,
+    /// The document may come from a commit after the moment: a later moment decides.
+    Undecided(Class),
+    /// It is wrong.
+    Drift(Class),
+}
+
+/// A document as the comparison needs it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// What it says of itself.
+    pub stamp: Stamp,
+    /// Its fields; `None` at the fast level.
+    pub body: Option<Document>,
+}
+
+impl From<Stamp> for Seen {
+    fn from(stamp: Stamp) -> Self {
+        Self { stamp, body: None }
+    }
+}
+
+impl From<Stored> for Seen {
+    fn from(stored: Stored) -> Self {
+        Self { stamp: stored.stamp, body: Some(stored.body) }
+    }
+}
+
+/// Ids that need a look into the outbox: those where the sides differ at all.
+#[must_use]
+pub fn differing(model: &Model, rows: &[Encoded], documents: &[Seen]) -> Vec<String> {
+    verdicts(model, rows, documents, &BTreeMap::new()).into_iter().map(|(id, _)| id).collect()
+}
+
+/// Judges every entity of either side; equal ones are left out.
+#[must_use]
+pub fn verdicts(
+    model: &Model,
+    rows: &[Encoded],
+    documents: &[Seen],
+    pending: &BTreeMap<String, Pending>,
+) -> Vec<(String, Verdict)> {
+    let by_id: HashMap<&str, &Seen> = documents.iter().map(|seen| (seen.stamp.id.as_str(), seen)).collect();
+    let known: HashSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let of_rows = rows.iter().filter_map(|row| {
+        let verdict = judge_row(model, row, by_id.get(row.id.as_str()).copied(), pending.get(&row.id))?;
+        Some((row.id.clone(), verdict))
+    });
+    let of_documents = documents.iter().filter(|seen| !known.contains(seen.stamp.id.as_str())).filter_map(|seen| {
+        let verdict = judge_rowless(seen, pending.get(&seen.stamp.id))?;
+        Some((seen.stamp.id.clone(), verdict))
+    });
+    of_rows.chain(of_documents).collect()
+}
+
+fn judge_row(model: &Model, row: &Encoded, seen: Option<&Seen>, pending: Option<&Pending>) -> Option<Verdict> {
+    let on_its_way = |class| if pending.is_some() { Verdict::InFlight } else { Verdict::Drift(class) };
+    let Some(seen) = seen else { return Some(on_its_way(Class::Lost)) };
+    let Some(version) = seen.stamp.version else { return Some(Verdict::Drift(Class::Mutated)) };
+    if version < row.version {
+        return Some(on_its_way(if seen.stamp.tombstone { Class::Lost } else { Class::Stale }));
+    }
+    if version > row.version {
+        return Some(Verdict::Undecided(Class::Ahead));
+    }
+    let same = !seen.stamp.tombstone && seen.stamp.digest == Some(row.digest) && body_matches(model, row, seen);
+    (!same).then_some(Verdict::Drift(Class::Mutated))
+}
+
+fn body_matches(model: &Model, row: &Encoded, seen: &Seen) -> bool {
+    seen.body.as_ref().is_none_or(|body| digest(model, &row.id, row.version, body) == row.digest)
+}
+
+fn judge_rowless(seen: &Seen, pending: Option<&Pending>) -> Option<Verdict> {
+    if seen.stamp.tombstone && seen.stamp.version.is_some() {
+        return None;
+    }
+    Some(match pending {
+        Some(_) => Verdict::InFlight,
+        None if seen.stamp.version.is_none() => Verdict::Drift(Class::Phantom),
+        None => Verdict::Undecided(Class::Phantom),
+    })
+}
+
+/// After a second look at a later moment: what was undecided before and is so again came from no commit.
+#[must_use]
+pub fn decided(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Undecided(class) => Verdict::Drift(class),
+        other => other,
+    }
+}
+
+/// The fields (dotted paths, list places as numbers) in which a document differs from what it should be; `_sync.version`
+/// and `_sync.digest` among them.
+#[must_use]
+pub fn fields_that_differ(expected: Option<&Encoded>, seen: Option<&Seen>) -> Vec<String> {
+    let (Some(expected), Some(seen)) = (expected, seen) else { return Vec::new() };
+    let mut paths = Vec::new();
+    if let Some(body) = &seen.body {
+        compare_documents("", &expected.body, body, &mut paths);
+    }
+    if seen.stamp.version != Some(expected.version) {
+        paths.push("_sync.version".to_owned());
+    }
+    if seen.stamp.digest != Some(expected.digest) {
+        paths.push("_sync.digest".to_owned());
+    }
+    paths
+}
+
+fn compare_documents(prefix: &str, expected: &Document, found: &Document, paths: &mut Vec<String>) {
+    let before = paths.len();
+    for (name, value) in &expected.0 {
+        match found.get(name) {
+            Some(other) => compare_values(&format!("{prefix}{name}"), value, other, paths),
+            None => paths.push(format!("{prefix}{name}")),
+        }
+    }
+    for (name, _) in &found.0 {
+        if expected.get(name).is_none() {
+            paths.push(format!("{prefix}{name}"));
+        }
+    }
+    let names = |document: &Document| document.0.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>();
+    if paths.len() == before && names(expected) != names(found) {
+        paths.push(format!("{prefix}(order of fields)"));
+    }
+}
+
+fn compare_values(path: &str, expected: &Value, found: &Value, paths: &mut Vec<String>) {
+    match (expected, found) {
+        (Value::Map(one), Value::Map(other)) => compare_documents(&format!("{path}."), one, other, paths),
+        (Value::List(one), Value::List(other)) if one.len() == other.len() => {
+            for (place, (one, other)) in one.iter().zip(other).enumerate() {
+                compare_values(&format!("{path}.{place}"), one, other, paths);
+            }
+        }
+        (one, other) if one == other => {}
+        _ => paths.push(path.to_owned()),
+    }
+}

@@ -1,0 +1,69 @@
+//! What can go wrong between the two databases, and the one place that decides what is done about it.
+
+use chainbill_mirror::MirrorError;
+use chainbill_records::RecordsError;
+
+/// A failure of the synchronisation.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The primary failed.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+    /// The second database failed.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    /// Somebody else is doing it.
+    #[error("{0} is being worked on by another process")]
+    Held(String),
+    /// The work was asked to stop; what it had done stays, and it can go on from there.
+    #[error("stopped")]
+    Stopped,
+    /// No model of that name.
+    #[error("{0:?} is no synchronised model: {known} are", known = crate::known_models())]
+    UnknownModel(String),
+    /// More drift than a database makes: nothing was repaired.
+    #[error("{drift} of {compared} {model} differ, more than the breaker of {percent} % lets repair")]
+    Breaker {
+        /// The model.
+        model: &'static str,
+        /// Rows and documents that differ.
+        drift: u64,
+        /// Rows and documents compared.
+        compared: u64,
+        /// The breaker.
+        percent: u32,
+    },
+}
+
+/// What a worker does about a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retry {
+    /// Tries again after a pause: nobody needs to do anything.
+    Soon,
+    /// Tries again now and then; somebody should follow the hint.
+    Operator(&'static str),
+    /// Stops.
+    Never,
+}
+
+/// The one decision about failures.
+#[must_use]
+pub fn retry(error: &SyncError) -> Retry {
+    match error {
+        SyncError::Records(RecordsError::Refused(_)) => {
+            Retry::Operator("look at the primary's error; `chainbill migrate status` says whether migrations are missing")
+        }
+        SyncError::Records(RecordsError::Corrupt(_)) => {
+            Retry::Operator("a table of the synchronisation holds what this release cannot read; was it written by a newer one?")
+        }
+        SyncError::Records(_) | SyncError::Mirror(MirrorError::Unavailable(_)) | SyncError::Held(_) => Retry::Soon,
+        SyncError::Mirror(MirrorError::Refused(_)) => {
+            Retry::Operator("look at the second database's refusal: rights, quota or a validator; then it goes on by itself")
+        }
+        SyncError::Breaker { .. } => Retry::Operator(
+            "find out what wrote past the application; `chainbill sync verify --deep` lists the differences, \
+             `chainbill sync repair --force` repairs them all",
+        ),
+        SyncError::Stopped | SyncError::UnknownModel(_) => Retry::Never,
+    }
+}

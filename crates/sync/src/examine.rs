@@ -1,0 +1,98 @@
+//! Looking at entities by their ids: both sides, at a moment of the primary and after it, twice where the first look
+//! cannot decide. The base of repair, of manual synchronisation and of "why is this document as it is".
+
+use std::collections::{BTreeMap, HashMap};
+
+use chainbill_domain::{
+    Model, Row,
+    document::{Encoded, encode},
+};
+use chainbill_mirror::Stored;
+use chainbill_records::{Pending, Snapshot};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::{
+    SyncError,
+    compare::{Seen, Verdict, decided, verdicts},
+    engine::Engine,
+    plan::write_of,
+};
+
+/// Documents asked for at once.
+const AT_ONCE: usize = 8;
+
+/// Both sides of some entities.
+pub(crate) struct Sides {
+    pub rows: HashMap<String, Encoded>,
+    pub documents: HashMap<String, Seen>,
+    pub pending: BTreeMap<String, Pending>,
+    /// Rows with values that cannot be read, and why.
+    pub unreadable: Vec<(String, String)>,
+    /// What differs; equal entities are left out.
+    pub verdicts: BTreeMap<String, Verdict>,
+}
+
+/// Encodes rows; those that cannot be read are told apart.
+pub(crate) fn encode_all(model: &'static Model, rows: Vec<Row>) -> (Vec<Encoded>, Vec<(String, String)>) {
+    let (mut encoded, mut unreadable) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in rows {
+        match write_of(model, row.clone()) {
+            Ok(_) => encoded.push(encode(model, row)),
+            Err(cause) => unreadable.push((row.id, cause)),
+        }
+    }
+    (encoded, unreadable)
+}
+
+/// Looks at entities; nothing stays undecided.
+pub(crate) async fn examine(engine: &Engine, model: &'static Model, ids: &[String]) -> Result<Sides, SyncError> {
+    let mut sides = look(engine, model, ids).await?;
+    let undecided: Vec<String> = undecided_of(&sides.verdicts);
+    if undecided.is_empty() {
+        return Ok(sides);
+    }
+    let later = look(engine, model, &undecided).await?;
+    for id in undecided {
+        sides.verdicts.remove(&id);
+        sides.rows.remove(&id);
+        sides.documents.remove(&id);
+    }
+    sides.rows.extend(later.rows);
+    sides.documents.extend(later.documents);
+    sides.pending.extend(later.pending);
+    sides.verdicts.extend(later.verdicts.into_iter().map(|(id, verdict)| (id, decided(verdict))));
+    Ok(sides)
+}
+
+fn undecided_of(verdicts: &BTreeMap<String, Verdict>) -> Vec<String> {
+    let undecided = verdicts.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Undecided(_)));
+    undecided.map(|(id, _)| id.clone()).collect()
+}
+
+/// One look: a moment of the primary, then the documents.
+async fn look(engine: &Engine, model: &'static Model, ids: &[String]) -> Result<Sides, SyncError> {
+    let snapshot: Snapshot = engine.records.snapshot().await?;
+    let rows = snapshot.rows(model, ids).await?;
+    let pending = snapshot.pending(model, ids).await?;
+    snapshot.close().await?;
+    let (rows, unreadable) = encode_all(model, rows);
+    let documents = documents(engine, model, ids).await?;
+    let verdicts = verdicts(model, &rows, &documents, &pending).into_iter().collect();
+    Ok(Sides {
+        rows: rows.into_iter().map(|row| (row.id.clone(), row)).collect(),
+        documents: documents.into_iter().map(|seen| (seen.stamp.id.clone(), seen)).collect(),
+        pending,
+        unreadable,
+        verdicts,
+    })
+}
+
+/// The documents with these ids, those that exist.
+pub(crate) async fn documents(engine: &Engine, model: &'static Model, ids: &[String]) -> Result<Vec<Seen>, SyncError> {
+    let found: Vec<Option<Stored>> = stream::iter(ids)
+        .map(|id| engine.mirror.get(model, id))
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(found.into_iter().flatten().map(Seen::from).collect())
+}

@@ -1,0 +1,224 @@
+//! What the relay does with a batch, without doing it: pure, so that whole schedules of relays, crashes and lost answers
+//! can be simulated.
+//!
+//! A batch goes through three steps. [`Batch::plan`] coalesces entries into one task per entity; [`Batch::writes`] turns
+//! the rows as they are *now* into guarded writes; [`Batch::settle`] says which entries are done and which entities are
+//! parked. Nothing is settled that was not answered for.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chainbill_domain::{
+    Model, Row, Timestamp, Value,
+    document::{Encoded, encode},
+    models, wire,
+};
+use chainbill_mirror::{Content, Outcome, Tracked, Write};
+use chainbill_records::outbox::{ANALYTICS, Entry, Op, Queued};
+
+use crate::heartbeat::HEARTBEATS;
+
+/// Everything that waits for one entity, as one piece of work.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// The newest entry.
+    pub newest: Entry,
+    /// The entries that this task answers for.
+    pub taken: Vec<(u16, String)>,
+    /// When the oldest of them was written.
+    pub since: Timestamp,
+}
+
+/// A batch of the queue, coalesced.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Tasks of each synchronised model (the heartbeat among them), by entity.
+    pub tasks: BTreeMap<&'static str, Vec<Task>>,
+    /// Happenings.
+    pub events: Vec<Task>,
+    /// Entries that name a model nobody knows: from a newer release, or from a hand.
+    pub unknown: Vec<Task>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Default)]
+pub struct Settlement {
+    /// Entries that the second database has taken.
+    pub done: Vec<(u16, String)>,
+    /// Entities whose copies are in place, per model.
+    pub healed: BTreeMap<&'static str, Vec<String>>,
+    /// Entities that can never be written as they are, with the cause.
+    pub parked: Vec<(Task, String)>,
+    /// How many writes took effect.
+    pub applied: usize,
+    /// How many found the same or a newer version in place.
+    pub stale: usize,
+    /// When each finished entry's oldest cause was committed: for the lag.
+    pub since: Vec<Timestamp>,
+}
+
+/// The model of that name, the heartbeat among them.
+#[must_use]
+pub fn model_named(name: &str) -> Option<&'static Model> {
+    if name == HEARTBEATS.name { Some(&HEARTBEATS) } else { models::named(name) }
+}
+
+impl Batch {
+    /// Coalesces entries: many changes of one entity become one task at the newest version.
+    #[must_use]
+    pub fn plan(queued: Vec<Queued>) -> Self {
+        let mut places: HashMap<(String, String), usize> = HashMap::with_capacity(queued.len());
+        let mut tasks: Vec<Task> = Vec::with_capacity(queued.len());
+        for Queued { part, id, entry, created_at } in queued {
+            let key = (entry.model.clone(), entry.entity_id.clone());
+            let place = *places.entry(key).or_insert_with(|| {
+                tasks.push(Task { newest: entry.clone(), taken: Vec::new(), since: created_at });
+                tasks.len() - 1
+            });
+            let task = &mut tasks[place];
+            task.taken.push((part, id));
+            task.since = task.since.min(created_at);
+            if entry.version >= task.newest.version {
+                task.newest = entry;
+            }
+        }
+        let mut batch = Self::default();
+        for task in tasks {
+            match (task.newest.model.as_str(), model_named(&task.newest.model)) {
+                (ANALYTICS, _) => batch.events.push(task),
+                (_, Some(model)) => batch.tasks.entry(model.name).or_default().push(task),
+                (_, None) => batch.unknown.push(task),
+            }
+        }
+        batch
+    }
+
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty() && self.events.is_empty() && self.unknown.is_empty()
+    }
+
+    /// Ids to read again.
+    #[must_use]
+    pub fn ids(tasks: &[Task]) -> Vec<String> {
+        tasks.iter().map(|task| task.newest.entity_id.clone()).collect()
+    }
+
+    /// The happenings as documents, those that can be read.
+    #[must_use]
+    pub fn tracked(&self) -> Vec<Tracked> {
+        self.events.iter().filter_map(tracked).collect()
+    }
+
+    /// Parks what names an unknown model or a happening that cannot be read.
+    pub fn settle_unreadable(&self, settlement: &mut Settlement) {
+        for task in &self.unknown {
+            settlement.parked.push((task.clone(), format!("the model {:?} is not known here", task.newest.model)));
+        }
+        for task in self.events.iter().filter(|task| tracked(task).is_none()) {
+            settlement.parked.push((task.clone(), "the happening in the outbox is no JSON object".to_owned()));
+        }
+    }
+
+    /// Settles the happenings that were kept.
+    pub fn settle_events(&self, settlement: &mut Settlement) {
+        for task in self.events.iter().filter(|task| tracked(task).is_some()) {
+            settlement.done.extend(task.taken.iter().cloned());
+            settlement.since.push(task.since);
+            settlement.applied += 1;
+        }
+    }
+}
+
+fn tracked(task: &Task) -> Option<Tracked> {
+    match serde_json::from_str(task.newest.body.as_deref()?).ok()? {
+        serde_json::Value::Object(object) => {
+            Some(Tracked { id: task.newest.entity_id.clone(), body: wire::from_json(object) })
+        }
+        _ => None,
+    }
+}
+
+/// The writes of one model's tasks.
+#[derive(Debug, Default)]
+pub struct Writes {
+    /// Writes, each with the place of its task.
+    pub writes: Vec<Write>,
+    places: Vec<usize>,
+    poison: Vec<(usize, String)>,
+}
+
+impl Writes {
+    /// Makes writes from the rows as they are now. An entity whose row is gone becomes a tombstone: at the version of its
+    /// delete, or, when the row was removed behind the application's back, one above the last version heard of.
+    #[must_use]
+    pub fn of(model: &'static Model, tasks: &[Task], rows: Vec<Row>) -> Self {
+        let mut rows: HashMap<String, Row> = rows.into_iter().map(|row| (row.id.clone(), row)).collect();
+        let mut made = Self::default();
+        for (place, task) in tasks.iter().enumerate() {
+            let write = match rows.remove(&task.newest.entity_id) {
+                Some(row) => match write_of(model, row) {
+                    Ok(write) => write,
+                    Err(cause) => {
+                        made.poison.push((place, cause));
+                        continue;
+                    }
+                },
+                None => tombstone(&task.newest),
+            };
+            made.places.push(place);
+            made.writes.push(write);
+        }
+        made
+    }
+
+    /// Settles the tasks by the answers, one per write.
+    pub fn settle(self, model: &'static Model, tasks: &[Task], outcomes: &[Outcome], settlement: &mut Settlement) {
+        let healed = settlement.healed.entry(model.name).or_default();
+        for (place, outcome) in self.places.iter().zip(outcomes) {
+            let task = &tasks[*place];
+            match outcome {
+                Outcome::Rejected(cause) => {
+                    settlement.parked.push((task.clone(), cause.clone()));
+                    continue;
+                }
+                Outcome::Applied => settlement.applied += 1,
+                Outcome::Stale => settlement.stale += 1,
+            }
+            settlement.done.extend(task.taken.iter().cloned());
+            settlement.since.push(task.since);
+            healed.push(task.newest.entity_id.clone());
+        }
+        for (place, cause) in self.poison {
+            settlement.parked.push((tasks[place].clone(), cause));
+        }
+    }
+}
+
+/// The write that makes a copy of the row.
+///
+/// # Errors
+/// When the row holds a value that cannot be read: the cause.
+pub fn write_of(model: &'static Model, row: Row) -> Result<Write, String> {
+    if let Some(cause) = unreadable(&row) {
+        return Err(cause);
+    }
+    let Encoded { id, version, body, digest } = encode(model, row);
+    Ok(Write { id, version, content: Content::Document { body, digest } })
+}
+
+fn unreadable(row: &Row) -> Option<String> {
+    let children = row.children.iter().flatten().flatten();
+    row.cells.iter().chain(children).find_map(|cell| match cell {
+        Value::Foreign(cause) => Some(cause.clone()),
+        _ => None,
+    })
+}
+
+fn tombstone(newest: &Entry) -> Write {
+    let version = match newest.op {
+        Op::Delete => newest.version,
+        Op::Upsert | Op::Event => newest.version.saturating_add(1),
+    };
+    Write { id: newest.entity_id.clone(), version, content: Content::Tombstone }
+}

@@ -1,0 +1,300 @@
+//! The relay: takes batches off the outbox and carries them out. What to do is decided in [`crate::plan`]; here it is
+//! done, in lanes that work side by side on their own partitions.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use chainbill_domain::{Model, Row};
+use chainbill_mirror::{Guard, MirrorError, Outcome};
+use chainbill_records::outbox::Queued;
+use futures::future::join_all;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    SyncError,
+    backoff::Backoff,
+    engine::{Engine, Figures},
+    errors::{Retry, retry},
+    heartbeat::{self, HEARTBEATS},
+    plan::{Batch, Settlement, Task, Writes, model_named},
+};
+
+/// One lane of the relay.
+pub(crate) struct Lane {
+    engine: Arc<Engine>,
+    index: usize,
+    parts: watch::Receiver<Vec<u16>>,
+    /// Models that wait after a failure of their own, and until when.
+    resting: HashMap<&'static str, (Backoff, Instant)>,
+}
+
+impl Lane {
+    pub fn new(engine: Arc<Engine>, index: usize, parts: watch::Receiver<Vec<u16>>) -> Self {
+        Self { engine, index, parts, resting: HashMap::new() }
+    }
+
+    /// Works until asked to stop. A batch that has begun is brought to its end.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut commits = self.engine.records.commits();
+        let mut backoff = Backoff::new(self.engine.settings.backoff);
+        let (shortest, longest) = self.engine.settings.poll;
+        let mut pause = shortest;
+        while !stop.is_cancelled() {
+            commits.mark_unchanged();
+            let wait = match self.turn().await {
+                Ok(0) => {
+                    pause = (pause * 2).min(longest);
+                    pause
+                }
+                Ok(_) => {
+                    backoff.succeeded();
+                    pause = shortest;
+                    continue;
+                }
+                Err(error) => {
+                    Figures::add(&self.engine.figures.failures, 1);
+                    metrics::counter!("chainbill_sync_failures_total").increment(1);
+                    let wait = backoff.failed(self.engine.records.random());
+                    if backoff.failures() == 1 {
+                        tracing::warn!(lane = self.index, "Sync waits: {error}");
+                    }
+                    self.engine.figures.note_trouble(self.engine.now(), Some(error.to_string()));
+                    tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(wait) => {} }
+                    continue;
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = timeout(wait, commits.changed()) => {}
+                changed = self.parts.changed() => if changed.is_err() { break },
+            }
+        }
+    }
+
+    /// One batch; the number of entries looked at.
+    pub async fn turn(&mut self) -> Result<usize, SyncError> {
+        let lanes = self.engine.settings.lanes;
+        let parts: Vec<u16> = {
+            let held = self.parts.borrow_and_update();
+            held.iter().copied().filter(|part| usize::from(*part) % lanes == self.index).collect()
+        };
+        if parts.is_empty() {
+            return Ok(0);
+        }
+        let now = Instant::now();
+        let resting: Vec<&str> =
+            self.resting.iter().filter(|(_, (_, until))| *until > now).map(|(model, _)| *model).collect();
+        let each = self.engine.settings.batch.div_ceil(u32::try_from(parts.len()).unwrap_or(1));
+        let queued = self.engine.records.queued(&parts, each, &resting).await?;
+        let count = queued.len();
+        if count > 0 {
+            self.carry_out(queued).await?;
+        }
+        Ok(count)
+    }
+
+    async fn carry_out(&mut self, queued: Vec<Queued>) -> Result<(), SyncError> {
+        let batch = Batch::plan(queued);
+        let engine = &self.engine;
+        let models = batch.tasks.iter().filter_map(|(name, tasks)| Some((model_named(name)?, tasks)));
+        let works: Vec<_> = models.map(async |(model, tasks)| (model, relay_model(engine, model, tasks).await)).collect();
+        let (answers, events) = futures::join!(join_all(works), relay_events(engine, &batch));
+        let mut total = Settlement::default();
+        batch.settle_unreadable(&mut total);
+        let mut first_error = None;
+        if let Err(error) = events {
+            first_error = Some(error);
+        } else {
+            batch.settle_events(&mut total);
+        }
+        for (model, (settlement, result)) in answers {
+            merge(&mut total, settlement);
+            if let Err(error) = self.judge(model, result).await? {
+                first_error.get_or_insert(error);
+            }
+        }
+        finish(&self.engine, total).await?;
+        first_error.map_or(Ok(()), Err)
+    }
+
+    /// A failure of one model that an operator must see does not hold up the others: the model rests.
+    async fn judge(
+        &mut self,
+        model: &'static Model,
+        result: Result<(), SyncError>,
+    ) -> Result<Result<(), SyncError>, SyncError> {
+        match result {
+            Ok(()) => {
+                self.resting.remove(model.name);
+                self.engine.cured(model).await?;
+                Ok(Ok(()))
+            }
+            Err(error) if matches!(retry(&error), Retry::Operator(_)) => {
+                self.engine.failed(model, &error).await?;
+                let bounds = self.engine.settings.backoff;
+                let (backoff, until) =
+                    self.resting.entry(model.name).or_insert_with(|| (Backoff::new(bounds), Instant::now()));
+                *until = Instant::now() + backoff.failed(self.engine.records.random());
+                Ok(Ok(()))
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+}
+
+fn merge(total: &mut Settlement, other: Settlement) {
+    total.done.extend(other.done);
+    total.parked.extend(other.parked);
+    total.since.extend(other.since);
+    total.applied += other.applied;
+    total.stale += other.stale;
+    for (model, ids) in other.healed {
+        total.healed.entry(model).or_default().extend(ids);
+    }
+}
+
+/// Takes finished entries off the queue and parks what cannot be written.
+async fn finish(engine: &Engine, settlement: Settlement) -> Result<(), SyncError> {
+    let now = engine.now();
+    engine.records.dequeue(&settlement.done).await?;
+    let parked = &engine.figures.parked;
+    for (task, cause) in &settlement.parked {
+        let Task { newest, taken, .. } = task;
+        tracing::error!(model = newest.model, id = newest.entity_id, "Sync parks {} {}: {cause}", newest.model, newest.entity_id);
+        engine.records.park(newest, cause, taken).await?;
+        Figures::add(parked, 1);
+    }
+    if parked.load(std::sync::atomic::Ordering::Relaxed) > 0 {
+        for (model, ids) in &settlement.healed {
+            engine.records.unpark(model, ids).await?;
+        }
+    }
+    Figures::add(&engine.figures.applied, settlement.applied);
+    Figures::add(&engine.figures.stale, settlement.stale);
+    metrics::counter!("chainbill_sync_applied_total").increment(settlement.applied as u64);
+    metrics::counter!("chainbill_sync_stale_total").increment(settlement.stale as u64);
+    for since in &settlement.since {
+        let lag = (now - *since).to_std().unwrap_or(Duration::ZERO);
+        metrics::histogram!("chainbill_sync_lag_seconds").record(lag.as_secs_f64());
+        engine.figures.lag_ms.store(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX), std::sync::atomic::Ordering::Relaxed);
+    }
+    if settlement.applied + settlement.stale > 0 {
+        engine.figures.note_trouble(now, None);
+    }
+    Ok(())
+}
+
+async fn relay_events(engine: &Engine, batch: &Batch) -> Result<(), SyncError> {
+    let tracked = batch.tracked();
+    if !tracked.is_empty() {
+        engine.mirror.track(&tracked).await?;
+    }
+    Ok(())
+}
+
+/// Re-reads, encodes and applies the tasks of one model. What was settled before a failure stays settled.
+async fn relay_model(
+    engine: &Engine,
+    model: &'static Model,
+    tasks: &[Task],
+) -> (Settlement, Result<(), SyncError>) {
+    let mut settlement = Settlement::default();
+    let portions = match portions(engine, model, tasks).await {
+        Ok(portions) => portions,
+        Err(error) => return (settlement, Err(error)),
+    };
+    for portion in portions {
+        if let Err(error) = relay_portion(engine, model, portion, &mut settlement).await {
+            let result = find_poison(engine, model, portion, error, &mut settlement).await;
+            if result.is_err() {
+                return (settlement, result);
+            }
+        }
+    }
+    (settlement, Ok(()))
+}
+
+async fn relay_portion(
+    engine: &Engine,
+    model: &'static Model,
+    tasks: &[Task],
+    settlement: &mut Settlement,
+) -> Result<(), SyncError> {
+    let rows = read(engine, model, tasks).await?;
+    let writes = Writes::of(model, tasks, rows);
+    let outcomes: Vec<Outcome> = if writes.writes.is_empty() {
+        Vec::new()
+    } else {
+        engine.mirror.apply(model, Guard::Newer, &writes.writes, engine.now()).await?
+    };
+    writes.settle(model, tasks, &outcomes, settlement);
+    Ok(())
+}
+
+/// When a server that answers its ping fails a portion again and again, one document may be the reason: each is tried
+/// alone, and those that fail alone are parked.
+async fn find_poison(
+    engine: &Engine,
+    model: &'static Model,
+    tasks: &[Task],
+    error: SyncError,
+    settlement: &mut Settlement,
+) -> Result<(), SyncError> {
+    if !matches!(error, SyncError::Mirror(MirrorError::Unavailable(_))) {
+        return Err(error);
+    }
+    for _ in 1..engine.settings.attempts {
+        if engine.mirror.ping().await.is_err() {
+            return Err(error);
+        }
+        if relay_portion(engine, model, tasks, settlement).await.is_ok() {
+            return Ok(());
+        }
+    }
+    for task in tasks.chunks(1) {
+        let Err(alone) = relay_portion(engine, model, task, settlement).await else { continue };
+        engine.mirror.ping().await?;
+        settlement.parked.push((task[0].clone(), alone.to_string()));
+    }
+    Ok(())
+}
+
+async fn read(engine: &Engine, model: &'static Model, tasks: &[Task]) -> Result<Vec<Row>, SyncError> {
+    if model.name == HEARTBEATS.name {
+        return Ok(tasks.iter().map(|task| heartbeat::row(&task.newest)).collect());
+    }
+    let snapshot = engine.records.snapshot().await?;
+    let rows = snapshot.rows(model, &Batch::ids(tasks)).await?;
+    snapshot.close().await?;
+    Ok(rows)
+}
+
+/// Where rows may be megabytes, as many at once as fit into about eight.
+async fn portions<'t>(
+    engine: &Engine,
+    model: &'static Model,
+    tasks: &'t [Task],
+) -> Result<Vec<&'t [Task]>, SyncError> {
+    const BYTES: i64 = 8 << 20;
+    if !model.columns.iter().any(|column| column.large) {
+        return Ok(vec![tasks]);
+    }
+    let snapshot = engine.records.snapshot().await?;
+    let sizes = snapshot.sizes(model, &Batch::ids(tasks)).await?;
+    snapshot.close().await?;
+    let mut total = 0;
+    Ok(tasks
+        .chunk_by(|_, next| {
+            let size = sizes.get(&next.newest.entity_id).copied().unwrap_or(0);
+            total += size;
+            let fits = total <= BYTES;
+            if !fits {
+                total = size;
+            }
+            fits
+        })
+        .collect())
+}

@@ -1,0 +1,100 @@
+//! What an operator may set, with values that were measured (`docs/decisions`).
+
+use std::{collections::BTreeMap, time::Duration};
+
+use chainbill_domain::{Model, models};
+use chainbill_mirror::Retention;
+
+/// What happens to proven drift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepairMode {
+    /// It is repaired at once, with evidence, below the breaker.
+    Automatic,
+    /// It is reported; an operator starts the repair.
+    Manual,
+}
+
+/// Settings of the synchronisation.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Entries in one batch of a lane.
+    pub batch: u32,
+    /// Batches that one process works on side by side.
+    pub lanes: usize,
+    /// Shortest and longest pause between looks at an empty queue. Commits of this process wake the relay at once.
+    pub poll: (Duration, Duration),
+    /// How long a lease on a partition lasts without being renewed.
+    pub lease: Duration,
+    /// Shortest and longest pause after a failure.
+    pub backoff: (Duration, Duration),
+    /// How often one entity may break a batch before it is parked.
+    pub attempts: u32,
+    /// Rows in a page of the initial copy and of comparisons.
+    pub page: u32,
+    /// Pages on their way at once in the initial copy.
+    pub pages_ahead: usize,
+    /// Period of the scheduled run of each model, where it differs from the model's own.
+    pub every: BTreeMap<&'static str, Duration>,
+    /// Period of deep verification of all models; zero turns it off.
+    pub verify_every: Duration,
+    /// Most rows a second that a comparison reads; zero for no limit.
+    pub throttle: u32,
+    /// What happens to proven drift.
+    pub repair: RepairMode,
+    /// Share of drifting rows, in percent, above which nothing is repaired: an error in a program is not drift.
+    pub breaker_percent: u32,
+    /// The breaker ignores fewer drifting rows than this.
+    pub breaker_least: u64,
+    /// Repairs of one entity within a day after which it is left alone and alarmed.
+    pub quarantine_after: u32,
+    /// Pause between heartbeats.
+    pub heartbeat: Duration,
+    /// Age of the oldest waiting entry that counts as a stall.
+    pub stall_after: Duration,
+    /// How long things are kept in the second database.
+    pub retention: Retention,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const DAY: u64 = 86_400;
+        Self {
+            batch: 1000,
+            lanes: 2,
+            poll: (Duration::from_millis(5), Duration::from_millis(200)),
+            lease: Duration::from_secs(10),
+            backoff: (Duration::from_millis(100), Duration::from_secs(3)),
+            attempts: 8,
+            page: 1000,
+            pages_ahead: 3,
+            every: BTreeMap::new(),
+            verify_every: Duration::from_secs(DAY),
+            throttle: 0,
+            repair: RepairMode::Automatic,
+            breaker_percent: 5,
+            breaker_least: 50,
+            quarantine_after: 5,
+            heartbeat: Duration::from_secs(2),
+            stall_after: Duration::from_secs(6),
+            retention: Retention {
+                analytics: Duration::from_secs(90 * DAY),
+                logs: Duration::from_secs(30 * DAY),
+                tombstones: Duration::from_secs(14 * DAY),
+            },
+        }
+    }
+}
+
+impl Settings {
+    /// The period of a model's scheduled run.
+    #[must_use]
+    pub fn every(&self, model: &'static Model) -> Duration {
+        self.every.get(model.name).copied().unwrap_or(model.every)
+    }
+
+    /// The models that are kept in both databases.
+    #[must_use]
+    pub fn models(&self) -> &'static [&'static Model] {
+        models::ALL
+    }
+}
