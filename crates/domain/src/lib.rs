@@ -6,11 +6,12 @@ pub mod event;
 pub mod freshness;
 pub mod id;
 pub mod mapping;
-pub mod models;
 pub mod merkle;
+pub mod models;
 pub mod money;
 pub mod proof;
 pub mod random;
+pub mod states;
 pub mod wire;
 
 pub use clock::{Clock, SystemClock, Timestamp};

@@ -157,7 +157,8 @@ impl Proof {
                 return Err(Broken::Document);
             }
         }
-        let steps: Vec<Step> = self.path.iter().map(step).collect::<Option<_>>().ok_or(Broken::Unreadable("the path"))?;
+        let steps: Vec<Step> =
+            self.path.iter().map(step).collect::<Option<_>>().ok_or(Broken::Unreadable("the path"))?;
         if climb(leaf(certified), &steps).to_hex() != self.certificate.root {
             return Err(Broken::Path);
         }

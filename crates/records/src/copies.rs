@@ -149,7 +149,8 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn fact(&self, name: &str) -> Result<Option<String>, RecordsError> {
-        let row = self.db().query_one_raw(self.statement("SELECT value FROM facts WHERE name=?", [name.into()])).await?;
+        let row =
+            self.db().query_one_raw(self.statement("SELECT value FROM facts WHERE name=?", [name.into()])).await?;
         Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
     }
 

@@ -153,11 +153,7 @@ impl Records {
         Ok(())
     }
 
-    pub(crate) async fn run(
-        &self,
-        sql: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Result<u64, RecordsError> {
+    pub(crate) async fn run(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, RecordsError> {
         Ok(self.db().execute_raw(self.statement(sql, values)).await?.rows_affected())
     }
 }

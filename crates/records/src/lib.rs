@@ -1,1 +1,35 @@
-//! (skeleton)
+#![doc = include_str!("../README.md")]
+
+pub mod connect;
+pub mod dialect;
+pub mod entities;
+pub mod migrations;
+pub mod outbox;
+pub mod text;
+
+mod copies;
+mod errors;
+mod evidence;
+mod leases;
+mod parked;
+mod retry;
+mod runs;
+mod snapshot;
+mod store;
+mod synced;
+mod unit;
+
+pub use copies::{Copy, CopyState};
+pub use errors::RecordsError;
+pub use evidence::Evidence;
+pub use leases::{Lease, LeaseView};
+pub use parked::Parked;
+pub use retry::{ATTEMPTS, Retryable, retry};
+pub use runs::{Run, Tile};
+/// The ORM, for those who read tables of their own.
+pub use sea_orm;
+pub use snapshot::{Pending, RowPage, Snapshot};
+pub use store::Records;
+pub use synced::{Child, Synced};
+pub use text::Text;
+pub use unit::{Committed, Unit};

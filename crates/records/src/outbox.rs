@@ -90,9 +90,9 @@ pub struct Backlog {
 /// The partition of an entity: FNV-1a of its id, so that every program and every release agrees.
 #[must_use]
 pub fn part_of(entity_id: &str) -> u16 {
-    let hash = entity_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = entity_id
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     u16::try_from((hash >> 32) % u64::from(PARTS)).expect("a remainder of 16 fits")
 }
 
@@ -136,7 +136,8 @@ impl Records {
         if parts.is_empty() {
             return Ok(Vec::new());
         }
-        let but = if except.is_empty() { String::new() } else { format!("AND model NOT IN ({})", exactly(except.len())) };
+        let but =
+            if except.is_empty() { String::new() } else { format!("AND model NOT IN ({})", exactly(except.len())) };
         let one = format!(
             "SELECT * FROM (SELECT part,id,model,entity_id,version,op,body,created_at FROM outbox \
              WHERE part=? {but} ORDER BY id LIMIT {limit}) p"

@@ -63,7 +63,8 @@ impl Records {
             unit.db().execute_raw(self.statement(insert, values)).await?;
         }
         for (part, id) in taken {
-            let delete = self.statement("DELETE FROM outbox WHERE part=? AND id=?", [(*part).into(), id.clone().into()]);
+            let delete =
+                self.statement("DELETE FROM outbox WHERE part=? AND id=?", [(*part).into(), id.clone().into()]);
             unit.db().execute_raw(delete).await?;
         }
         unit.commit().await?;
@@ -79,7 +80,8 @@ impl Records {
             Some(model) => (" WHERE model=?", vec![Value::from(model)]),
             None => ("", Vec::new()),
         };
-        let sql = format!("SELECT {COLUMNS} FROM sync_parked{clause} ORDER BY first_at, model, entity_id LIMIT {limit}");
+        let sql =
+            format!("SELECT {COLUMNS} FROM sync_parked{clause} ORDER BY first_at, model, entity_id LIMIT {limit}");
         self.db().query_all_raw(self.statement(sql, values)).await?.iter().map(parked).collect()
     }
 
@@ -123,7 +125,8 @@ impl Records {
     pub async fn unpark(&self, model: &str, ids: &[String]) -> Result<u64, RecordsError> {
         let mut count = 0;
         for batch in ids.chunks(1000) {
-            let sql = format!("DELETE FROM sync_parked WHERE model=? AND entity_id IN ({})", outbox::marks(batch.len()));
+            let sql =
+                format!("DELETE FROM sync_parked WHERE model=? AND entity_id IN ({})", outbox::marks(batch.len()));
             count += self.run(&sql, std::iter::once(model.into()).chain(outbox::pad(batch))).await?;
         }
         Ok(count)

@@ -7,7 +7,7 @@ use chainbill_domain::{
     Model, Row, Timestamp, Value,
     mapping::{Column, Embed, Kind},
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Statement, TransactionSession, Value as SqlValue};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Statement, Value as SqlValue};
 
 use crate::{
     RecordsError,

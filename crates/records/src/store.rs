@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chainbill_domain::{Clock, Random, Timestamp};
+use chainbill_domain::{Clock, Random, Timestamp, id::EventId};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
@@ -90,6 +90,12 @@ impl Records {
     pub async fn ping(&self) -> Result<(), RecordsError> {
         self.db.query_one_raw(self.statement("SELECT 1", [])).await?;
         Ok(())
+    }
+
+    /// A new id for a row of the synchronisation's own tables.
+    #[must_use]
+    pub fn new_id(&self) -> String {
+        EventId::new(self.now(), self.random().bytes()).to_string()
     }
 
     pub(crate) fn wake_relay(&self) {

@@ -4,12 +4,12 @@
 use chainbill_domain::{
     Model, Timestamp,
     event::Event,
-    freshness::{Mark, Token},
-    wire,
+    freshness::{MOST_MARKS, Mark, Token},
+    models, wire,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable,
-    ModelTrait, QueryFilter, TransactionSession, sea_query::Expr,
+    ModelTrait, QueryFilter, sea_query::Expr,
 };
 
 use crate::{
@@ -138,8 +138,7 @@ impl Unit {
     {
         let (id, version) = (E::id(before), E::version(before));
         E::stamp(&mut after, version + 1, Some(self.now));
-        let mut statement =
-            E::update_many().filter(E::ID.eq(id.clone())).filter(E::VERSION.eq(version));
+        let mut statement = E::update_many().filter(E::ID.eq(id.clone())).filter(E::VERSION.eq(version));
         for column in E::Column::iter() {
             let value = after.get(column);
             if value != before.get(column) {
@@ -199,10 +198,7 @@ impl Unit {
     ///
     /// # Errors
     /// As [`Self::delete`].
-    pub async fn delete_with<C: Child>(
-        &mut self,
-        row: &<C::Parent as EntityTrait>::Model,
-    ) -> Result<(), RecordsError> {
+    pub async fn delete_with<C: Child>(&mut self, row: &<C::Parent as EntityTrait>::Model) -> Result<(), RecordsError> {
         self.delete::<C::Parent>(row).await?;
         self.remove_children::<C>(&C::Parent::id(row)).await
     }
@@ -289,13 +285,11 @@ impl Unit {
 fn token(entries: Vec<Entry>) -> Token {
     let mut marks: Vec<Mark> = Vec::new();
     for entry in entries {
-        let Some(model) = chainbill_domain::models::named(&entry.model) else { continue };
-        match marks.iter_mut().find(|mark| mark.model == model && mark.id == entry.entity_id) {
-            Some(mark) => mark.version = entry.version,
-            None if marks.len() < chainbill_domain::freshness::MOST_MARKS => {
-                marks.push(Mark { model, id: entry.entity_id, version: entry.version });
-            }
-            None => {}
+        let Some(model) = models::named(&entry.model) else { continue };
+        if let Some(mark) = marks.iter_mut().find(|mark| mark.model == model && mark.id == entry.entity_id) {
+            mark.version = entry.version;
+        } else if marks.len() < MOST_MARKS {
+            marks.push(Mark { model, id: entry.entity_id, version: entry.version });
         }
     }
     Token(marks)

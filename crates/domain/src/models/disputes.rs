@@ -28,7 +28,10 @@ pub static DISPUTES: Model = Model {
         ],
         omitted: &[omitted("position", "the order of the list says it")],
     }],
-    omitted: &[omitted("active_invoice_id", "derived: set while the dispute is active, unique, so that an invoice has one")],
+    omitted: &[omitted(
+        "active_invoice_id",
+        "derived: set while the dispute is active, unique, so that an invoice has one",
+    )],
     search: &[],
     indexes: &[&["invoiceId"], &["status", "createdAt"]],
     every: minutes(60),

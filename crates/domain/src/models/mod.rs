@@ -22,8 +22,7 @@ pub use users::USERS;
 use crate::mapping::Model;
 
 /// Every synchronised model. A model comes after those whose ids it holds.
-pub static ALL: &[&Model] =
-    &[&USERS, &SKILLS, &PROJECTS, &INVOICES, &REVIEWS, &DISPUTES, &STORED_FILES, &REPUTATIONS];
+pub static ALL: &[&Model] = &[&USERS, &SKILLS, &PROJECTS, &INVOICES, &REVIEWS, &DISPUTES, &STORED_FILES, &REPUTATIONS];
 
 /// The model of that name.
 #[must_use]

@@ -1,0 +1,219 @@
+//! Words that a column may hold, as enums: roles, states, levels. Written in SCREAMING_SNAKE_CASE everywhere.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Not one of the words that are accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is not accepted: one of {} is", accepted.join(", "))]
+pub struct UnknownWord {
+    /// Those that are.
+    pub accepted: &'static [&'static str],
+}
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            /// Every word.
+            pub const WORDS: &'static [&'static str] = &[$($word,)*];
+
+            /// The word.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(UnknownWord { accepted: Self::WORDS }),
+                }
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.word())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+
+words! {
+    /// What a person is on the platform.
+    Role {
+        /// Hires and pays.
+        Client = "CLIENT",
+        /// Works and bills.
+        Freelancer = "FREELANCER",
+        /// Operates the platform.
+        Admin = "ADMIN",
+    }
+    /// Whether an account may be used.
+    UserStatus {
+        /// In use.
+        Active = "ACTIVE",
+        /// Locked by an operator.
+        Suspended = "SUSPENDED",
+        /// Closed for good.
+        Closed = "CLOSED",
+    }
+    /// How well somebody masters a skill.
+    SkillLevel {
+        /// Learning it.
+        Beginner = "BEGINNER",
+        /// Works with it.
+        Intermediate = "INTERMEDIATE",
+        /// Teaches it.
+        Advanced = "ADVANCED",
+        /// Shapes it.
+        Expert = "EXPERT",
+    }
+    /// Where a project stands.
+    ProjectStatus {
+        /// Looking for a freelancer.
+        Open = "OPEN",
+        /// A freelancer works on it.
+        InProgress = "IN_PROGRESS",
+        /// Done.
+        Completed = "COMPLETED",
+        /// Given up.
+        Cancelled = "CANCELLED",
+    }
+    /// Where an invoice stands.
+    InvoiceStatus {
+        /// Being written.
+        Draft = "DRAFT",
+        /// Numbered, frozen, with the client.
+        Sent = "SENT",
+        /// Paid in full; the money is held.
+        Paid = "PAID",
+        /// The money went to the freelancer.
+        Released = "RELEASED",
+        /// Cancelled before any payment.
+        Void = "VOID",
+        /// The money went back to the client.
+        Refunded = "REFUNDED",
+    }
+    /// How much of an invoice is paid.
+    PaymentStatus {
+        /// Nothing.
+        Unpaid = "UNPAID",
+        /// Less than the total.
+        Partial = "PARTIAL",
+        /// The total.
+        Paid = "PAID",
+        /// More than the total.
+        Overpaid = "OVERPAID",
+    }
+    /// Where the money of an invoice stands.
+    EscrowStatus {
+        /// None is held.
+        Unfunded = "UNFUNDED",
+        /// Part is held.
+        PartiallyFunded = "PARTIALLY_FUNDED",
+        /// All is held.
+        Held = "HELD",
+        /// The work was submitted; the client looks at it.
+        InReview = "IN_REVIEW",
+        /// Frozen by a dispute.
+        Disputed = "DISPUTED",
+        /// All went to the freelancer.
+        Released = "RELEASED",
+        /// Part went to the freelancer.
+        PartiallyReleased = "PARTIALLY_RELEASED",
+        /// All went back to the client.
+        Refunded = "REFUNDED",
+    }
+    /// Where the notarisation of an invoice stands.
+    AnchorStatus {
+        /// Not asked for.
+        None = "NONE",
+        /// Waits for the worker.
+        Queued = "QUEUED",
+        /// Sent to the chain.
+        Submitted = "SUBMITTED",
+        /// On the chain.
+        Confirmed = "CONFIRMED",
+        /// Given up; says why.
+        Failed = "FAILED",
+    }
+    /// Where a dispute stands.
+    DisputeStatus {
+        /// Opened.
+        Open = "OPEN",
+        /// Being voted on.
+        Voting = "VOTING",
+        /// Decided.
+        Resolved = "RESOLVED",
+        /// The money moved as decided.
+        Executed = "EXECUTED",
+        /// Taken back by its opener.
+        Withdrawn = "WITHDRAWN",
+        /// Settled between the parties.
+        Settled = "SETTLED",
+    }
+    /// How a dispute was decided.
+    DisputeOutcome {
+        /// For its opener.
+        For = "FOR",
+        /// Against its opener.
+        Against = "AGAINST",
+        /// Undecided by the voters.
+        Tied = "TIED",
+    }
+    /// A vote.
+    VoteChoice {
+        /// For the opener.
+        For = "FOR",
+        /// Against the opener.
+        Against = "AGAINST",
+    }
+    /// How money arrived.
+    PaymentMethod {
+        /// By bank transfer.
+        BankTransfer = "BANK_TRANSFER",
+        /// By card.
+        Card = "CARD",
+        /// On a chain.
+        Crypto = "CRYPTO",
+        /// By other means.
+        Other = "OTHER",
+    }
+}
+
+impl DisputeStatus {
+    /// Whether it still freezes the money.
+    #[must_use]
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Open | Self::Voting | Self::Resolved)
+    }
+}

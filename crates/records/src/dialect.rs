@@ -1,0 +1,54 @@
+//! The few differences between the databases that ChainBill runs on.
+
+use std::fmt;
+
+/// The kind of database behind the primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Embedded.
+    Sqlite,
+    /// MySQL 8.0 or later, and clusters that speak like it.
+    MySql,
+    /// MariaDB 10.6 or later.
+    MariaDb,
+}
+
+impl Dialect {
+    /// Replaces what differs in a table's description: `{time}` moments in milliseconds, `{long}` texts of any length,
+    /// `{flag}` flags, `{options}` what follows the closing bracket.
+    ///
+    /// Text is compared by its bytes and without padding everywhere: 😀 and 😁 differ, so do `a` and `a `, and a page by
+    /// key has the same order in both databases.
+    #[must_use]
+    pub fn spell(self, sql: &str) -> String {
+        let (time, long, flag, options) = match self {
+            Self::Sqlite => ("DATETIME", "TEXT", "BOOLEAN", ""),
+            Self::MySql => ("DATETIME(3)", "LONGTEXT", "BOOLEAN", MYSQL),
+            Self::MariaDb => ("DATETIME(3)", "LONGTEXT", "BOOLEAN", MARIADB),
+        };
+        sql.replace("{time}", time).replace("{long}", long).replace("{flag}", flag).replace("{options}", options)
+    }
+
+    /// What follows a reading statement whose rows must stay as they are until the transaction ends. SQLite has its
+    /// whole database locked by then.
+    #[must_use]
+    pub const fn for_update(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::MySql | Self::MariaDb => " FOR UPDATE",
+        }
+    }
+}
+
+const MYSQL: &str = " ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin";
+const MARIADB: &str = " ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin";
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::MySql => "MySQL",
+            Self::MariaDb => "MariaDB",
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! Bills.
+
+use chainbill_domain::{
+    Timestamp,
+    id::{InvoiceId, ProjectId, UserId},
+    money::Currency,
+    states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus},
+};
+use sea_orm::entity::prelude::*;
+
+use crate::text::Text;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "invoices")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Text<InvoiceId>,
+    pub version: i64,
+    pub number: Option<String>,
+    pub number_seq: Option<i64>,
+    pub project_id: Option<Text<ProjectId>>,
+    pub freelancer_id: Text<UserId>,
+    pub client_id: Text<UserId>,
+    pub title: String,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub notes: Option<String>,
+    pub status: Text<InvoiceStatus>,
+    pub payment_status: Text<PaymentStatus>,
+    pub escrow: Text<EscrowStatus>,
+    pub anchor_status: Text<AnchorStatus>,
+    pub currency: Text<Currency>,
+    pub subtotal_minor: i64,
+    pub discount_minor: i64,
+    pub tax_minor: i64,
+    pub total_minor: i64,
+    pub paid_minor: i64,
+    pub due_date: Option<String>,
+    pub canonical_hash: Option<String>,
+    pub token_id: Option<String>,
+    pub tx_hash: Option<String>,
+    pub sent_at: Option<Timestamp>,
+    pub paid_at: Option<Timestamp>,
+    pub released_at: Option<Timestamp>,
+    pub voided_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Lines of a bill, inside its document.
+pub mod invoice_lines {
+    use chainbill_domain::{id::InvoiceId, money::Currency};
+    use sea_orm::entity::prelude::*;
+
+    use crate::text::Text;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "invoice_lines")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub invoice_id: Text<InvoiceId>,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub position: i64,
+        pub description: String,
+        pub quantity_milli: i64,
+        pub unit_price_minor: i64,
+        pub currency: Text<Currency>,
+        pub tax_rate_bp: i64,
+        pub amount_minor: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -1,0 +1,129 @@
+//! Evidence of repairs: what was there, what should have been, what was done. Written before anything is changed.
+
+use chainbill_domain::Timestamp;
+use sea_orm::{ConnectionTrait, QueryResult, Value};
+
+use crate::{Records, RecordsError};
+
+/// One repair.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// Its own id.
+    pub id: String,
+    /// The run that found it.
+    pub run_id: String,
+    /// The model.
+    pub model: String,
+    /// The entity.
+    pub entity_id: String,
+    /// `lost`, `stale`, `phantom`, `mutated` or `ahead`.
+    pub class: String,
+    /// The document as it was found.
+    pub before: Option<String>,
+    /// The document as it should be; none when there is no row.
+    pub expected: Option<String>,
+    /// The document after the repair.
+    pub after: Option<String>,
+    /// Fields that differed, separated by commas.
+    pub fields: String,
+    /// The moment of the primary that proved it.
+    pub cut: Timestamp,
+    /// What the outbox held for the entity.
+    pub journal: Option<String>,
+    /// When it was written down.
+    pub at: Timestamp,
+    /// What was done; `none` until it is done.
+    pub action: String,
+}
+
+const COLUMNS: &str =
+    "id, run_id, model, entity_id, class, before_doc, expected_doc, after_doc, fields, cut, journal, at, action";
+
+impl Records {
+    /// Writes evidence down, before the repair.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn add_evidence(&self, evidence: &Evidence) -> Result<(), RecordsError> {
+        let sql = format!("INSERT INTO sync_evidence ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)");
+        let values: [Value; 13] = [
+            evidence.id.clone().into(),
+            evidence.run_id.clone().into(),
+            evidence.model.clone().into(),
+            evidence.entity_id.clone().into(),
+            evidence.class.clone().into(),
+            evidence.before.clone().into(),
+            evidence.expected.clone().into(),
+            evidence.after.clone().into(),
+            evidence.fields.clone().into(),
+            evidence.cut.into(),
+            evidence.journal.clone().into(),
+            evidence.at.into(),
+            evidence.action.clone().into(),
+        ];
+        self.run(&sql, values).await?;
+        Ok(())
+    }
+
+    /// Completes evidence with what was done and what is there now.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn finish_evidence(&self, evidence: &Evidence) -> Result<(), RecordsError> {
+        let values: [Value; 3] =
+            [evidence.after.clone().into(), evidence.action.clone().into(), evidence.id.clone().into()];
+        self.run("UPDATE sync_evidence SET after_doc=?, action=? WHERE id=?", values).await?;
+        Ok(())
+    }
+
+    /// Repairs of an entity since a moment.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn repairs_since(&self, model: &str, id: &str, since: Timestamp) -> Result<u64, RecordsError> {
+        let sql = "SELECT COUNT(*) FROM sync_evidence WHERE model=? AND entity_id=? AND at>=?";
+        let row = self.db().query_one_raw(self.statement(sql, [model.into(), id.into(), since.into()])).await?;
+        let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Evidence, newest first: of one model or all, before an id.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn evidence(
+        &self,
+        model: Option<&str>,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Evidence>, RecordsError> {
+        let (mut clauses, mut values) = (Vec::new(), Vec::<Value>::new());
+        for (clause, bound) in [("model=?", model), ("id<?", before)] {
+            if let Some(bound) = bound {
+                clauses.push(clause);
+                values.push(bound.into());
+            }
+        }
+        let clause = if clauses.is_empty() { String::new() } else { format!(" WHERE {}", clauses.join(" AND ")) };
+        let sql = format!("SELECT {COLUMNS} FROM sync_evidence{clause} ORDER BY id DESC LIMIT {limit}");
+        self.db().query_all_raw(self.statement(sql, values)).await?.iter().map(evidence).collect()
+    }
+}
+
+fn evidence(row: &QueryResult) -> Result<Evidence, RecordsError> {
+    Ok(Evidence {
+        id: row.try_get_by_index(0)?,
+        run_id: row.try_get_by_index(1)?,
+        model: row.try_get_by_index(2)?,
+        entity_id: row.try_get_by_index(3)?,
+        class: row.try_get_by_index(4)?,
+        before: row.try_get_by_index(5)?,
+        expected: row.try_get_by_index(6)?,
+        after: row.try_get_by_index(7)?,
+        fields: row.try_get_by_index(8)?,
+        cut: row.try_get_by_index(9)?,
+        journal: row.try_get_by_index(10)?,
+        at: row.try_get_by_index(11)?,
+        action: row.try_get_by_index(12)?,
+    })
+}
