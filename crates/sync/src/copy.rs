@@ -88,7 +88,7 @@ async fn copy_held(
         let portion: Result<Portion, SyncError> = portions.recv().await?;
         Some((portion, portions))
     })
-    .map(|portion| write(engine, model, portion))
+    .map(|portion| write(engine.clone(), model, portion))
     .buffered(engine.settings.pages_ahead.max(1))
     .boxed();
     let (started, mut saved, first) = (Instant::now(), Instant::now(), state.copied);
@@ -210,7 +210,7 @@ async fn read(engine: &Engine, model: &'static Model, after: Option<&str>) -> Re
 }
 
 async fn write(
-    engine: &Engine,
+    engine: Arc<Engine>,
     model: &'static Model,
     portion: Result<Portion, SyncError>,
 ) -> Result<Portion, SyncError> {

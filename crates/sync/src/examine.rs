@@ -9,7 +9,7 @@ use chainbill_domain::{
 };
 use chainbill_mirror::Stored;
 use chainbill_records::{Pending, Snapshot};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::future::try_join_all;
 
 use crate::{
     SyncError,
@@ -89,10 +89,9 @@ async fn look(engine: &Engine, model: &'static Model, ids: &[String]) -> Result<
 
 /// The documents with these ids, those that exist.
 pub(crate) async fn documents(engine: &Engine, model: &'static Model, ids: &[String]) -> Result<Vec<Seen>, SyncError> {
-    let found: Vec<Option<Stored>> = stream::iter(ids)
-        .map(|id| engine.mirror.get(model, id))
-        .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await?;
+    let mut found: Vec<Option<Stored>> = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(AT_ONCE) {
+        found.extend(try_join_all(ids.iter().map(|id| engine.mirror.get(model, id))).await?);
+    }
     Ok(found.into_iter().flatten().map(Seen::from).collect())
 }

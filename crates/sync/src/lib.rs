@@ -1,1 +1,47 @@
-//! (skeleton)
+#![doc = include_str!("../README.md")]
+
+mod backoff;
+mod certificate;
+pub mod compare;
+mod copy;
+mod engine;
+mod errors;
+mod examine;
+mod freshness;
+mod held;
+mod heartbeat;
+mod keeper;
+mod partitions;
+pub mod plan;
+mod reconcile;
+mod relay;
+mod repair;
+mod runs;
+mod settings;
+mod status;
+mod synchronise;
+
+pub use copy::{Copied, Progress, Report};
+pub use errors::{Retry, SyncError, retry};
+pub use freshness::Freshness;
+pub use heartbeat::HEARTBEATS;
+pub use reconcile::{Comparison, Finding};
+pub use repair::Repaired;
+pub use runs::{Mending, Outcome, RunReport};
+pub use settings::{RepairMode, Settings};
+pub use status::{ModelStatus, Status, Why};
+pub use synchronise::{Running, Sync};
+
+/// The names of the synchronised models, for messages.
+#[must_use]
+pub fn known_models() -> String {
+    chainbill_domain::models::ALL.iter().map(|model| model.name).collect::<Vec<_>>().join(", ")
+}
+
+/// The synchronised model of that name.
+///
+/// # Errors
+/// [`SyncError::UnknownModel`] names those that there are.
+pub fn model(name: &str) -> Result<&'static chainbill_domain::Model, SyncError> {
+    chainbill_domain::models::named(name).ok_or_else(|| SyncError::UnknownModel(name.to_owned()))
+}

@@ -1,0 +1,45 @@
+//! Freshness: whether what a token names has reached the second database, waiting for it a little.
+
+use std::time::Duration;
+
+use chainbill_domain::freshness::{Mark, Token};
+use futures::future::try_join_all;
+use tokio::time::Instant;
+
+use crate::{SyncError, engine::Engine};
+
+/// What is said of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Everything that it names is there.
+    Reached,
+    /// Something that it names is not there yet.
+    Older,
+}
+
+/// Waits until everything that the token names is there, at most so long.
+pub(crate) async fn wait(engine: &Engine, token: &Token, bound: Duration) -> Result<Freshness, SyncError> {
+    let until = Instant::now() + bound;
+    let mut pause = Duration::from_millis(2);
+    loop {
+        let answers = tokio::time::timeout_at(until, try_join_all(token.0.iter().map(|mark| reached(engine, mark)))).await;
+        match answers {
+            Ok(answers) if answers.as_ref().is_ok_and(|all| all.iter().all(|reached| *reached)) => {
+                return Ok(Freshness::Reached);
+            }
+            Ok(Err(error)) => return Err(error),
+            Ok(Ok(_)) => {}
+            Err(_) => return Ok(Freshness::Older),
+        }
+        if Instant::now() + pause >= until {
+            return Ok(Freshness::Older);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+async fn reached(engine: &Engine, mark: &Mark) -> Result<bool, SyncError> {
+    let stored = engine.mirror.get(mark.model, &mark.id).await?;
+    Ok(stored.and_then(|stored| stored.stamp.version).is_some_and(|version| version >= mark.version))
+}

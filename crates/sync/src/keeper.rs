@@ -1,0 +1,222 @@
+//! The keeper: what must happen now and then whatever the load. Heartbeats, states, schedules, the age of what waits,
+//! another try for what is parked, the end of what is past its retention.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use chainbill_domain::{Model, Timestamp, models};
+use chainbill_records::{CopyState, outbox::Backlog};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    SyncError,
+    compare::Level,
+    engine::Engine,
+    heartbeat::{self, HEARTBEATS},
+    held::Held,
+    runs::{Mending, needs_copy, run},
+};
+
+const ROUND: Duration = Duration::from_secs(1);
+
+/// Looks at the backlog each second: metrics, stalls, models that have caught up. Every process does it.
+pub(crate) async fn watch(engine: Arc<Engine>, stop: CancellationToken) {
+    let (mut stalled, mut applied) = (false, 0);
+    while !stop.is_cancelled() {
+        match engine.records.backlog().await {
+            Ok(backlog) => {
+                stalled = alarm(&engine, &backlog, stalled);
+                if let Err(error) = catch_up(&engine, &backlog).await {
+                    tracing::warn!("Sync cannot write down its states: {error}");
+                }
+            }
+            Err(error) => tracing::warn!("Sync cannot see its backlog: {error}"),
+        }
+        if let Ok(parked) = engine.records.parked_counts().await {
+            let count = parked.iter().map(|(_, count)| count).sum();
+            engine.figures.parked.store(count, Ordering::Relaxed);
+            metrics::gauge!("chainbill_sync_parked").set(count as f64);
+        }
+        let now = engine.figures.applied.load(Ordering::Relaxed);
+        engine.figures.rate.store(now.saturating_sub(applied), Ordering::Relaxed);
+        applied = now;
+        tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(ROUND) => {} }
+    }
+}
+
+/// Says once that it stalls and once that it goes on.
+fn alarm(engine: &Engine, backlog: &[Backlog], stalled: bool) -> bool {
+    let now = engine.now();
+    let entries: u64 = backlog.iter().map(|model| model.entries).sum();
+    let age = backlog.iter().filter_map(|model| model.oldest).min().map_or(Duration::ZERO, |oldest| age(now, oldest));
+    metrics::gauge!("chainbill_sync_backlog_entries").set(entries as f64);
+    metrics::gauge!("chainbill_sync_oldest_seconds").set(age.as_secs_f64());
+    let stalls = age >= engine.settings.stall_after;
+    metrics::gauge!("chainbill_sync_stalled").set(f64::from(u8::from(stalls)));
+    if stalls && !stalled {
+        let cause = engine.figures.trouble().map_or_else(|| "no failure is known here".to_owned(), |(_, text)| text);
+        tracing::error!("Sync is behind: the oldest of {entries} entries waits for {} s; {cause}", age.as_secs());
+    } else if stalled && !stalls {
+        tracing::info!("Sync has caught up");
+    }
+    stalls
+}
+
+pub(crate) fn age(now: Timestamp, since: Timestamp) -> Duration {
+    (now - since).to_std().unwrap_or(Duration::ZERO)
+}
+
+/// A model that was copied is live as soon as nothing waits that is older than the copy's end.
+async fn catch_up(engine: &Engine, backlog: &[Backlog]) -> Result<(), SyncError> {
+    for mut copy in engine.records.copies().await? {
+        if copy.state != CopyState::CatchingUp {
+            continue;
+        }
+        let oldest = backlog.iter().find(|waiting| waiting.model == copy.model).and_then(|waiting| waiting.oldest);
+        if oldest.is_none_or(|oldest| copy.finished_at.is_some_and(|finished| oldest > finished)) {
+            copy.state = CopyState::Live;
+            engine.records.save_copy(&copy).await?;
+            tracing::info!(model = copy.model, "Sync of {} is live", copy.model);
+        }
+    }
+    Ok(())
+}
+
+/// One process at a time beats, schedules, copies what is pending and cleans up.
+pub(crate) async fn lead(engine: Arc<Engine>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Ok(held) = Held::take(&engine, "keeper").await {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = held.lost() => {}
+                () = duties(&engine, &stop) => {}
+            }
+            held.release().await;
+        }
+        tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(3 * ROUND) => {} }
+    }
+}
+
+async fn duties(engine: &Arc<Engine>, stop: &CancellationToken) {
+    tokio::join!(beat(engine), prepare_and_copy(engine, stop), schedule(engine, stop), verify(engine, stop), clean(engine));
+}
+
+/// Beats, unless the last beats still wait: a queue of beats would say nothing more.
+async fn beat(engine: &Engine) {
+    loop {
+        let waiting = engine.records.backlog().await;
+        let pending = waiting.as_ref().is_ok_and(|all| all.iter().any(|model| model.model == HEARTBEATS.name));
+        if !pending && let Err(error) = engine.records.enqueue(&heartbeat::beats(engine.now())).await {
+            tracing::warn!("Sync cannot beat: {error}");
+        }
+        tokio::time::sleep(engine.settings.heartbeat).await;
+    }
+}
+
+/// Looks whether the second database belongs to this primary and holds copies, and makes those that are missing. A
+/// database that was emptied, or replaced by another, is filled again without anybody asking.
+async fn prepare_and_copy(engine: &Arc<Engine>, stop: &CancellationToken) {
+    let mut pause = ROUND;
+    loop {
+        match fill(engine, stop).await {
+            Ok(()) => pause = 5 * ROUND,
+            Err(error) => {
+                tracing::debug!("Sync cannot fill the second database yet: {error}");
+                pause = (pause * 2).min(5 * ROUND);
+            }
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn fill(engine: &Arc<Engine>, stop: &CancellationToken) -> Result<(), SyncError> {
+    crate::synchronise::recognise(engine).await?;
+    for model in engine.settings.models() {
+        if needs_copy(engine, model).await? {
+            crate::synchronise::fill(engine, model, &|_| {}, stop).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn schedule(engine: &Arc<Engine>, stop: &CancellationToken) {
+    loop {
+        for model in models::ALL {
+            if let Err(error) = scheduled(engine, model, stop).await {
+                tracing::debug!(model = model.name, "Sync could not run over {}: {error}", model.name);
+            }
+        }
+        tokio::time::sleep(5 * ROUND).await;
+    }
+}
+
+async fn scheduled(engine: &Arc<Engine>, model: &'static Model, stop: &CancellationToken) -> Result<(), SyncError> {
+    let copy = engine.records.copy(model).await?;
+    let due = copy.last_run_at.is_none_or(|last| age(engine.now(), last) >= engine.settings.every(model));
+    if !due || needs_copy(engine, model).await? {
+        return Ok(());
+    }
+    run(engine, model, "schedule", Level::Fast, engine.settings.repair.into(), &|_| {}, stop).await?;
+    Ok(())
+}
+
+async fn verify(engine: &Arc<Engine>, stop: &CancellationToken) {
+    let every = engine.settings.verify_every;
+    if every.is_zero() {
+        return;
+    }
+    loop {
+        for model in models::ALL {
+            if let Err(error) = verify_one(engine, model, every, stop).await {
+                tracing::debug!(model = model.name, "Sync could not verify {}: {error}", model.name);
+            }
+        }
+        tokio::time::sleep((every / 10).clamp(ROUND, 60 * ROUND)).await;
+    }
+}
+
+async fn verify_one(
+    engine: &Arc<Engine>,
+    model: &'static Model,
+    every: Duration,
+    stop: &CancellationToken,
+) -> Result<(), SyncError> {
+    if needs_copy(engine, model).await? {
+        return Ok(());
+    }
+    let last = engine.records.runs(Some("verify"), Some(model.name), None, 1).await?;
+    if last.first().is_some_and(|last| age(engine.now(), last.started_at) < every) {
+        return Ok(());
+    }
+    let mending: Mending = engine.settings.repair.into();
+    run(engine, model, "verify", Level::Deep, mending, &|_| {}, stop).await?;
+    Ok(())
+}
+
+/// Another try for what is parked, at growing intervals; the end of what is past its retention.
+async fn clean(engine: &Engine) {
+    loop {
+        if let Err(error) = retry_parked(engine).await {
+            tracing::debug!("Sync could not try parked entities again: {error}");
+        }
+        match engine.mirror.expire(engine.settings.retention, engine.now()).await {
+            Ok(0) | Err(_) => {}
+            Ok(count) => tracing::debug!(count, "Sync let go of {count} documents past their retention"),
+        }
+        tokio::time::sleep(60 * ROUND).await;
+    }
+}
+
+async fn retry_parked(engine: &Engine) -> Result<(), SyncError> {
+    let now = engine.now();
+    for parked in engine.records.parked(None, 1000).await? {
+        let doublings = u32::try_from(parked.attempts).unwrap_or(u32::MAX).min(6);
+        let pause = (60 * ROUND).saturating_mul(1 << doublings).min(Duration::from_secs(3600));
+        if age(now, parked.last_at) >= pause {
+            engine.records.retry_parked(&parked.entry.model, &parked.entry.entity_id).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,226 @@
+//! The face of the synchronisation.
+
+use std::{sync::Arc, time::Duration};
+
+use chainbill_domain::{Model, freshness::Token, proof::Proof};
+use chainbill_mirror::Mirror;
+use chainbill_records::{CopyState, Parked, Records};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Copied, Freshness, Mending, Repaired, Report, RunReport, Settings, Status, SyncError, Why, certificate,
+    compare::Level, copy, engine::Engine, freshness, keeper, partitions::Partitions, relay::Lane, repair, runs, status,
+};
+
+/// Keeps the second database identical to the primary. Cloning shares the engine.
+#[derive(Clone)]
+pub struct Sync {
+    engine: Arc<Engine>,
+}
+
+/// The tasks of a running synchronisation.
+#[must_use = "dropping it ends the tasks in the middle of what they do"]
+pub struct Running {
+    stop: CancellationToken,
+    lanes_ended: CancellationToken,
+    lanes: JoinSet<()>,
+    others: JoinSet<()>,
+}
+
+impl Running {
+    /// Lets every task finish its batch, gives leases back, and ends.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while self.lanes.join_next().await.is_some() {}
+        self.lanes_ended.cancel();
+        while self.others.join_next().await.is_some() {}
+    }
+}
+
+impl Sync {
+    /// Connects the two; nothing runs yet.
+    #[must_use]
+    pub fn new(records: Records, mirror: Arc<dyn Mirror>, settings: Settings) -> Self {
+        Self { engine: Arc::new(Engine::new(records, mirror, settings)) }
+    }
+
+    /// Starts the relay's lanes, the sharing of partitions and the keeper.
+    pub fn start(&self) -> Running {
+        let (stop, lanes_ended) = (CancellationToken::new(), CancellationToken::new());
+        let (mut lanes, mut others) = (JoinSet::new(), JoinSet::new());
+        let partitions = Partitions::new(self.engine.clone());
+        for index in 0..self.engine.settings.lanes {
+            lanes.spawn(Lane::new(self.engine.clone(), index, partitions.held()).run(stop.clone()));
+        }
+        others.spawn(partitions.run(stop.clone(), lanes_ended.clone()));
+        others.spawn(keeper::watch(self.engine.clone(), stop.clone()));
+        others.spawn(keeper::lead(self.engine.clone(), stop.clone()));
+        tracing::info!(owner = self.engine.owner, "Sync runs to {}", self.engine.mirror.engine());
+        Running { stop, lanes_ended, lanes, others }
+    }
+
+    /// What there is to say, within a second.
+    pub async fn status(&self) -> Status {
+        status::status(&self.engine).await
+    }
+
+    /// Copies a model anew from its first row, or goes on with a copy that was interrupted, and then removes what has no
+    /// row.
+    ///
+    /// # Errors
+    /// [`SyncError::Held`] when another process copies it.
+    pub async fn initial(
+        &self,
+        model: &'static Model,
+        report: Report<'_>,
+        stop: &CancellationToken,
+    ) -> Result<Copied, SyncError> {
+        recognise(&self.engine).await?;
+        fill(&self.engine, model, report, stop).await
+    }
+
+    /// Compares a model and does with drift as told.
+    ///
+    /// # Errors
+    /// [`SyncError::Held`] when another process does; [`SyncError::Breaker`] when more differs than may be repaired.
+    pub async fn run(
+        &self,
+        model: &'static Model,
+        kind: &str,
+        level: Level,
+        mending: Mending,
+        report: Report<'_>,
+        stop: &CancellationToken,
+    ) -> Result<RunReport, SyncError> {
+        runs::run(&self.engine, model, kind, level, mending, report, stop).await
+    }
+
+    /// Whether the model was never copied as a whole.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn needs_copy(&self, model: &'static Model) -> Result<bool, SyncError> {
+        runs::needs_copy(&self.engine, model).await
+    }
+
+    /// Brings one entity's document in step now, whatever has happened to it.
+    ///
+    /// # Errors
+    /// When either database does not answer.
+    pub async fn one(&self, model: &'static Model, id: &str) -> Result<(Repaired, Why), SyncError> {
+        let run = self.engine.records.new_id();
+        let repaired = repair::repair(&self.engine, model, &[id.to_owned()], &run).await?;
+        Ok((repaired, self.why(model, id).await?))
+    }
+
+    /// Why a document is as it is.
+    ///
+    /// # Errors
+    /// When either database does not answer.
+    pub async fn why(&self, model: &'static Model, id: &str) -> Result<Why, SyncError> {
+        status::why(&self.engine, model, id).await
+    }
+
+    /// Parked entities, the longest waiting first.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn failures(&self, model: Option<&str>, limit: u32) -> Result<Vec<Parked>, SyncError> {
+        Ok(self.engine.records.parked(model, limit).await?)
+    }
+
+    /// Puts a parked entity back on the queue; `false` when there is none.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn retry_failure(&self, model: &str, id: &str) -> Result<bool, SyncError> {
+        Ok(self.engine.records.retry_parked(model, id).await?)
+    }
+
+    /// Forgets a parked entity; its copy stays as it is until its next change or comparison. `false` when there is none.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn drop_failure(&self, model: &str, id: &str) -> Result<bool, SyncError> {
+        Ok(self.engine.records.unpark(model, &[id.to_owned()]).await? > 0)
+    }
+
+    /// Waits until what the token names is in the second database, at most so long.
+    ///
+    /// # Errors
+    /// When the second database does not answer.
+    pub async fn wait_fresh(&self, token: &Token, bound: Duration) -> Result<Freshness, SyncError> {
+        freshness::wait(&self.engine, token, bound).await
+    }
+
+    /// A proof from the model's newest certificate; none when the entity is not in it.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn prove(&self, model: &'static Model, id: &str) -> Result<Option<Proof>, SyncError> {
+        certificate::prove(&self.engine, model, id).await
+    }
+
+    /// The primary, for what is only listed: runs, certificates, evidence.
+    #[must_use]
+    pub fn records(&self) -> &Records {
+        &self.engine.records
+    }
+
+    /// Waits until nothing waits in the outbox but heartbeats, at most so long; whether it came to that.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn drained(&self, bound: Duration) -> Result<bool, SyncError> {
+        let until = tokio::time::Instant::now() + bound;
+        loop {
+            let backlog = self.engine.records.backlog().await?;
+            if backlog.iter().all(|waiting| waiting.model == crate::HEARTBEATS.name) {
+                return Ok(true);
+            }
+            if tokio::time::Instant::now() >= until {
+                return Ok(false);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// Copies a model and, where documents were there before, compares: those without a row go.
+pub(crate) async fn fill(
+    engine: &Arc<Engine>,
+    model: &'static Model,
+    report: Report<'_>,
+    stop: &CancellationToken,
+) -> Result<Copied, SyncError> {
+    let copied = copy::copy(engine, model, report, stop).await?;
+    if copied.found_documents {
+        let mending = Mending::Repair;
+        runs::run(engine, model, "initial", Level::Fast, mending, &|_| {}, stop).await?;
+    }
+    Ok(copied)
+}
+
+/// Looks whether the second database belongs to this primary. One that does not, or no longer, is to be filled anew.
+pub(crate) async fn recognise(engine: &Arc<Engine>) -> Result<(), SyncError> {
+    let ours = engine.records.settle_fact("identity", &engine.records.new_id()).await?;
+    let theirs = engine.mirror.identity().await?;
+    if theirs.as_deref() == Some(ours.as_str()) {
+        return Ok(());
+    }
+    match &theirs {
+        None => tracing::info!("Sync finds the second database empty and fills it"),
+        Some(other) => tracing::warn!("Sync finds copies of another primary ({other}) and makes its own"),
+    }
+    engine.mirror.prepare(engine.settings.models(), engine.settings.retention).await?;
+    engine.mirror.prepare(&[&crate::HEARTBEATS], engine.settings.retention).await?;
+    for model in engine.settings.models() {
+        let mut copy = engine.records.copy(model).await?;
+        copy.state = CopyState::Pending;
+        copy.cursor = None;
+        engine.records.save_copy(&copy).await?;
+    }
+    engine.mirror.set_identity(&ours).await?;
+    Ok(())
+}
