@@ -162,7 +162,12 @@ async fn end(engine: &Engine, state: &mut Copy) -> Result<(), SyncError> {
 type ReadAhead = (mpsc::Receiver<Result<Portion, SyncError>>, tokio::task::JoinHandle<()>);
 
 /// Reads and encodes pages in a task of its own, a bounded number ahead of the writing.
-fn read_ahead(engine: Arc<Engine>, model: &'static Model, cursor: Option<String>, stop: CancellationToken) -> ReadAhead {
+fn read_ahead(
+    engine: Arc<Engine>,
+    model: &'static Model,
+    cursor: Option<String>,
+    stop: CancellationToken,
+) -> ReadAhead {
     let (sender, receiver) = mpsc::channel(1);
     let reader = tokio::spawn(async move {
         let mut after = cursor;
@@ -191,7 +196,8 @@ async fn read(engine: &Engine, model: &'static Model, after: Option<&str>) -> Re
     let rows = snapshot.page(model, page).await?;
     snapshot.close().await?;
     let Some(last) = rows.last().map(|row| row.id.clone()) else { return Ok(None) };
-    let mut portion = Portion { last, rows: rows.len() as u64, writes: Vec::with_capacity(rows.len()), poison: Vec::new() };
+    let mut portion =
+        Portion { last, rows: rows.len() as u64, writes: Vec::with_capacity(rows.len()), poison: Vec::new() };
     for row in rows {
         let entry = |id: String, version| Entry {
             model: model.name.to_owned(),

@@ -50,16 +50,16 @@ pub enum Retry {
 #[must_use]
 pub fn retry(error: &SyncError) -> Retry {
     match error {
-        SyncError::Records(RecordsError::Refused(_)) => {
-            Retry::Operator("look at the primary's error; `chainbill migrate status` says whether migrations are missing")
-        }
-        SyncError::Records(RecordsError::Corrupt(_)) => {
-            Retry::Operator("a table of the synchronisation holds what this release cannot read; was it written by a newer one?")
-        }
+        SyncError::Records(RecordsError::Refused(_)) => Retry::Operator(
+            "look at the primary's error; `chainbill migrate status` says whether migrations are missing",
+        ),
+        SyncError::Records(RecordsError::Corrupt(_)) => Retry::Operator(
+            "a table of the synchronisation holds what this release cannot read; was it written by a newer one?",
+        ),
         SyncError::Records(_) | SyncError::Mirror(MirrorError::Unavailable(_)) | SyncError::Held(_) => Retry::Soon,
-        SyncError::Mirror(MirrorError::Refused(_)) => {
-            Retry::Operator("look at the second database's refusal: rights, quota or a validator; then it goes on by itself")
-        }
+        SyncError::Mirror(MirrorError::Refused(_)) => Retry::Operator(
+            "look at the second database's refusal: rights, quota or a validator; then it goes on by itself",
+        ),
         SyncError::Breaker { .. } => Retry::Operator(
             "find out what wrote past the application; `chainbill sync verify --deep` lists the differences, \
              `chainbill sync repair --force` repairs them all",

@@ -22,7 +22,8 @@ pub(crate) async fn wait(engine: &Engine, token: &Token, bound: Duration) -> Res
     let until = Instant::now() + bound;
     let mut pause = Duration::from_millis(2);
     loop {
-        let answers = tokio::time::timeout_at(until, try_join_all(token.0.iter().map(|mark| reached(engine, mark)))).await;
+        let answers =
+            tokio::time::timeout_at(until, try_join_all(token.0.iter().map(|mark| reached(engine, mark)))).await;
         match answers {
             Ok(answers) if answers.as_ref().is_ok_and(|all| all.iter().all(|reached| *reached)) => {
                 return Ok(Freshness::Reached);

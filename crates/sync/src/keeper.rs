@@ -100,7 +100,13 @@ pub(crate) async fn lead(engine: Arc<Engine>, stop: CancellationToken) {
 }
 
 async fn duties(engine: &Arc<Engine>, stop: &CancellationToken) {
-    tokio::join!(beat(engine), prepare_and_copy(engine, stop), schedule(engine, stop), verify(engine, stop), clean(engine));
+    tokio::join!(
+        beat(engine),
+        prepare_and_copy(engine, stop),
+        schedule(engine, stop),
+        verify(engine, stop),
+        clean(engine)
+    );
 }
 
 /// Beats, unless the last beats still wait: a queue of beats would say nothing more.

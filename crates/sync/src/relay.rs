@@ -100,7 +100,8 @@ impl Lane {
         let batch = Batch::plan(queued);
         let engine = &self.engine;
         let models = batch.tasks.iter().filter_map(|(name, tasks)| Some((model_named(name)?, tasks)));
-        let works: Vec<_> = models.map(async |(model, tasks)| (model, relay_model(engine, model, tasks).await)).collect();
+        let works: Vec<_> =
+            models.map(async |(model, tasks)| (model, relay_model(engine, model, tasks).await)).collect();
         let (answers, events) = futures::join!(join_all(works), relay_events(engine, &batch));
         let mut total = Settlement::default();
         batch.settle_unreadable(&mut total);
@@ -163,7 +164,13 @@ async fn finish(engine: &Engine, settlement: Settlement) -> Result<(), SyncError
     let parked = &engine.figures.parked;
     for (task, cause) in &settlement.parked {
         let Task { newest, taken, .. } = task;
-        tracing::error!(model = newest.model, id = newest.entity_id, "Sync parks {} {}: {cause}", newest.model, newest.entity_id);
+        tracing::error!(
+            model = newest.model,
+            id = newest.entity_id,
+            "Sync parks {} {}: {cause}",
+            newest.model,
+            newest.entity_id
+        );
         engine.records.park(newest, cause, taken).await?;
         Figures::add(parked, 1);
     }
@@ -179,7 +186,10 @@ async fn finish(engine: &Engine, settlement: Settlement) -> Result<(), SyncError
     for since in &settlement.since {
         let lag = (now - *since).to_std().unwrap_or(Duration::ZERO);
         metrics::histogram!("chainbill_sync_lag_seconds").record(lag.as_secs_f64());
-        engine.figures.lag_ms.store(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX), std::sync::atomic::Ordering::Relaxed);
+        engine
+            .figures
+            .lag_ms
+            .store(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX), std::sync::atomic::Ordering::Relaxed);
     }
     if settlement.applied + settlement.stale > 0 {
         engine.figures.note_trouble(now, None);
@@ -196,11 +206,7 @@ async fn relay_events(engine: &Engine, batch: &Batch) -> Result<(), SyncError> {
 }
 
 /// Re-reads, encodes and applies the tasks of one model. What was settled before a failure stays settled.
-async fn relay_model(
-    engine: &Engine,
-    model: &'static Model,
-    tasks: &[Task],
-) -> (Settlement, Result<(), SyncError>) {
+async fn relay_model(engine: &Engine, model: &'static Model, tasks: &[Task]) -> (Settlement, Result<(), SyncError>) {
     let mut settlement = Settlement::default();
     let portions = match portions(engine, model, tasks).await {
         Ok(portions) => portions,
@@ -273,11 +279,7 @@ async fn read(engine: &Engine, model: &'static Model, tasks: &[Task]) -> Result<
 }
 
 /// Where rows may be megabytes, as many at once as fit into about eight.
-async fn portions<'t>(
-    engine: &Engine,
-    model: &'static Model,
-    tasks: &'t [Task],
-) -> Result<Vec<&'t [Task]>, SyncError> {
+async fn portions<'t>(engine: &Engine, model: &'static Model, tasks: &'t [Task]) -> Result<Vec<&'t [Task]>, SyncError> {
     const BYTES: i64 = 8 << 20;
     if !model.columns.iter().any(|column| column.large) {
         return Ok(vec![tasks]);

@@ -67,7 +67,12 @@ async fn quarantined(engine: &Engine, model: &'static Model, id: &str) -> Result
     let too_many = repairs >= u64::from(engine.settings.quarantine_after);
     if too_many {
         metrics::counter!("chainbill_sync_quarantined_total").increment(1);
-        tracing::error!(model = model.name, id, "Sync leaves {} {id} alone: repaired {repairs} times within a day", model.name);
+        tracing::error!(
+            model = model.name,
+            id,
+            "Sync leaves {} {id} alone: repaired {repairs} times within a day",
+            model.name
+        );
     }
     Ok(too_many)
 }

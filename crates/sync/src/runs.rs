@@ -82,7 +82,10 @@ impl RunReport {
         let Comparison { compared, in_flight, .. } = self.comparison;
         let drift = self.comparison.drifting();
         let repaired = self.repaired.repaired;
-        format!("{}: {compared} compared, {in_flight} in flight, {drift} wrong, {repaired} repaired", self.outcome.name())
+        format!(
+            "{}: {compared} compared, {in_flight} in flight, {drift} wrong, {repaired} repaired",
+            self.outcome.name()
+        )
     }
 }
 
@@ -200,7 +203,13 @@ async fn conclude(
             record.cut = Some(comparison.cut);
             record.findings = Some(findings(comparison));
             metrics::gauge!("chainbill_sync_drift", "model" => model.name).set(comparison.drifting() as f64);
-            tracing::info!(model = model.name, cut = written(comparison.cut), "Sync run over {}: {}", model.name, report.line());
+            tracing::info!(
+                model = model.name,
+                cut = written(comparison.cut),
+                "Sync run over {}: {}",
+                model.name,
+                report.line()
+            );
             if report.outcome != Outcome::Drift {
                 engine.cured(model).await?;
             }

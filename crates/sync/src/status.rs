@@ -1,12 +1,7 @@
 //! What the synchronisation says of itself. Every answer comes within a second, whatever hangs: what cannot be asked in
 //! time is said to be unknown.
 
-use std::{
-    collections::BTreeMap,
-    future::Future,
-    sync::atomic::Ordering,
-    time::Duration,
-};
+use std::{collections::BTreeMap, future::Future, sync::atomic::Ordering, time::Duration};
 
 use chainbill_domain::{Digest, Model, wire};
 use chainbill_records::{Copy, CopyState, outbox::Backlog};
@@ -290,7 +285,14 @@ pub(crate) async fn why(engine: &Engine, model: &'static Model, id: &str) -> Res
         document: seen.and_then(|seen| seen.body.as_ref()).map(wire::to_json),
         waiting: waiting
             .iter()
-            .map(|entry| format!("{} of version {} since {}", entry.entry.op.name(), entry.entry.version, written(entry.created_at)))
+            .map(|entry| {
+                format!(
+                    "{} of version {} since {}",
+                    entry.entry.op.name(),
+                    entry.entry.version,
+                    written(entry.created_at)
+                )
+            })
             .collect(),
         attempts: parked.as_ref().map_or(0, |parked| parked.attempts),
         cause: parked.map(|parked| parked.cause).or(unreadable),

@@ -1,0 +1,172 @@
+//! Drift of every class is found, named and repaired; what is in flight is no drift.
+
+use chainbill_domain::{
+    models::{INVOICES, USERS},
+    proof::Broken,
+};
+use chainbill_mirror::{Content, Guard, Write};
+use chainbill_sync::{
+    Mending, Outcome, SyncError,
+    compare::{Class, Level},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{World, on_every_pair};
+
+async fn verify(world: &World, mending: Mending) -> chainbill_sync::RunReport {
+    world.sync.run(&USERS, "verify", Level::Deep, mending, &|_| {}, &CancellationToken::new()).await.unwrap()
+}
+
+async fn filled(world: &World) -> Vec<String> {
+    let running = world.sync.start();
+    let mut ids = Vec::new();
+    for name in ["a", "b", "c", "d", "e"] {
+        ids.push(world.save_user(name).await.id.to_string());
+    }
+    world.drained().await;
+    running.stop().await;
+    ids
+}
+
+#[test]
+fn every_class_of_tampering_is_named_and_repaired() {
+    on_every_pair(async |world: World| {
+        let ids = filled(&world).await;
+        assert_eq!(verify(&world, Mending::Report).await.outcome, Outcome::Equal);
+        let now = world.records.now();
+        let mirror = &world.mirror;
+        let tampered =
+            |id: &String,
+             version,
+             name: &str,
+             documents: &std::collections::BTreeMap<String, chainbill_mirror::Stored>| {
+                let mut body = documents[id].body.clone();
+                let name_field = body.0.iter_mut().find(|(field, _)| field == "name").unwrap();
+                name_field.1 = chainbill_domain::Value::Text(name.to_owned());
+                let content = Content::Document { body, digest: documents[id].stamp.digest.unwrap() };
+                Write { id: id.clone(), version, content }
+            };
+        let documents = world.documents(&USERS).await;
+        mirror.remove(&USERS, &ids[..1]).await.unwrap();
+        mirror.apply(&USERS, Guard::NotNewer, &[tampered(&ids[1], 1, "Mallory", &documents)], now).await.unwrap();
+        mirror.apply(&USERS, Guard::NotNewer, &[tampered(&ids[2], 9, "c", &documents)], now).await.unwrap();
+        let mut phantom = tampered(&ids[3], 1, "d", &documents);
+        phantom.id = "00000000-0000-7000-8000-000000000000".to_owned();
+        mirror.apply(&USERS, Guard::NotNewer, &[phantom], now).await.unwrap();
+        world.sql(&format!("UPDATE users SET version=version+1 WHERE id='{}'", ids[4])).await;
+
+        let report = verify(&world, Mending::Report).await;
+        let mut found: Vec<(String, Class, Vec<String>)> =
+            report.comparison.findings.iter().map(|f| (f.id.clone(), f.class, f.fields.clone())).collect();
+        found.sort();
+        let mut expected = vec![
+            (ids[0].clone(), Class::Lost, vec![]),
+            (ids[1].clone(), Class::Mutated, vec!["name".to_owned()]),
+            (ids[2].clone(), Class::Ahead, vec!["_sync.version".to_owned()]),
+            ("00000000-0000-7000-8000-000000000000".to_owned(), Class::Phantom, vec![]),
+            (ids[4].clone(), Class::Stale, vec!["_sync.version".to_owned(), "_sync.digest".to_owned()]),
+        ];
+        expected.sort();
+        assert_eq!(found, expected);
+
+        let report = verify(&world, Mending::Repair).await;
+        assert_eq!((report.outcome, report.repaired.repaired), (Outcome::Repaired, 5));
+        let running = world.sync.start();
+        world.drained().await;
+        running.stop().await;
+        world.assert_equal().await;
+        assert_eq!(verify(&world, Mending::Report).await.outcome, Outcome::Equal);
+        let evidence = world.records.evidence(Some("users"), None, 100).await.unwrap();
+        assert_eq!(evidence.len(), 5);
+        assert!(evidence.iter().all(|evidence| evidence.action != "none"), "{evidence:?}");
+        let mutated = evidence.iter().find(|evidence| evidence.class == "mutated").unwrap();
+        assert!(mutated.before.as_ref().unwrap().contains("Mallory"));
+        assert!(!mutated.after.as_ref().unwrap().contains("Mallory"));
+        assert_eq!(mutated.fields, "name");
+    });
+}
+
+#[test]
+fn what_waits_in_the_outbox_is_in_flight_and_no_drift() {
+    on_every_pair(async |world: World| {
+        filled(&world).await;
+        world.save_user("f").await;
+        let report = verify(&world, Mending::Report).await;
+        assert_eq!((report.outcome, report.comparison.in_flight), (Outcome::Equal, 1));
+    });
+}
+
+#[test]
+fn verifying_beside_writes_reports_no_false_drift() {
+    on_every_pair(async |world: World| {
+        let running = world.sync.start();
+        world.bills(200).await;
+        let stop = CancellationToken::new();
+        let writing = async {
+            while !stop.is_cancelled() {
+                world.bills(20).await;
+                let user = world.save_user("short-lived").await;
+                let mut unit = world.records.begin().await.unwrap();
+                unit.delete::<chainbill_records::entities::users::Entity>(&user).await.unwrap();
+                unit.commit().await.unwrap();
+            }
+        };
+        let verifying = async {
+            let mut looked = 0;
+            while looked < 20 {
+                for model in [&INVOICES, &USERS] {
+                    let run = world.sync.run(model, "verify", Level::Deep, Mending::Report, &|_| {}, &stop).await;
+                    let report = match run {
+                        Err(SyncError::Held(_)) => continue,
+                        run => run.unwrap(),
+                    };
+                    looked += 1;
+                    assert_eq!(report.outcome, Outcome::Equal, "{:?}", report.comparison.findings);
+                }
+            }
+            stop.cancel();
+        };
+        futures::join!(writing, verifying);
+        world.drained().await;
+        world.assert_equal().await;
+        running.stop().await;
+    });
+}
+
+#[test]
+fn much_drift_at_once_trips_the_breaker() {
+    on_every_pair(async |world: World| {
+        world.bills(200).await;
+        world.sql("DELETE FROM outbox").await;
+        let stop = CancellationToken::new();
+        let run = world.sync.run(&INVOICES, "manual", Level::Fast, Mending::Repair, &|_| {}, &stop).await;
+        assert!(run.unwrap_err().to_string().contains("more than the breaker"), "it repaired");
+        assert_eq!(world.mirror.count(&INVOICES).await.unwrap(), 0);
+        world.sync.run(&INVOICES, "manual", Level::Fast, Mending::Force, &|_| {}, &stop).await.unwrap();
+        world.assert_equal().await;
+    });
+}
+
+#[test]
+fn a_certificate_proves_an_entity_and_nothing_else() {
+    on_every_pair(async |world: World| {
+        let ids = filled(&world).await;
+        let first = verify(&world, Mending::Report).await.certificate.unwrap();
+        let second = verify(&world, Mending::Report).await.certificate.unwrap();
+        assert_eq!(second.previous.as_deref(), Some(first.hash.as_str()));
+        assert_eq!((first.root.clone(), first.count), (second.root.clone(), 5));
+        for id in &ids {
+            let proof = world.sync.prove(&USERS, id).await.unwrap().unwrap();
+            proof.check().unwrap();
+            assert!(proof.document.is_some());
+            let mut changed = proof.clone();
+            changed.document.as_mut().unwrap()["name"] = "Mallory".into();
+            assert_eq!(changed.check(), Err(Broken::Document));
+            let mut other = proof.clone();
+            other.certificate.root = other.digest.clone();
+            assert_eq!(other.check(), Err(Broken::Path));
+        }
+        let stranger = "00000000-0000-7000-8000-000000000000";
+        assert!(world.sync.prove(&USERS, stranger).await.unwrap().is_none());
+    });
+}
