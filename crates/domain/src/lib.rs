@@ -5,6 +5,7 @@ pub mod document;
 pub mod event;
 pub mod freshness;
 pub mod id;
+pub mod invoice;
 pub mod mapping;
 pub mod merkle;
 pub mod models;
@@ -12,6 +13,7 @@ pub mod money;
 pub mod proof;
 pub mod random;
 pub mod states;
+pub mod text;
 pub mod wire;
 
 pub use clock::{Clock, SystemClock, Timestamp};

@@ -92,7 +92,9 @@ async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbE
     for statement in statements {
         match db.execute_unprepared(&dialect.spell(statement)).await {
             Err(error) if index_exists(&error) => {}
-            other => drop(other?),
+            other => {
+                other?;
+            }
         }
     }
     Ok(())

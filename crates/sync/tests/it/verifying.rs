@@ -103,7 +103,9 @@ fn verifying_beside_writes_reports_no_false_drift() {
         world.bills(200).await;
         let stop = CancellationToken::new();
         let writing = async {
+            let mut pace = tokio::time::interval(std::time::Duration::from_millis(50));
             while !stop.is_cancelled() {
+                pace.tick().await;
                 world.bills(20).await;
                 let user = world.save_user("short-lived").await;
                 let mut unit = world.records.begin().await.unwrap();
