@@ -247,6 +247,12 @@ impl Unit {
         Ok(())
     }
 
+    /// What will have been saved when this unit commits, as far as it is known now.
+    #[must_use]
+    pub fn token(&self) -> Token {
+        token(&self.entries)
+    }
+
     /// Makes it durable and wakes the relay.
     ///
     /// # Errors
@@ -260,7 +266,7 @@ impl Unit {
         outbox::write(&tx, &entries, now, records.random()).await?;
         tx.commit().await.map_err(RecordsError::at_commit)?;
         records.wake_relay();
-        Ok(Committed { token: token(entries) })
+        Ok(Committed { token: token(&entries) })
     }
 
     /// Undoes everything at once instead of when dropped.
@@ -282,23 +288,15 @@ impl Unit {
 }
 
 /// The last version of each synchronised row of the unit.
-fn token(entries: Vec<Entry>) -> Token {
+fn token(entries: &[Entry]) -> Token {
     let mut marks: Vec<Mark> = Vec::new();
     for entry in entries {
         let Some(model) = models::named(&entry.model) else { continue };
         if let Some(mark) = marks.iter_mut().find(|mark| mark.model == model && mark.id == entry.entity_id) {
             mark.version = entry.version;
         } else if marks.len() < MOST_MARKS {
-            marks.push(Mark { model, id: entry.entity_id, version: entry.version });
+            marks.push(Mark { model, id: entry.entity_id.clone(), version: entry.version });
         }
     }
     Token(marks)
-}
-
-impl Unit {
-    /// The database's kind, for the few statements that differ.
-    #[must_use]
-    pub fn backend(&self) -> sea_orm::DbBackend {
-        self.tx.get_database_backend()
-    }
 }

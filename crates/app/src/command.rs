@@ -1,0 +1,70 @@
+//! The use cases' common ground.
+
+use chainbill_domain::{
+    event::{Event, EventKind},
+    id::Id,
+};
+use chainbill_records::{Records, Unit, entities::audit_entries};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::{AppError, Context, Passwords, Settings};
+
+/// The use cases. Cloning shares everything.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) records: Records,
+    pub(crate) settings: Settings,
+    pub(crate) passwords: Passwords,
+}
+
+impl App {
+    /// Use cases over a primary.
+    #[must_use]
+    pub fn new(records: Records, settings: Settings) -> Self {
+        Self { records, settings, passwords: Passwords::default() }
+    }
+
+    /// The primary.
+    #[must_use]
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    pub(crate) fn new_id<K>(&self) -> Id<K> {
+        Id::new(self.records.now(), self.records.random().bytes())
+    }
+
+    pub(crate) fn event(&self, unit: &Unit, kind: EventKind) -> Event {
+        Event::new(self.new_id(), kind, unit.now())
+    }
+
+    /// Writes down who did what to whom, with the subject before and after.
+    pub(crate) async fn audit<T: Serialize>(
+        &self,
+        unit: &mut Unit,
+        context: &Context,
+        action: &str,
+        subject: (&str, String),
+        change: (Option<&T>, Option<&T>),
+    ) -> Result<(), AppError> {
+        let text = |view: Option<&T>| view.and_then(|view| serde_json::to_string(view).ok());
+        let entry = audit_entries::Model {
+            id: self.new_id::<()>().to_string(),
+            at: unit.now(),
+            actor_id: context.actor.as_ref().map(|actor| actor.user_id.into()),
+            action: action.to_owned(),
+            subject_model: subject.0.to_owned(),
+            subject_id: subject.1,
+            before_doc: text(change.0),
+            after_doc: text(change.1),
+            request_id: context.request_id.clone(),
+            address: context.address.clone(),
+        };
+        Ok(unit.add::<audit_entries::Entity>(entry).await?)
+    }
+}
+
+pub(crate) fn sha256_hex(bytes: impl AsRef<[u8]>) -> String {
+    hex::encode(Sha256::digest(bytes))
+}

@@ -1,0 +1,84 @@
+//! Who asks, and what is answered.
+
+use std::time::Duration;
+
+use chainbill_domain::{
+    freshness::Token,
+    id::{SessionId, UserId},
+    states::Role,
+};
+
+use crate::AppError;
+
+/// Somebody who is known.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// Who.
+    pub user_id: UserId,
+    /// As what.
+    pub role: Role,
+    /// By which login.
+    pub session: Option<SessionId>,
+    /// Hash of the token that a browser must repeat in a header.
+    pub csrf_hash: Option<String>,
+}
+
+/// The circumstances of a request.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// Who asks.
+    pub actor: Option<Actor>,
+    /// The request's id, for the audit.
+    pub request_id: Option<String>,
+    /// The caller's key against doing it twice.
+    pub idempotency_key: Option<String>,
+    /// Where from.
+    pub address: Option<String>,
+    /// With what.
+    pub user_agent: Option<String>,
+}
+
+impl Context {
+    /// Who asks.
+    ///
+    /// # Errors
+    /// When nobody is known.
+    pub fn actor(&self) -> Result<&Actor, AppError> {
+        self.actor.as_ref().ok_or(AppError::Unauthenticated)
+    }
+
+    /// Who asks, who must have the role.
+    ///
+    /// # Errors
+    /// When nobody is known or the role is another.
+    pub fn actor_as(&self, role: Role, otherwise: &'static str) -> Result<&Actor, AppError> {
+        let actor = self.actor()?;
+        if actor.role == role { Ok(actor) } else { Err(AppError::Forbidden(otherwise)) }
+    }
+}
+
+/// An answer to a command.
+#[derive(Debug, Clone)]
+pub struct Done<T> {
+    /// The answer.
+    pub value: T,
+    /// What was saved, for reads that must see it.
+    pub token: Token,
+    /// Whether the answer is that of an earlier request with the same key.
+    pub replayed: bool,
+}
+
+/// What an operator may set.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How long a login lasts.
+    pub session: Duration,
+    /// How long answers are kept for replays.
+    pub replay: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { session: Duration::from_secs(24 * 3600), replay: Duration::from_secs(24 * 3600) }
+    }
+}

@@ -1,0 +1,89 @@
+//! What a use case may answer instead of its effect.
+
+use chainbill_domain::invoice::Refusal;
+use chainbill_records::{RecordsError, Retryable};
+use serde::{Deserialize, Serialize};
+
+/// A field that is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct FieldError {
+    /// Where, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What is wrong and what is accepted.
+    pub detail: String,
+}
+
+/// A refusal or a failure.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Fields are refused.
+    #[error("{} fields are not accepted", .0.len())]
+    Validation(Vec<FieldError>),
+    /// Nobody is known.
+    #[error("no identity")]
+    Unauthenticated,
+    /// The role does not allow it.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// There is no such thing, or it is another party's.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The state does not allow it.
+    #[error("{detail}")]
+    Conflict {
+        /// The state it is in.
+        current: String,
+        /// What that state allows.
+        allowed: Vec<String>,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The version that the caller knows is not the present one.
+    #[error("it has changed: version {0} is the present one")]
+    Stale(i64),
+    /// The idempotency key was used for something else.
+    #[error("the Idempotency-Key was used for another request")]
+    IdempotencyMismatch,
+    /// The idempotency key is needed and missing.
+    #[error("an Idempotency-Key header is required here, for money moves")]
+    IdempotencyRequired,
+    /// The same request is still being worked on.
+    #[error("the same request is still being worked on")]
+    Busy,
+    /// The primary failed.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+    /// Something that cannot happen did.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl AppError {
+    /// One field that is refused.
+    #[must_use]
+    pub fn field(pointer: &str, detail: impl ToString) -> Self {
+        Self::Validation(vec![FieldError { pointer: pointer.to_owned(), detail: detail.to_string() }])
+    }
+}
+
+impl Retryable for AppError {
+    fn is_again(&self) -> bool {
+        matches!(self, Self::Records(error) if error.is_again())
+    }
+}
+
+impl From<Refusal> for AppError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Conflict {
+            current: refusal.current.to_string(),
+            allowed: refusal.allowed.iter().map(|&action| action.to_owned()).collect(),
+            detail: refusal.to_string(),
+        }
+    }
+}
+
+impl From<chainbill_records::sea_orm::DbErr> for AppError {
+    fn from(error: chainbill_records::sea_orm::DbErr) -> Self {
+        Self::Records(error.into())
+    }
+}
