@@ -59,7 +59,8 @@ impl App {
         key: &str,
         fingerprint: &str,
     ) -> Result<Done<T>, AppError> {
-        let known = idempotency_keys::Entity::find_by_id((owner(context), key.to_owned())).one(self.records.db()).await?;
+        let known =
+            idempotency_keys::Entity::find_by_id((owner(context), key.to_owned())).one(self.records.db()).await?;
         let Some(known) = known else { return Err(AppError::Busy) };
         if known.fingerprint != fingerprint {
             return Err(AppError::IdempotencyMismatch);
@@ -71,7 +72,12 @@ impl App {
     }
 
     /// Saves the answer beside its effect, and commits both.
-    pub(crate) async fn finish<T: Serialize>(&self, unit: Unit, context: &Context, value: T) -> Result<Done<T>, AppError> {
+    pub(crate) async fn finish<T: Serialize>(
+        &self,
+        unit: Unit,
+        context: &Context,
+        value: T,
+    ) -> Result<Done<T>, AppError> {
         let token: Token = unit.token();
         if let Some(key) = &context.idempotency_key {
             let answer = serde_json::to_string(&(&value, token.to_string()))

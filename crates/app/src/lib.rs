@@ -17,7 +17,7 @@ mod validate;
 mod views;
 
 pub use accounts::{AdminOutcome, PatchProfile, Registration};
-pub use check::{Invariant, INVARIANTS};
+pub use check::{INVARIANTS, Invariant};
 pub use command::App;
 pub use context::{Actor, Context, Done, Settings};
 pub use errors::{AppError, FieldError};

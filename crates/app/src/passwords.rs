@@ -75,7 +75,8 @@ impl Passwords {
         self.turn(move || {
             let known = hash.is_some();
             let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
-            let parsed = PasswordHash::new(&hash).map_err(|error| AppError::Broken(format!("a stored hash: {error}")))?;
+            let parsed =
+                PasswordHash::new(&hash).map_err(|error| AppError::Broken(format!("a stored hash: {error}")))?;
             Ok(argon2().verify_password(password.reveal().as_bytes(), &parsed).is_ok() && known)
         })
         .await

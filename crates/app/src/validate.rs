@@ -24,11 +24,7 @@ impl Check {
     }
 
     /// The value of an optional field.
-    pub fn optional<T, E: ToString>(
-        &mut self,
-        pointer: impl Into<String>,
-        value: Option<Result<T, E>>,
-    ) -> Option<T> {
+    pub fn optional<T, E: ToString>(&mut self, pointer: impl Into<String>, value: Option<Result<T, E>>) -> Option<T> {
         value.and_then(|value| self.field(pointer, value))
     }
 

@@ -1,0 +1,322 @@
+//! Accounts: registration, profiles, operators.
+
+use chainbill_domain::{
+    event::EventKind,
+    id::UserId,
+    states::{Role, UserStatus},
+    text,
+};
+use chainbill_records::{
+    RecordsError, Text, Unit,
+    entities::{user_skills, users},
+    retry,
+    sea_orm::{
+        ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    },
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    App, AppError, Context, Done, MoneyView, Page, PageRequest, Secret, UserView,
+    idempotency::Begun,
+    validate::{Check, present},
+};
+
+/// A new account.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Registration {
+    /// An e-mail address.
+    pub email: String,
+    /// 10 to 128 characters.
+    #[schema(value_type = String)]
+    pub password: Secret,
+    /// What the person is called.
+    pub name: String,
+    /// CLIENT or FREELANCER.
+    pub role: String,
+}
+
+/// What changes in a profile; what is absent stays, null empties.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PatchProfile {
+    /// What the person is called.
+    pub name: Option<String>,
+    /// One line on what the person does.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub title: Option<Option<String>>,
+    /// More on it.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub bio: Option<Option<String>>,
+    /// Where.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub location: Option<Option<String>>,
+    /// For how much.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<MoneyView>)]
+    pub hourly_rate: Option<Option<MoneyView>>,
+    /// Whether the person takes work.
+    pub available: Option<bool>,
+}
+
+/// What became of the wish for an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminOutcome {
+    /// There is a new one.
+    Created(UserId),
+    /// There was one already.
+    Exists,
+}
+
+struct Account {
+    email: String,
+    name: String,
+    role: Role,
+    password_hash: String,
+}
+
+impl App {
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// [`AppError::Validation`]; a taken address is a refused field.
+    pub async fn register(&self, context: &Context, new: Registration) -> Result<Done<UserView>, AppError> {
+        let mut check = Check::default();
+        let email = check.field("/email", text::email(&new.email));
+        let name = check.field("/name", text::line(&new.name, 200));
+        check_password(&mut check, &new.password);
+        let role = match new.role.parse() {
+            Ok(role @ (Role::Client | Role::Freelancer)) => Some(role),
+            _ => {
+                check.refuse("/role", "is not accepted: CLIENT or FREELANCER is");
+                None
+            }
+        };
+        let (email, name, role) =
+            check.finish(email.zip(name).zip(role).map(|((email, name), role)| (email, name, role)))?;
+        // The password stays out of what the key stands for: a fast digest of it must not lie about.
+        let fingerprint = (email.clone(), name.clone(), role);
+        let password_hash = self.passwords.hash(new.password, self.records().random().bytes()).await?;
+        let account = Account { email, name, role, password_hash };
+        retry(self.records.random(), || self.register_once(context, &account, &fingerprint)).await
+    }
+
+    async fn register_once(
+        &self,
+        context: &Context,
+        account: &Account,
+        fingerprint: &impl Serialize,
+    ) -> Result<Done<UserView>, AppError> {
+        let mut unit = match self.begin(context, "register", fingerprint).await? {
+            Begun::Fresh(unit) => unit,
+            Begun::Replay(done) => return Ok(done),
+        };
+        let row = match unit.insert::<users::Entity>(self.user(&unit, account)).await {
+            Err(RecordsError::Duplicate(_)) => return Err(AppError::field("/email", "belongs to an account already")),
+            row => row?,
+        };
+        let mut event = self.event(&unit, EventKind::UserRegistered);
+        event.user_id = Some(row.id.0);
+        unit.event(&event);
+        let view = UserView::of(row, Vec::new(), true);
+        self.audit(&mut unit, context, "user.register", ("users", view.id.clone()), (None, Some(&view))).await?;
+        self.finish(unit, context, view).await
+    }
+
+    fn user(&self, unit: &Unit, account: &Account) -> users::Model {
+        users::Model {
+            id: Text(self.new_id()),
+            version: 0,
+            email: account.email.clone(),
+            name: account.name.clone(),
+            role: Text(account.role),
+            status: Text(UserStatus::Active),
+            title: None,
+            bio: None,
+            location: None,
+            hourly_rate_minor: None,
+            hourly_rate_currency: None,
+            wallet_address: None,
+            available: true,
+            password_hash: Some(account.password_hash.clone()),
+            created_at: unit.now(),
+            updated_at: unit.now(),
+        }
+    }
+
+    /// Makes an operator, from the command line or the first start. An account that has the address is left alone.
+    ///
+    /// # Errors
+    /// When the address or the password is refused.
+    pub async fn create_admin(&self, email: &str, name: &str, password: Secret) -> Result<AdminOutcome, AppError> {
+        let mut check = Check::default();
+        let email = check.field("/email", text::email(email));
+        let name = check.field("/name", text::line(name, 200));
+        check_password(&mut check, &password);
+        let (email, name) = check.finish(email.zip(name))?;
+        let password_hash = self.passwords.hash(password, self.records().random().bytes()).await?;
+        let account = Account { email, name, role: Role::Admin, password_hash };
+        retry(self.records.random(), || async {
+            let mut unit = self.records.begin().await?;
+            let row = match unit.insert::<users::Entity>(self.user(&unit, &account)).await {
+                Err(RecordsError::Duplicate(_)) => return Ok(AdminOutcome::Exists),
+                row => row?,
+            };
+            let id = row.id.0;
+            let view = UserView::of(row, Vec::new(), true);
+            let context = Context::default();
+            self.audit(&mut unit, &context, "admin.create", ("users", view.id.clone()), (None, Some(&view))).await?;
+            unit.commit().await?;
+            Ok(AdminOutcome::Created(id))
+        })
+        .await
+    }
+
+    /// Whether there is an operator.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn has_admin(&self) -> Result<bool, AppError> {
+        let admins = users::Entity::find().filter(users::Column::Role.eq(Role::Admin.word()));
+        Ok(admins.count(self.records.db()).await? > 0)
+    }
+
+    /// A person: all of it to the person and to operators, the public part to everybody who is known.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn user_view(&self, context: &Context, id: &str) -> Result<UserView, AppError> {
+        let actor = context.actor()?;
+        let id: UserId = id.parse().map_err(|_| AppError::NotFound("user"))?;
+        let row =
+            users::Entity::find_by_id(Text(id)).one(self.records.db()).await?.ok_or(AppError::NotFound("user"))?;
+        let private = actor.user_id == id || actor.role == Role::Admin;
+        if !private && row.status.0 != UserStatus::Active {
+            return Err(AppError::NotFound("user"));
+        }
+        let skills = skills_of(self.records.db(), id).await?;
+        Ok(UserView::of(row, skills, private))
+    }
+
+    /// All people, for operators.
+    ///
+    /// # Errors
+    /// [`AppError::Forbidden`] to others.
+    pub async fn users(&self, context: &Context, page: &PageRequest) -> Result<Page<UserView>, AppError> {
+        context.actor_as(Role::Admin, "only operators list people")?;
+        let (limit, after) = (page.limit()?, page.after()?);
+        let mut query = users::Entity::find().order_by_desc(users::Column::Id).limit(u64::from(limit) + 1);
+        if let Some(after) = after {
+            query = query.filter(users::Column::Id.lt(after));
+        }
+        let rows = query.all(self.records.db()).await?;
+        Ok(Page::of(rows, limit, |row| row.id.to_string(), |row| UserView::of(row, Vec::new(), true)))
+    }
+
+    /// Changes a profile: one's own, or anybody's for operators.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] for others, [`AppError::Stale`] when it has changed.
+    pub async fn patch_profile(
+        &self,
+        context: &Context,
+        id: &str,
+        version: Option<i64>,
+        patch: PatchProfile,
+    ) -> Result<Done<UserView>, AppError> {
+        let id = self.own_or_admin(context, id)?;
+        let mut check = Check::default();
+        let name = check.optional("/name", patch.name.as_deref().map(|name| text::line(name, 200)));
+        let mut free = |pointer: &str, field: Option<Option<String>>, most| {
+            field.map(|text| {
+                text.and_then(|text| check.field(pointer, text::free(&text, most))).filter(|text| !text.is_empty())
+            })
+        };
+        let title = free("/title", patch.title, 200);
+        let bio = free("/bio", patch.bio, 10_000);
+        let location = free("/location", patch.location, 200);
+        let rate = patch.hourly_rate.map(|rate| rate.and_then(|rate| check.money("/hourlyRate", &rate.into(), None)));
+        check.finish(Some(()))?;
+        retry(self.records.random(), || async {
+            let mut unit = self.records.begin().await?;
+            let before = locked_user(&unit, id).await?;
+            expect_version(version, before.version)?;
+            let mut after = before.clone();
+            if let Some(name) = &name {
+                after.name.clone_from(name);
+            }
+            title.clone_into_if(&mut after.title);
+            bio.clone_into_if(&mut after.bio);
+            location.clone_into_if(&mut after.location);
+            if let Some(rate) = rate {
+                after.hourly_rate_minor = rate.map(|rate| rate.minor);
+                after.hourly_rate_currency = rate.map(|rate| Text(rate.currency));
+            }
+            if let Some(available) = patch.available {
+                after.available = available;
+            }
+            let skills = skills_of(unit.db(), id).await?;
+            let old = UserView::of(before.clone(), skills.clone(), true);
+            let row = unit.update::<users::Entity>(&before, after).await?;
+            let view = UserView::of(row, skills, true);
+            self.audit(&mut unit, context, "user.patch", ("users", view.id.clone()), (Some(&old), Some(&view))).await?;
+            self.finish(unit, &Context::default(), view).await
+        })
+        .await
+    }
+
+    pub(crate) fn own_or_admin(&self, context: &Context, id: &str) -> Result<UserId, AppError> {
+        let actor = context.actor()?;
+        let id: UserId = id.parse().map_err(|_| AppError::NotFound("user"))?;
+        if actor.user_id == id || actor.role == Role::Admin { Ok(id) } else { Err(AppError::NotFound("user")) }
+    }
+}
+
+/// Sets a nullable field when the patch names it.
+trait CloneIntoIf {
+    fn clone_into_if(&self, field: &mut Option<String>);
+}
+
+impl CloneIntoIf for Option<Option<String>> {
+    fn clone_into_if(&self, field: &mut Option<String>) {
+        if let Some(value) = self {
+            field.clone_from(value);
+        }
+    }
+}
+
+pub(crate) fn expect_version(expected: Option<i64>, present: i64) -> Result<(), AppError> {
+    match expected {
+        Some(expected) if expected != present => Err(AppError::Stale(present)),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) async fn locked_user(unit: &Unit, id: UserId) -> Result<users::Model, AppError> {
+    let row = users::Entity::find_by_id(Text(id)).lock_exclusive().one(unit.db()).await?;
+    row.ok_or(AppError::NotFound("user"))
+}
+
+pub(crate) async fn skills_of(
+    db: &impl chainbill_records::sea_orm::ConnectionTrait,
+    id: UserId,
+) -> Result<Vec<user_skills::Model>, AppError> {
+    let rows = user_skills::Entity::find()
+        .filter(user_skills::Column::UserId.eq(Text(id)))
+        .order_by_asc(user_skills::Column::Position)
+        .all(db)
+        .await?;
+    Ok(rows)
+}
+
+fn check_password(check: &mut Check, password: &Secret) {
+    let length = password.reveal().chars().count();
+    if !(10..=128).contains(&length) {
+        check.refuse("/password", format!("has {length} characters: 10 to 128 are accepted"));
+    }
+}

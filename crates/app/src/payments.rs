@@ -1,0 +1,177 @@
+//! Payments: money that arrived for a bill, recorded once, posted in the ledger, held in escrow.
+
+use chainbill_domain::{
+    Timestamp,
+    event::EventKind,
+    invoice::{Action, pay},
+    money::Money,
+    states::{PaymentMethod, Role},
+    text,
+};
+use chainbill_records::{
+    RecordsError, Text, Unit,
+    entities::{invoices, ledger_postings, payments},
+    retry,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    App, AppError, Context, Done, InvoiceView, MoneyView, PaymentView,
+    idempotency::Begun,
+    invoices::{lines_of, locked},
+    validate::Check,
+};
+
+/// Money that arrived.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewPayment {
+    /// How much, in the bill's currency, above 0.
+    pub amount: MoneyView,
+    /// BANK_TRANSFER, CARD, CRYPTO or OTHER.
+    pub method: String,
+    /// What the bank or the chain calls it: one name makes one payment.
+    pub external_ref: String,
+    /// When it arrived, RFC 3339; now when absent.
+    pub received_at: Option<String>,
+}
+
+struct Checked {
+    amount: Money,
+    method: PaymentMethod,
+    external_ref: String,
+    received_at: Option<Timestamp>,
+}
+
+fn checked(new: &NewPayment) -> Result<Checked, AppError> {
+    let mut check = Check::default();
+    let amount = check.money("/amount", &new.amount.clone().into(), None);
+    if amount.is_some_and(|amount| amount.minor == 0) {
+        check.refuse("/amount/amount", "is 0: an amount above 0 is accepted");
+    }
+    let method = check.field("/method", new.method.parse::<PaymentMethod>());
+    let external_ref = check.field("/externalRef", text::line(&new.external_ref, 200));
+    let received_at = check.optional("/receivedAt", new.received_at.as_deref().map(moment));
+    let all = amount.zip(method).zip(external_ref);
+    check.finish(all.map(|((amount, method), external_ref)| Checked { amount, method, external_ref, received_at }))
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let wrong = || "is not a moment: RFC 3339 such as 2026-11-24T12:00:00Z is accepted".to_owned();
+    let at = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| wrong())?.to_utc();
+    let within = (0..=253_402_300_799_999).contains(&at.timestamp_millis());
+    if within { Ok(chainbill_domain::clock::whole_millis(at)) } else { Err(wrong()) }
+}
+
+impl App {
+    /// Records a payment of a bill. Its client or an operator does; the money is held.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] when the bill is not to be paid or the payment is known.
+    pub async fn pay_invoice(
+        &self,
+        context: &Context,
+        id: &str,
+        new: NewPayment,
+    ) -> Result<Done<PaymentView>, AppError> {
+        context.actor()?;
+        if context.idempotency_key.is_none() {
+            return Err(AppError::IdempotencyRequired);
+        }
+        let payment = checked(&new)?;
+        retry(self.records.random(), || self.pay_once(context, id, &new, &payment)).await
+    }
+
+    async fn pay_once(
+        &self,
+        context: &Context,
+        id: &str,
+        new: &NewPayment,
+        payment: &Checked,
+    ) -> Result<Done<PaymentView>, AppError> {
+        let mut unit = match self.begin(context, "invoice.pay", &(id, new)).await? {
+            Begun::Fresh(unit) => unit,
+            Begun::Replay(done) => return Ok(done),
+        };
+        let actor = context.actor()?;
+        let before = locked(&unit, context, id).await?;
+        if before.client_id.0 != actor.user_id && actor.role != Role::Admin {
+            return Err(AppError::Forbidden("only its client or an operator records a payment"));
+        }
+        Action::Pay.check(before.status.0, before.paid_minor)?;
+        if payment.amount.currency != before.currency.0 {
+            let detail = format!("is {}: the invoice is in {}", payment.amount.currency, before.currency);
+            return Err(AppError::field("/amount/currency", detail));
+        }
+        let paid = pay(before.total_minor, before.paid_minor, payment.amount.minor)
+            .ok_or_else(|| AppError::field("/amount/amount", "makes the sum too large"))?;
+        let row = payments::Model {
+            id: Text(self.new_id()),
+            invoice_id: before.id,
+            payer_id: before.client_id,
+            external_ref: payment.external_ref.clone(),
+            method: Text(payment.method),
+            amount_minor: payment.amount.minor,
+            currency: before.currency,
+            received_at: payment.received_at.unwrap_or(unit.now()),
+            recorded_by: Text(actor.user_id),
+            created_at: unit.now(),
+        };
+        match unit.add::<payments::Entity>(row.clone()).await {
+            Err(RecordsError::Duplicate(_)) => return Err(known_payment(&payment.external_ref)),
+            result => result?,
+        }
+        self.post(&mut unit, &row).await?;
+        let mut after = before.clone();
+        after.paid_minor = paid.paid;
+        after.status = Text(paid.status);
+        after.payment_status = Text(paid.payment_status);
+        after.escrow = Text(paid.escrow);
+        if paid.status != before.status.0 {
+            after.paid_at = Some(unit.now());
+        }
+        let invoice = unit.update::<invoices::Entity>(&before, after).await?;
+        let mut event = self.event(&unit, EventKind::PaymentReceived);
+        event.user_id = Some(before.client_id.0);
+        event.invoice_id = Some(before.id.0);
+        event.project_id = before.project_id.map(|id| id.0);
+        event.amount = Some(payment.amount);
+        unit.event(&event);
+        let lines = lines_of(unit.db(), invoice.id.0).await?;
+        let old = InvoiceView::of(before, lines.clone(), unit.now());
+        let invoice = InvoiceView::of(invoice, lines, unit.now());
+        let subject = ("invoices", invoice.id.clone());
+        self.audit(&mut unit, context, "invoice.pay", subject, (Some(&old), Some(&invoice))).await?;
+        self.finish(unit, context, PaymentView::of(row, invoice)).await
+    }
+
+    /// One transfer of two postings that sum to zero: out of the world, into the bill's escrow.
+    async fn post(&self, unit: &mut Unit, payment: &payments::Model) -> Result<(), AppError> {
+        let transfer_id = self.new_id::<()>().to_string();
+        let posting = |position, account: String, amount_minor| ledger_postings::Model {
+            id: self.new_id::<()>().to_string(),
+            transfer_id: transfer_id.clone(),
+            position,
+            account,
+            amount_minor,
+            currency: payment.currency,
+            invoice_id: Some(payment.invoice_id),
+            reason: format!("payment {}", payment.id),
+            created_at: unit.now(),
+        };
+        let postings = vec![
+            posting(0, format!("world:{}", payment.method.word().to_lowercase()), -payment.amount_minor),
+            posting(1, format!("escrow:{}", payment.invoice_id), payment.amount_minor),
+        ];
+        Ok(unit.add_many::<ledger_postings::Entity>(postings).await?)
+    }
+}
+
+fn known_payment(external_ref: &str) -> AppError {
+    AppError::Conflict {
+        current: "RECORDED".to_owned(),
+        allowed: Vec::new(),
+        detail: format!("the payment {external_ref} is recorded already"),
+    }
+}

@@ -1,0 +1,136 @@
+//! Logins: opaque tokens that can be taken back. Only their hashes are kept.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chainbill_domain::{event::EventKind, states::UserStatus, text};
+use chainbill_records::{
+    Text,
+    entities::{sessions, users},
+    retry,
+    sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::Expr},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Actor, App, AppError, Context, Secret, UserView, accounts::skills_of, command::sha256_hex, views::moment};
+
+/// Who somebody says to be.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Credentials {
+    /// The e-mail address.
+    pub email: String,
+    /// The password.
+    #[schema(value_type = String)]
+    pub password: Secret,
+}
+
+/// A login.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoggedIn {
+    /// Goes into `Authorization: Bearer`. Shown once.
+    pub token: String,
+    /// Goes into `X-CSRF-Token` by browsers that hold the token in a cookie. Shown once.
+    pub csrf_token: String,
+    /// When it ends.
+    pub expires_at: String,
+    /// Who logged in.
+    pub user: UserView,
+}
+
+impl App {
+    /// Logs somebody in.
+    ///
+    /// # Errors
+    /// [`AppError::Unauthenticated`] without saying what was wrong.
+    pub async fn login(&self, context: &Context, credentials: Credentials) -> Result<LoggedIn, AppError> {
+        let row = match text::email(&credentials.email) {
+            Ok(email) => users::Entity::find().filter(users::Column::Email.eq(email)).one(self.records.db()).await?,
+            Err(_) => None,
+        };
+        let hash = row.as_ref().and_then(|row| row.password_hash.clone());
+        let matches = self.passwords.matches(credentials.password, hash).await?;
+        let user = row.filter(|row| matches && row.status.0 == UserStatus::Active).ok_or(AppError::Unauthenticated)?;
+        retry(self.records.random(), || self.open_session(context, &user)).await
+    }
+
+    async fn open_session(&self, context: &Context, user: &users::Model) -> Result<LoggedIn, AppError> {
+        let token = URL_SAFE_NO_PAD.encode(self.records.random().bytes::<32>());
+        let csrf_token = URL_SAFE_NO_PAD.encode(self.records.random().bytes::<24>());
+        let mut unit = self.records.begin().await?;
+        let expires_at = unit.now() + self.settings.session;
+        let cut = |text: &Option<String>, most| text.as_ref().map(|text| text.chars().take(most).collect::<String>());
+        let session = sessions::Model {
+            id: Text(self.new_id()),
+            user_id: user.id,
+            token_hash: sha256_hex(&token),
+            csrf_hash: Some(sha256_hex(&csrf_token)),
+            user_agent: cut(&context.user_agent, 300),
+            address: cut(&context.address, 64),
+            created_at: unit.now(),
+            expires_at,
+            last_seen_at: None,
+            revoked_at: None,
+        };
+        let session_id = session.id.to_string();
+        unit.add::<sessions::Entity>(session).await?;
+        let mut event = self.event(&unit, EventKind::UserLogin);
+        event.user_id = Some(user.id.0);
+        unit.event(&event);
+        let as_user = Context {
+            actor: Some(Actor { user_id: user.id.0, role: user.role.0, session: None, csrf_hash: None }),
+            ..context.clone()
+        };
+        self.audit::<()>(&mut unit, &as_user, "session.open", ("sessions", session_id), (None, None)).await?;
+        let skills = skills_of(unit.db(), user.id.0).await?;
+        unit.commit().await?;
+        let user = UserView::of(user.clone(), skills, true);
+        Ok(LoggedIn { token, csrf_token, expires_at: moment(expires_at), user })
+    }
+
+    /// Who holds a token; nobody when it is unknown, over, taken back, or its account is locked.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn authenticate(&self, token: &str) -> Result<Option<Actor>, AppError> {
+        if token.is_empty() || token.len() > 100 {
+            return Ok(None);
+        }
+        let db = self.records.db();
+        let session = sessions::Entity::find()
+            .filter(sessions::Column::TokenHash.eq(sha256_hex(token)))
+            .filter(sessions::Column::RevokedAt.is_null())
+            .filter(sessions::Column::ExpiresAt.gt(self.records.now()))
+            .one(db)
+            .await?;
+        let Some(session) = session else { return Ok(None) };
+        let user = users::Entity::find_by_id(session.user_id).one(db).await?;
+        let user = user.filter(|user| user.status.0 == UserStatus::Active);
+        Ok(user.map(|user| Actor {
+            user_id: user.id.0,
+            role: user.role.0,
+            session: Some(session.id.0),
+            csrf_hash: session.csrf_hash,
+        }))
+    }
+
+    /// Whether a browser's token is the one of its login.
+    #[must_use]
+    pub fn csrf_matches(actor: &Actor, token: &str) -> bool {
+        actor.csrf_hash.as_deref() == Some(sha256_hex(token).as_str())
+    }
+
+    /// Ends the login.
+    ///
+    /// # Errors
+    /// [`AppError::Unauthenticated`] when there is none.
+    pub async fn logout(&self, context: &Context) -> Result<(), AppError> {
+        let session = context.actor()?.session.ok_or(AppError::Unauthenticated)?;
+        sessions::Entity::update_many()
+            .col_expr(sessions::Column::RevokedAt, Expr::val(self.records.now()))
+            .filter(sessions::Column::Id.eq(Text(session)))
+            .exec(self.records.db())
+            .await?;
+        Ok(())
+    }
+}
