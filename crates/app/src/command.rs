@@ -1,6 +1,7 @@
 //! The use cases' common ground.
 
 use chainbill_domain::{
+    Timestamp,
     event::{Event, EventKind},
     id::Id,
 };
@@ -29,6 +30,40 @@ impl App {
     #[must_use]
     pub fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// The kind of primary: `sqlite`, `mysql` or `mariadb`.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        self.records.dialect().name()
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.records.now()
+    }
+
+    /// A small round trip to the primary.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn ping(&self) -> Result<(), AppError> {
+        Ok(self.records.ping().await?)
+    }
+
+    /// Rows of all synchronised models together.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn record_count(&self) -> Result<u64, AppError> {
+        let snapshot = self.records.snapshot().await?;
+        let mut count = 0;
+        for model in chainbill_domain::models::ALL {
+            count += snapshot.count(model).await?;
+        }
+        snapshot.close().await?;
+        Ok(count)
     }
 
     pub(crate) fn new_id<K>(&self) -> Id<K> {

@@ -58,7 +58,34 @@ pub enum AppError {
     Broken(String),
 }
 
+/// What a failure of the primary means to the one who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Somebody else changed the row; reading it again helps.
+    Changed,
+    /// The primary does not answer.
+    Unreachable,
+    /// Too many changes of the same rows at once.
+    Contention,
+    /// Whether it was done is unknown.
+    OutcomeUnknown,
+    /// None that the asker could do anything about.
+    Other,
+}
+
 impl AppError {
+    /// What the failure means to the one who asked.
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Records(RecordsError::Changed { .. }) => Trouble::Changed,
+            Self::Records(RecordsError::Unavailable(_)) => Trouble::Unreachable,
+            Self::Records(RecordsError::Again(_)) => Trouble::Contention,
+            Self::Records(RecordsError::Unknown(_)) => Trouble::OutcomeUnknown,
+            _ => Trouble::Other,
+        }
+    }
+
     /// One field that is refused.
     #[must_use]
     pub fn field(pointer: &str, detail: impl ToString) -> Self {

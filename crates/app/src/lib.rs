@@ -20,7 +20,7 @@ pub use accounts::{AdminOutcome, PatchProfile, Registration};
 pub use check::{INVARIANTS, Invariant};
 pub use command::App;
 pub use context::{Actor, Context, Done, Settings};
-pub use errors::{AppError, FieldError};
+pub use errors::{AppError, FieldError, Trouble};
 pub use invoices::{InvoiceFilter, NewInvoice, NewLine, PatchInvoice};
 pub use paging::{Page, PageRequest};
 pub use passwords::{Passwords, Secret};

@@ -14,6 +14,16 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// `sqlite`, `mysql` or `mariadb`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::MySql => "mysql",
+            Self::MariaDb => "mariadb",
+        }
+    }
+
     /// Replaces what differs in a table's description: `{time}` moments in milliseconds, `{long}` texts of any length,
     /// `{flag}` flags, `{options}` what follows the closing bracket.
     ///

@@ -1,1 +1,16 @@
-//! (skeleton)
+#![doc = include_str!("../README.md")]
+
+mod api;
+mod desk;
+mod extract;
+mod limits;
+mod pages;
+mod problem;
+mod router;
+mod serve;
+
+pub use desk::{Copies, Desk, DeskError, SyncDesk};
+pub use limits::Rates;
+pub use problem::Problem;
+pub use router::{State, openapi, router};
+pub use serve::serve;

@@ -1,0 +1,114 @@
+//! Invoices.
+
+use axum::{
+    Json,
+    extract::{Path, State as Shared},
+    http::StatusCode,
+    response::IntoResponse,
+};
+use chainbill_app::{InvoiceFilter, InvoiceView, NewInvoice, NewPayment, Page, PatchInvoice, PaymentView};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{Answer, created, done, tagged, tell};
+use crate::{
+    State,
+    extract::{Asked, IfMatch, Strict, Who},
+    problem::ProblemBody,
+};
+
+pub(crate) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, patch, delete))
+        .routes(routes!(send))
+        .routes(routes!(void))
+        .routes(routes!(pay))
+        .routes(routes!(proof))
+}
+
+/// Bills that one wrote or got, newest first; all for operators. Clients see a bill from its sending on.
+#[utoipa::path(get, path = "/api/invoices", tag = "invoices", params(InvoiceFilter), responses(
+    (status = 200, body = Page<InvoiceView>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
+async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(filter): Asked<InvoiceFilter>) -> Answer {
+    Ok(Json(state.app.invoices(&context, &filter).await?).into_response())
+}
+
+/// Draft a bill. Freelancers do.
+#[utoipa::path(post, path = "/api/invoices", tag = "invoices", request_body = NewInvoice, responses(
+    (status = 201, body = InvoiceView), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 422, body = ProblemBody)))]
+async fn create(Shared(state): Shared<State>, Who(context): Who, Strict(new): Strict<NewInvoice>) -> Answer {
+    let invoice = state.app.create_invoice(&context, new).await?;
+    Ok(created("/api/invoices", &invoice.value.id, &invoice))
+}
+
+/// A bill.
+#[utoipa::path(get, path = "/api/invoices/{id}", tag = "invoices", params(("id" = String, Path)), responses(
+    (status = 200, body = InvoiceView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
+async fn get(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+    Ok(tagged(StatusCode::OK, &state.app.invoice(&context, &id).await?))
+}
+
+/// Change a draft.
+#[utoipa::path(patch, path = "/api/invoices/{id}", tag = "invoices", params(("id" = String, Path)),
+    request_body = PatchInvoice, responses((status = 200, body = InvoiceView), (status = 401, body = ProblemBody),
+    (status = 404, body = ProblemBody), (status = 409, body = ProblemBody), (status = 412, body = ProblemBody),
+    (status = 422, body = ProblemBody)))]
+async fn patch(
+    Shared(state): Shared<State>,
+    Who(context): Who,
+    Path(id): Path<String>,
+    IfMatch(version): IfMatch,
+    Strict(change): Strict<PatchInvoice>,
+) -> Answer {
+    Ok(done(StatusCode::OK, &state.app.patch_invoice(&context, &id, version, change).await?))
+}
+
+/// Throw a draft away.
+#[utoipa::path(delete, path = "/api/invoices/{id}", tag = "invoices", params(("id" = String, Path)), responses(
+    (status = 204), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 409, body = ProblemBody)))]
+async fn delete(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+    let gone = state.app.delete_invoice(&context, &id).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    tell(&mut response, &gone);
+    Ok(response)
+}
+
+/// Send a draft: it gets its number, and its lines and hash are frozen.
+#[utoipa::path(post, path = "/api/invoices/{id}/send", tag = "invoices", params(("id" = String, Path)), responses(
+    (status = 200, body = InvoiceView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 409, body = ProblemBody)))]
+async fn send(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+    Ok(done(StatusCode::OK, &state.app.send_invoice(&context, &id).await?))
+}
+
+/// Void a bill of which nothing is paid.
+#[utoipa::path(post, path = "/api/invoices/{id}/void", tag = "invoices", params(("id" = String, Path)), responses(
+    (status = 200, body = InvoiceView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 409, body = ProblemBody)))]
+async fn void(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+    Ok(done(StatusCode::OK, &state.app.void_invoice(&context, &id).await?))
+}
+
+/// Record a payment. The bill's client or an operator does; `Idempotency-Key` is required.
+#[utoipa::path(post, path = "/api/invoices/{id}/pay", tag = "invoices",
+    params(("id" = String, Path), ("Idempotency-Key" = String, Header)), request_body = NewPayment, responses(
+    (status = 201, body = PaymentView), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
+    (status = 404, body = ProblemBody), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+async fn pay(
+    Shared(state): Shared<State>,
+    Who(context): Who,
+    Path(id): Path<String>,
+    Strict(payment): Strict<NewPayment>,
+) -> Answer {
+    Ok(done(StatusCode::CREATED, &state.app.pay_invoice(&context, &id, payment).await?))
+}
+
+/// Proof that the bill was part of its model's newest certificate. `chainbill proof check` checks it offline.
+#[utoipa::path(get, path = "/api/invoices/{id}/proof", tag = "invoices", params(("id" = String, Path)), responses(
+    (status = 200, body = serde_json::Value), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
+async fn proof(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+    let invoice = state.app.invoice(&context, &id).await?;
+    Ok(Json(state.desk.proof("invoices", &invoice.id).await?).into_response())
+}

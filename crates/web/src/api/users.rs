@@ -1,0 +1,79 @@
+//! People.
+
+use axum::{
+    Json,
+    extract::{Path, State as Shared},
+    http::StatusCode,
+    response::IntoResponse,
+};
+use chainbill_app::{NewUserSkill, Page, PageRequest, PatchProfile, UserView};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{Answer, done, tagged};
+use crate::{
+    State,
+    extract::{Asked, IfMatch, Strict, Who},
+    problem::ProblemBody,
+};
+
+pub(crate) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get, patch))
+        .routes(routes!(put_skill))
+        .routes(routes!(remove_skill))
+}
+
+/// All people, newest first. Operators only.
+#[utoipa::path(get, path = "/api/users", tag = "users", params(PageRequest), responses(
+    (status = 200, body = Page<UserView>), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 422, body = ProblemBody)))]
+async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(page): Asked<PageRequest>) -> Answer {
+    Ok(Json(state.app.users(&context, &page).await?).into_response())
+}
+
+/// A person. The e-mail address is shown to the person and to operators.
+#[utoipa::path(get, path = "/api/users/{id}", tag = "users", params(("id" = String, Path)), responses(
+    (status = 200, body = UserView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
+async fn get(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+    Ok(tagged(StatusCode::OK, &state.app.user_view(&context, &id).await?))
+}
+
+/// Change a profile: one's own, or anybody's for operators. `If-Match` takes the ETag of an earlier answer.
+#[utoipa::path(patch, path = "/api/users/{id}", tag = "users", params(("id" = String, Path)), request_body = PatchProfile,
+    responses((status = 200, body = UserView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 412, body = ProblemBody), (status = 422, body = ProblemBody)))]
+async fn patch(
+    Shared(state): Shared<State>,
+    Who(context): Who,
+    Path(id): Path<String>,
+    IfMatch(version): IfMatch,
+    Strict(change): Strict<PatchProfile>,
+) -> Answer {
+    Ok(done(StatusCode::OK, &state.app.patch_profile(&context, &id, version, change).await?))
+}
+
+/// Give a person a skill, or change its level.
+#[utoipa::path(post, path = "/api/users/{id}/skills", tag = "users", params(("id" = String, Path)),
+    request_body = NewUserSkill, responses((status = 200, body = UserView), (status = 401, body = ProblemBody),
+    (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+async fn put_skill(
+    Shared(state): Shared<State>,
+    Who(context): Who,
+    Path(id): Path<String>,
+    Strict(skill): Strict<NewUserSkill>,
+) -> Answer {
+    Ok(done(StatusCode::OK, &state.app.put_user_skill(&context, &id, skill).await?))
+}
+
+/// Take a skill from a person.
+#[utoipa::path(delete, path = "/api/users/{id}/skills/{skillId}", tag = "users",
+    params(("id" = String, Path), ("skillId" = String, Path)),
+    responses((status = 200, body = UserView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
+async fn remove_skill(
+    Shared(state): Shared<State>,
+    Who(context): Who,
+    Path((id, skill)): Path<(String, String)>,
+) -> Answer {
+    Ok(done(StatusCode::OK, &state.app.remove_user_skill(&context, &id, &skill).await?))
+}

@@ -1,0 +1,99 @@
+//! What the pages ask of the copies and of the synchronisation.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chainbill_domain::{Model, Timestamp, freshness::Token};
+use chainbill_mirror::{Activity, Hit, Mirror, MirrorError};
+use serde_json::Value as Json;
+
+/// Reading the copies. Every call ends within a few seconds, also when the second database hangs.
+#[async_trait]
+pub trait Copies: Send + Sync + 'static {
+    /// The kind of the second database.
+    fn engine(&self) -> &'static str;
+    /// A small round trip, below a second.
+    async fn ping(&self) -> Result<(), MirrorError>;
+    /// Names of the collections.
+    async fn collections(&self) -> Result<Vec<String>, MirrorError>;
+    /// Ranked full-text search.
+    async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError>;
+    /// Figures since a moment.
+    async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError>;
+}
+
+/// Any second database can be read.
+#[async_trait]
+impl<M: Mirror + ?Sized> Copies for std::sync::Arc<M> {
+    fn engine(&self) -> &'static str {
+        Mirror::engine(self.as_ref())
+    }
+    async fn ping(&self) -> Result<(), MirrorError> {
+        Mirror::ping(self.as_ref()).await
+    }
+    async fn collections(&self) -> Result<Vec<String>, MirrorError> {
+        Mirror::collections(self.as_ref()).await
+    }
+    async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError> {
+        Mirror::search(self.as_ref(), model, words, skip, limit).await
+    }
+    async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {
+        Mirror::activity(self.as_ref(), user, since).await
+    }
+}
+
+/// Why an operator's wish was not met.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// No such model, entity or certificate.
+    #[error("{0}")]
+    NotFound(String),
+    /// Somebody else does it at the moment, or too much differs to repair.
+    #[error("{0}")]
+    Conflict(String),
+    /// A database does not answer.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Work that was asked for.
+#[derive(Debug, Clone)]
+pub enum Desk {
+    /// It is done; the result.
+    Done(Json),
+    /// It goes on; what is known so far.
+    Running(Json),
+}
+
+/// What an operator asks of the synchronisation. Answers are JSON as the command line prints it.
+#[async_trait]
+pub trait SyncDesk: Send + Sync + 'static {
+    /// Everything, within a second.
+    async fn status(&self) -> Json;
+    /// Copies all models anew.
+    async fn initial(&self) -> Result<Desk, DeskError>;
+    /// Compares and repairs one model, or copies it when it never was.
+    async fn model(&self, model: &str) -> Result<Desk, DeskError>;
+    /// Brings one entity's document in step.
+    async fn one(&self, model: &str, id: &str) -> Result<Json, DeskError>;
+    /// Why a document is as it is.
+    async fn why(&self, model: &str, id: &str) -> Result<Json, DeskError>;
+    /// Parked entities.
+    async fn failures(&self, model: Option<&str>) -> Result<Json, DeskError>;
+    /// Puts one back on the queue.
+    async fn retry(&self, model: &str, id: &str) -> Result<(), DeskError>;
+    /// Forgets one.
+    async fn forget(&self, model: &str, id: &str) -> Result<(), DeskError>;
+    /// Verifies one model or all.
+    async fn verify(&self, model: Option<&str>, deep: bool, repair: bool) -> Result<Desk, DeskError>;
+    /// Verifications, newest first.
+    async fn verifications(&self) -> Result<Json, DeskError>;
+    /// Evidence of repairs, newest first.
+    async fn evidence(&self) -> Result<Json, DeskError>;
+    /// Certificates, newest first.
+    async fn certificates(&self) -> Result<Json, DeskError>;
+    /// A proof from the newest certificate.
+    async fn proof(&self, model: &str, id: &str) -> Result<Json, DeskError>;
+    /// Whether what a token names is in the second database, waiting a little.
+    async fn fresh(&self, token: &Token, bound: Duration) -> Result<bool, DeskError>;
+}

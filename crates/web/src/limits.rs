@@ -1,0 +1,123 @@
+//! Rates: how often one address may ask.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock as _, DefaultClock},
+    middleware::StateInformationMiddleware,
+    state::keyed::DashMapStateStore,
+};
+
+use crate::Problem;
+
+type Limiter = RateLimiter<String, DashMapStateStore<String>, DefaultClock, StateInformationMiddleware>;
+
+/// Requests a minute from one address.
+#[derive(Debug, Clone, Copy)]
+pub struct Rates {
+    /// Logins and registrations.
+    pub login: u32,
+    /// Searches.
+    pub search: u32,
+    /// All requests.
+    pub all: u32,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { login: 20, search: 120, all: 6000 }
+    }
+}
+
+/// The kinds of requests that are counted apart.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    login: Arc<Class>,
+    search: Arc<Class>,
+    all: Arc<Class>,
+}
+
+struct Class {
+    name: &'static str,
+    a_minute: u32,
+    limiter: Limiter,
+}
+
+impl Class {
+    fn new(name: &'static str, a_minute: u32) -> Arc<Self> {
+        let quota = Quota::per_minute(NonZeroU32::new(a_minute).unwrap_or(NonZeroU32::MIN));
+        let limiter = RateLimiter::keyed(quota).with_middleware();
+        Arc::new(Self { name, a_minute, limiter })
+    }
+
+    fn policy(&self) -> String {
+        format!("\"{}\";q={};w=60", self.name, self.a_minute)
+    }
+}
+
+impl Gate {
+    pub fn new(rates: Rates) -> Self {
+        Self {
+            login: Class::new("login", rates.login),
+            search: Class::new("search", rates.search),
+            all: Class::new("all", rates.all),
+        }
+    }
+
+    fn class(&self, path: &str) -> &Class {
+        match path {
+            "/api/auth/login" | "/api/auth/register" => &self.login,
+            path if path.starts_with("/api/search/") => &self.search,
+            _ => &self.all,
+        }
+    }
+
+    /// Counts a request: what is left, or a refusal.
+    pub fn pass(&self, path: &str, address: &str) -> Result<Passed, Box<Response>> {
+        let class = self.class(path);
+        match class.limiter.check_key(&address.to_owned()) {
+            Ok(state) => Ok(Passed {
+                policy: class.policy(),
+                left: format!("\"{}\";r={}", class.name, state.remaining_burst_capacity()),
+            }),
+            Err(until) => {
+                let wait = until.wait_time_from(DefaultClock::default().now()).max(Duration::from_secs(1));
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                let detail = format!("more than {} requests a minute of this kind", class.a_minute);
+                let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", detail).retry_after(seconds);
+                let mut response = problem.into_response();
+                let left = format!("\"{}\";r=0;t={seconds}", class.name);
+                Passed { policy: class.policy(), left }.tell(&mut response);
+                Err(Box::new(response))
+            }
+        }
+    }
+
+    /// Forgets addresses that have not asked for long.
+    pub fn forget(&self) {
+        for class in [&self.login, &self.search, &self.all] {
+            class.limiter.retain_recent();
+        }
+    }
+}
+
+/// What is told of a request that was counted.
+pub(crate) struct Passed {
+    policy: String,
+    left: String,
+}
+
+impl Passed {
+    pub fn tell(&self, response: &mut Response) {
+        for (name, value) in [("ratelimit-policy", &self.policy), ("ratelimit", &self.left)] {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                response.headers_mut().insert(HeaderName::from_static(name), value);
+            }
+        }
+    }
+}

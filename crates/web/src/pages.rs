@@ -1,0 +1,170 @@
+//! What is beside the API: the built-in pages, the description of the API, and what orchestrators and monitors ask.
+
+use std::{fmt::Write as _, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::State as Shared,
+    http::{StatusCode, header},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use serde_json::{Value, json};
+
+use crate::{Problem, State};
+
+pub(crate) fn routes() -> Router<State> {
+    Router::new()
+        .route("/", get(landing))
+        .route("/docs", get(docs))
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/api/openapi.json", get(openapi))
+}
+
+/// Whether requests can be answered: the primary answers. The second database is not asked: business goes on without it.
+async fn ready(Shared(state): Shared<State>) -> Response {
+    match tokio::time::timeout(Duration::from_millis(700), state.app.ping()).await {
+        Ok(Ok(())) => "ok\n".into_response(),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the primary database does not answer\n").into_response(),
+    }
+}
+
+/// Figures in the Prometheus text format. Their names are in `docs/operations.md`.
+async fn metrics(Shared(state): Shared<State>) -> Response {
+    match &state.metrics {
+        Some(handle) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response(),
+        None => Problem::new(StatusCode::NOT_FOUND, "not-found", "figures are turned off").into_response(),
+    }
+}
+
+async fn openapi(Shared(state): Shared<State>) -> Response {
+    Json(state.openapi.as_ref().clone()).into_response()
+}
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1c2733;\
+    background:#fff}h1{margin-bottom:.2rem}a{color:#0b5cad}code,.m{font-family:ui-monospace,monospace;font-size:.92em}\
+    .m{display:inline-block;min-width:4.2rem;font-weight:600}section{border-top:1px solid #d5dde5;padding:.4rem 0}\
+    details{margin:.4rem 0 .4rem 1rem}summary{cursor:pointer}td,th{text-align:left;padding:.15rem .8rem .15rem 0;\
+    vertical-align:top}.note{color:#51606f}@media(prefers-color-scheme:dark){body{background:#12181f;color:#dbe4ec}\
+    a{color:#7cb8f2}section{border-color:#2c3945}.note{color:#9aa9b8}}";
+
+fn page(title: &str, body: &str) -> Html<String> {
+    Html(format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width,initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head>\
+         <body>{body}</body></html>"
+    ))
+}
+
+async fn landing() -> Html<String> {
+    page(
+        "ChainBill",
+        "<h1>ChainBill</h1><p>Freelancers invoice clients and are paid through escrow. MySQL is the source of truth, \
+         MongoDB an identical copy that can be proven equal.</p><ul>\
+         <li><a href=\"/docs\">The API, to read</a> and <a href=\"/api/openapi.json\">as OpenAPI</a></li>\
+         <li><a href=\"/api/health/sync\">Health of both databases and of the synchronisation</a></li>\
+         <li><a href=\"/metrics\">Figures for monitors</a></li></ul>",
+    )
+}
+
+async fn docs(Shared(state): Shared<State>) -> Response {
+    match serde_json::to_value(state.openapi.as_ref()) {
+        Ok(description) => page("ChainBill API", &describe(&description)).into_response(),
+        Err(error) => {
+            tracing::error!("the description of the API could not be written: {error}");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here").into_response()
+        }
+    }
+}
+
+fn describe(description: &Value) -> String {
+    let mut body = format!(
+        "<h1>ChainBill API</h1><p>{}</p><p class=\"note\">Log in with <code>POST /api/auth/login</code> and send the token as \
+         <code>Authorization: Bearer …</code>. Writes take an <code>Idempotency-Key</code> and answer a \
+         <code>Sync-Token</code>; searches and figures take it as <code>If-Fresh</code>. Lists take <code>limit</code> and \
+         <code>cursor</code>. For programs: <a href=\"/api/openapi.json\">openapi.json</a>.</p>",
+        escaped(description["info"]["description"].as_str().unwrap_or(""))
+    );
+    let empty = serde_json::Map::new();
+    for (path, methods) in description["paths"].as_object().unwrap_or(&empty) {
+        for (method, operation) in methods.as_object().unwrap_or(&empty) {
+            one(&mut body, description, path, method, operation);
+        }
+    }
+    body
+}
+
+fn one(body: &mut String, description: &Value, path: &str, method: &str, operation: &Value) {
+    let summary = operation["summary"].as_str().or(operation["description"].as_str()).unwrap_or("");
+    // Writing into a String cannot fail.
+    let _ = write!(
+        body,
+        "<section><span class=\"m\">{}</span> <code>{}</code><br>{}",
+        method.to_uppercase(),
+        escaped(path),
+        escaped(summary)
+    );
+    let asked = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+    let fields = fields(description, &operation["requestBody"]["content"]["application/json"]["schema"]);
+    if !asked.is_empty() || !fields.is_empty() {
+        body.push_str("<details><summary>What it takes</summary><table>");
+        for parameter in asked {
+            let place = parameter["in"].as_str().unwrap_or("");
+            let text = parameter["description"].as_str().unwrap_or("");
+            row(body, parameter["name"].as_str().unwrap_or(""), place, text);
+        }
+        for (name, needed, text) in fields {
+            row(body, &name, if needed { "body, needed" } else { "body" }, &text);
+        }
+        body.push_str("</table></details>");
+    }
+    let codes: Vec<String> =
+        operation["responses"].as_object().map(|all| all.keys().cloned().collect()).unwrap_or_default();
+    let _ = write!(body, "<div class=\"note\">Answers {}</div></section>", escaped(&codes.join(", ")));
+}
+
+fn row(body: &mut String, name: &str, place: &str, text: &str) {
+    let _ = write!(
+        body,
+        "<tr><td><code>{}</code></td><td class=\"note\">{}</td><td>{}</td></tr>",
+        escaped(name),
+        escaped(place),
+        escaped(text)
+    );
+}
+
+/// The fields of a body: name, whether it is needed, what it is.
+fn fields(description: &Value, schema: &Value) -> Vec<(String, bool, String)> {
+    let name = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or("");
+    let schema = &description["components"]["schemas"][name];
+    let needed = json!(schema["required"]);
+    let is_needed = |name: &str| needed.as_array().is_some_and(|all| all.iter().any(|field| field == name));
+    schema["properties"].as_object().map_or_else(Vec::new, |all| {
+        let field = |(name, field): (&String, &Value)| {
+            (name.clone(), is_needed(name), field["description"].as_str().unwrap_or("").to_owned())
+        };
+        all.iter().map(field).collect()
+    })
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_names_every_path_and_the_fields_of_its_body() -> Result<(), serde_json::Error> {
+        let description = serde_json::to_value(crate::openapi())?;
+        let body = describe(&description);
+        let paths = description["paths"].as_object().into_iter().flatten();
+        let missing: Vec<&String> = paths.map(|(path, _)| path).filter(|path| !body.contains(path.as_str())).collect();
+        assert_eq!(missing, Vec::<&String>::new());
+        assert!(body.contains("externalRef"));
+        Ok(())
+    }
+}

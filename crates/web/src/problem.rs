@@ -1,0 +1,182 @@
+//! Errors as people and programs see them: RFC 9457 problems. The one place that makes them.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use chainbill_app::{AppError, FieldError, Trouble};
+use chainbill_mirror::MirrorError;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{desk::DeskError, extract::request_id};
+
+/// An error on its way out.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    errors: Vec<FieldError>,
+    more: Map<String, Value>,
+    retry_after: Option<u64>,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ProblemBody {
+    /// `https://chainbill.dev/problems/` and the code.
+    r#type: String,
+    /// A short name of the kind of error.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// A stable name for programs.
+    code: &'static str,
+    /// What was wrong this time.
+    detail: String,
+    /// The request's id, to be quoted to operators.
+    request_id: String,
+    /// Fields that are refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+    /// Further facts: `current`, `allowed`.
+    #[serde(flatten)]
+    more: Map<String, Value>,
+}
+
+impl Problem {
+    /// An error of this status, code and detail.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), errors: Vec::new(), more: Map::new(), retry_after: None }
+    }
+
+    /// A refused field.
+    #[must_use]
+    pub fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let error = FieldError { pointer: pointer.into(), detail: detail.into() };
+        Self::fields(vec![error])
+    }
+
+    fn fields(errors: Vec<FieldError>) -> Self {
+        let mut problem =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", "the request is not accepted as it is");
+        problem.errors = errors;
+        problem
+    }
+
+    /// When to try again, in seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.more.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// A failure whose cause goes to the log and to nobody else.
+    fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!("a request failed: {cause}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here; it was written down")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let title = self.status.canonical_reason().unwrap_or("Error").to_owned();
+        let body = ProblemBody {
+            r#type: format!("https://chainbill.dev/problems/{}", self.code),
+            title,
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+            request_id: request_id(),
+            errors: self.errors,
+            more: self.more,
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<AppError> for Problem {
+    fn from(error: AppError) -> Self {
+        use StatusCode as Is;
+        let detail = error.to_string();
+        match error {
+            AppError::Validation(errors) => Self::fields(errors),
+            AppError::Unauthenticated => {
+                Self::new(Is::UNAUTHORIZED, "unauthenticated", "a valid login is needed: Authorization: Bearer <token>")
+            }
+            AppError::Forbidden(_) => Self::new(Is::FORBIDDEN, "forbidden", detail),
+            AppError::NotFound(_) => Self::new(Is::NOT_FOUND, "not-found", detail),
+            AppError::Conflict { current, allowed, .. } => {
+                Self::new(Is::CONFLICT, "wrong-state", detail).with("current", current).with("allowed", allowed)
+            }
+            AppError::Stale(version) => {
+                Self::new(Is::PRECONDITION_FAILED, "stale", detail).with("current", format!("\"{version}\""))
+            }
+            AppError::IdempotencyMismatch => Self::new(Is::UNPROCESSABLE_ENTITY, "idempotency-mismatch", detail),
+            AppError::IdempotencyRequired => Self::new(Is::BAD_REQUEST, "idempotency-key-required", detail),
+            AppError::Busy => Self::new(Is::CONFLICT, "still-running", detail).retry_after(1),
+            AppError::Records(_) | AppError::Broken(_) => of_primary(error.trouble(), &error),
+        }
+    }
+}
+
+fn of_primary(trouble: Trouble, cause: &AppError) -> Problem {
+    use StatusCode as Is;
+    match trouble {
+        Trouble::Changed => {
+            Problem::new(Is::CONFLICT, "changed", "somebody else changed it at this moment; read it again")
+        }
+        Trouble::Unreachable => {
+            tracing::error!("a request failed: {cause}");
+            Problem::new(Is::SERVICE_UNAVAILABLE, "unavailable", "the database does not answer").retry_after(2)
+        }
+        Trouble::Contention => {
+            Problem::new(Is::SERVICE_UNAVAILABLE, "contention", "too many changes at once").retry_after(1)
+        }
+        Trouble::OutcomeUnknown => {
+            tracing::error!("a request failed: {cause}");
+            let detail = "whether it was done is unknown; ask again with the same Idempotency-Key";
+            Problem::new(Is::SERVICE_UNAVAILABLE, "outcome-unknown", detail).retry_after(1)
+        }
+        Trouble::Other => Problem::internal(cause),
+    }
+}
+
+impl From<MirrorError> for Problem {
+    fn from(error: MirrorError) -> Self {
+        tracing::warn!("a reading of the copies failed: {error}");
+        let detail = "search and analytics do not answer at the moment; everything else does";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "copies-unavailable", detail).retry_after(5)
+    }
+}
+
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::NotFound(detail) => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
+            DeskError::Conflict(detail) => Self::new(StatusCode::CONFLICT, "wrong-state", detail),
+            DeskError::Unavailable(cause) => {
+                tracing::warn!("the synchronisation could not answer: {cause}");
+                let detail = "a database does not answer at the moment";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(5)
+            }
+        }
+    }
+}
