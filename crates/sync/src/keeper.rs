@@ -159,8 +159,9 @@ async fn schedule(engine: &Arc<Engine>, stop: &CancellationToken) {
 }
 
 async fn scheduled(engine: &Arc<Engine>, model: &'static Model, stop: &CancellationToken) -> Result<(), SyncError> {
+    let every = engine.settings.every(model);
     let copy = engine.records.copy(model).await?;
-    let due = copy.last_run_at.is_none_or(|last| age(engine.now(), last) >= engine.settings.every(model));
+    let due = !every.is_zero() && copy.last_run_at.is_none_or(|last| age(engine.now(), last) >= every);
     if !due || needs_copy(engine, model).await? {
         return Ok(());
     }

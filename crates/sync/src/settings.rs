@@ -33,7 +33,7 @@ pub struct Settings {
     pub page: u32,
     /// Pages on their way at once in the initial copy.
     pub pages_ahead: usize,
-    /// Period of the scheduled run of each model, where it differs from the model's own.
+    /// Period of the scheduled run of each model, where it differs from the model's own; zero turns it off.
     pub every: BTreeMap<&'static str, Duration>,
     /// Period of deep verification of all models; zero turns it off.
     pub verify_every: Duration,

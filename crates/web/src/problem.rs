@@ -19,7 +19,7 @@ pub struct Problem {
     code: &'static str,
     detail: String,
     errors: Vec<FieldError>,
-    more: Map<String, Value>,
+    more: Vec<(&'static str, Value)>,
     retry_after: Option<u64>,
 }
 
@@ -50,7 +50,7 @@ impl Problem {
     /// An error of this status, code and detail.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), more: Map::new(), retry_after: None }
+        Self { status, code, detail: detail.into(), errors: Vec::new(), more: Vec::new(), retry_after: None }
     }
 
     /// A refused field.
@@ -74,8 +74,8 @@ impl Problem {
         self
     }
 
-    fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.more.insert(name.to_owned(), value.into());
+    fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.more.push((name, value.into()));
         self
     }
 
@@ -97,7 +97,7 @@ impl IntoResponse for Problem {
             detail: self.detail,
             request_id: request_id(),
             errors: self.errors,
-            more: self.more,
+            more: self.more.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         };
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();

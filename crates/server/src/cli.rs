@@ -1,0 +1,167 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::Settings;
+
+/// ChainBill: invoices and escrow on two databases that are provably equal.
+///
+/// Without a command it serves. Every setting is an environment variable too, and may stand in the file `.env`.
+/// Exit codes: 0 fine, 1 found something wrong, 2 could not run.
+#[derive(Debug, Parser)]
+#[command(name = "chainbill", version, max_term_width = 110, subcommand_precedence_over_arg = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The settings.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Print one JSON document for scripts instead of text for people.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API and the pages, and keep the second database in step (the default).
+    Serve,
+    /// Bring the primary's tables up to date, back, or say how they stand.
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// Look after the synchronisation between the two databases.
+    #[command(subcommand)]
+    Sync(SyncCommand),
+    /// Operators' accounts.
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Fill the primary with a realistic data set of all eight models, the same for the same seed.
+    Demo(Demo),
+    /// Prove that the invariants of money and numbers hold in the primary.
+    Check,
+    /// Certificates' proofs.
+    #[command(subcommand)]
+    Proof(Proof),
+    /// Ask a running server how it is; exit 1 when it is not healthy.
+    Health {
+        /// The server's address.
+        #[arg(long, default_value = "http://localhost:3000", value_name = "URL")]
+        url: String,
+    },
+}
+
+/// What to do with the tables.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Migrate {
+    /// Apply what is missing.
+    Up {
+        /// At most so many steps.
+        #[arg(long)]
+        steps: Option<u32>,
+    },
+    /// Take the last steps back. Their tables are dropped with everything in them.
+    Down {
+        /// How many steps.
+        #[arg(long, default_value_t = 1)]
+        steps: u32,
+        /// Confirms that tables may be dropped.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// List the steps; exit 1 when some are missing.
+    Status,
+}
+
+/// What to do between the databases.
+#[derive(Debug, Subcommand)]
+pub enum SyncCommand {
+    /// Copy everything into the second database, with progress. An interrupted copy goes on where it was.
+    Initial,
+    /// Backlog, lag, parked entities, and each model's state; exit 1 when it is not healthy.
+    Status,
+    /// Compare both databases at a cut: exit 0 equal, 1 they differ, 2 could not compare.
+    Verify(Verify),
+    /// Compare and make right what differs, with evidence; exit 1 when something still differs.
+    Repair(Repair),
+    /// Print how tables become collections: every column, its field and type, what is left out and why.
+    Mapping {
+        /// As a Markdown document instead of JSON.
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// List entities that could not be written; with a model and an id, try that one again or drop it.
+    Failures {
+        /// Only of this model.
+        model: Option<String>,
+        /// Only this entity.
+        #[arg(requires = "model")]
+        id: Option<String>,
+        /// Put the entity back on the queue.
+        #[arg(long, requires = "id", conflicts_with = "drop")]
+        retry: bool,
+        /// Forget the entity.
+        #[arg(long, requires = "id")]
+        drop: bool,
+    },
+    /// `chainbill sync <MODEL>` brings one model in step, `chainbill sync <MODEL> <ID>` one entity. Models: users, skills,
+    /// projects, invoices, reviews, disputes, stored_files, reputations.
+    #[command(external_subcommand)]
+    Model(Vec<String>),
+}
+
+/// How to compare.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// One model; all when absent.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Read and encode every row and document anew, name the fields that differ, and certify what is equal.
+    #[arg(long)]
+    pub deep: bool,
+}
+
+/// How to repair.
+#[derive(Debug, Args)]
+pub struct Repair {
+    /// One model; all when absent.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Repair also when more differs than the breaker lets pass.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Operators.
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// Make an operator's account from ADMIN_EMAIL and ADMIN_PASSWORD; without a password one is made and printed once.
+    Create {
+        /// The operator's name.
+        #[arg(long, default_value = "Administrator")]
+        name: String,
+    },
+}
+
+/// How much of what.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Demo {
+    /// How many invoices. People, projects, reviews, disputes, files and reputations come in proportion.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub invoices: u32,
+    /// The same seed makes the same data.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Proofs.
+#[derive(Debug, Subcommand)]
+pub enum Proof {
+    /// Check a proof without any database; exit 1 when it does not hold.
+    Check {
+        /// The file that `GET /api/invoices/{id}/proof` answered.
+        file: PathBuf,
+    },
+}

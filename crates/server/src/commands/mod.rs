@@ -1,0 +1,110 @@
+//! One file per command. Each answers how it went; what could not run is printed here.
+
+mod admin;
+mod check;
+mod demo;
+mod health;
+mod migrate;
+mod proof;
+mod serve;
+mod sync;
+
+use std::process::ExitCode;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cli::{Cli, Command},
+    logs,
+    output::Output,
+};
+
+/// How a command went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Went {
+    /// Fine.
+    Fine,
+    /// It found something wrong.
+    Wrong,
+}
+
+impl Went {
+    const fn fine_if(fine: bool) -> Self {
+        if fine { Self::Fine } else { Self::Wrong }
+    }
+}
+
+/// Runs what the command line asks for.
+pub async fn run(cli: Cli) -> ExitCode {
+    let Cli { command, settings, json } = cli;
+    let out = Output { json };
+    let command = command.unwrap_or(Command::Serve);
+    if let Err(error) = settings.check() {
+        return failed(out, &error);
+    }
+    let mut quiet = settings.clone();
+    if !matches!(command, Command::Serve) {
+        quiet.log_level = crate::settings::Level::Warn;
+    }
+    let lines = logs::start(&quiet);
+    let stop = stop_on_signal();
+    let went = match command {
+        Command::Serve => serve::serve(&settings, lines, stop).await,
+        Command::Migrate(wish) => migrate::migrate(&settings, out, wish).await,
+        Command::Sync(wish) => sync::sync(&settings, out, wish, &stop).await,
+        Command::Admin(crate::cli::Admin::Create { name }) => admin::create(&settings, out, &name).await,
+        Command::Demo(wish) => demo::demo(&settings, out, wish, &stop).await,
+        Command::Check => check::check(&settings, out).await,
+        Command::Proof(crate::cli::Proof::Check { file }) => proof::check(out, &file),
+        Command::Health { url } => health::health(out, &url).await,
+    };
+    match went {
+        Ok(Went::Fine) => ExitCode::SUCCESS,
+        Ok(Went::Wrong) => ExitCode::from(1),
+        Err(error) => failed(out, &error),
+    }
+}
+
+fn failed(out: Output, error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    if out.json {
+        // Scripts read the standard output; when nobody reads it any more there is nobody to tell.
+        let _ = out.result(&serde_json::json!({"error": format!("{error:#}")}), String::new);
+    }
+    ExitCode::from(2)
+}
+
+/// A token that ends with Ctrl-C or a termination signal.
+fn stop_on_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let ended = stop.clone();
+    tokio::spawn(async move {
+        signal().await;
+        ended.cancel();
+        // A second signal means now.
+        signal().await;
+        std::process::exit(130);
+    });
+    stop
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(error) => {
+            tracing::warn!("termination signals cannot be heard: {error}");
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    // Without a handler the system ends the process itself.
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,225 @@
+//! `chainbill sync`: the same engine as the server's, in a process of its own beside it.
+
+use anyhow::bail;
+use chainbill_domain::Model;
+use chainbill_sync::{Mending, RunReport, Status, Sync, SyncError, compare::Level};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{Went, migrate::up_to_date};
+use crate::{
+    cli::{Repair, SyncCommand, Verify},
+    desk::{of_parked, of_run, wished},
+    mapping, open,
+    output::{Output, follow},
+    settings::Settings,
+};
+
+pub(super) async fn sync(
+    settings: &Settings,
+    out: Output,
+    wish: SyncCommand,
+    stop: &CancellationToken,
+) -> anyhow::Result<Went> {
+    if let SyncCommand::Mapping { markdown } = wish {
+        let text = || if markdown { mapping::markdown() } else { format!("{:#}", mapping::json()) };
+        out.result(&mapping::json(), text)?;
+        return Ok(Went::Fine);
+    }
+    let records = open::primary(settings).await?;
+    up_to_date(&records).await?;
+    let mirror = open::secondary(settings).await?;
+    let sync = Sync::new(records, mirror, settings.sync());
+    match wish {
+        SyncCommand::Initial => initial(&sync, out, stop).await,
+        SyncCommand::Status => status(&sync, out).await,
+        SyncCommand::Verify(Verify { model, deep }) => {
+            let level = if deep { Level::Deep } else { Level::Fast };
+            runs(&sync, out, model.as_deref(), level, Mending::Report, stop).await
+        }
+        SyncCommand::Repair(Repair { model, force }) => {
+            let mending = if force { Mending::Force } else { Mending::Repair };
+            runs(&sync, out, model.as_deref(), Level::Deep, mending, stop).await
+        }
+        SyncCommand::Failures { model, id, retry, drop } => {
+            failures(&sync, out, model.as_deref(), id.as_deref(), (retry, drop)).await
+        }
+        SyncCommand::Model(words) => match words.as_slice() {
+            [model] => one_model(&sync, out, chainbill_sync::model(model)?, stop).await,
+            [model, id] => one(&sync, out, chainbill_sync::model(model)?, id).await,
+            _ => bail!("a model, or a model and an id are accepted: chainbill sync users, chainbill sync users <ID>"),
+        },
+        SyncCommand::Mapping { .. } => Ok(Went::Fine),
+    }
+}
+
+async fn copy(sync: &Sync, out: Output, model: &'static Model, stop: &CancellationToken) -> Result<Value, SyncError> {
+    let bar = out.bar(model.name, 0);
+    let copied = sync.initial(model, &follow(&bar), stop).await;
+    bar.finish();
+    let copied = copied?;
+    Ok(json!({"model": model.name, "copied": copied.rows, "parked": copied.parked}))
+}
+
+async fn initial(sync: &Sync, out: Output, stop: &CancellationToken) -> anyhow::Result<Went> {
+    let mut models = Vec::new();
+    for model in chainbill_domain::models::ALL {
+        models.push(copy(sync, out, model, stop).await?);
+    }
+    let parked = models.iter().any(|model| model["parked"] != 0);
+    out.result(&json!({"models": models}), || {
+        models
+            .iter()
+            .map(|model| format!("{}: {} copied, {} parked\n", model["model"], model["copied"], model["parked"]))
+            .collect()
+    })?;
+    Ok(Went::fine_if(!parked))
+}
+
+async fn status(sync: &Sync, out: Output) -> anyhow::Result<Went> {
+    let status = sync.status().await;
+    out.result(&status, || described(&status))?;
+    if !status.primary_reachable {
+        bail!("the primary does not answer");
+    }
+    Ok(Went::fine_if(status.status == "healthy"))
+}
+
+fn described(status: &Status) -> String {
+    let number = |value: Option<u64>| value.map_or_else(|| "?".to_owned(), |value| value.to_string());
+    let mut text = format!("{}", status.status);
+    if let Some(reason) = &status.reason {
+        text.push_str(&format!(": {reason}"));
+    }
+    text.push_str(&format!(
+        "\nbacklog {}, oldest {}, parked {}\n\n{:<13} {:<12} {:>10} {:>10} {:>8} {:>7}  last run\n",
+        number(status.backlog),
+        status.oldest_seconds.map_or_else(|| "?".to_owned(), |seconds| format!("{seconds:.1} s")),
+        number(status.parked),
+        "model",
+        "state",
+        "primary",
+        "secondary",
+        "backlog",
+        "parked"
+    ));
+    for model in &status.models {
+        text.push_str(&format!(
+            "{:<13} {:<12} {:>10} {:>10} {:>8} {:>7}  {}\n",
+            model.model,
+            model.state,
+            number(model.mysql_count),
+            number(model.mongodb_count),
+            number(model.backlog),
+            number(model.parked),
+            model.last_result.as_deref().unwrap_or("")
+        ));
+        if let Some(reason) = &model.reason {
+            text.push_str(&format!("    {reason}\n    {}\n", model.hint.as_deref().unwrap_or("")));
+        }
+    }
+    text
+}
+
+async fn runs(
+    sync: &Sync,
+    out: Output,
+    model: Option<&str>,
+    level: Level,
+    mending: Mending,
+    stop: &CancellationToken,
+) -> anyhow::Result<Went> {
+    let kind = if mending == Mending::Report { "verify" } else { "repair" };
+    let mut reports = Vec::new();
+    for model in wished(model)? {
+        let bar = out.bar(model.name, 0);
+        let report = sync.run(model, kind, level, mending, &follow(&bar), stop).await;
+        bar.finish_and_clear();
+        reports.push(report?);
+    }
+    let equal = reports.iter().all(|report| report.outcome != chainbill_sync::Outcome::Drift);
+    let rows: Vec<Value> = reports.iter().map(of_run).collect();
+    out.result(&json!({"equal": equal, "models": rows}), || reports.iter().map(told).collect())?;
+    Ok(Went::fine_if(equal))
+}
+
+fn told(report: &RunReport) -> String {
+    let comparison = &report.comparison;
+    let mut text = format!(
+        "{:<13} {:<9} {} compared, {} in flight, {} differ, {} repaired{}\n",
+        comparison.model,
+        report.outcome.name(),
+        comparison.compared,
+        comparison.in_flight,
+        comparison.drifting(),
+        report.repaired.repaired,
+        report
+            .certificate
+            .as_ref()
+            .map_or_else(String::new, |certificate| format!(", certificate {}", certificate.hash))
+    );
+    for finding in &comparison.findings {
+        text.push_str(&format!(
+            "    {} {} {} {}\n",
+            comparison.model,
+            finding.id,
+            finding.class.name(),
+            finding.fields.join(", ")
+        ));
+    }
+    for (id, cause) in &comparison.unreadable {
+        text.push_str(&format!("    {} {id} unreadable: {cause}\n", comparison.model));
+    }
+    text
+}
+
+async fn failures(
+    sync: &Sync,
+    out: Output,
+    model: Option<&str>,
+    id: Option<&str>,
+    (retry, drop): (bool, bool),
+) -> anyhow::Result<Went> {
+    let model = model.map(chainbill_sync::model).transpose()?;
+    if let (Some(model), Some(id), true) = (model, id, retry || drop) {
+        let known = match retry {
+            true => sync.retry_failure(model.name, id).await?,
+            false => sync.drop_failure(model.name, id).await?,
+        };
+        let done = if retry { "is on the queue again" } else { "is forgotten" };
+        out.result(&json!({"done": known}), || {
+            format!("{} {id} {}", model.name, if known { done } else { "is not parked" })
+        })?;
+        return Ok(Went::fine_if(known));
+    }
+    let parked = sync.failures(model.map(|model| model.name), 1000).await?;
+    let parked: Vec<_> = parked.iter().filter(|one| id.is_none_or(|id| one.entry.entity_id == id)).collect();
+    let rows: Vec<Value> = parked.iter().map(|parked| of_parked(parked)).collect();
+    out.result(&json!({"data": rows}), || {
+        let line = |one: &&chainbill_records::Parked| {
+            format!("{} {} after {} attempts: {}\n", one.entry.model, one.entry.entity_id, one.attempts, one.cause)
+        };
+        if parked.is_empty() { "nothing is parked".to_owned() } else { parked.iter().map(line).collect() }
+    })?;
+    Ok(Went::fine_if(parked.is_empty()))
+}
+
+async fn one_model(sync: &Sync, out: Output, model: &'static Model, stop: &CancellationToken) -> anyhow::Result<Went> {
+    if sync.needs_copy(model).await? {
+        let copied = copy(sync, out, model, stop).await?;
+        out.result(&copied, || format!("{}: {} copied, {} parked", model.name, copied["copied"], copied["parked"]))?;
+        return Ok(Went::fine_if(copied["parked"] == 0));
+    }
+    runs(sync, out, Some(model.name), Level::Fast, Mending::Repair, stop).await
+}
+
+async fn one(sync: &Sync, out: Output, model: &'static Model, id: &str) -> anyhow::Result<Went> {
+    let (repaired, why) = sync.one(model, id).await?;
+    if why.row_version.is_none() && why.document_version.is_none() {
+        bail!("there is no {} {id} in either database", model.name);
+    }
+    out.result(&json!({"repaired": repaired.repaired > 0, "entity": why}), || {
+        format!("{} {id}: {}{}", model.name, why.verdict, if repaired.repaired > 0 { ", repaired" } else { "" })
+    })?;
+    Ok(Went::fine_if(why.verdict == "equal"))
+}

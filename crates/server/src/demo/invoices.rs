@@ -1,0 +1,357 @@
+//! Bills in every state and currency, with their money in the ledger, and quarrels over some of it.
+
+use std::collections::HashMap;
+
+use chainbill_domain::{
+    Timestamp,
+    id::{InvoiceId, UserId},
+    invoice::{Frozen, Line, number, totals},
+    money::Currency,
+    states::{
+        AnchorStatus, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, PaymentMethod, PaymentStatus,
+        VoteChoice,
+    },
+};
+use chainbill_records::{
+    Text, Unit,
+    entities::{dispute_votes, disputes, invoice_counters, invoice_lines, invoices, ledger_postings, payments},
+};
+use chrono::{Datelike as _, Duration};
+
+use super::{
+    BATCH, Maker,
+    people::People,
+    projects::Project,
+    words::{QUARRELS, TASKS, THINGS},
+};
+
+/// A bill, for what hangs on it.
+pub(super) struct Bill {
+    pub id: InvoiceId,
+    pub freelancer: UserId,
+    pub at: Timestamp,
+}
+
+/// Everything of a batch.
+#[derive(Default)]
+struct Batch {
+    invoices: Vec<invoices::Model>,
+    lines: Vec<invoice_lines::Model>,
+    payments: Vec<payments::Model>,
+    postings: Vec<ledger_postings::Model>,
+    disputes: Vec<disputes::Model>,
+    votes: Vec<dispute_votes::Model>,
+}
+
+/// Bills; how many quarrels there are, and how many each freelancer lost.
+pub(super) async fn invoices(
+    maker: &mut Maker<'_>,
+    people: &People,
+    projects: &[Project],
+) -> anyhow::Result<(Vec<Bill>, u64, HashMap<UserId, i64>)> {
+    let all = maker.plan.invoices;
+    let taken: Vec<&Project> = projects.iter().filter(|project| project.freelancer.is_some()).collect();
+    let currencies: Vec<Currency> = Currency::all().collect();
+    let (mut bills, mut quarrels, mut lost) = (Vec::with_capacity(all), 0, HashMap::new());
+    let mut next: HashMap<UserId, i64> = HashMap::new();
+    let places: Vec<usize> = (0..all).collect();
+    for chunk in places.chunks(BATCH) {
+        let mut batch = Batch::default();
+        for &place in chunk {
+            let currency = currency(maker, place, &currencies);
+            let row = bill(maker, &mut batch, people, &taken, (place, all), currency, &mut next);
+            bills.push(Bill { id: row.id.0, freelancer: row.freelancer_id.0, at: row.created_at });
+            batch.invoices.push(row);
+        }
+        for dispute in &batch.disputes {
+            quarrels += 1;
+            if dispute.outcome == Some(Text(DisputeOutcome::For)) {
+                let of = batch.invoices.iter().find(|row| row.id == dispute.invoice_id);
+                *lost.entry(of.map_or(people.freelancers()[0], |row| row.freelancer_id.0)).or_insert(0) += 1;
+            }
+        }
+        let count = batch.invoices.len() + batch.disputes.len();
+        maker.save(count, async |unit: &mut Unit| save(unit, batch).await).await?;
+    }
+    counters(maker, &next).await?;
+    Ok((bills, quarrels, lost))
+}
+
+async fn save(unit: &mut Unit, batch: Batch) -> Result<(), chainbill_records::RecordsError> {
+    unit.insert_many_with::<invoice_lines::Entity>(batch.invoices, batch.lines).await?;
+    unit.add_many::<payments::Entity>(batch.payments).await?;
+    unit.add_many::<ledger_postings::Entity>(batch.postings).await?;
+    unit.insert_many_with::<dispute_votes::Entity>(batch.disputes, batch.votes).await.map(drop)
+}
+
+/// Every third bill walks through all currencies there are; the others use the usual ones.
+fn currency(maker: &mut Maker<'_>, place: usize, all: &[Currency]) -> Currency {
+    const USUAL: &[&str] = &["USD", "USD", "EUR", "EUR", "GBP", "JPY", "BHD", "INR"];
+    let usual = maker.dice.one(USUAL).parse().ok();
+    let walking = all[(place / 3) % all.len()];
+    if place % 3 == 0 { walking } else { usual.unwrap_or(walking) }
+}
+
+/// Where a bill stands.
+struct Stand {
+    status: InvoiceStatus,
+    payment: PaymentStatus,
+    escrow: EscrowStatus,
+    /// Hundredths of the total that are paid.
+    paid: i64,
+}
+
+fn stand(maker: &mut Maker<'_>, quarrel: Option<DisputeStatus>) -> Stand {
+    use EscrowStatus as Escrow;
+    use InvoiceStatus as Is;
+    use PaymentStatus as Pay;
+    let at = |status, payment, escrow, paid| Stand { status, payment, escrow, paid };
+    match quarrel {
+        Some(DisputeStatus::Open | DisputeStatus::Voting | DisputeStatus::Resolved) => {
+            return at(Is::Paid, Pay::Paid, Escrow::Disputed, 100);
+        }
+        Some(DisputeStatus::Executed | DisputeStatus::Settled) => {
+            return at(Is::Released, Pay::Paid, Escrow::Released, 100);
+        }
+        Some(DisputeStatus::Withdrawn) => return at(Is::Paid, Pay::Paid, Escrow::Held, 100),
+        None => {}
+    }
+    match maker.dice.below(100) {
+        0..=14 => at(Is::Draft, Pay::Unpaid, Escrow::Unfunded, 0),
+        15..=29 => at(Is::Sent, Pay::Unpaid, Escrow::Unfunded, 0),
+        30..=36 => at(Is::Sent, Pay::Partial, Escrow::PartiallyFunded, 40),
+        37..=52 => at(Is::Paid, Pay::Paid, Escrow::Held, 100),
+        53..=56 => at(Is::Paid, Pay::Paid, Escrow::InReview, 100),
+        57..=58 => at(Is::Paid, Pay::Overpaid, Escrow::Held, 110),
+        59..=90 => at(Is::Released, Pay::Paid, Escrow::Released, 100),
+        91..=95 => at(Is::Void, Pay::Unpaid, Escrow::Unfunded, 0),
+        _ => at(Is::Refunded, Pay::Paid, Escrow::Refunded, 100),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one bill touches all of it")]
+fn bill(
+    maker: &mut Maker<'_>,
+    batch: &mut Batch,
+    people: &People,
+    taken: &[&Project],
+    (place, all): (usize, usize),
+    currency: Currency,
+    next: &mut HashMap<UserId, i64>,
+) -> invoices::Model {
+    let project = (!taken.is_empty() && maker.dice.chance(70)).then(|| *maker.dice.one(taken));
+    let begin = maker.moment(place, all);
+    let at = project.map_or(begin, |project| begin.max(project.at));
+    let id: InvoiceId = maker.id(at);
+    let (freelancer, client) = match project.and_then(|project| Some((project.freelancer?, project.client))) {
+        Some(parties) => parties,
+        None => (*maker.dice.one(people.freelancers()), *maker.dice.one(people.clients())),
+    };
+    let lines = lines(maker, currency);
+    let discount = if maker.dice.chance(15) { lines[0].amount().unwrap_or(0) / 10 } else { 0 };
+    let sums = totals(&lines, discount).unwrap_or_else(|_| unreachable!("a demo's sums are small"));
+    let quarrel = maker.dice.chance(5).then(|| *maker.dice.one(DisputeStatus::ALL));
+    let stand = stand(maker, quarrel);
+    let is_sent = stand.status != InvoiceStatus::Draft;
+    let sequence = is_sent.then(|| {
+        let next = next.entry(freelancer).or_insert(1);
+        *next += 1;
+        *next - 1
+    });
+    let sent_at = is_sent.then(|| maker.later(at, 3));
+    let paid_minor = sums.total * stand.paid / 100;
+    let paid_minor = if stand.payment == PaymentStatus::Overpaid { paid_minor.max(sums.total + 1) } else { paid_minor };
+    let settled = matches!(stand.status, InvoiceStatus::Paid | InvoiceStatus::Released | InvoiceStatus::Refunded);
+    let paid_at = sent_at.filter(|_| settled).map(|sent| maker.later(sent, 20));
+    let released_at = paid_at.filter(|_| stand.status == InvoiceStatus::Released).map(|paid| maker.later(paid, 14));
+    let voided_at = sent_at.filter(|_| stand.status == InvoiceStatus::Void).map(|sent| maker.later(sent, 9));
+    let due_date =
+        maker.dice.chance(85).then(|| (at + Duration::days(maker.dice.from_to(7, 45))).format("%Y-%m-%d").to_string());
+    let mut row = invoices::Model {
+        id: Text(id),
+        version: 0,
+        number: sequence.map(|sequence| number(sent_at.unwrap_or(at).year(), sequence)),
+        number_seq: sequence,
+        project_id: project.map(|project| Text(project.id)),
+        freelancer_id: Text(freelancer),
+        client_id: Text(client),
+        title: format!("{} for the {}", maker.dice.one(TASKS), maker.dice.one(THINGS)),
+        notes: maker.dice.chance(40).then(|| "Payable into escrow. Thank you!\nMerci — 谢谢 — شكرا".to_owned()),
+        status: Text(stand.status),
+        payment_status: Text(stand.payment),
+        escrow: Text(stand.escrow),
+        anchor_status: Text(AnchorStatus::None),
+        currency: Text(currency),
+        subtotal_minor: sums.subtotal,
+        discount_minor: sums.discount,
+        tax_minor: sums.tax,
+        total_minor: sums.total,
+        paid_minor,
+        due_date,
+        canonical_hash: None,
+        token_id: None,
+        tx_hash: None,
+        sent_at,
+        paid_at,
+        released_at,
+        voided_at,
+        created_at: at,
+        updated_at: voided_at.or(released_at).or(paid_at).or(sent_at).unwrap_or(at),
+    };
+    row.canonical_hash = row.number.as_ref().map(|number| {
+        Frozen {
+            id: id.to_string(),
+            number: number.clone(),
+            freelancer_id: freelancer.to_string(),
+            client_id: client.to_string(),
+            currency: currency.to_string(),
+            lines: &lines,
+            totals: sums,
+            due_date: row.due_date.clone(),
+        }
+        .canonical_hash()
+    });
+    batch.lines.extend(line_rows(id, currency, &lines));
+    money(maker, batch, &row);
+    if let (Some(status), Some(paid_at)) = (quarrel, paid_at) {
+        dispute(maker, batch, people, &row, status, paid_at);
+    }
+    row
+}
+
+fn lines(maker: &mut Maker<'_>, currency: Currency) -> Vec<Line> {
+    let unit = 10_i64.pow(currency.exponent());
+    (0..maker.dice.from_to(1, 4))
+        .map(|_| Line {
+            description: (*maker.dice.one(TASKS)).to_owned(),
+            quantity_milli: maker.dice.from_to(1, 80) * 250,
+            unit_price_minor: maker.dice.from_to(8, 250) * unit + maker.dice.below(unit),
+            tax_rate_bp: *maker.dice.one(&[0, 0, 700, 1900, 2000, 2150]),
+        })
+        .collect()
+}
+
+fn line_rows(id: InvoiceId, currency: Currency, lines: &[Line]) -> impl Iterator<Item = invoice_lines::Model> {
+    lines.iter().zip(0..).map(move |(line, position)| invoice_lines::Model {
+        invoice_id: Text(id),
+        position,
+        description: line.description.clone(),
+        quantity_milli: line.quantity_milli,
+        unit_price_minor: line.unit_price_minor,
+        currency: Text(currency),
+        tax_rate_bp: line.tax_rate_bp,
+        amount_minor: line.amount().unwrap_or(0),
+    })
+}
+
+/// The payment and its way through the ledger: into escrow, and from there to the freelancer or back.
+fn money(maker: &mut Maker<'_>, batch: &mut Batch, row: &invoices::Model) {
+    if row.paid_minor == 0 {
+        return;
+    }
+    let at = row.paid_at.or(row.sent_at).unwrap_or(row.created_at);
+    let method = *maker.dice.one(PaymentMethod::ALL);
+    let payment = payments::Model {
+        id: Text(maker.id(at)),
+        invoice_id: row.id,
+        payer_id: row.client_id,
+        external_ref: format!("demo-{}-{}", maker.plan.seed, row.id),
+        method: Text(method),
+        amount_minor: row.paid_minor,
+        currency: row.currency,
+        received_at: at,
+        recorded_by: row.client_id,
+        created_at: at,
+    };
+    let escrow = format!("escrow:{}", row.id);
+    let reason = format!("payment {}", payment.id);
+    transfer(maker, batch, row, at, (format!("world:{}", method.word().to_lowercase()), escrow.clone()), reason);
+    batch.payments.push(payment);
+    let (to, why) = match row.status.0 {
+        InvoiceStatus::Released => (format!("user:{}", row.freelancer_id), "release"),
+        InvoiceStatus::Refunded => ("world:refund".to_owned(), "refund"),
+        _ => return,
+    };
+    transfer(maker, batch, row, row.updated_at, (escrow, to), why.to_owned());
+}
+
+fn transfer(
+    maker: &mut Maker<'_>,
+    batch: &mut Batch,
+    row: &invoices::Model,
+    at: Timestamp,
+    (from, to): (String, String),
+    reason: String,
+) {
+    let transfer_id = maker.id::<()>(at).to_string();
+    for (position, account, amount_minor) in [(0, from, -row.paid_minor), (1, to, row.paid_minor)] {
+        batch.postings.push(ledger_postings::Model {
+            id: maker.id::<()>(at).to_string(),
+            transfer_id: transfer_id.clone(),
+            position,
+            account,
+            amount_minor,
+            currency: row.currency,
+            invoice_id: Some(row.id),
+            reason: reason.clone(),
+            created_at: at,
+        });
+    }
+}
+
+fn dispute(
+    maker: &mut Maker<'_>,
+    batch: &mut Batch,
+    people: &People,
+    row: &invoices::Model,
+    status: DisputeStatus,
+    paid_at: Timestamp,
+) {
+    let at = maker.later(paid_at, 5);
+    let id = maker.id(at);
+    let (reason, description) = *maker.dice.one(QUARRELS);
+    let outcome = matches!(status, DisputeStatus::Resolved | DisputeStatus::Executed)
+        .then(|| Text(*maker.dice.one(DisputeOutcome::ALL)));
+    let active = matches!(status, DisputeStatus::Open | DisputeStatus::Voting | DisputeStatus::Resolved);
+    let resolved_at = (status != DisputeStatus::Open && status != DisputeStatus::Voting).then(|| maker.later(at, 12));
+    if matches!(status, DisputeStatus::Voting | DisputeStatus::Resolved | DisputeStatus::Executed) {
+        let first = maker.dice.place(people.all());
+        let everybody: Vec<UserId> = people.freelancers().iter().chain(people.clients()).copied().collect();
+        let voters = everybody.iter().cycle().skip(first).take(everybody.len());
+        let voters = voters.filter(|voter| **voter != row.freelancer_id.0 && **voter != row.client_id.0).take(3);
+        for (position, voter) in (0..).zip(voters) {
+            batch.votes.push(dispute_votes::Model {
+                dispute_id: Text(id),
+                position,
+                voter_id: Text(*voter),
+                choice: Text(*maker.dice.one(VoteChoice::ALL)),
+                comment: maker.dice.chance(30).then(|| "I read both sides.".to_owned()),
+                created_at: maker.later(at, 6),
+            });
+        }
+    }
+    batch.disputes.push(disputes::Model {
+        id: Text(id),
+        version: 0,
+        invoice_id: row.id,
+        opened_by: row.client_id,
+        reason: reason.to_owned(),
+        description: description.to_owned(),
+        status: Text(status),
+        outcome,
+        plan: Some(format!("{{\"for\":\"client\",\"against\":\"freelancer\",\"held\":{}}}", row.paid_minor)),
+        resolved_at,
+        active_invoice_id: active.then_some(row.id),
+        created_at: at,
+        updated_at: resolved_at.unwrap_or(at),
+    });
+}
+
+async fn counters(maker: &Maker<'_>, next: &HashMap<UserId, i64>) -> anyhow::Result<()> {
+    let mut rows: Vec<invoice_counters::Model> = next
+        .iter()
+        .map(|(freelancer, next)| invoice_counters::Model { freelancer_id: Text(*freelancer), next_seq: *next })
+        .collect();
+    rows.sort_by(|one, other| one.freelancer_id.to_string().cmp(&other.freelancer_id.to_string()));
+    maker.save(0, async |unit: &mut Unit| unit.add_many::<invoice_counters::Entity>(rows).await).await
+}

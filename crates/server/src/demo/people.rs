@@ -1,0 +1,168 @@
+//! Skills and people.
+
+use std::collections::HashMap;
+
+use chainbill_domain::{
+    id::{SkillId, UserId},
+    money::Currency,
+    states::{Role, SkillLevel, UserStatus},
+    text,
+};
+use chainbill_records::{
+    Text,
+    entities::{skills, user_skills, users},
+    sea_orm::EntityTrait as _,
+};
+
+use super::{
+    BATCH, Maker,
+    words::{ADJECTIVES, BUSINESSES, FIRST, LAST, PLACES, SKILLS, THINGS, TRADES},
+};
+
+/// A skill of the catalogue.
+pub(super) type Skill = (SkillId, &'static str);
+
+/// Everybody: freelancers first.
+pub(super) struct People {
+    ids: Vec<UserId>,
+    freelancers: usize,
+}
+
+impl People {
+    pub fn all(&self) -> usize {
+        self.ids.len()
+    }
+
+    pub fn freelancers(&self) -> &[UserId] {
+        &self.ids[..self.freelancers]
+    }
+
+    pub fn clients(&self) -> &[UserId] {
+        &self.ids[self.freelancers..]
+    }
+}
+
+/// The catalogue. Names that are there already are used as they are.
+pub(super) async fn skills(maker: &mut Maker<'_>) -> anyhow::Result<Vec<Skill>> {
+    let known: HashMap<String, SkillId> = skills::Entity::find()
+        .all(maker.records.db())
+        .await?
+        .into_iter()
+        .map(|skill| (skill.name_key, skill.id.0))
+        .collect();
+    let (mut all, mut rows) = (Vec::new(), Vec::new());
+    for (place, (name, category)) in SKILLS.iter().enumerate() {
+        let at = maker.moment(place, SKILLS.len() * 50);
+        let id: SkillId = maker.id(at);
+        let name_key = text::name_key(name);
+        if let Some(known) = known.get(&name_key) {
+            all.push((*known, *name));
+            continue;
+        }
+        all.push((id, *name));
+        rows.push(skills::Model {
+            id: Text(id),
+            version: 0,
+            name: (*name).to_owned(),
+            name_key,
+            category: (*category).to_owned(),
+            description: (place % 3 == 0).then(|| format!("{name}, as practised in {}.", category.to_lowercase())),
+            verified: place % 4 != 0,
+            created_at: at,
+            updated_at: at,
+        });
+    }
+    maker.save(rows.len(), async |unit| unit.insert_many::<skills::Entity>(rows).await.map(drop)).await?;
+    Ok(all)
+}
+
+/// Freelancers with their skills, and clients.
+pub(super) async fn people(maker: &mut Maker<'_>, skills: &[Skill], hash: &str) -> anyhow::Result<People> {
+    let (freelancers, clients) = (maker.plan.freelancers(), maker.plan.clients());
+    let all = freelancers + clients;
+    let mut ids = Vec::with_capacity(all);
+    let places: Vec<usize> = (0..all).collect();
+    for batch in places.chunks(BATCH) {
+        let (mut rows, mut children) = (Vec::new(), Vec::new());
+        for &place in batch {
+            let row = person(maker, place, freelancers, all, hash);
+            ids.push(row.id.0);
+            if place < freelancers {
+                children.extend(of_person(maker, row.id.0, skills));
+            }
+            rows.push(row);
+        }
+        let saving = async |unit: &mut chainbill_records::Unit| {
+            unit.insert_many_with::<user_skills::Entity>(rows, children).await.map(drop)
+        };
+        maker.save(batch.len(), saving).await?;
+    }
+    Ok(People { ids, freelancers })
+}
+
+fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, hash: &str) -> users::Model {
+    let at = maker.moment(place, all * 4);
+    let id = maker.id(at);
+    let dice = &mut maker.dice;
+    let name = format!("{} {}", dice.one(FIRST), dice.one(LAST));
+    let is_freelancer = place < freelancers;
+    let trade = dice.one(TRADES);
+    let title = format!("{} {trade}", dice.one(ADJECTIVES));
+    let (thing, business) = (dice.one(THINGS), dice.one(BUSINESSES));
+    let bio = if is_freelancer {
+        format!("I am a {trade} with {} years of practice. Lately: a {thing} for {business}.", dice.from_to(1, 25))
+    } else {
+        format!("We run {business} and look for people who can help with a {thing}.")
+    };
+    let currency: Currency = match dice.below(4) {
+        0 => "EUR",
+        1 => "JPY",
+        2 => "BHD",
+        _ => "USD",
+    }
+    .parse()
+    .unwrap_or_else(|_| unreachable!("ISO 4217 has them"));
+    let rate = dice.from_to(15, 180) * 10_i64.pow(currency.exponent());
+    let status = match dice.below(60) {
+        0 => UserStatus::Suspended,
+        1 => UserStatus::Closed,
+        _ => UserStatus::Active,
+    };
+    users::Model {
+        id: Text(id),
+        version: 0,
+        email: maker.plan.email(place),
+        name,
+        role: Text(if is_freelancer { Role::Freelancer } else { Role::Client }),
+        status: Text(status),
+        title: is_freelancer.then_some(title),
+        bio: maker.dice.chance(90).then_some(bio),
+        location: maker.dice.chance(80).then(|| (*maker.dice.one(PLACES)).to_owned()),
+        hourly_rate_minor: is_freelancer.then_some(rate),
+        hourly_rate_currency: is_freelancer.then_some(Text(currency)),
+        wallet_address: None,
+        available: maker.dice.chance(70),
+        password_hash: Some(hash.to_owned()),
+        created_at: at,
+        updated_at: maker.later(at, 20),
+    }
+}
+
+fn of_person(maker: &mut Maker<'_>, user: UserId, skills: &[Skill]) -> Vec<user_skills::Model> {
+    let first = maker.dice.place(skills.len());
+    let count = maker.dice.from_to(2, 6);
+    (0..count)
+        .map(|position| {
+            // Steps of seven never meet again within six: the catalogue has more entries than 42.
+            let (id, name) = skills[(first + usize::try_from(position).unwrap_or(0) * 7) % skills.len()];
+            user_skills::Model {
+                user_id: Text(user),
+                position,
+                skill_id: Text(id),
+                name: name.to_owned(),
+                level: Text(*maker.dice.one(SkillLevel::ALL)),
+                years: maker.dice.from_to(0, 20),
+            }
+        })
+        .collect()
+}

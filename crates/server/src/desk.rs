@@ -1,0 +1,256 @@
+//! The desk at which the API asks the synchronisation: work that takes long goes on in the background, and the answer says so.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chainbill_domain::{Model, freshness::Token};
+use chainbill_sync::{Freshness, Mending, RunReport, Sync, SyncError, compare::Level};
+use chainbill_web::{Desk, DeskError, SyncDesk};
+use serde_json::{Value as Json, json};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How long an answer waits for the end of work before it says that the work goes on.
+const PATIENCE: Duration = Duration::from_millis(900);
+/// Rows of a list.
+const LISTED: u32 = 200;
+
+/// The desk of a running server.
+#[derive(Clone)]
+pub struct ServerDesk {
+    sync: Sync,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl ServerDesk {
+    /// A desk for this synchronisation; background work ends with `stop`.
+    #[must_use]
+    pub fn new(sync: Sync, stop: CancellationToken) -> Self {
+        Self { sync, tasks: TaskTracker::new(), stop }
+    }
+
+    /// Waits for work in the background to end.
+    pub async fn close(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    async fn work(
+        &self,
+        what: &'static str,
+        work: impl Future<Output = Result<Json, SyncError>> + Send + 'static,
+    ) -> Result<Desk, DeskError> {
+        let mut task = self.tasks.spawn(work);
+        match tokio::time::timeout(PATIENCE, &mut task).await {
+            Ok(Ok(result)) => Ok(Desk::Done(result.map_err(|error| refusal(&error))?)),
+            Ok(Err(error)) => Err(DeskError::Unavailable(error.to_string())),
+            Err(_) => {
+                self.tasks.spawn(async move {
+                    match task.await {
+                        Ok(Ok(_)) | Ok(Err(SyncError::Stopped)) => {}
+                        Ok(Err(error)) => tracing::warn!("Sync {what}: {error}"),
+                        Err(error) => tracing::error!("Sync {what} broke: {error}"),
+                    }
+                });
+                let hint = "it goes on in the background; /api/sync/status and /api/sync/verifications show it";
+                Ok(Desk::Running(json!({"state": "running", "hint": hint})))
+            }
+        }
+    }
+}
+
+fn refusal(error: &SyncError) -> DeskError {
+    match error {
+        SyncError::UnknownModel(_) => DeskError::NotFound(error.to_string()),
+        SyncError::Held(_) | SyncError::Breaker { .. } => DeskError::Conflict(error.to_string()),
+        _ => DeskError::Unavailable(error.to_string()),
+    }
+}
+
+fn named(model: &str) -> Result<&'static Model, DeskError> {
+    chainbill_sync::model(model).map_err(|error| refusal(&error))
+}
+
+/// One model, or all.
+pub(crate) fn wished(model: Option<&str>) -> Result<Vec<&'static Model>, SyncError> {
+    match model {
+        Some(model) => Ok(vec![chainbill_sync::model(model)?]),
+        None => Ok(chainbill_domain::models::ALL.to_vec()),
+    }
+}
+
+/// What a run found and did.
+pub(crate) fn of_run(report: &RunReport) -> Json {
+    let comparison = &report.comparison;
+    json!({
+        "id": report.id,
+        "model": comparison.model,
+        "level": comparison.level.name(),
+        "outcome": report.outcome.name(),
+        "cut": chainbill_app::moment(comparison.cut),
+        "compared": comparison.compared,
+        "rows": comparison.rows,
+        "inFlight": comparison.in_flight,
+        "parked": comparison.parked,
+        "drift": comparison.drifting(),
+        "classes": comparison.drift.iter().map(|(class, count)| (class.name().to_owned(), json!(count)))
+            .collect::<serde_json::Map<_, _>>(),
+        "unreadable": comparison.unreadable.iter().map(|(id, cause)| json!({"id": id, "cause": cause})).collect::<Vec<_>>(),
+        "differences": comparison.findings.iter()
+            .map(|finding| json!({
+                "model": comparison.model, "id": finding.id, "class": finding.class.name(), "fields": finding.fields,
+            }))
+            .collect::<Vec<_>>(),
+        "repaired": report.repaired.repaired,
+        "cameRight": report.repaired.right,
+        "quarantined": report.repaired.quarantined,
+        "certificate": report.certificate,
+    })
+}
+
+async fn bring_in_step(sync: &Sync, model: &'static Model, stop: &CancellationToken) -> Result<Json, SyncError> {
+    if sync.needs_copy(model).await? {
+        let copied = sync.initial(model, &|_| {}, stop).await?;
+        return Ok(json!({"model": model.name, "copied": copied.rows, "parked": copied.parked}));
+    }
+    let report = sync.run(model, "manual", Level::Fast, Mending::Repair, &|_| {}, stop).await?;
+    Ok(of_run(&report))
+}
+
+fn listed<T, E: Into<SyncError>>(rows: Result<Vec<T>, E>, view: impl Fn(T) -> Json) -> Result<Json, DeskError> {
+    let rows = rows.map_err(|error| refusal(&error.into()))?;
+    Ok(rows.into_iter().map(view).collect())
+}
+
+/// A text that holds JSON, as JSON.
+fn inner(text: Option<&str>) -> Json {
+    text.map_or(Json::Null, |text| serde_json::from_str(text).unwrap_or_else(|_| text.into()))
+}
+
+#[async_trait]
+impl SyncDesk for ServerDesk {
+    async fn status(&self) -> Json {
+        json!(self.sync.status().await)
+    }
+
+    async fn initial(&self) -> Result<Desk, DeskError> {
+        let (sync, stop) = (self.sync.clone(), self.stop.clone());
+        self.work("copies everything", async move {
+            let mut copies = Vec::new();
+            for model in chainbill_domain::models::ALL {
+                let copied = sync.initial(model, &|_| {}, &stop).await?;
+                copies.push(json!({"model": model.name, "copied": copied.rows, "parked": copied.parked}));
+            }
+            Ok(json!({"models": copies}))
+        })
+        .await
+    }
+
+    async fn model(&self, model: &str) -> Result<Desk, DeskError> {
+        let (sync, stop, model) = (self.sync.clone(), self.stop.clone(), named(model)?);
+        self.work("brings a model in step", async move { bring_in_step(&sync, model, &stop).await }).await
+    }
+
+    async fn one(&self, model: &str, id: &str) -> Result<Json, DeskError> {
+        let (repaired, why) = self.sync.one(named(model)?, id).await.map_err(|error| refusal(&error))?;
+        if why.row_version.is_none() && why.document_version.is_none() {
+            return Err(DeskError::NotFound(format!("there is no {model} {id} in either database")));
+        }
+        Ok(json!({"repaired": repaired.repaired > 0, "quarantined": repaired.quarantined > 0, "entity": why}))
+    }
+
+    async fn why(&self, model: &str, id: &str) -> Result<Json, DeskError> {
+        let why = self.sync.why(named(model)?, id).await.map_err(|error| refusal(&error))?;
+        if why.row_version.is_none() && why.document_version.is_none() {
+            return Err(DeskError::NotFound(format!("there is no {model} {id} in either database")));
+        }
+        Ok(json!(why))
+    }
+
+    async fn failures(&self, model: Option<&str>) -> Result<Json, DeskError> {
+        let model = model.map(named).transpose()?;
+        listed(self.sync.failures(model.map(|model| model.name), LISTED).await, |parked| of_parked(&parked))
+    }
+
+    async fn retry(&self, model: &str, id: &str) -> Result<(), DeskError> {
+        let known = self.sync.retry_failure(named(model)?.name, id).await.map_err(|error| refusal(&error))?;
+        known.then_some(()).ok_or_else(|| DeskError::NotFound(format!("{model} {id} is not parked")))
+    }
+
+    async fn forget(&self, model: &str, id: &str) -> Result<(), DeskError> {
+        let known = self.sync.drop_failure(named(model)?.name, id).await.map_err(|error| refusal(&error))?;
+        known.then_some(()).ok_or_else(|| DeskError::NotFound(format!("{model} {id} is not parked")))
+    }
+
+    async fn verify(&self, model: Option<&str>, deep: bool, repair: bool) -> Result<Desk, DeskError> {
+        let models = wished(model).map_err(|error| refusal(&error))?;
+        let (sync, stop) = (self.sync.clone(), self.stop.clone());
+        let level = if deep { Level::Deep } else { Level::Fast };
+        let mending = if repair { Mending::Repair } else { Mending::Report };
+        self.work("verifies", async move {
+            let mut runs = Vec::new();
+            for model in models {
+                runs.push(of_run(&sync.run(model, "verify", level, mending, &|_| {}, &stop).await?));
+            }
+            let equal = runs.iter().all(|run| run["outcome"] != "drift");
+            Ok(json!({"equal": equal, "models": runs}))
+        })
+        .await
+    }
+
+    async fn verifications(&self) -> Result<Json, DeskError> {
+        let moment = |at: Option<_>| at.map(chainbill_app::moment);
+        listed(self.sync.records().runs(None, None, None, LISTED).await, |run| {
+            json!({
+                "id": run.id, "kind": run.kind, "model": run.model, "level": run.level, "outcome": run.outcome,
+                "startedAt": chainbill_app::moment(run.started_at), "finishedAt": moment(run.finished_at),
+                "cut": moment(run.cut), "compared": run.compared, "inFlight": run.in_flight, "drift": run.drift,
+                "repaired": run.repaired, "error": run.error, "findings": inner(run.findings.as_deref()),
+            })
+        })
+    }
+
+    async fn evidence(&self) -> Result<Json, DeskError> {
+        listed(self.sync.records().evidence(None, None, LISTED).await, |kept| {
+            json!({
+                "id": kept.id, "runId": kept.run_id, "model": kept.model, "entityId": kept.entity_id, "class": kept.class,
+                "fields": inner(Some(&kept.fields)), "action": kept.action, "cut": chainbill_app::moment(kept.cut),
+                "at": chainbill_app::moment(kept.at), "before": inner(kept.before.as_deref()),
+                "expected": inner(kept.expected.as_deref()), "after": inner(kept.after.as_deref()),
+                "journal": inner(kept.journal.as_deref()),
+            })
+        })
+    }
+
+    async fn certificates(&self) -> Result<Json, DeskError> {
+        listed(self.sync.records().certificates(None, LISTED).await, |certificate| json!(certificate))
+    }
+
+    async fn proof(&self, model: &str, id: &str) -> Result<Json, DeskError> {
+        let proof = self.sync.prove(named(model)?, id).await.map_err(|error| refusal(&error))?;
+        let missing = || {
+            DeskError::NotFound(
+                "the newest certificate does not hold it yet: it comes with the next deep verification".to_owned(),
+            )
+        };
+        Ok(json!(proof.ok_or_else(missing)?))
+    }
+
+    async fn fresh(&self, token: &Token, bound: Duration) -> Result<bool, DeskError> {
+        match self.sync.wait_fresh(token, bound).await {
+            Ok(freshness) => Ok(freshness == Freshness::Reached),
+            // The search itself will say that the copies do not answer.
+            Err(SyncError::Mirror(_)) => Ok(false),
+            Err(error) => Err(refusal(&error)),
+        }
+    }
+}
+
+/// A parked entity.
+pub(crate) fn of_parked(parked: &chainbill_records::Parked) -> Json {
+    json!({
+        "model": parked.entry.model, "id": parked.entry.entity_id, "operation": parked.entry.op.name(),
+        "version": parked.entry.version, "cause": parked.cause, "attempts": parked.attempts,
+        "firstAt": chainbill_app::moment(parked.first_at), "lastAt": chainbill_app::moment(parked.last_at),
+    })
+}

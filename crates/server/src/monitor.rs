@@ -1,0 +1,55 @@
+//! Figures of the synchronisation for monitors, refreshed now and then. Their names are in `docs/operations.md`.
+
+use std::time::Duration;
+
+use chainbill_sync::{Status, Sync};
+use metrics::{counter, gauge};
+use tokio_util::sync::CancellationToken;
+
+/// How often the figures are refreshed.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Refreshes the figures until asked to stop.
+pub(crate) async fn watch(sync: Sync, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => publish(&sync.status().await),
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating")]
+fn publish(status: &Status) {
+    let flag = |value: bool| if value { 1.0 } else { 0.0 };
+    gauge!("chainbill_primary_up").set(flag(status.primary_reachable));
+    gauge!("chainbill_secondary_up").set(flag(status.mirror_reachable));
+    gauge!("chainbill_sync_healthy").set(flag(status.status == "healthy"));
+    gauge!("chainbill_sync_lag_seconds").set(status.lag_ms as f64 / 1000.0);
+    gauge!("chainbill_sync_rate").set(status.rate as f64);
+    counter!("chainbill_sync_applied_total").absolute(status.applied);
+    counter!("chainbill_sync_failures_total").absolute(status.failures);
+    if let Some(seconds) = status.heartbeat_seconds {
+        gauge!("chainbill_sync_heartbeat_seconds").set(seconds);
+    }
+    if let Some(seconds) = status.oldest_seconds {
+        gauge!("chainbill_sync_oldest_seconds").set(seconds);
+    }
+    for model in &status.models {
+        for state in ["PENDING", "COPYING", "CATCHING_UP", "LIVE", "FAULTED"] {
+            gauge!("chainbill_sync_state", "model" => model.model, "state" => state).set(flag(model.state == state));
+        }
+        for (name, value) in [
+            ("chainbill_sync_backlog", model.backlog),
+            ("chainbill_sync_parked", model.parked),
+            ("chainbill_sync_primary_rows", model.mysql_count),
+            ("chainbill_sync_secondary_documents", model.mongodb_count),
+        ] {
+            if let Some(value) = value {
+                gauge!(name, "model" => model.model).set(value as f64);
+            }
+        }
+    }
+}

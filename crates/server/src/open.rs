@@ -1,0 +1,55 @@
+//! Opening the two databases.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use chainbill_domain::{SystemClock, SystemRandom};
+use chainbill_mirror::{EmbeddedMirror, Mirror, MongoMirror, MongoSettings};
+use chainbill_records::{
+    Records,
+    connect::{ConnectSettings, connect},
+};
+
+use crate::settings::{Hidden, Settings};
+
+/// The primary, open.
+pub type Primary = Records;
+/// The second database, open or to be reached later.
+pub type Secondary = Arc<dyn Mirror>;
+
+/// Opens the primary and says what an operator should know of it.
+///
+/// # Errors
+/// When it does not answer or is not set up to keep money safe.
+pub async fn primary(settings: &Settings) -> anyhow::Result<Primary> {
+    let wish = ConnectSettings {
+        url: settings.primary_url(),
+        max_connections: settings.database_max_connections,
+        acquire_timeout: settings.database_timeout,
+    };
+    let connected = connect(&wish).await?;
+    tracing::info!("the primary is {} {}", connected.dialect, connected.version);
+    for warning in &connected.warnings {
+        tracing::warn!("the primary: {warning}");
+    }
+    Ok(Records::new(connected.db, connected.dialect, Arc::new(SystemClock), Arc::new(SystemRandom)))
+}
+
+/// Opens the second database. A server need not be there yet.
+///
+/// # Errors
+/// When the address is no MongoDB connection string, or the embedded file cannot be opened.
+pub async fn secondary(settings: &Settings) -> anyhow::Result<Secondary> {
+    if let Some(Hidden(uri)) = &settings.mongodb_uri {
+        let wish = MongoSettings { max_connections: settings.mongodb_max_connections, ..MongoSettings::default() };
+        let mirror = MongoMirror::connect(uri, wish).context("MONGODB_URI is not accepted")?;
+        tracing::info!("Sync keeps the second database on MongoDB, database {}", mirror.database_name());
+        return Ok(Arc::new(mirror));
+    }
+    let path = settings.data_dir.join("secondary.db");
+    std::fs::create_dir_all(&settings.data_dir)
+        .with_context(|| format!("DATA_DIR {} cannot be made", settings.data_dir.display()))?;
+    let mirror = EmbeddedMirror::open(&path).await.with_context(|| format!("{} cannot be opened", path.display()))?;
+    tracing::info!("Sync keeps the second database in {}", path.display());
+    Ok(Arc::new(mirror))
+}

@@ -1,0 +1,46 @@
+//! What commands print: text for people or one JSON document for scripts.
+
+use std::{io::Write as _, time::Duration};
+
+use chainbill_sync::Progress;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+/// Where a command writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    pub json: bool,
+}
+
+impl Output {
+    /// Prints the result: as JSON, or as the text that is made for people.
+    ///
+    /// # Errors
+    /// When nobody reads the output any more.
+    pub fn result(self, json: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+        let line = if self.json { serde_json::to_string_pretty(json)? } else { text() };
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", line.trim_end())?;
+        Ok(())
+    }
+
+    /// A progress bar on the error stream; none for scripts.
+    pub fn bar(self, what: &'static str, total: u64) -> ProgressBar {
+        if self.json {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new(total).with_message(what);
+        let style = "{msg:14} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}";
+        bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    }
+}
+
+/// Lets a bar follow a copy or a comparison.
+pub(crate) fn follow(bar: &ProgressBar) -> impl Fn(Progress) + Send + Sync + '_ {
+    |progress| {
+        bar.set_length(progress.total.max(progress.done));
+        bar.set_position(progress.done);
+    }
+}
