@@ -1,2 +1,124 @@
-//! (skeleton)
-fn main() {}
+//! Chores of the repository: test databases, tests, checks, benchmarks. `cargo xtask --help` lists them.
+
+mod databases;
+mod shell;
+mod tidy;
+
+use std::{env, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context as _, bail};
+use clap::{Parser, Subcommand};
+
+use crate::shell::{cargo, say};
+
+/// Chores of the ChainBill repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Real database servers for tests: MySQL, MariaDB and a MongoDB wire server, all on loopback.
+    Databases {
+        #[command(subcommand)]
+        wish: Wish,
+    },
+    /// Bring the databases up and run every test on every backend that is there.
+    Test {
+        /// Only on the embedded databases.
+        #[arg(long)]
+        embedded: bool,
+        /// Passed on to `cargo test`.
+        #[arg(last = true)]
+        rest: Vec<String>,
+    },
+    /// Formatting, lints, and rules on dependencies and rooms.
+    Tidy,
+    /// Measure and print a table for `docs/benchmarks.md`.
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum Wish {
+    /// Install what is missing, start what is not running, print the addresses.
+    Up,
+    /// Stop what was started here. Data stays.
+    Down,
+    /// Say what runs.
+    Status,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// The synchronisation: raw bulk writes, initial copy, relay, latency, and what the outbox costs a commit.
+    Sync {
+        /// Documents of each run.
+        #[arg(long, default_value_t = 50_000)]
+        documents: u32,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    env::set_current_dir(root()?)?;
+    match cli.chore {
+        Chore::Databases { wish: Wish::Up } => {
+            databases::up().print();
+            Ok(())
+        }
+        Chore::Databases { wish: Wish::Down } => databases::down(),
+        Chore::Databases { wish: Wish::Status } => {
+            databases::status();
+            Ok(())
+        }
+        Chore::Test { embedded, rest } => test(embedded, &rest),
+        Chore::Tidy => tidy::tidy(),
+        Chore::Bench { what: Bench::Sync { documents } } => {
+            let servers = databases::up();
+            let documents = documents.to_string();
+            let arguments = ["run", "--release", "-q", "-p", "chainbill-testkit", "--bin", "bench", "--", &documents];
+            cargo(&arguments, &servers.variables())
+        }
+    }
+}
+
+/// The repository's folder.
+fn root() -> anyhow::Result<PathBuf> {
+    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    Ok(own.parent().context("xtask lies in the repository")?.to_owned())
+}
+
+fn test(embedded: bool, rest: &[String]) -> anyhow::Result<()> {
+    let servers = if embedded { databases::Servers::default() } else { databases::up() };
+    servers.print();
+    let arguments: Vec<&str> =
+        ["test", "--workspace", "--no-fail-fast"].into_iter().chain(rest.iter().map(String::as_str)).collect();
+    // The program under test is started as a process too.
+    cargo(&["build", "-p", "chainbill-server"], &[])?;
+    let result = cargo(&arguments, &servers.variables());
+    let missing = servers.missing();
+    for (name, why) in &missing {
+        say(&format!("NOT TESTED on {name}: {why}"));
+    }
+    result?;
+    if !embedded && !missing.is_empty() && env::var("CI").is_ok_and(|value| value == "true") {
+        bail!("CI=true asks for every server, and {} of 3 are missing", missing.len());
+    }
+    say("every test passed");
+    Ok(())
+}
