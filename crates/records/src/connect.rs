@@ -109,6 +109,8 @@ async fn server(settings: &ConnectSettings) -> Result<Connected, ConnectError> {
             Box::pin(async move {
                 use sqlx::Executor as _;
                 connection.execute(SESSION).await?;
+                // The variable has another name on older MariaDB; the statement has not.
+                connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
                 // Only MariaDB knows it; there it turns a silently lost update into an error that is retried.
                 if let Err(error) = connection.execute("SET SESSION innodb_snapshot_isolation=ON").await
                     && !matches!(error, sqlx::Error::Database(_))
@@ -133,7 +135,7 @@ async fn server(settings: &ConnectSettings) -> Result<Connected, ConnectError> {
 /// Every connection counts in UTC, refuses what does not fit instead of cutting it, and reads repeatably.
 const SESSION: &str = "SET SESSION time_zone='+00:00', \
     sql_mode='STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES', \
-    transaction_isolation='REPEATABLE-READ', innodb_lock_wait_timeout=10";
+    innodb_lock_wait_timeout=10";
 
 /// Looks at what durability depends on (safety rule 4).
 async fn inspect(db: &DatabaseConnection, url: &str) -> Result<Vec<String>, ConnectError> {

@@ -5,6 +5,7 @@
 
 use std::{
     fmt::Write as _,
+    io::IsTerminal as _,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -44,7 +45,8 @@ pub(crate) fn start(settings: &Settings) -> Lines {
     });
     let keep = Keep { sender, level: settings.app_logs_level.tracing() };
     let registry = tracing_subscriber::registry().with(filter).with(keep);
-    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let format =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let set = match settings.log_format {
         LogFormat::Text => tracing::subscriber::set_global_default(registry.with(format.with_target(false))),
         LogFormat::Json => tracing::subscriber::set_global_default(registry.with(format.json())),

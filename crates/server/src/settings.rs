@@ -303,7 +303,6 @@ mod tests {
 
     use clap::{CommandFactory as _, Parser as _};
 
-    use super::*;
     use crate::cli::Cli;
 
     fn names() -> BTreeSet<String> {

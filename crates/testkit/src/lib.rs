@@ -1,1 +1,121 @@
-//! (skeleton)
+#![doc = include_str!("../README.md")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot have its databases fails at once")]
+
+use std::{env, fs, path::PathBuf, sync::Arc, time::Duration};
+
+use chainbill_domain::{Random, SystemClock, SystemRandom};
+use chainbill_mirror::{EmbeddedMirror, Mirror, MongoMirror, MongoSettings};
+use chainbill_records::{
+    Records,
+    connect::{ConnectSettings, Connected, connect},
+    migrations,
+    sea_orm::ConnectionTrait as _,
+};
+
+/// The word for a database without a server.
+pub const EMBEDDED: &str = "embedded";
+
+/// The embedded pair, and each server that the environment names. What is missing is said; with `CI=true` it is a failure.
+#[must_use]
+pub fn pairs() -> Vec<(String, String)> {
+    let mongo = server("MONGODB_TEST_URL").unwrap_or_else(|| EMBEDDED.to_owned());
+    let servers = ["MYSQL_TEST_URL", "MARIADB_TEST_URL"].into_iter().filter_map(server);
+    let mut pairs = vec![(EMBEDDED.to_owned(), EMBEDDED.to_owned())];
+    pairs.extend(servers.map(|primary| (primary, mongo.clone())));
+    pairs
+}
+
+/// Every primary: the embedded one, and each server that the environment names.
+#[must_use]
+pub fn primaries() -> Vec<String> {
+    pairs().into_iter().map(|(primary, _)| primary).collect()
+}
+
+/// The address of a server that the environment names.
+#[must_use]
+pub fn server(variable: &str) -> Option<String> {
+    let url = env::var(variable).ok().filter(|url| !url.is_empty());
+    if url.is_none() {
+        assert!(env::var("CI").as_deref() != Ok("true"), "CI=true asks for every server, and {variable} is not set");
+        eprintln!("NOT TESTED: {variable} is not set");
+    }
+    url
+}
+
+/// Databases that are a test's own.
+pub struct Fresh {
+    /// The primary's address.
+    pub primary: String,
+    /// The second database's address, or [`EMBEDDED`].
+    pub secondary: String,
+    /// A folder that goes with them.
+    pub folder: PathBuf,
+    admin: Option<String>,
+    name: String,
+}
+
+impl Fresh {
+    /// Makes databases on these servers ([`EMBEDDED`] for none).
+    pub async fn make(primary: &str, secondary: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap().keep();
+        let random: &dyn Random = &SystemRandom;
+        let name = format!("cb_{}", hex::encode(random.bytes::<6>()));
+        let (primary, admin) = if primary == EMBEDDED {
+            (format!("sqlite://{}", folder.join("primary.db").display()), None)
+        } else {
+            run(primary, &format!("CREATE DATABASE {name}")).await;
+            (with_database(primary, &name), Some(primary.to_owned()))
+        };
+        let secondary = if secondary == EMBEDDED { EMBEDDED.to_owned() } else { with_database(secondary, &name) };
+        Self { primary, secondary, folder, admin, name }
+    }
+
+    /// Opens the primary with all its tables.
+    pub async fn records(&self) -> Records {
+        let Connected { db, dialect, .. } = open(&self.primary).await;
+        migrations::up(&db, dialect, None).await.unwrap();
+        Records::new(db, dialect, Arc::new(SystemClock), Arc::new(SystemRandom))
+    }
+
+    /// Opens the second database.
+    pub async fn mirror(&self) -> Arc<dyn Mirror> {
+        if self.secondary == EMBEDDED {
+            return Arc::new(EmbeddedMirror::open(&self.folder.join("secondary.db")).await.unwrap());
+        }
+        Arc::new(MongoMirror::connect(&self.secondary, MongoSettings::default()).unwrap())
+    }
+
+    /// Removes both.
+    pub async fn remove(self) {
+        if let Some(admin) = &self.admin {
+            run(admin, &format!("DROP DATABASE {}", self.name)).await;
+        }
+        if self.secondary != EMBEDDED {
+            let client = mongodb::Client::with_uri_str(&self.secondary).await.unwrap();
+            client.database(&self.name).drop().await.unwrap();
+        }
+        // What is left of a folder in the system's place for such is no failure.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Opens a primary as the product does.
+pub async fn open(url: &str) -> Connected {
+    let wish = ConnectSettings { url: url.to_owned(), max_connections: 12, acquire_timeout: Duration::from_secs(10) };
+    connect(&wish).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// An address with another database.
+#[must_use]
+pub fn with_database(url: &str, name: &str) -> String {
+    let (base, query) = url.split_once('?').map_or((url, None), |(base, query)| (base, Some(query)));
+    let (scheme, rest) = base.split_once("://").unwrap();
+    let host = rest.split('/').next().unwrap();
+    query.map_or_else(|| format!("{scheme}://{host}/{name}"), |query| format!("{scheme}://{host}/{name}?{query}"))
+}
+
+async fn run(url: &str, sql: &str) {
+    let db = open(url).await.db;
+    db.execute_unprepared(sql).await.unwrap();
+    db.close().await.unwrap();
+}

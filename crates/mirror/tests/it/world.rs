@@ -86,7 +86,7 @@ impl Database {
     }
 
     pub fn url(&self, server: &str) -> String {
-        format!("{}/{}", server.trim_end_matches('/'), self.raw.name())
+        chainbill_testkit::with_database(server, self.raw.name())
     }
 }
 

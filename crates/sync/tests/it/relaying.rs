@@ -92,7 +92,7 @@ fn an_initial_copy_beside_live_writes_ends_equal_and_live() {
 #[test]
 fn a_copy_that_was_interrupted_goes_on_from_its_cursor() {
     on_every_pair(async |world: World| {
-        world.bills(300).await;
+        world.bills(1500).await;
         let stop = CancellationToken::new();
         let interrupt = stop.clone();
         let report = move |progress: chainbill_sync::Progress| {
@@ -103,7 +103,7 @@ fn a_copy_that_was_interrupted_goes_on_from_its_cursor() {
         world.sync.initial(&INVOICES, &report, &stop).await.unwrap_err();
         let copy = world.records.copy(&INVOICES).await.unwrap();
         assert_eq!(copy.state, CopyState::Copying);
-        assert!(copy.cursor.is_some() && copy.copied < 300, "{copy:?}");
+        assert!(copy.cursor.is_some() && copy.copied < 1500, "{copy:?}");
         let seen = std::sync::Mutex::new(Vec::new());
         let report = |progress: chainbill_sync::Progress| seen.lock().unwrap().push(progress.done);
         world.sync.initial(&INVOICES, &report, &CancellationToken::new()).await.unwrap();

@@ -3,29 +3,24 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chainbill_domain::{
-    Model, SystemClock, SystemRandom, Timestamp,
+    Model, Timestamp,
     document::{Encoded, encode},
     id::{Id, InvoiceId, UserId},
     models::{INVOICES, USERS},
     states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus, Role, UserStatus},
 };
-use chainbill_mirror::{EmbeddedMirror, Mirror, MongoMirror, MongoSettings, Page, Stored};
+use chainbill_mirror::{Mirror, Page, Stored};
 use chainbill_records::{
     Records, RowPage,
-    connect::{ConnectSettings, connect},
     entities::{invoice_lines, invoices, users},
-    migrations,
-    outbox::Op,
 };
 use chainbill_sync::{Settings, Sync};
-use tempfile::TempDir;
+use chainbill_testkit::{Fresh, pairs};
 
 pub struct World {
     pub records: Records,
     pub mirror: Arc<dyn Mirror>,
     pub sync: Sync,
-    pub folder: TempDir,
-    pub primary_url: String,
 }
 
 /// Runs a story on every pair of databases.
@@ -34,77 +29,11 @@ pub fn on_every_pair(story: impl AsyncFn(World)) {
     runtime.block_on(async {
         for (primary, secondary) in pairs() {
             let database = Fresh::make(&primary, &secondary).await;
-            println!("on {primary} and {secondary}");
             let world = World::open(&database, quick()).await;
             story(world).await;
             database.remove().await;
         }
     });
-}
-
-/// The embedded pair, and each server that the environment names.
-fn pairs() -> Vec<(String, String)> {
-    let server = |name: &str| std::env::var(name).ok().filter(|url| !url.is_empty());
-    let mut pairs = vec![("embedded".to_owned(), "embedded".to_owned())];
-    let mongo = server("MONGODB_TEST_URL");
-    for name in ["MYSQL_TEST_URL", "MARIADB_TEST_URL"] {
-        match (server(name), &mongo) {
-            (Some(primary), Some(mongo)) => pairs.push((primary, mongo.clone())),
-            (Some(primary), None) => pairs.push((primary, "embedded".to_owned())),
-            (None, _) => eprintln!("NOT TESTED: {name} is not set, so nothing ran there"),
-        }
-    }
-    pairs
-}
-
-/// Databases that are a test's own.
-pub struct Fresh {
-    pub primary: String,
-    pub secondary: String,
-    pub folder: std::path::PathBuf,
-    admin: Option<String>,
-    name: String,
-}
-
-impl Fresh {
-    pub async fn make(primary: &str, secondary: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap().keep();
-        let random: [u8; 6] = (&SystemRandom as &dyn chainbill_domain::Random).bytes();
-        let name = format!("cb_{}", random.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-        let (primary, admin) = if primary == "embedded" {
-            (format!("sqlite://{}", folder.join("primary.db").display()), None)
-        } else {
-            run(primary, &format!("CREATE DATABASE {name}")).await;
-            (with_database(primary, &name), Some(primary.to_owned()))
-        };
-        let secondary = if secondary == "embedded" { "embedded".to_owned() } else { with_database(secondary, &name) };
-        Self { primary, secondary, folder, admin, name }
-    }
-
-    pub async fn remove(self) {
-        if let Some(admin) = &self.admin {
-            run(admin, &format!("DROP DATABASE {}", self.name)).await;
-        }
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn with_database(url: &str, name: &str) -> String {
-    let (base, query) = url.split_once('?').map_or((url, None), |(base, query)| (base, Some(query)));
-    let (scheme, rest) = base.split_once("://").unwrap();
-    let host = rest.split('/').next().unwrap();
-    query.map_or_else(|| format!("{scheme}://{host}/{name}"), |query| format!("{scheme}://{host}/{name}?{query}"))
-}
-
-async fn run(url: &str, sql: &str) {
-    use chainbill_records::sea_orm::ConnectionTrait as _;
-    let db = connect(&settings(url)).await.unwrap_or_else(|error| panic!("{error}")).db;
-    db.execute_unprepared(sql).await.unwrap();
-    db.close().await.unwrap();
-}
-
-fn settings(url: &str) -> ConnectSettings {
-    ConnectSettings { url: url.to_owned(), max_connections: 10, acquire_timeout: Duration::from_secs(10) }
 }
 
 /// Short times, so that a story is short.
@@ -118,23 +47,11 @@ pub fn quick() -> Settings {
     }
 }
 
-pub async fn open_records(url: &str) -> Records {
-    let connected = connect(&settings(url)).await.unwrap_or_else(|error| panic!("{error}"));
-    migrations::up(&connected.db, connected.dialect, None).await.unwrap();
-    Records::new(connected.db, connected.dialect, Arc::new(SystemClock), Arc::new(SystemRandom))
-}
-
 impl World {
     pub async fn open(database: &Fresh, settings: Settings) -> Self {
-        let records = open_records(&database.primary).await;
-        let folder = tempfile::tempdir().unwrap();
-        let mirror: Arc<dyn Mirror> = if database.secondary == "embedded" {
-            Arc::new(EmbeddedMirror::open(&database.folder.join("mirror.db")).await.unwrap())
-        } else {
-            Arc::new(MongoMirror::connect(&database.secondary, MongoSettings::default()).unwrap())
-        };
+        let (records, mirror) = (database.records().await, database.mirror().await);
         let sync = Sync::new(records.clone(), mirror.clone(), settings);
-        Self { records, mirror, sync, folder, primary_url: database.primary.clone() }
+        Self { records, mirror, sync }
     }
 
     pub fn id<K>(&self) -> Id<K> {
@@ -295,12 +212,6 @@ impl World {
         }
         panic!("after a minute it does not hold that {what}");
     }
-}
-
-pub const UPSERT: Op = Op::Upsert;
-
-pub fn later(at: Timestamp) -> Timestamp {
-    at + Duration::from_secs(1)
 }
 
 fn currency(code: &str) -> chainbill_records::Text<chainbill_domain::money::Currency> {
