@@ -1,7 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot have its databases fails at once")]
 
-use std::{env, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    env, fs,
+    net::{SocketAddr, ToSocketAddrs as _},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use chainbill_domain::{Random, SystemClock, SystemRandom};
 use chainbill_mirror::{EmbeddedMirror, Mirror, MongoMirror, MongoSettings};
@@ -11,6 +17,10 @@ use chainbill_records::{
     migrations,
     sea_orm::ConnectionTrait as _,
 };
+
+mod proxy;
+
+pub use proxy::{Fault, Proxy};
 
 /// The word for a database without a server.
 pub const EMBEDDED: &str = "embedded";
@@ -112,6 +122,14 @@ pub fn with_database(url: &str, name: &str) -> String {
     let (scheme, rest) = base.split_once("://").unwrap();
     let host = rest.split('/').next().unwrap();
     query.map_or_else(|| format!("{scheme}://{host}/{name}"), |query| format!("{scheme}://{host}/{name}?{query}"))
+}
+
+/// Where the server of an address listens.
+#[must_use]
+pub fn address(url: &str) -> SocketAddr {
+    let rest = url.split_once("://").unwrap().1;
+    let host = rest.split('/').next().unwrap().rsplit('@').next().unwrap();
+    host.to_socket_addrs().unwrap().next().unwrap()
 }
 
 async fn run(url: &str, sql: &str) {

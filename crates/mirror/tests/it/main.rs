@@ -5,6 +5,5 @@
 mod contract;
 mod embedded;
 mod mongo;
-mod proxy;
 mod values;
 mod world;

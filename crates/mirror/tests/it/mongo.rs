@@ -1,9 +1,6 @@
 //! What only a MongoDB server can be asked: foreign documents and types, races, indexes, broken connections.
 
-use std::{
-    net::{SocketAddr, ToSocketAddrs as _},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use chainbill_domain::{Value, models::USERS};
 use chainbill_mirror::{
@@ -11,12 +8,12 @@ use chainbill_mirror::{
     Outcome::{self, Applied, Stale},
     Page,
 };
+use chainbill_testkit::{Fault, Proxy, address};
 use futures::future::{LocalBoxFuture, join_all};
 use mongodb::bson::{Binary, Bson, DateTime, Decimal128, Document, doc, oid::ObjectId, spec::BinarySubtype};
 
-use crate::{
-    proxy::{Fault, Proxy},
-    world::{Database, KEPT, THINGS, ago, body_of, digest_of, fields, put, runtime, server, thing, tombstone, txt},
+use crate::world::{
+    Database, KEPT, THINGS, ago, body_of, digest_of, fields, put, runtime, server, thing, tombstone, txt,
 };
 
 const ALL: Page<'static> = Page { after: None, up_to: None, limit: 10_000 };
@@ -320,11 +317,6 @@ fn behind_a_proxy<F: Future<Output = ()>>(test: impl FnOnce(MongoMirror, Proxy, 
         test(mirror, proxy, direct).await;
         database.raw.drop().await.unwrap();
     });
-}
-
-fn address(server: &str) -> SocketAddr {
-    let rest = server.strip_prefix("mongodb://").expect("the test server has a plain address");
-    rest.trim_end_matches('/').to_socket_addrs().unwrap().next().unwrap()
 }
 
 async fn until_it_answers(mirror: &MongoMirror) {

@@ -23,6 +23,8 @@ pub enum Fault {
     None,
     /// Nothing passes in either direction, and nothing is closed: a stopped server, a dead link.
     Silence,
+    /// Connections are refused, and those that are open end: a killed server.
+    Refuse,
     /// Requests pass; instead of the answer the connection ends.
     LoseAnswers,
 }
@@ -35,12 +37,14 @@ struct Shared {
 
 /// In front of one server, on a port of its own.
 pub struct Proxy {
+    /// Where clients connect.
     pub address: SocketAddr,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
 }
 
 impl Proxy {
+    /// Listens in front of a server.
     pub async fn before(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -54,6 +58,7 @@ impl Proxy {
         Self { address, shared, accepting }
     }
 
+    /// From now on this happens to the bytes.
     pub fn set(&self, fault: Fault) {
         self.shared.fault.store(fault as u8, SeqCst);
         self.shared.changed.notify_waiters();
@@ -76,6 +81,16 @@ impl Shared {
         self.fault.load(SeqCst) == fault as u8
     }
 
+    async fn until_refused(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.is(Fault::Refuse) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     async fn until_not_silent(&self) {
         loop {
             let changed = self.changed.notified();
@@ -89,6 +104,9 @@ impl Shared {
 
 async fn carry(client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
     shared.until_not_silent().await;
+    if shared.is(Fault::Refuse) {
+        return;
+    }
     let Ok(server) = TcpStream::connect(server).await else { return };
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
@@ -114,5 +132,5 @@ async fn carry(client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
             }
         }
     };
-    tokio::select! { () = requests => {}, () = answers => {} }
+    tokio::select! { () = requests => {}, () = answers => {}, () = shared.until_refused() => {} }
 }

@@ -1,0 +1,203 @@
+//! Bills and their payments.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::world::{bill, embedded, on_every_pair, payment, sent};
+
+#[test]
+fn a_bill_is_drafted_sent_and_paid_in_parts() {
+    on_every_pair(async |world| {
+        let (client, freelancer) = world.client_and_freelancer().await;
+        let server = &world.server;
+        let draft = server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+        assert_eq!((&draft["status"], &draft["number"]), (&json!("DRAFT"), &json!(null)));
+        assert_eq!(draft["total"], json!({"amount": "1478.00", "currency": "EUR"}));
+        assert_eq!(draft["tax"]["amount"], "228.00");
+        let path = format!("/api/invoices/{}", draft["id"].as_str().unwrap());
+        assert_eq!(server.get(&path, &client).await.refused(404), "not-found", "drafts are their writer's alone");
+        let changed = json!({"discount": {"amount": "250.00", "currency": "EUR"}});
+        let changed =
+            server.ask(Method::PATCH, &path, Some(&freelancer), Some(changed), &[("if-match", "\"1\"")]).await;
+        assert_eq!(changed.expect(200)["discount"]["amount"], "250.00");
+        let bill = server.act(&format!("{path}/send"), &freelancer).await.expect(200);
+        assert_eq!(bill["status"], "SENT");
+        assert!(bill["number"].as_str().unwrap().ends_with("00001"), "{}", bill["number"]);
+        assert_eq!(bill["canonicalHash"].as_str().unwrap().len(), 64);
+        let frozen = server.send(Method::PATCH, &path, Some(&freelancer), Some(json!({"title": "x"}))).await;
+        assert_eq!(frozen.refused(409), "wrong-state");
+        assert_eq!(server.act(&format!("{path}/send"), &freelancer).await.expect(409)["current"], "SENT");
+        let pay = format!("{path}/pay");
+        let first = server
+            .ask(Method::POST, &pay, Some(&client), Some(payment("100.00", "bank-1")), &[("idempotency-key", "k1")])
+            .await;
+        let first = first.expect(201);
+        assert_eq!(
+            (&first["invoice"]["paymentStatus"], &first["invoice"]["escrow"]),
+            (&json!("PARTIAL"), &json!("PARTIALLY_FUNDED"))
+        );
+        let total: f64 = bill["total"]["amount"].as_str().unwrap().parse().unwrap();
+        let rest = format!("{:.2}", total - 100.0);
+        let last = server
+            .ask(Method::POST, &pay, Some(&client), Some(payment(&rest, "bank-2")), &[("idempotency-key", "k2")])
+            .await;
+        let last = last.expect(201);
+        assert_eq!((&last["invoice"]["status"], &last["invoice"]["escrow"]), (&json!("PAID"), &json!("HELD")));
+        assert_eq!(server.act(&format!("{path}/void"), &freelancer).await.refused(409), "wrong-state");
+        let (code, said) = world.command(&["check"]);
+        assert_eq!((code, &said["holds"]), (0, &json!(true)), "{said:#}");
+    });
+}
+
+#[test]
+fn the_same_key_pays_once_however_often_and_at_once_it_comes() {
+    on_every_pair(async |world| {
+        let (client, freelancer) = world.client_and_freelancer().await;
+        let pay = format!("/api/invoices/{}/pay", sent(world, &client, &freelancer).await);
+        let server = &world.server;
+        let once = || {
+            server.ask(
+                Method::POST,
+                &pay,
+                Some(&client),
+                Some(payment("10.00", "bank-1")),
+                &[("idempotency-key", "same")],
+            )
+        };
+        let answers = futures::future::join_all((0..20).map(|_| once())).await;
+        let mut paid = BTreeSet::new();
+        for answer in &answers {
+            match answer.status.as_u16() {
+                201 => drop(paid.insert(answer.text.clone())),
+                409 => assert_eq!(answer.json()["code"], "still-running"),
+                503 => assert_eq!(answer.json()["code"], "contention"),
+                other => panic!("{other}: {}", answer.text),
+            }
+        }
+        assert_eq!(paid.len(), 1, "every answer is the same to the letter");
+        let replay = once().await;
+        replay.expect(201);
+        assert_eq!(replay.header("idempotent-replayed"), "true");
+        let other = server
+            .ask(Method::POST, &pay, Some(&client), Some(payment("11.00", "bank-1")), &[("idempotency-key", "same")])
+            .await;
+        assert_eq!(other.refused(422), "idempotency-mismatch");
+        let known = server
+            .ask(Method::POST, &pay, Some(&client), Some(payment("10.00", "bank-1")), &[("idempotency-key", "another")])
+            .await;
+        assert_eq!(known.refused(409), "wrong-state", "one external event makes one payment");
+        let bill = server.get(pay.trim_end_matches("/pay"), &client).await.expect(200);
+        assert_eq!(bill["paid"]["amount"], "10.00");
+    });
+}
+
+#[test]
+fn numbers_have_no_gaps_when_many_bills_are_sent_at_once() {
+    on_every_pair(async |world| {
+        let (client, freelancer) = world.client_and_freelancer().await;
+        let server = &world.server;
+        let mut ids = Vec::new();
+        for _ in 0..12 {
+            let draft = server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+            ids.push(draft["id"].as_str().unwrap().to_owned());
+        }
+        let send = async |id: &String| {
+            let path = format!("/api/invoices/{id}/send");
+            loop {
+                let answer = server.act(&path, &freelancer).await;
+                if answer.status != 503 {
+                    return answer.expect(200)["number"].as_str().unwrap().to_owned();
+                }
+            }
+        };
+        let numbers: BTreeSet<String> = futures::future::join_all(ids.iter().map(send)).await.into_iter().collect();
+        let year = numbers.first().unwrap().rsplit_once('-').unwrap().0.to_owned();
+        let expected: BTreeSet<String> = (1..=12).map(|sequence| format!("{year}-{sequence:05}")).collect();
+        assert_eq!(numbers, expected);
+        assert_eq!(world.command(&["check"]).0, 0);
+    });
+}
+
+#[test]
+fn strangers_see_nothing_and_parties_do_only_what_is_theirs() {
+    embedded(async |world| {
+        let (client, freelancer) = world.client_and_freelancer().await;
+        let stranger = world.server.register("Mallory", "FREELANCER").await;
+        let server = &world.server;
+        let id = sent(world, &client, &freelancer).await;
+        let path = format!("/api/invoices/{id}");
+        for (method, path) in [
+            (Method::GET, path.clone()),
+            (Method::DELETE, path.clone()),
+            (Method::POST, format!("{path}/send")),
+            (Method::POST, format!("{path}/void")),
+            (Method::GET, format!("{path}/proof")),
+        ] {
+            let answer = server.send(method, &path, Some(&stranger), None).await;
+            assert_eq!(answer.refused(404), "not-found", "{path}");
+        }
+        let stolen = server
+            .ask(
+                Method::POST,
+                &format!("{path}/pay"),
+                Some(&stranger),
+                Some(payment("1.00", "x")),
+                &[("idempotency-key", "k")],
+            )
+            .await;
+        assert_eq!(stolen.refused(404), "not-found");
+        let own = server
+            .ask(
+                Method::POST,
+                &format!("{path}/pay"),
+                Some(&freelancer),
+                Some(payment("1.00", "x")),
+                &[("idempotency-key", "k")],
+            )
+            .await;
+        assert_eq!(own.refused(403), "forbidden");
+        assert_eq!(
+            server.post(&format!("{path}/pay"), &client, payment("1.00", "x")).await.refused(400),
+            "idempotency-key-required"
+        );
+        assert_eq!(server.act(&format!("{path}/void"), &client).await.refused(403), "forbidden");
+        assert_eq!(server.post("/api/invoices", &client, bill(&client)).await.refused(403), "forbidden");
+        assert_eq!(server.post("/api/invoices", &freelancer, bill(&stranger)).await.fields(), ["/clientId"]);
+        let voided = server.act(&format!("{path}/void"), &freelancer).await.expect(200);
+        assert_eq!(voided["status"], "VOID");
+        let draft = server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+        let draft = format!("/api/invoices/{}", draft["id"].as_str().unwrap());
+        server.send(Method::DELETE, &draft, Some(&freelancer), None).await.expect(204);
+        assert_eq!(server.get(&draft, &freelancer).await.refused(404), "not-found");
+    });
+}
+
+#[test]
+fn a_walk_over_a_list_neither_skips_nor_repeats_while_rows_come() {
+    embedded(async |world| {
+        let (client, freelancer) = world.client_and_freelancer().await;
+        let server = &world.server;
+        let mut before = BTreeSet::new();
+        for _ in 0..7 {
+            let draft = server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+            before.insert(draft["id"].as_str().unwrap().to_owned());
+        }
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = server.get(&format!("/api/invoices?limit=3{cursor}"), &freelancer).await.expect(200);
+            seen.extend(page["data"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()));
+            server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(seen.len(), 7);
+        assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), before);
+        assert_eq!(server.get("/api/invoices?limit=0", &freelancer).await.fields(), ["/limit"]);
+        assert_eq!(server.get("/api/invoices?cursor=***", &freelancer).await.fields(), ["/cursor"]);
+        assert_eq!(server.get("/api/invoices?sort=evil", &freelancer).await.fields(), ["/query"]);
+    });
+}

@@ -1,0 +1,15 @@
+//! The product as its users meet it: the real program on real databases, asked over HTTP and on the command line.
+
+#![allow(clippy::unwrap_used, clippy::missing_docs_in_private_items, reason = "tests")]
+
+mod accounts;
+mod bad_input;
+mod command_line;
+mod copies;
+mod faults;
+mod invoices;
+mod matrix;
+mod operators;
+mod projects;
+mod secrets;
+mod world;

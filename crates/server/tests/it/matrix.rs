@@ -1,0 +1,147 @@
+//! Every route × everybody, against a written matrix: `-` for refused without an identity (401), `0` for not there (404),
+//! `x` for the wrong role (403), `+` for let through (whatever the request then gets).
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::world::{embedded, sent};
+
+/// Method, path, then nobody, stranger, client, freelancer, operator.
+const MATRIX: &[(&str, &str, &str)] = &[
+    ("POST", "/api/auth/register", "+++++"),
+    ("POST", "/api/auth/login", "+++++"),
+    ("GET", "/api/auth/me", "-++++"),
+    ("GET", "/api/users", "-xxx+"),
+    ("GET", "/api/users/{freelancer}", "-++++"),
+    ("PATCH", "/api/users/{freelancer}", "-00++"),
+    ("POST", "/api/users/{freelancer}/skills", "-00++"),
+    ("DELETE", "/api/users/{freelancer}/skills/{nobody}", "-0000"),
+    ("GET", "/api/skills", "-++++"),
+    ("POST", "/api/skills", "-++++"),
+    ("GET", "/api/projects", "-++++"),
+    ("POST", "/api/projects", "-x+xx"),
+    ("GET", "/api/projects/{project}", "-0+0+"),
+    ("PATCH", "/api/projects/{project}", "-0+0+"),
+    ("POST", "/api/projects/{project}/start", "-0+0+"),
+    ("POST", "/api/projects/{project}/complete", "-0+0+"),
+    ("POST", "/api/projects/{project}/cancel", "-0+0+"),
+    ("GET", "/api/invoices", "-++++"),
+    ("POST", "/api/invoices", "-xx+x"),
+    ("GET", "/api/invoices/{invoice}", "-0+++"),
+    ("PATCH", "/api/invoices/{invoice}", "-0x+x"),
+    ("DELETE", "/api/invoices/{invoice}", "-0x+x"),
+    ("POST", "/api/invoices/{invoice}/send", "-0x+x"),
+    ("POST", "/api/invoices/{invoice}/pay", "-0+x+"),
+    ("GET", "/api/invoices/{invoice}/proof", "-0000"),
+    ("POST", "/api/invoices/{invoice}/void", "-0x+x"),
+    ("GET", "/api/search/users?q=x", "-++++"),
+    ("GET", "/api/search/projects?q=x", "-++++"),
+    ("GET", "/api/analytics/system", "-xxx+"),
+    ("GET", "/api/analytics/users/{freelancer}", "-00++"),
+    ("GET", "/api/health", "+++++"),
+    ("GET", "/api/health/mysql", "+++++"),
+    ("GET", "/api/health/mongodb", "+++++"),
+    ("GET", "/api/health/sync", "+++++"),
+    ("GET", "/api/sync/status", "-xxx+"),
+    ("POST", "/api/sync/initial", "-xxx+"),
+    ("GET", "/api/sync/failures", "-xxx+"),
+    ("POST", "/api/sync/failures/users/{nobody}/retry", "-xxx0"),
+    ("DELETE", "/api/sync/failures/users/{nobody}", "-xxx0"),
+    ("POST", "/api/sync/verify", "-xxx+"),
+    ("GET", "/api/sync/verifications", "-xxx+"),
+    ("GET", "/api/sync/evidence", "-xxx+"),
+    ("GET", "/api/sync/certificates", "-xxx+"),
+    ("POST", "/api/sync/users", "-xxx+"),
+    ("GET", "/api/sync/users/{freelancer}", "-xxx+"),
+    ("POST", "/api/sync/users/{freelancer}", "-xxx+"),
+    ("POST", "/api/auth/logout", "-++++"),
+];
+
+#[test]
+fn everybody_gets_what_the_matrix_says_at_every_route() {
+    embedded(async |world| {
+        let (client, freelancer) = world.client_and_freelancer().await;
+        let stranger = world.server.register("Mallory", "CLIENT").await;
+        let stranger_writes = world.server.register("Trent", "FREELANCER").await;
+        let server = &world.server;
+        let project = json!({"title": "Quiet", "description": "Cancelled, so that nobody else sees it"});
+        let project =
+            server.post("/api/projects", &client, project).await.expect(201)["id"].as_str().unwrap().to_owned();
+        server.act(&format!("/api/projects/{project}/cancel"), &client).await.expect(200);
+        let invoice = sent(world, &client, &freelancer).await;
+        let mut wrong = Vec::new();
+        for (method, pattern, expected) in MATRIX {
+            let path = pattern
+                .replace("{freelancer}", &freelancer.id)
+                .replace("{project}", &project)
+                .replace("{invoice}", &invoice)
+                .replace("{nobody}", "01890a5d-ac96-774b-bcce-b302099a8057");
+            // A body that parses at this route, so that the identity decides and nothing else.
+            let body = match *pattern {
+                "/api/auth/register" | "/api/auth/login" => Some(json!({})),
+                path if path.ends_with("/pay") => Some(crate::world::payment("1.00", pattern)),
+                path if path.ends_with("/skills") && *method == "POST" => match path {
+                    "/api/skills" => Some(json!({"name": "", "category": ""})),
+                    _ => Some(json!({"name": "", "level": "", "years": 0})),
+                },
+                path if path.ends_with("/start") => Some(json!({"freelancerId": freelancer.id})),
+                "/api/projects" if *method == "POST" => Some(json!({"title": "", "description": ""})),
+                "/api/invoices" if *method == "POST" => Some(crate::world::bill(&client)),
+                "/api/sync/verify" => Some(json!({"model": "skills"})),
+                _ => (*method == "PATCH").then(|| json!({})),
+            };
+            let writes = pattern.starts_with("/api/invoices/");
+            let strange = if writes { &stranger_writes } else { &stranger };
+            let people = [None, Some(strange), Some(&client), Some(&freelancer), Some(&world.admin)];
+            let mut got = String::new();
+            for (place, who) in people.into_iter().enumerate() {
+                if *pattern == "/api/auth/logout" && place > 0 {
+                    got.push('+');
+                    continue;
+                }
+                let method: Method = method.parse().unwrap();
+                let key = format!("{pattern}{place}");
+                let key: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+                let answer = server.ask(method, &path, who, body.clone(), &[("idempotency-key", &key)]).await;
+                assert!(answer.status.as_u16() < 500, "{pattern}: {}", answer.text);
+                got.push(match answer.status.as_u16() {
+                    401 if who.is_some() || expected.starts_with('-') => '-',
+                    403 => 'x',
+                    404 => '0',
+                    _ => '+',
+                });
+            }
+            if got != *expected {
+                wrong.push(format!("{method} {pattern}: {got} instead of {expected}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    });
+}
+
+#[test]
+fn the_matrix_names_every_route() {
+    let api = serde_json::to_value(chainbill_web::openapi()).unwrap();
+    let mut missing = Vec::new();
+    for (path, methods) in api["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let shape = |path: &str| -> Vec<String> {
+                let path = path.split('?').next().unwrap();
+                path.split('/')
+                    .map(|part| if part.starts_with('{') { "*".to_owned() } else { part.to_owned() })
+                    .collect()
+            };
+            let wanted = shape(path);
+            let named = MATRIX.iter().any(|(known, pattern, _)| {
+                let known_shape = shape(pattern);
+                known.eq_ignore_ascii_case(method)
+                    && known_shape.len() == wanted.len()
+                    && known_shape.iter().zip(&wanted).all(|(one, other)| one == other || other == "*")
+            });
+            if !named {
+                missing.push(format!("{method} {path}"));
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}

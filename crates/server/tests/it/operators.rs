@@ -1,0 +1,147 @@
+//! Health, the synchronisation's desk, descriptions, figures.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::{embedded, on_every_pair, sent};
+
+#[test]
+fn health_names_both_databases_and_what_is_between_them() {
+    on_every_pair(async |world| {
+        let server = &world.server;
+        server.drained().await;
+        let health = server.send(Method::GET, "/api/health/sync", None, None).await.expect(200);
+        assert_eq!((&health["mysql"]["status"], &health["mongodb"]["status"]), (&json!("healthy"), &json!("healthy")));
+        assert_eq!(health["mysql"]["recordCount"], 1);
+        let collections = health["mongodb"]["collections"].as_array().unwrap();
+        for name in [
+            "users",
+            "invoices",
+            "projects",
+            "skills",
+            "reviews",
+            "disputes",
+            "stored_files",
+            "reputations",
+            "analytics",
+            "app_logs",
+        ] {
+            assert!(collections.iter().any(|collection| collection == name), "{name}: {collections:?}");
+        }
+        let mongodb = server.send(Method::GET, "/api/health/mongodb", None, None).await.expect(200);
+        assert_eq!(mongodb["status"], "healthy");
+        assert_eq!(server.send(Method::GET, "/api/health/mysql", None, None).await.expect(200)["status"], "healthy");
+        assert_eq!(server.send(Method::GET, "/api/health", None, None).await.expect(200)["status"], "healthy");
+        for path in ["/livez", "/readyz"] {
+            assert_eq!(server.send(Method::GET, path, None, None).await.text, "ok\n");
+        }
+    });
+}
+
+#[test]
+fn the_status_shows_every_model() {
+    on_every_pair(async |world| {
+        world.server.drained().await;
+        let status = world.server.get("/api/sync/status", &world.admin).await.expect(200);
+        let models = status["models"].as_array().unwrap();
+        assert_eq!(models.len(), 8);
+        for model in models {
+            for field in
+                ["state", "mysqlCount", "mongodbCount", "backlog", "oldestSeconds", "parked", "lastRun", "rate"]
+            {
+                assert!(
+                    model.get(field).is_some_and(|value| !value.is_null() || field == "lastRun"),
+                    "{field} of {model}"
+                );
+            }
+            assert_eq!(model["mysqlCount"], model["mongodbCount"], "{model}");
+        }
+    });
+}
+
+#[test]
+fn an_operator_copies_verifies_and_looks_why() {
+    on_every_pair(async |world| {
+        let (client, freelancer) = world.client_and_freelancer().await;
+        let id = sent(world, &client, &freelancer).await;
+        let (server, admin) = (&world.server, &world.admin);
+        server.drained().await;
+        let answer = server.act("/api/sync/initial", admin).await;
+        assert!([200, 202].contains(&answer.status.as_u16()), "{}", answer.text);
+        server.drained().await;
+        for model in ["users", "invoices", "projects", "skills", "reviews", "disputes", "stored_files", "reputations"] {
+            let answer = server.act(&format!("/api/sync/{model}"), admin).await;
+            assert!([200, 202].contains(&answer.status.as_u16()), "{model}: {}", answer.text);
+        }
+        let one = server.act(&format!("/api/sync/invoices/{id}"), admin).await.expect(200);
+        assert_eq!((&one["repaired"], &one["entity"]["verdict"]), (&json!(false), &json!("equal")));
+        let why = server.get(&format!("/api/sync/invoices/{id}"), admin).await.expect(200);
+        assert_eq!((&why["rowVersion"], &why["documentVersion"]), (&json!(2), &json!(2)));
+        let verified =
+            server.post("/api/sync/verify", admin, json!({"model": "invoices", "deep": true})).await.expect(200);
+        assert_eq!((&verified["equal"], &verified["models"][0]["compared"]), (&json!(true), &json!(1)));
+        assert_eq!(verified["models"][0]["certificate"]["count"], 1);
+        let proof = server.get(&format!("/api/invoices/{id}/proof"), &client).await.expect(200);
+        let file = world.fresh.folder.join("proof.json");
+        std::fs::write(&file, proof.to_string()).unwrap();
+        let (code, said) = world.command(&["proof", "check", file.to_str().unwrap()]);
+        assert_eq!((code, &said["holds"]), (0, &json!(true)), "{said}");
+        std::fs::write(&file, proof.to_string().replace("Audit", "Audio")).unwrap();
+        assert_eq!(world.command(&["proof", "check", file.to_str().unwrap()]).0, 1);
+        for list in ["verifications", "certificates"] {
+            let rows = server.get(&format!("/api/sync/{list}"), admin).await.expect(200);
+            assert!(!rows["data"].as_array().unwrap().is_empty(), "{list}");
+        }
+        assert_eq!(server.get("/api/sync/failures", admin).await.expect(200)["data"], json!([]));
+        assert_eq!(server.get("/api/sync/evidence", admin).await.expect(200)["data"], json!([]));
+    });
+}
+
+#[test]
+fn what_is_not_there_is_said_to_be_not_there() {
+    embedded(async |world| {
+        let (server, admin) = (&world.server, &world.admin);
+        let nobody = "01890a5d-ac96-774b-bcce-b302099a8057";
+        for (method, path) in [
+            (Method::POST, "/api/sync/ghosts".to_owned()),
+            (Method::GET, format!("/api/sync/ghosts/{nobody}")),
+            (Method::GET, format!("/api/sync/users/{nobody}")),
+            (Method::POST, format!("/api/sync/users/{nobody}")),
+            (Method::POST, format!("/api/sync/failures/users/{nobody}/retry")),
+            (Method::DELETE, format!("/api/sync/failures/users/{nobody}")),
+            (Method::GET, "/api/sync/failures?model=ghosts".to_owned()),
+            (Method::GET, "/api/nothing".to_owned()),
+        ] {
+            assert_eq!(server.send(method, &path, Some(admin), None).await.refused(404), "not-found", "{path}");
+        }
+        assert_eq!(server.send(Method::PUT, "/api/users", Some(admin), None).await.refused(405), "method-not-allowed");
+        assert_eq!(server.post("/api/sync/verify", admin, json!({"model": "ghosts"})).await.refused(404), "not-found");
+    });
+}
+
+#[test]
+fn the_description_holds_every_path_and_figures_have_their_names() {
+    embedded(async |world| {
+        let server = &world.server;
+        let api: Value = server.send(Method::GET, "/api/openapi.json", None, None).await.expect(200);
+        assert!(api["openapi"].as_str().unwrap().starts_with("3."));
+        assert!(api["paths"].as_object().unwrap().len() > 30);
+        let docs = server.send(Method::GET, "/docs", None, None).await;
+        assert!(docs.text.contains("/api/invoices/{id}/pay") && docs.header("content-type").starts_with("text/html"));
+        assert!(docs.header("content-security-policy").contains("default-src 'none'"));
+        assert!(server.send(Method::GET, "/", None, None).await.text.contains("ChainBill"));
+        server
+            .eventually("the figures are there", async |_| {
+                let text = server.send(Method::GET, "/metrics", None, None).await.text;
+                [
+                    "chainbill_http_requests_total",
+                    "chainbill_sync_backlog{model=\"users\"}",
+                    "chainbill_sync_lag_seconds",
+                    "chainbill_secondary_up",
+                ]
+                .iter()
+                .all(|name| text.contains(name))
+            })
+            .await;
+    });
+}
