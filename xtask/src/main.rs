@@ -91,7 +91,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Chore::Bench { what: Bench::Sync { documents } } => {
             let servers = databases::up();
             let documents = documents.to_string();
-            let arguments = ["run", "--release", "-q", "-p", "chainbill-testkit", "--bin", "bench", "--", &documents];
+            let arguments = ["run", "--release", "-q", "-p", "chainbill-bench", "--", &documents];
             cargo(&arguments, &servers.variables())
         }
     }

@@ -49,8 +49,8 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         name: "totals-add-up",
         description: "total = subtotal - discount + tax, and subtotal is the sum of the lines",
-        sql: "SELECT i.id FROM invoices i LEFT JOIN (SELECT invoice_id, SUM(amount_minor) AS lines FROM invoice_lines GROUP \
-              BY invoice_id) l ON l.invoice_id = i.id WHERE i.subtotal_minor <> COALESCE(l.lines, 0) OR i.total_minor <> \
+        sql: "SELECT i.id FROM invoices i LEFT JOIN (SELECT invoice_id, SUM(amount_minor) AS billed FROM invoice_lines GROUP \
+              BY invoice_id) l ON l.invoice_id = i.id WHERE i.subtotal_minor <> COALESCE(l.billed, 0) OR i.total_minor <> \
               i.subtotal_minor - i.discount_minor + i.tax_minor",
     },
     Invariant {

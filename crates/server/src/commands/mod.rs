@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, SyncCommand},
     logs,
     output::Output,
 };
@@ -37,8 +37,14 @@ impl Went {
 /// Runs what the command line asks for.
 pub async fn run(cli: Cli) -> ExitCode {
     let Cli { command, settings, json } = cli;
-    let out = Output { json };
-    let command = command.unwrap_or(Command::Serve);
+    let mut command = command.unwrap_or(Command::Serve);
+    let mut out = Output { json };
+    if let Command::Sync(SyncCommand::Model(words)) = &mut command {
+        // Everything after a model's name comes as words; this option is welcome there too.
+        let all = words.len();
+        words.retain(|word| word != "--json");
+        out.json |= words.len() < all;
+    }
     if let Err(error) = settings.check() {
         return failed(out, &error);
     }

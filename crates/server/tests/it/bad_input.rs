@@ -174,7 +174,8 @@ fn texts_are_data_whatever_they_look_like() {
         ] {
             let user =
                 world.server.send(Method::PATCH, &path, Some(&ada), Some(json!({"bio": text}))).await.expect(200);
-            assert_eq!(user["bio"], text);
+            // Texts are kept in their composed form (Unicode NFC), so that equal texts are equal bytes.
+            assert_eq!(user["bio"], text.replace("e\u{301}", "é"));
         }
         for text in ["a\0b", "\u{202e}gnp.exe"] {
             let answer = world.server.send(Method::PATCH, &path, Some(&ada), Some(json!({"name": text}))).await;

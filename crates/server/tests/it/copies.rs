@@ -80,6 +80,7 @@ fn hits_come_in_pages() {
 fn a_search_refuses_what_is_none() {
     on_every_pair(async |world| {
         let server = &world.server;
+        server.drained().await;
         for (query, field) in [
             ("q=", "/q"),
             ("q=x&limit=101", "/limit"),

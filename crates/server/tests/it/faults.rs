@@ -237,7 +237,7 @@ fn what_somebody_did_to_either_database_is_found_named_and_repaired() {
                 (1, &json!(ada.id), &json!("mutated")),
                 "{said:#}"
             );
-            assert_eq!(difference["fields"], json!(["location"]));
+            assert!(difference["fields"].as_array().unwrap().contains(&json!("location")), "{difference}");
             let (code, said) = world.command(&["sync", "repair", "--model", "users"]);
             assert_eq!((code, &said["models"][0]["repaired"]), (0, &json!(1)), "{said:#}");
             world.assert_equal();

@@ -24,7 +24,7 @@ fn a_bill_is_drafted_sent_and_paid_in_parts() {
         assert_eq!(changed.expect(200)["discount"]["amount"], "250.00");
         let bill = server.act(&format!("{path}/send"), &freelancer).await.expect(200);
         assert_eq!(bill["status"], "SENT");
-        assert!(bill["number"].as_str().unwrap().ends_with("00001"), "{}", bill["number"]);
+        assert!(bill["number"].as_str().unwrap().ends_with("-000001"), "{}", bill["number"]);
         assert_eq!(bill["canonicalHash"].as_str().unwrap().len(), 64);
         let frozen = server.send(Method::PATCH, &path, Some(&freelancer), Some(json!({"title": "x"}))).await;
         assert_eq!(frozen.refused(409), "wrong-state");
@@ -114,7 +114,7 @@ fn numbers_have_no_gaps_when_many_bills_are_sent_at_once() {
         };
         let numbers: BTreeSet<String> = futures::future::join_all(ids.iter().map(send)).await.into_iter().collect();
         let year = numbers.first().unwrap().rsplit_once('-').unwrap().0.to_owned();
-        let expected: BTreeSet<String> = (1..=12).map(|sequence| format!("{year}-{sequence:05}")).collect();
+        let expected: BTreeSet<String> = (1..=12).map(|sequence| format!("{year}-{sequence:06}")).collect();
         assert_eq!(numbers, expected);
         assert_eq!(world.command(&["check"]).0, 0);
     });

@@ -19,7 +19,7 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/api/skills", "-++++"),
     ("POST", "/api/skills", "-++++"),
     ("GET", "/api/projects", "-++++"),
-    ("POST", "/api/projects", "-x+xx"),
+    ("POST", "/api/projects", "-++xx"),
     ("GET", "/api/projects/{project}", "-0+0+"),
     ("PATCH", "/api/projects/{project}", "-0+0+"),
     ("POST", "/api/projects/{project}/start", "-0+0+"),

@@ -1,0 +1,108 @@
+//! From a commit's answer to the moment at which a reader of the second database sees the change.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use chainbill_domain::models::USERS;
+use chainbill_mirror::Mirror;
+use chainbill_records::{Records, entities::users};
+use chainbill_sync::Sync;
+use tokio::sync::mpsc;
+
+use crate::{commits::user, processor_seconds};
+
+/// What was seen.
+pub(crate) struct Seen {
+    pub reached: f64,
+    pub p50: f64,
+    pub p99: f64,
+    pub cpu_per_thousand: f64,
+}
+
+const SECONDS: u64 = 10;
+const WRITERS: u64 = 16;
+/// Changes whose appearance is watched, per second.
+const WATCHED: u64 = 40;
+
+pub(crate) async fn commit_to_visible(
+    records: &Records,
+    sync: &Sync,
+    mirror: Arc<dyn Mirror>,
+    target: u64,
+) -> anyhow::Result<Seen> {
+    let running = sync.start();
+    anyhow::ensure!(sync.drained(Duration::from_secs(60)).await?, "the backlog did not drain");
+    let (tell, mut told) = mpsc::unbounded_channel::<(String, Instant)>();
+    let watching = tokio::spawn(async move {
+        let mut watchers = tokio::task::JoinSet::new();
+        while let Some((id, committed)) = told.recv().await {
+            let mirror = mirror.clone();
+            watchers.spawn(async move { appears(mirror.as_ref(), &id, committed).await });
+        }
+        let mut all = Vec::new();
+        while let Some(one) = watchers.join_next().await {
+            all.push(one??);
+        }
+        anyhow::Ok(all)
+    });
+    let count = Arc::new(AtomicU64::new(0));
+    let (started, cpu) = (Instant::now(), processor_seconds()?);
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..WRITERS {
+        writers.spawn(write(records.clone(), target, count.clone(), tell.clone()));
+    }
+    drop(tell);
+    while let Some(one) = writers.join_next().await {
+        one??;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let written = count.load(Relaxed);
+    let mut seen = watching.await??;
+    let used = processor_seconds()? - cpu;
+    anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
+    running.stop().await;
+    seen.sort_by(f64::total_cmp);
+    let at = |share: usize| seen[(seen.len() - 1) * share / 100];
+    Ok(Seen {
+        reached: written as f64 / seconds,
+        p50: at(50),
+        p99: at(99),
+        cpu_per_thousand: used / written as f64 * 1000.0,
+    })
+}
+
+/// One of the writers: its share of the commits, evenly spread.
+async fn write(
+    records: Records,
+    target: u64,
+    count: Arc<AtomicU64>,
+    tell: mpsc::UnboundedSender<(String, Instant)>,
+) -> anyhow::Result<()> {
+    let mut ticks = tokio::time::interval(Duration::from_micros(1_000_000 * WRITERS / target));
+    let until = Instant::now() + Duration::from_secs(SECONDS);
+    while Instant::now() < until {
+        ticks.tick().await;
+        let mut unit = records.begin().await?;
+        let row = unit.insert::<users::Entity>(user(&records)).await?;
+        unit.commit().await?;
+        let place = count.fetch_add(1, Relaxed);
+        if place % (target / WATCHED).max(1) == 0 {
+            tell.send((row.id.to_string(), Instant::now()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Milliseconds until the document is there.
+async fn appears(mirror: &dyn Mirror, id: &str, committed: Instant) -> anyhow::Result<f64> {
+    while mirror.get(&USERS, id).await?.is_none() {
+        anyhow::ensure!(committed.elapsed() < Duration::from_secs(60), "{id} never appeared");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Ok(committed.elapsed().as_secs_f64() * 1000.0)
+}

@@ -1,0 +1,186 @@
+#![doc = include_str!("../README.md")]
+#![expect(clippy::print_stdout, reason = "the table is the program's result")]
+#![expect(clippy::cast_precision_loss, reason = "rates are rounded anyway")]
+
+mod commits;
+mod latency;
+mod raw;
+
+use std::{fs, time::Duration, time::Instant};
+
+use anyhow::Context as _;
+use chainbill_domain::models::{self, INVOICES};
+use chainbill_records::{
+    Records,
+    outbox::{Entry, Op},
+    sea_orm::ConnectionTrait as _,
+};
+use chainbill_server::demo;
+use chainbill_sync::{Mending, Settings, Sync, compare::Level};
+use chainbill_testkit::{EMBEDDED, Fresh, server};
+use tokio_util::sync::CancellationToken;
+
+/// What is measured against what.
+struct Bench {
+    fresh: Fresh,
+    records: Records,
+    sync: Sync,
+    documents: u32,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let documents = std::env::args().nth(1).map_or(Ok(50_000), |text| text.parse()).context("a number of documents")?;
+    let mongo = server("MONGODB_TEST_URL").unwrap_or_else(|| EMBEDDED.to_owned());
+    let primary = server("MYSQL_TEST_URL").unwrap_or_else(|| EMBEDDED.to_owned());
+    let fresh = Fresh::make(&primary, &mongo).await;
+    let records = fresh.records().await;
+    let sync = Sync::new(records.clone(), fresh.mirror().await, settings());
+    let bench = Bench { fresh, records, sync, documents };
+    let result = bench.run().await;
+    bench.fresh.remove().await;
+    result
+}
+
+fn settings() -> Settings {
+    Settings { verify_every: Duration::ZERO, ..Settings::default() }
+}
+
+fn line(what: &str, figure: &str) {
+    println!("| {what} | {figure} |");
+}
+
+fn rate(rows: u64, seconds: f64) -> f64 {
+    rows as f64 / seconds.max(0.001)
+}
+
+impl Bench {
+    async fn run(&self) -> anyhow::Result<()> {
+        let primary = self.records.dialect().to_string();
+        let kind = if self.fresh.secondary == EMBEDDED { "embedded" } else { "MongoDB wire server" };
+        eprintln!("{} invoices on {primary}, copies on {kind}", self.documents);
+        println!("| what ({primary}, {kind}, {} invoices) | measured |\n|---|---|", self.documents);
+        let stop = CancellationToken::new();
+        let plan = demo::Plan::new(self.documents, 1);
+        let started = Instant::now();
+        demo::fill(&self.records, &plan, &|_| {}, &stop).await?;
+        line(
+            "demo data through the saving path",
+            &format!("{:.0} rows/s", rate(plan.rows(), started.elapsed().as_secs_f64())),
+        );
+        for model in models::ALL {
+            self.sync.initial(model, &|_| {}, &stop).await?;
+        }
+        let (mut raw, mut copy, mut drain) = (0.0_f64, 0.0_f64, 0.0_f64);
+        for round in 1..=2 {
+            eprintln!("round {round} of 2: raw, initial copy, relay");
+            raw = raw.max(raw::bulk_writes(&self.fresh, &self.records).await?);
+            copy = copy.max(self.copy(&stop).await?);
+            drain = drain.max(self.drain().await?);
+        }
+        line("raw driver bulk writes of the same documents", &format!("{raw:.0}/s"));
+        line("initial copy", &format!("{copy:.0}/s"));
+        line("initial copy / raw", &format!("{:.2}", copy / raw));
+        line("relay, draining a backlog", &format!("{drain:.0}/s"));
+        line("relay / raw", &format!("{:.2}", drain / raw));
+        let verified = self.verify(&stop).await?;
+        line("deep verification with certificate", &format!("{verified:.0}/s"));
+        for target in [500, 2000] {
+            let seen = latency::commit_to_visible(&self.records, &self.sync, self.fresh.mirror().await, target).await?;
+            line(
+                &format!("commit → visible at {target} commits/s (reached {:.0}/s)", seen.reached),
+                &format!("p50 {:.1} ms, p99 {:.1} ms", seen.p50, seen.p99),
+            );
+            line(
+                &format!("processor time of this process per 1,000 changes at {target}/s, the load's own included"),
+                &format!("{:.3} s", seen.cpu_per_thousand),
+            );
+        }
+        let cost = commits::outbox_cost(&self.records).await?;
+        line(
+            "commits with / without an outbox entry",
+            &format!("{:.0}/s / {:.0}/s: cost {:.1} %", cost.with, cost.without, cost.percent()),
+        );
+        line("most resident memory of this process", &format!("{} MB", peak_memory()?));
+        Ok(())
+    }
+
+    async fn copy(&self, stop: &CancellationToken) -> anyhow::Result<f64> {
+        self.empty().await?;
+        let started = Instant::now();
+        let copied = self.sync.initial(&INVOICES, &|_| {}, stop).await?;
+        Ok(rate(copied.rows, started.elapsed().as_secs_f64()))
+    }
+
+    /// Takes the documents away, so that each copy begins from nothing.
+    async fn empty(&self) -> anyhow::Result<()> {
+        if self.fresh.secondary == EMBEDDED {
+            return Ok(());
+        }
+        let client = mongodb::Client::with_uri_str(&self.fresh.secondary).await?;
+        let name = client.default_database().context("the address names a database")?.name().to_owned();
+        client.database(&name).collection::<mongodb::bson::Document>(INVOICES.name).drop().await?;
+        Ok(())
+    }
+
+    /// Changes every invoice behind a stopped relay, and lets it run.
+    async fn drain(&self) -> anyhow::Result<f64> {
+        let db = self.records.db();
+        db.execute_unprepared("DELETE FROM outbox").await?;
+        db.execute_unprepared("UPDATE invoices SET version = version + 1").await?;
+        let snapshot = self.records.snapshot().await?;
+        let mut after: Option<String> = None;
+        let mut all = Vec::new();
+        loop {
+            let page = chainbill_records::RowPage { after: after.as_deref(), up_to: None, limit: 5000 };
+            let rows = snapshot.versions(&INVOICES, page).await?;
+            let Some((last, _)) = rows.last() else { break };
+            after = Some(last.clone());
+            all.extend(rows);
+        }
+        snapshot.close().await?;
+        let entries: Vec<Entry> = all
+            .into_iter()
+            .map(|(entity_id, version)| Entry {
+                model: INVOICES.name.into(),
+                entity_id,
+                version,
+                op: Op::Upsert,
+                body: None,
+            })
+            .collect();
+        for batch in entries.chunks(2000) {
+            self.records.enqueue(batch).await?;
+        }
+        let started = Instant::now();
+        let running = self.sync.start();
+        anyhow::ensure!(self.sync.drained(Duration::from_secs(600)).await?, "the backlog did not drain");
+        let seconds = started.elapsed().as_secs_f64();
+        running.stop().await;
+        Ok(rate(entries.len() as u64, seconds))
+    }
+
+    async fn verify(&self, stop: &CancellationToken) -> anyhow::Result<f64> {
+        let started = Instant::now();
+        let report = self.sync.run(&INVOICES, "bench", Level::Deep, Mending::Report, &|_| {}, stop).await?;
+        anyhow::ensure!(report.comparison.drifting() == 0, "the copies differ: {:?}", report.comparison.drift);
+        Ok(rate(report.comparison.compared, started.elapsed().as_secs_f64()))
+    }
+}
+
+/// The most memory that this process ever held, in MB.
+fn peak_memory() -> anyhow::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("the system says no peak")?;
+    let kilobytes: u64 = line.split_whitespace().nth(1).context("a number")?.parse()?;
+    Ok(kilobytes / 1024)
+}
+
+/// Seconds of processor time that this process has used.
+fn processor_seconds() -> anyhow::Result<f64> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let fields: Vec<&str> = stat.rsplit_once(')').context("a name")?.1.split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+    // Linux counts a hundred ticks a second for programs, whatever its own clock does.
+    Ok(ticks as f64 / 100.0)
+}

@@ -1,0 +1,100 @@
+//! The plain driver: the same documents, replaced by unordered upserts, a thousand a command, on one connection.
+
+use std::time::Instant;
+
+use chainbill_domain::{
+    Document, Value,
+    document::{Encoded, encode},
+    models::INVOICES,
+};
+use chainbill_mirror::{Content, EmbeddedMirror, Guard, Mirror as _, Write};
+use chainbill_records::{Records, RowPage};
+use chainbill_testkit::{EMBEDDED, Fresh};
+use mongodb::bson::{self, Bson, doc};
+
+use crate::rate;
+
+/// Documents per second.
+pub(crate) async fn bulk_writes(fresh: &Fresh, records: &Records) -> anyhow::Result<f64> {
+    let documents = all(records).await?;
+    if fresh.secondary == EMBEDDED {
+        return embedded(fresh, documents).await;
+    }
+    let mut options = mongodb::options::ClientOptions::parse(&fresh.secondary).await?;
+    options.max_pool_size = Some(1);
+    let database =
+        mongodb::Client::with_options(options)?.default_database().ok_or_else(|| anyhow::anyhow!("a database"))?;
+    let collection = database.collection::<bson::Document>("raw");
+    collection.drop().await?;
+    let updates: Vec<Bson> = documents.iter().map(update).collect();
+    let started = Instant::now();
+    for batch in updates.chunks(1000) {
+        let command = doc! { "update": "raw", "ordered": false, "updates": batch.to_vec() };
+        database.run_command(command).await?;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    collection.drop().await?;
+    Ok(rate(updates.len() as u64, seconds))
+}
+
+async fn all(records: &Records) -> anyhow::Result<Vec<Encoded>> {
+    let snapshot = records.snapshot().await?;
+    let (mut all, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let page = RowPage { after: after.as_deref(), up_to: None, limit: 1000 };
+        let rows = snapshot.page(&INVOICES, page).await?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.id.clone());
+        all.extend(rows.into_iter().map(|row| encode(&INVOICES, row)));
+    }
+    snapshot.close().await?;
+    Ok(all)
+}
+
+fn update(encoded: &Encoded) -> Bson {
+    let mut document = to_bson(&encoded.body);
+    document.insert("_id", encoded.id.clone());
+    document.insert("_sync", doc! { "version": encoded.version, "digest": encoded.digest.to_hex() });
+    Bson::Document(doc! { "q": { "_id": encoded.id.clone() }, "u": document, "upsert": true })
+}
+
+fn to_bson(document: &Document) -> bson::Document {
+    document.0.iter().map(|(name, value)| (name.to_string(), of(value))).collect()
+}
+
+fn of(value: &Value) -> Bson {
+    match value {
+        Value::Null => Bson::Null,
+        Value::Bool(flag) => Bson::Boolean(*flag),
+        Value::Int(number) => Bson::Int64(*number),
+        Value::Text(text) | Value::Foreign(text) => Bson::String(text.clone()),
+        Value::Time(millis) => Bson::DateTime(bson::DateTime::from_millis(*millis)),
+        Value::List(items) => Bson::Array(items.iter().map(of).collect()),
+        Value::Map(inner) => Bson::Document(to_bson(inner)),
+    }
+}
+
+/// Without a server, the engine's own bulk write is what the synchronisation is measured against.
+async fn embedded(fresh: &Fresh, documents: Vec<Encoded>) -> anyhow::Result<f64> {
+    let mirror = EmbeddedMirror::open(&fresh.folder.join("raw.db")).await?;
+    mirror.prepare(&[&INVOICES], chainbill_sync::Settings::default().retention).await?;
+    let write = |one: Encoded| Write {
+        id: one.id,
+        version: one.version,
+        content: Content::Document { body: one.body, digest: one.digest },
+    };
+    let writes: Vec<Write> = documents.into_iter().map(write).collect();
+    let started = Instant::now();
+    for batch in writes.chunks(1000) {
+        mirror
+            .apply(&INVOICES, Guard::Newer, batch, chainbill_domain::Clock::now(&chainbill_domain::SystemClock))
+            .await?;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    mirror.close().await;
+    for suffix in ["", "-wal", "-shm"] {
+        // A file that was never made need not go.
+        let _ = std::fs::remove_file(fresh.folder.join(format!("raw.db{suffix}")));
+    }
+    Ok(rate(writes.len() as u64, seconds))
+}
