@@ -91,7 +91,7 @@ async fn write(
         let row = unit.insert::<users::Entity>(user(&records)).await?;
         unit.commit().await?;
         let place = count.fetch_add(1, Relaxed);
-        if place % (target / WATCHED).max(1) == 0 {
+        if place.is_multiple_of((target / WATCHED).max(1)) {
             tell.send((row.id.to_string(), Instant::now()))?;
         }
     }

@@ -87,7 +87,7 @@ async fn status(sync: &Sync, out: Output) -> anyhow::Result<Went> {
 
 fn described(status: &Status) -> String {
     let number = |value: Option<u64>| value.map_or_else(|| "?".to_owned(), |value| value.to_string());
-    let mut text = format!("{}", status.status);
+    let mut text = status.status.to_owned();
     if let Some(reason) = &status.reason {
         text.push_str(&format!(": {reason}"));
     }

@@ -23,7 +23,7 @@ impl Dice {
     }
 
     /// From `low` to `high`, both included.
-    pub fn from_to(&mut self, low: i64, high: i64) -> i64 {
+    pub fn between(&mut self, low: i64, high: i64) -> i64 {
         low + self.below(high - low + 1)
     }
 
@@ -62,6 +62,6 @@ mod tests {
         assert_eq!(roll(7), roll(7));
         assert_ne!(roll(7), roll(8));
         let mut dice = Dice::new(1);
-        assert!((0..1000).all(|_| (3..=9).contains(&dice.from_to(3, 9))));
+        assert!((0..1000).all(|_| (3..=9).contains(&dice.between(3, 9))));
     }
 }

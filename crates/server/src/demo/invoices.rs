@@ -89,7 +89,7 @@ fn currency(maker: &mut Maker<'_>, place: usize, all: &[Currency]) -> Currency {
     const USUAL: &[&str] = &["USD", "USD", "EUR", "EUR", "GBP", "JPY", "BHD", "INR"];
     let usual = maker.dice.one(USUAL).parse().ok();
     let walking = all[(place / 3) % all.len()];
-    if place % 3 == 0 { walking } else { usual.unwrap_or(walking) }
+    if place.is_multiple_of(3) { walking } else { usual.unwrap_or(walking) }
 }
 
 /// Where a bill stands.
@@ -129,7 +129,6 @@ fn stand(maker: &mut Maker<'_>, quarrel: Option<DisputeStatus>) -> Stand {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one bill touches all of it")]
 fn bill(
     maker: &mut Maker<'_>,
     batch: &mut Batch,
@@ -166,7 +165,7 @@ fn bill(
     let released_at = paid_at.filter(|_| stand.status == InvoiceStatus::Released).map(|paid| maker.later(paid, 14));
     let voided_at = sent_at.filter(|_| stand.status == InvoiceStatus::Void).map(|sent| maker.later(sent, 9));
     let due_date =
-        maker.dice.chance(85).then(|| (at + Duration::days(maker.dice.from_to(7, 45))).format("%Y-%m-%d").to_string());
+        maker.dice.chance(85).then(|| (at + Duration::days(maker.dice.between(7, 45))).format("%Y-%m-%d").to_string());
     let mut row = invoices::Model {
         id: Text(id),
         version: 0,
@@ -221,11 +220,11 @@ fn bill(
 
 fn lines(maker: &mut Maker<'_>, currency: Currency) -> Vec<Line> {
     let unit = 10_i64.pow(currency.exponent());
-    (0..maker.dice.from_to(1, 4))
+    (0..maker.dice.between(1, 4))
         .map(|_| Line {
             description: (*maker.dice.one(TASKS)).to_owned(),
-            quantity_milli: maker.dice.from_to(1, 80) * 250,
-            unit_price_minor: maker.dice.from_to(8, 250) * unit + maker.dice.below(unit),
+            quantity_milli: maker.dice.between(1, 80) * 250,
+            unit_price_minor: maker.dice.between(8, 250) * unit + maker.dice.below(unit),
             tax_rate_bp: *maker.dice.one(&[0, 0, 700, 1900, 2000, 2150]),
         })
         .collect()
@@ -352,6 +351,6 @@ async fn counters(maker: &Maker<'_>, next: &HashMap<UserId, i64>) -> anyhow::Res
         .iter()
         .map(|(freelancer, next)| invoice_counters::Model { freelancer_id: Text(*freelancer), next_seq: *next })
         .collect();
-    rows.sort_by(|one, other| one.freelancer_id.to_string().cmp(&other.freelancer_id.to_string()));
+    rows.sort_by_key(|row| row.freelancer_id.to_string());
     maker.save(0, async |unit: &mut Unit| unit.add_many::<invoice_counters::Entity>(rows).await).await
 }

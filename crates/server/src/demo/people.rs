@@ -110,7 +110,7 @@ fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, h
     let title = format!("{} {trade}", dice.one(ADJECTIVES));
     let (thing, business) = (dice.one(THINGS), dice.one(BUSINESSES));
     let bio = if is_freelancer {
-        format!("I am a {trade} with {} years of practice. Lately: a {thing} for {business}.", dice.from_to(1, 25))
+        format!("I am a {trade} with {} years of practice. Lately: a {thing} for {business}.", dice.between(1, 25))
     } else {
         format!("We run {business} and look for people who can help with a {thing}.")
     };
@@ -122,7 +122,7 @@ fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, h
     }
     .parse()
     .unwrap_or_else(|_| unreachable!("ISO 4217 has them"));
-    let rate = dice.from_to(15, 180) * 10_i64.pow(currency.exponent());
+    let rate = dice.between(15, 180) * 10_i64.pow(currency.exponent());
     let status = match dice.below(60) {
         0 => UserStatus::Suspended,
         1 => UserStatus::Closed,
@@ -150,7 +150,7 @@ fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, h
 
 fn of_person(maker: &mut Maker<'_>, user: UserId, skills: &[Skill]) -> Vec<user_skills::Model> {
     let first = maker.dice.place(skills.len());
-    let count = maker.dice.from_to(2, 6);
+    let count = maker.dice.between(2, 6);
     (0..count)
         .map(|position| {
             // Steps of seven never meet again within six: the catalogue has more entries than 42.
@@ -161,7 +161,7 @@ fn of_person(maker: &mut Maker<'_>, user: UserId, skills: &[Skill]) -> Vec<user_
                 skill_id: Text(id),
                 name: name.to_owned(),
                 level: Text(*maker.dice.one(SkillLevel::ALL)),
-                years: maker.dice.from_to(0, 20),
+                years: maker.dice.between(0, 20),
             }
         })
         .collect()

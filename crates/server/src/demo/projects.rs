@@ -91,7 +91,7 @@ fn project(maker: &mut Maker<'_>, people: &People, place: usize, all: usize) -> 
     let (verb, thing, business) = (dice.one(VERBS), dice.one(THINGS), dice.one(BUSINESSES));
     let currencies: Vec<Currency> = ["USD", "EUR", "GBP", "JPY"].iter().filter_map(|code| code.parse().ok()).collect();
     let currency = *dice.one(&currencies);
-    let budget = dice.chance(80).then(|| dice.from_to(5, 400) * 100 * 10_i64.pow(currency.exponent()));
+    let budget = dice.chance(80).then(|| dice.between(5, 400) * 100 * 10_i64.pow(currency.exponent()));
     let (client, freelancer) = (*dice.one(people.clients()), *dice.one(people.freelancers()));
     let description =
         format!("{verb} a {thing} for {business}. We need it to be dependable, documented and easy to hand over.");
@@ -117,7 +117,7 @@ fn project(maker: &mut Maker<'_>, people: &People, place: usize, all: usize) -> 
 
 fn asked(maker: &mut Maker<'_>, project: ProjectId, skills: &[Skill]) -> Vec<project_skills::Model> {
     let first = maker.dice.place(skills.len());
-    (0..maker.dice.from_to(1, 4))
+    (0..maker.dice.between(1, 4))
         .map(|position| {
             let (id, name) = skills[(first + usize::try_from(position).unwrap_or(0) * 5) % skills.len()];
             project_skills::Model { project_id: Text(project), position, skill_id: Text(id), name: name.to_owned() }
@@ -128,7 +128,7 @@ fn asked(maker: &mut Maker<'_>, project: ProjectId, skills: &[Skill]) -> Vec<pro
 fn opinion(maker: &mut Maker<'_>, project: ProjectId, from: UserId, of: UserId, done: Timestamp) -> reviews::Model {
     let at = maker.later(done, 10);
     let dice = &mut maker.dice;
-    let mut mark = || (dice.from_to(2, 5) + dice.from_to(3, 5)) / 2;
+    let mut mark = || (dice.between(2, 5) + dice.between(3, 5)) / 2;
     let (quality, communication, timeliness, professionalism) = (mark(), mark(), mark(), mark());
     reviews::Model {
         id: Text(maker.id(at)),

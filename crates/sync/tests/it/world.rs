@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chainbill_domain::{
-    Model, Timestamp,
+    Model,
     document::{Encoded, encode},
     id::{Id, InvoiceId, UserId},
     models::{INVOICES, USERS},
