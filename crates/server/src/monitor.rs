@@ -1,9 +1,9 @@
-//! Figures of the synchronisation for monitors, refreshed now and then. Their names are in `docs/operations.md`.
+//! Figures of the synchronisation's state for monitors, refreshed now and then; what it does it counts itself. Their names are in `docs/operations.md`.
 
 use std::time::Duration;
 
 use chainbill_sync::{Status, Sync};
-use metrics::{counter, gauge};
+use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 
 /// How often the figures are refreshed.
@@ -27,15 +27,9 @@ fn publish(status: &Status) {
     gauge!("chainbill_primary_up").set(flag(status.primary_reachable));
     gauge!("chainbill_secondary_up").set(flag(status.mirror_reachable));
     gauge!("chainbill_sync_healthy").set(flag(status.status == "healthy"));
-    gauge!("chainbill_sync_lag_seconds").set(status.lag_ms as f64 / 1000.0);
     gauge!("chainbill_sync_rate").set(status.rate as f64);
-    counter!("chainbill_sync_applied_total").absolute(status.applied);
-    counter!("chainbill_sync_failures_total").absolute(status.failures);
     if let Some(seconds) = status.heartbeat_seconds {
         gauge!("chainbill_sync_heartbeat_seconds").set(seconds);
-    }
-    if let Some(seconds) = status.oldest_seconds {
-        gauge!("chainbill_sync_oldest_seconds").set(seconds);
     }
     for model in &status.models {
         for state in ["PENDING", "COPYING", "CATCHING_UP", "LIVE", "FAULTED"] {
@@ -43,7 +37,7 @@ fn publish(status: &Status) {
         }
         for (name, value) in [
             ("chainbill_sync_backlog", model.backlog),
-            ("chainbill_sync_parked", model.parked),
+            ("chainbill_sync_parked_entities", model.parked),
             ("chainbill_sync_primary_rows", model.mysql_count),
             ("chainbill_sync_secondary_documents", model.mongodb_count),
         ] {

@@ -127,13 +127,18 @@ fn judge_row(model: &Model, row: &Encoded, seen: Option<&Seen>, pending: Option<
     let on_its_way = |class| if pending.is_some() { Verdict::InFlight } else { Verdict::Drift(class) };
     let Some(seen) = seen else { return Some(on_its_way(Class::Lost)) };
     let Some(version) = seen.stamp.version else { return Some(Verdict::Drift(Class::Mutated)) };
+    // A relay that met the row already deleted, by an entry from before, leaves a tombstone at the version that the row
+    // had; the entries of that version and of the delete still wait then.
+    if seen.stamp.tombstone && version <= row.version {
+        return Some(on_its_way(Class::Lost));
+    }
     if version < row.version {
-        return Some(on_its_way(if seen.stamp.tombstone { Class::Lost } else { Class::Stale }));
+        return Some(on_its_way(Class::Stale));
     }
     if version > row.version {
         return Some(Verdict::Undecided(Class::Ahead));
     }
-    let same = !seen.stamp.tombstone && seen.stamp.digest == Some(row.digest) && body_matches(model, row, seen);
+    let same = seen.stamp.digest == Some(row.digest) && body_matches(model, row, seen);
     (!same).then_some(Verdict::Drift(Class::Mutated))
 }
 
@@ -152,13 +157,35 @@ fn judge_rowless(seen: &Seen, pending: Option<&Pending>) -> Option<Verdict> {
     })
 }
 
-/// After a second look at a later moment: what was undecided before and is so again came from no commit.
+/// Decides what the first look could not: documents as they were *seen then*, against rows and waiting entries of a later
+/// moment, and documents read after it. Every document comes from a commit before it was seen, so a row that has not
+/// reached its version at the later moment never will. A document that is read anew could be newer again, for ever.
 #[must_use]
-pub fn decided(verdict: Verdict) -> Verdict {
-    match verdict {
-        Verdict::Undecided(class) => Verdict::Drift(class),
-        other => other,
-    }
+pub fn second_look(
+    model: &Model,
+    seen_then: &[Seen],
+    rows: &[Encoded],
+    documents: &[Seen],
+    pending: &BTreeMap<String, Pending>,
+) -> Vec<(String, Verdict)> {
+    let rows: HashMap<&str, &Encoded> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
+    let now: HashMap<&str, &Seen> = documents.iter().map(|seen| (seen.stamp.id.as_str(), seen)).collect();
+    let decide = |then: &Seen| {
+        let id = then.stamp.id.as_str();
+        let verdict = match rows.get(id) {
+            Some(row) if then.stamp.version > Some(row.version) => Some(Verdict::Drift(Class::Ahead)),
+            Some(row) if then.stamp.version < Some(row.version) => Some(Verdict::InFlight),
+            Some(row) => judge_row(model, row, Some(then), pending.get(id)),
+            None if pending.contains_key(id) => Some(Verdict::InFlight),
+            // Its delete, if there was one, has been applied before the later moment.
+            None => match now.get(id) {
+                Some(seen) if !seen.stamp.tombstone => Some(Verdict::Drift(Class::Phantom)),
+                _ => None,
+            },
+        };
+        verdict.map(|verdict| (id.to_owned(), verdict))
+    };
+    seen_then.iter().filter_map(decide).collect()
 }
 
 /// The fields (dotted paths, list places as numbers) in which a document differs from what it should be; `_sync.version`

@@ -60,7 +60,7 @@ pub(crate) async fn copy(
     report: Report<'_>,
     stop: &CancellationToken,
 ) -> Result<Copied, SyncError> {
-    let held = Held::take(engine, &format!("copy-{}", model.name)).await?;
+    let held = Held::wait(engine, &format!("copy-{}", model.name), stop).await?;
     let result = tokio::select! {
         result = copy_held(engine, model, report, stop) => result,
         () = held.lost() => Err(SyncError::Held(format!("the copy of {}", model.name))),

@@ -13,7 +13,7 @@ use futures::future::try_join_all;
 
 use crate::{
     SyncError,
-    compare::{Seen, Verdict, decided, verdicts},
+    compare::{Seen, Verdict, second_look, verdicts},
     engine::Engine,
     plan::write_of,
 };
@@ -51,16 +51,17 @@ pub(crate) async fn examine(engine: &Engine, model: &'static Model, ids: &[Strin
     if undecided.is_empty() {
         return Ok(sides);
     }
-    let later = look(engine, model, &undecided).await?;
-    for id in undecided {
-        sides.verdicts.remove(&id);
-        sides.rows.remove(&id);
-        sides.documents.remove(&id);
+    let then: Vec<Seen> = undecided.iter().filter_map(|id| sides.documents.remove(id)).collect();
+    for id in &undecided {
+        sides.verdicts.remove(id);
+        sides.rows.remove(id);
     }
-    sides.rows.extend(later.rows);
-    sides.documents.extend(later.documents);
-    sides.pending.extend(later.pending);
-    sides.verdicts.extend(later.verdicts.into_iter().map(|(id, verdict)| (id, decided(verdict))));
+    let Looked { rows, pending, unreadable, documents } = read(engine, model, &undecided).await?;
+    sides.verdicts.extend(second_look(model, &then, &rows, &documents, &pending));
+    sides.rows.extend(rows.into_iter().map(|row| (row.id.clone(), row)));
+    sides.documents.extend(documents.into_iter().map(|seen| (seen.stamp.id.clone(), seen)));
+    sides.pending.extend(pending);
+    sides.unreadable.extend(unreadable);
     Ok(sides)
 }
 
@@ -69,14 +70,25 @@ fn undecided_of(verdicts: &BTreeMap<String, Verdict>) -> Vec<String> {
     undecided.map(|(id, _)| id.clone()).collect()
 }
 
-/// One look: a moment of the primary, then the documents.
-async fn look(engine: &Engine, model: &'static Model, ids: &[String]) -> Result<Sides, SyncError> {
+/// A moment of the primary, and documents that were read after it.
+struct Looked {
+    rows: Vec<Encoded>,
+    pending: BTreeMap<String, Pending>,
+    unreadable: Vec<(String, String)>,
+    documents: Vec<Seen>,
+}
+
+async fn read(engine: &Engine, model: &'static Model, ids: &[String]) -> Result<Looked, SyncError> {
     let snapshot: Snapshot = engine.records.snapshot().await?;
     let rows = snapshot.rows(model, ids).await?;
     let pending = snapshot.pending(model, ids).await?;
     snapshot.close().await?;
     let (rows, unreadable) = encode_all(model, rows);
-    let documents = documents(engine, model, ids).await?;
+    Ok(Looked { rows, pending, unreadable, documents: documents(engine, model, ids).await? })
+}
+
+async fn look(engine: &Engine, model: &'static Model, ids: &[String]) -> Result<Sides, SyncError> {
+    let Looked { rows, pending, unreadable, documents } = read(engine, model, ids).await?;
     let verdicts = verdicts(model, &rows, &documents, &pending).into_iter().collect();
     Ok(Sides {
         rows: rows.into_iter().map(|row| (row.id.clone(), row)).collect(),

@@ -7,6 +7,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{SyncError, engine::Engine};
 
 const TTL: Duration = Duration::from_secs(15);
+/// How long somebody waits for another holder.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A lease that is held until released or dropped; a dropped one ends by itself.
 pub(crate) struct Held {
@@ -34,6 +36,21 @@ impl Held {
         };
         held.keep();
         Ok(held)
+    }
+
+    /// Takes the lease, waiting for another holder a while: what somebody asks for should not fail because the schedule
+    /// does the same at this moment.
+    pub async fn wait(engine: &Arc<Engine>, name: &str, stop: &CancellationToken) -> Result<Self, SyncError> {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            match Self::take(engine, name).await {
+                Err(SyncError::Held(_)) if tokio::time::Instant::now() < until => tokio::select! {
+                    () = stop.cancelled() => return Err(SyncError::Stopped),
+                    () = tokio::time::sleep(Duration::from_millis(100)) => {}
+                },
+                taken => return taken,
+            }
+        }
     }
 
     fn keep(&self) {

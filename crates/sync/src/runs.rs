@@ -102,7 +102,9 @@ pub(crate) async fn run(
     report: Report<'_>,
     stop: &CancellationToken,
 ) -> Result<RunReport, SyncError> {
-    let held = Held::take(engine, &format!("run-{}", model.name)).await?;
+    let lease = format!("run-{}", model.name);
+    let held =
+        if kind == "schedule" { Held::take(engine, &lease).await? } else { Held::wait(engine, &lease, stop).await? };
     let mut record = Run {
         id: engine.records.new_id(),
         kind: kind.to_owned(),

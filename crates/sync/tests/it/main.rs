@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod relaying;
+mod simulation;
 mod verifying;
 mod world;
