@@ -35,6 +35,15 @@ enum Chore {
         #[arg(last = true)]
         rest: Vec<String>,
     },
+    /// Kill, freeze and rob two servers under load for a while, and count what was lost, doubled or drifted.
+    Torture {
+        /// For how long.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// The same seed does the same in the same order.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Formatting, lints, and rules on dependencies and rooms.
     Tidy,
     /// Measure and print a table for `docs/benchmarks.md`.
@@ -87,11 +96,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Chore::Test { embedded, rest } => test(embedded, &rest),
+        Chore::Torture { seconds, seed } => torture(seconds, seed),
         Chore::Tidy => tidy::tidy(),
         Chore::Bench { what: Bench::Sync { documents } } => {
             let servers = databases::up();
             let documents = documents.to_string();
-            let arguments = ["run", "--release", "-q", "-p", "chainbill-bench", "--", &documents];
+            let arguments = ["run", "--release", "-q", "-p", "chainbill-bench", "--bin", "bench", "--", &documents];
             cargo(&arguments, &servers.variables())
         }
     }
@@ -101,6 +111,15 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 fn root() -> anyhow::Result<PathBuf> {
     let own = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     Ok(own.parent().context("xtask lies in the repository")?.to_owned())
+}
+
+fn torture(seconds: u64, seed: u64) -> anyhow::Result<()> {
+    let servers = databases::up();
+    cargo(&["build", "-p", "chainbill-server", "-p", "chainbill-bench", "--bins"], &[])?;
+    let program = env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned()) + "/debug/chainbill";
+    let (seconds, seed) = (seconds.to_string(), seed.to_string());
+    let arguments = ["run", "-q", "-p", "chainbill-bench", "--bin", "torture", "--", &program, &seconds, &seed];
+    cargo(&arguments, &servers.variables())
 }
 
 fn test(embedded: bool, rest: &[String]) -> anyhow::Result<()> {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod alerts;
 pub mod cli;
 mod commands;
 pub mod demo;

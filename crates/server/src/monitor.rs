@@ -6,17 +6,27 @@ use chainbill_sync::{Status, Sync};
 use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 
-/// How often the figures are refreshed.
-const EVERY: Duration = Duration::from_secs(5);
+use crate::alerts::{Alerts, Conditions};
 
-/// Refreshes the figures until asked to stop.
-pub(crate) async fn watch(sync: Sync, stop: CancellationToken) {
+/// How often the figures are refreshed and alarms looked for.
+const EVERY: Duration = Duration::from_secs(2);
+/// Every so many times both sides are counted: that takes long on large tables.
+const COUNT_EVERY: u32 = 30;
+
+/// Refreshes the figures and raises alarms until asked to stop.
+pub(crate) async fn watch(sync: Sync, alerts: Alerts, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
+    let mut conditions = Conditions::default();
+    for turn in 0_u32.. {
         tokio::select! {
-            _ = ticks.tick() => publish(&sync.status().await),
+            _ = ticks.tick() => {}
             () = stop.cancelled() => return,
+        }
+        let status = if turn.is_multiple_of(COUNT_EVERY) { sync.status().await } else { sync.pulse().await };
+        publish(&status);
+        for alert in conditions.look(&status) {
+            alerts.raise(alert);
         }
     }
 }

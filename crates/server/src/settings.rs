@@ -174,6 +174,21 @@ pub struct Settings {
     /// How long a change may wait before it counts as a stall and raises an alarm.
     #[arg(long, env, global = true, default_value = "6s", value_name = "SYNC_STALL_AFTER", value_parser = span)]
     pub sync_stall_after: Duration,
+    /// Where alarms are posted as JSON (Standard Webhooks); none without it.
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "ALERT_WEBHOOK_URL")]
+    pub alert_webhook_url: Option<Hidden>,
+    /// The key that alarms are signed with: whsec_ and base64, or any text.
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "ALERT_WEBHOOK_SECRET")]
+    pub alert_webhook_secret: Option<Hidden>,
+    /// Who gets alarms by e-mail; needs SMTP_URL.
+    #[arg(long, env, global = true, value_name = "ALERT_EMAIL_TO", requires = "smtp_url")]
+    pub alert_email_to: Option<String>,
+    /// Whom e-mails come from.
+    #[arg(long, env, global = true, default_value = "chainbill@localhost", value_name = "ALERT_EMAIL_FROM")]
+    pub alert_email_from: String,
+    /// The mail server: smtps://user:password@host, smtp://user:password@host:587?tls=required.
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "SMTP_URL")]
+    pub smtp_url: Option<Hidden>,
     /// How many days analytics are kept in the second database, 1 to 3650.
     #[arg(long, env, global = true, default_value_t = 90, value_name = "ANALYTICS_KEEP_DAYS",
         value_parser = clap::value_parser!(u32).range(1..=3650))]
@@ -238,6 +253,12 @@ impl Settings {
         }
         if let Err(error) = chainbill_domain::text::email(&self.admin_email) {
             bail!("ADMIN_EMAIL {error}");
+        }
+        if let Some(Hidden(url)) = &self.alert_webhook_url {
+            let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+            if !matches!(scheme, "http" | "https") {
+                bail!("ALERT_WEBHOOK_URL begins with {scheme:?}: https:// and http:// are accepted");
+            }
         }
         Ok(())
     }

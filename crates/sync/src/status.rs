@@ -97,14 +97,15 @@ async fn in_time<T>(work: impl Future<Output = Result<T, impl Into<SyncError>>>)
     tokio::time::timeout(PATIENCE, work).await.ok().and_then(Result::ok)
 }
 
-pub(crate) async fn status(engine: &Engine) -> Status {
+/// Everything; without the counts of both sides, which take longest on large tables, where they are not wanted.
+pub(crate) async fn status(engine: &Engine, counted: bool) -> Status {
     let models = engine.settings.models();
     let (ping, backlog, parked, copies, sides, beat) = futures::join!(
         in_time(engine.mirror.ping()),
         in_time(engine.records.backlog()),
         in_time(engine.records.parked_counts()),
         in_time(engine.records.copies()),
-        join_all(models.iter().map(|model| counts(engine, model))),
+        join_all(models.iter().map(async |model| if counted { counts(engine, model).await } else { (None, None) })),
         in_time(last_beat(engine)),
     );
     let parked: Option<BTreeMap<String, u64>> = parked.map(|counts| counts.into_iter().collect());

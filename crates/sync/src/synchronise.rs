@@ -62,7 +62,12 @@ impl Sync {
 
     /// What there is to say, within a second.
     pub async fn status(&self) -> Status {
-        status::status(&self.engine).await
+        status::status(&self.engine, true).await
+    }
+
+    /// The same without the counts of both sides: cheap enough to be asked every second.
+    pub async fn pulse(&self) -> Status {
+        status::status(&self.engine, false).await
     }
 
     /// Copies a model anew from its first row, or goes on with a copy that was interrupted, and then removes what has no

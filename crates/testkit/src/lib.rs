@@ -4,7 +4,7 @@
 use std::{
     env, fs,
     net::{SocketAddr, ToSocketAddrs as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -78,6 +78,19 @@ impl Fresh {
         };
         let secondary = if secondary == EMBEDDED { EMBEDDED.to_owned() } else { with_database(secondary, &name) };
         Self { primary, secondary, folder, admin, name }
+    }
+
+    /// Databases that somebody else made and removes.
+    #[must_use]
+    pub fn existing(primary: &str, secondary: &str) -> Self {
+        let folder = primary.strip_prefix("sqlite://").and_then(|path| Path::new(path).parent());
+        Self {
+            primary: primary.to_owned(),
+            secondary: secondary.to_owned(),
+            folder: folder.map(Path::to_owned).unwrap_or_default(),
+            admin: None,
+            name: String::new(),
+        }
     }
 
     /// Opens the primary with all its tables.

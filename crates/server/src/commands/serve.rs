@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Went, admin};
 use crate::{
+    alerts::Alerts,
     desk::ServerDesk,
     logs::{self, Lines},
     monitor, open,
@@ -24,6 +25,7 @@ const CLEAN_EVERY: Duration = Duration::from_secs(600);
 
 pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationToken) -> anyhow::Result<Went> {
     let figures = recorder()?;
+    let alerts = Alerts::new(settings)?;
     let records = open::primary(settings).await?;
     migrations::up(records.db(), records.dialect(), None)
         .await
@@ -52,7 +54,7 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     );
     let mut tasks = JoinSet::new();
     tasks.spawn(logs::write(lines, mirror, background.clone()));
-    tasks.spawn(monitor::watch(sync, background.clone()));
+    tasks.spawn(monitor::watch(sync, alerts, background.clone()));
     tasks.spawn(clean(app, state.clone(), figures, background.clone()));
     tracing::info!("serving at http://{address}, the API's description at http://{address}/docs");
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::missing_docs_in_private_items, reason = "tests")]
 
 mod accounts;
+mod alarms;
 mod bad_input;
 mod command_line;
 mod copies;

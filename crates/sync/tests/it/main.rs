@@ -3,5 +3,6 @@
 
 mod relaying;
 mod simulation;
+mod values;
 mod verifying;
 mod world;

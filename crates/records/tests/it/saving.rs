@@ -1,0 +1,166 @@
+//! The one way to save: row, version and outbox entry together or not at all.
+
+use chainbill_domain::{
+    id::{Id, UserId},
+    models::SKILLS,
+};
+use chainbill_records::{
+    Records, RecordsError, Text,
+    entities::skills,
+    outbox::{Op, PARTS},
+    sea_orm::EntityTrait as _,
+};
+use chainbill_testkit::{EMBEDDED, Fresh, primaries};
+
+async fn on_every_primary(story: impl AsyncFn(&Records)) {
+    for primary in primaries() {
+        let fresh = Fresh::make(&primary, EMBEDDED).await;
+        let records = fresh.records().await;
+        story(&records).await;
+        records.db().clone().close().await.unwrap();
+        fresh.remove().await;
+    }
+}
+
+fn skill(records: &Records, name: &str) -> skills::Model {
+    let now = records.now();
+    skills::Model {
+        id: Text(Id::new(now, records.random().bytes())),
+        version: 0,
+        name: name.to_owned(),
+        name_key: name.to_owned(),
+        category: "Test".to_owned(),
+        description: None,
+        verified: false,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+async fn waiting(records: &Records, id: &str) -> Vec<(i64, Op)> {
+    let mut waiting: Vec<(i64, Op)> = records
+        .queued_of(&SKILLS, id)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|queued| (queued.entry.version, queued.entry.op))
+        .collect();
+    waiting.sort_by_key(|(version, _)| *version);
+    waiting
+}
+
+#[tokio::test]
+async fn each_change_raises_the_version_by_one_and_leaves_its_entry() {
+    on_every_primary(async |records| {
+        let mut unit = records.begin().await.unwrap();
+        let first = unit.insert::<skills::Entity>(skill(records, "Rust")).await.unwrap();
+        unit.commit().await.unwrap();
+        let id = first.id.to_string();
+        let mut unit = records.begin().await.unwrap();
+        let second =
+            unit.update::<skills::Entity>(&first, skills::Model { verified: true, ..first.clone() }).await.unwrap();
+        let committed = unit.commit().await.unwrap();
+        assert_eq!((first.version, second.version), (1, 2));
+        assert_eq!(committed.token.0[0].version, 2);
+        let mut unit = records.begin().await.unwrap();
+        unit.delete::<skills::Entity>(&second).await.unwrap();
+        unit.commit().await.unwrap();
+        assert_eq!(waiting(records, &id).await, [(1, Op::Upsert), (2, Op::Upsert), (3, Op::Delete)]);
+        let parts: Vec<u16> = (0..PARTS).collect();
+        assert_eq!(records.queued(&parts, 100, &[]).await.unwrap().len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_undone_leaves_neither_row_nor_entry() {
+    on_every_primary(async |records| {
+        let row = skill(records, "Rust");
+        let id = row.id.to_string();
+        let mut unit = records.begin().await.unwrap();
+        unit.insert::<skills::Entity>(row.clone()).await.unwrap();
+        drop(unit);
+        let mut unit = records.begin().await.unwrap();
+        unit.insert::<skills::Entity>(row.clone()).await.unwrap();
+        unit.rollback().await.unwrap();
+        assert!(skills::Entity::find_by_id(row.id).one(records.db()).await.unwrap().is_none());
+        assert!(waiting(records, &id).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_taken_value_and_a_changed_row_are_told_apart() {
+    on_every_primary(async |records| {
+        let mut unit = records.begin().await.unwrap();
+        let row = unit.insert::<skills::Entity>(skill(records, "Rust")).await.unwrap();
+        unit.commit().await.unwrap();
+        let mut unit = records.begin().await.unwrap();
+        let taken = unit.insert::<skills::Entity>(skill(records, "Rust")).await.unwrap_err();
+        assert!(matches!(taken, RecordsError::Duplicate(_)), "{taken}");
+        drop(unit);
+        let stale = skills::Model { version: 7, ..row.clone() };
+        let mut unit = records.begin().await.unwrap();
+        let changed = unit.update::<skills::Entity>(&stale, stale.clone()).await.unwrap_err();
+        assert!(matches!(changed, RecordsError::Changed { .. }), "{changed}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_many_writers_of_one_row_each_change_counts() {
+    on_every_primary(async |records| {
+        let mut unit = records.begin().await.unwrap();
+        let row = unit.insert::<skills::Entity>(skill(records, "Rust")).await.unwrap();
+        unit.commit().await.unwrap();
+        let mut writers = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let (records, id) = (records.clone(), row.id);
+            writers.spawn(async move {
+                let mut done = 0;
+                while done < 5 {
+                    let work = async {
+                        let mut unit = records.begin().await?;
+                        let row = skills::Entity::find_by_id(id).one(unit.db()).await?.unwrap();
+                        unit.update::<skills::Entity>(&row, row.clone()).await?;
+                        unit.commit().await
+                    };
+                    match work.await {
+                        Ok(_) => done += 1,
+                        Err(RecordsError::Changed { .. } | RecordsError::Again(_)) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            });
+        }
+        while let Some(ended) = writers.join_next().await {
+            ended.unwrap();
+        }
+        let row = skills::Entity::find_by_id(row.id).one(records.db()).await.unwrap().unwrap();
+        assert_eq!(row.version, 41);
+        assert_eq!(waiting(records, &row.id.to_string()).await.len(), 41);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lease_is_held_by_one_and_passes_on_when_it_ends() {
+    on_every_primary(async |records| {
+        let (name, ttl) = ("test".to_owned(), std::time::Duration::from_millis(300));
+        records.ensure_leases(&[name.clone()]).await.unwrap();
+        let first = records.take_lease(&name, "one", ttl).await.unwrap().unwrap();
+        assert!(records.take_lease(&name, "other", ttl).await.unwrap().is_none());
+        tokio::time::sleep(ttl + ttl).await;
+        let second = records.take_lease(&name, "other", ttl).await.unwrap().unwrap();
+        assert!(second.epoch > first.epoch);
+        assert!(records.renew_leases(&[name], "one", ttl).await.unwrap().is_empty(), "the first has lost it");
+    })
+    .await;
+}
+
+#[test]
+fn ids_are_of_their_own_kind() {
+    let id: UserId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+    assert_eq!(id.to_string().parse(), Ok(id));
+    assert!("01890A5D-AC96-774B-BCCE-B302099A8057".parse::<UserId>().is_err());
+}

@@ -1,0 +1,146 @@
+//! Alarms reach their operator.
+
+use std::sync::{Arc, Mutex};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chainbill_testkit::{EMBEDDED, Fault, Fresh, Proxy, address, server};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::Value;
+use sha2::Sha256;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::world::{Server, program, run};
+
+type Heard = Arc<Mutex<Vec<String>>>;
+
+/// A web server that keeps what is posted to it.
+async fn webhook(heard: Heard) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut text = String::new();
+            while !complete(&text) {
+                let mut bytes = [0; 4096];
+                let count = stream.read(&mut bytes).await.unwrap();
+                text.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+            }
+            heard.lock().unwrap().push(text);
+            stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
+        }
+    });
+    format!("http://{address}/alarms")
+}
+
+fn complete(text: &str) -> bool {
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    header(head, "content-length").parse() == Ok(body.len())
+}
+
+fn header<'a>(head: &'a str, name: &str) -> &'a str {
+    let lines = head.lines().filter_map(|line| line.split_once(": "));
+    lines.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value).next().unwrap_or("")
+}
+
+/// A mail server that keeps what is sent to it.
+async fn mail_server(heard: Heard) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(converse(stream, heard.clone()));
+        }
+    });
+    format!("smtp://{address}")
+}
+
+/// As much of RFC 5321 as a mail needs.
+async fn converse(stream: TcpStream, heard: Heard) {
+    let (reading, mut writing) = stream.into_split();
+    let mut lines = BufReader::new(reading).lines();
+    let mut mail: Option<String> = None;
+    writing.write_all(b"220 test\r\n").await.unwrap();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let answer: &[u8] = match &mut mail {
+            Some(text) if line == "." => {
+                heard.lock().unwrap().push(std::mem::take(text));
+                mail = None;
+                b"250 ok\r\n"
+            }
+            Some(text) => {
+                text.push_str(&line);
+                text.push('\n');
+                continue;
+            }
+            None if line.eq_ignore_ascii_case("data") => {
+                mail = Some(String::new());
+                b"354 go on\r\n"
+            }
+            None => b"250 ok\r\n",
+        };
+        if writing.write_all(answer).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_lost_second_database_is_told_once_and_its_return_too() {
+    run(async {
+        let Some(mongo) = server("MONGODB_TEST_URL") else { return };
+        let mut fresh = Fresh::make(EMBEDDED, &mongo).await;
+        let proxy = Proxy::before(address(&mongo)).await;
+        let name = fresh.secondary.rsplit('/').next().unwrap().to_owned();
+        fresh.secondary = format!("mongodb://{}/{name}?directConnection=true", proxy.address);
+        let (posted, mailed) = (Heard::default(), Heard::default());
+        let mut command = program(&fresh);
+        command
+            .env("ALERT_WEBHOOK_URL", webhook(posted.clone()).await)
+            .env("ALERT_WEBHOOK_SECRET", "whsec_c2VjcmV0IGtleQ==")
+            .env("ALERT_EMAIL_TO", "operator@example.org")
+            .env("SMTP_URL", mail_server(mailed.clone()).await);
+        let mut program = Server::start(command).await;
+        program.drained().await;
+        proxy.set(Fault::Refuse);
+        until(&posted, &mailed, "began").await;
+        proxy.set(Fault::None);
+        until(&posted, &mailed, "ended").await;
+        program.stop().await;
+        for text in posted.lock().unwrap().iter() {
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            let mut mac = Hmac::<Sha256>::new_from_slice(b"secret key").unwrap();
+            mac.update(
+                format!("{}.{}.{body}", header(head, "webhook-id"), header(head, "webhook-timestamp")).as_bytes(),
+            );
+            let expected = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+            assert_eq!(header(head, "webhook-signature"), expected);
+        }
+        let told = |state: &str| {
+            let posted = posted.lock().unwrap();
+            let bodies = posted
+                .iter()
+                .map(|text| serde_json::from_str::<Value>(text.split_once("\r\n\r\n").unwrap().1).unwrap());
+            bodies.filter(|body| body["type"] == "sync.unreachable" && body["state"] == state).count()
+        };
+        assert_eq!((told("began"), told("ended")), (1, 1));
+        fresh.remove().await;
+    });
+}
+
+/// Waits until both ways told that the second database's absence began or ended.
+async fn until(posted: &Heard, mailed: &Heard, word: &str) {
+    let said = |heard: &Heard| {
+        let heard = heard.lock().unwrap();
+        heard.iter().any(|text| text.contains("sync.unreachable") && text.contains(word))
+    };
+    for _ in 0..600 {
+        if said(posted) && said(mailed) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("nobody was told: {:?} {:?}", posted.lock().unwrap(), mailed.lock().unwrap());
+}
