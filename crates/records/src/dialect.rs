@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sea_orm::{Statement, Value};
+
 /// The kind of database behind the primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -37,6 +39,20 @@ impl Dialect {
             Self::MariaDb => ("DATETIME(3)", "LONGTEXT", "BOOLEAN", MARIADB),
         };
         sql.replace("{time}", time).replace("{long}", long).replace("{flag}", flag).replace("{options}", options)
+    }
+
+    /// Binds moments as date and time without a zone where the server would take them for a `TIMESTAMP`, which ends in 2038
+    /// (MariaDB before 11.5 turns a later one into NULL). Every session counts in UTC, so nothing else changes.
+    pub(crate) fn timeless(self, mut statement: Statement) -> Statement {
+        if self == Self::Sqlite {
+            return statement;
+        }
+        for value in statement.values.iter_mut().flat_map(|values| &mut values.0) {
+            if let Value::ChronoDateTimeUtc(at) = value {
+                *value = Value::ChronoDateTime(at.map(|at| at.naive_utc()));
+            }
+        }
+        statement
     }
 
     /// What follows a reading statement whose rows must stay as they are until the transaction ends. SQLite has its

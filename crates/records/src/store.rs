@@ -103,6 +103,6 @@ impl Records {
     }
 
     pub(crate) fn statement(&self, sql: impl Into<String>, values: impl IntoIterator<Item = Value>) -> Statement {
-        Statement::from_sql_and_values(self.db.get_database_backend(), sql, values)
+        self.dialect.timeless(Statement::from_sql_and_values(self.db.get_database_backend(), sql, values))
     }
 }

@@ -8,8 +8,8 @@ use chainbill_domain::{
     models, wire,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable, ModelTrait,
-    QueryFilter, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable,
+    ModelTrait, QueryFilter, QueryTrait, sea_query::Expr,
 };
 
 use crate::{
@@ -145,7 +145,7 @@ impl Unit {
                 statement = statement.col_expr(column, Expr::val(value));
             }
         }
-        let changed = statement.exec(&self.tx).await?.rows_affected;
+        let changed = self.save(&statement).await?;
         if changed != 1 {
             return Err(RecordsError::Changed { model: E::MODEL.name, id });
         }
@@ -242,9 +242,15 @@ impl Unit {
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
             let batch = rows.by_ref().take(per_statement).map(|row| row.into_active_model().reset_all());
-            E::insert_many(batch).exec_without_returning(&self.tx).await?;
+            self.save(&E::insert_many(batch)).await?;
         }
         Ok(())
+    }
+
+    /// Runs a statement; the rows that it touched.
+    async fn save(&self, query: &impl QueryTrait) -> Result<u64, RecordsError> {
+        let statement = self.records.dialect().timeless(query.build(self.tx.get_database_backend()));
+        Ok(self.tx.execute_raw(statement).await?.rows_affected())
     }
 
     /// What will have been saved when this unit commits, as far as it is known now.

@@ -240,6 +240,14 @@ async fn relay_portion(
     Ok(())
 }
 
+/// Carries out what waits for one entity, at once and beside whoever relays it. Its entries stay: the relay finds the
+/// document in place and takes them off.
+pub(crate) async fn carry_now(engine: &Engine, model: &'static Model, id: &str) -> Result<(), SyncError> {
+    let batch = Batch::plan(engine.records.queued_of(model, id).await?);
+    let Some(tasks) = batch.tasks.get(model.name) else { return Ok(()) };
+    relay_portion(engine, model, tasks, &mut Settlement::default()).await
+}
+
 /// When a server that answers its ping fails a portion again and again, one document may be the reason: each is tried
 /// alone, and those that fail alone are parked.
 async fn find_poison(

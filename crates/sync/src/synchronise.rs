@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Copied, Freshness, Mending, Repaired, Report, RunReport, Settings, Status, SyncError, Why, certificate,
-    compare::Level, copy, engine::Engine, freshness, keeper, partitions::Partitions, relay::Lane, repair, runs, status,
+    compare::Level, copy, engine::Engine, freshness, keeper, partitions::Partitions, relay, relay::Lane, repair, runs,
+    status,
 };
 
 /// Keeps the second database identical to the primary. Cloning shares the engine.
@@ -115,6 +116,7 @@ impl Sync {
     /// When either database does not answer.
     pub async fn one(&self, model: &'static Model, id: &str) -> Result<(Repaired, Why), SyncError> {
         let run = self.engine.records.new_id();
+        relay::carry_now(&self.engine, model, id).await?;
         let repaired = repair::repair(&self.engine, model, &[id.to_owned()], &run).await?;
         Ok((repaired, self.why(model, id).await?))
     }

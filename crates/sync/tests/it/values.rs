@@ -194,7 +194,7 @@ fn a_document_over_sixteen_megabytes_is_parked_with_its_cause_and_blocks_nobody(
                     .is_some_and(|kept| kept.stamp.version == Some(2))
             })
             .await;
-        assert!(world.sync.failures(None, 10).await.unwrap().is_empty());
+        world.eventually("nothing is parked", async || world.sync.failures(None, 10).await.unwrap().is_empty()).await;
         running.stop().await;
     });
 }
