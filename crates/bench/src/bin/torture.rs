@@ -205,7 +205,7 @@ async fn main() -> anyhow::Result<()> {
 async fn torture(program: &Path, fresh: &Fresh, proxy: Option<&Proxy>, seconds: u64, seed: u64) -> anyhow::Result<()> {
     let mut dice = Dice(seed);
     let mut servers = vec![Process::start(program, fresh)?, Process::start(program, fresh)?];
-    let client = Client::builder().timeout(Duration::from_secs(10)).build()?;
+    let client = chainbill_testkit::http();
     let payer = account(&client, &servers[0].base, "payer", "CLIENT").await?;
     let writer = account(&client, &servers[0].base, "writer", "FREELANCER").await?;
     let oracle = fresh.folder.join("oracle.txt");

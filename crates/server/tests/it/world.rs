@@ -139,7 +139,7 @@ impl Server {
         };
         // Somebody must read on, or the program would block on a full pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, base, client: Client::new() }
+        Self { child, base, client: chainbill_testkit::http() }
     }
 
     pub fn pid(&self) -> u32 {
