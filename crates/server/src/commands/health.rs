@@ -21,7 +21,9 @@ pub(super) async fn health(out: Output, url: &str) -> anyhow::Result<Went> {
         let reason = json["sync"]["reason"].as_str().map_or_else(String::new, |reason| format!(" ({reason})"));
         format!(
             "{word}{reason}: primary {}, second database {}, backlog {}",
-            json["mysql"]["status"], json["mongodb"]["status"], json["sync"]["backlog"]
+            json["mysql"]["status"].as_str().unwrap_or("unknown"),
+            json["mongodb"]["status"].as_str().unwrap_or("unknown"),
+            json["sync"]["backlog"]
         )
     })?;
     Ok(Went::fine_if(word == "healthy"))

@@ -70,7 +70,14 @@ async fn initial(sync: &Sync, out: Output, stop: &CancellationToken) -> anyhow::
     out.result(&json!({"models": models}), || {
         models
             .iter()
-            .map(|model| format!("{}: {} copied, {} parked\n", model["model"], model["copied"], model["parked"]))
+            .map(|model| {
+                format!(
+                    "{}: {} copied, {} parked\n",
+                    model["model"].as_str().unwrap_or(""),
+                    model["copied"],
+                    model["parked"]
+                )
+            })
             .collect()
     })?;
     Ok(Went::fine_if(!parked))
