@@ -62,7 +62,9 @@ async fn copy_and_verify(primary: &str, secondary: &str) -> anyhow::Result<()> {
 }
 
 fn settings() -> Settings {
-    Settings { verify_every: Duration::ZERO, ..Settings::default() }
+    let lanes = std::env::var("SYNC_LANES").ok().and_then(|lanes| lanes.parse().ok());
+    let otherwise = Settings::default();
+    Settings { verify_every: Duration::ZERO, lanes: lanes.unwrap_or(otherwise.lanes), ..otherwise }
 }
 
 fn line(what: &str, figure: &str) {
