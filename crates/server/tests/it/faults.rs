@@ -86,8 +86,7 @@ fn answers_of_mongodb_that_are_lost_lose_and_double_nothing() {
         world.server.drained().await;
         proxy.set(Fault::LoseAnswers);
         business(&world, 1).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(proxy.lost() > 0);
+        world.server.eventually("answers are lost", async |_| proxy.lost() > 0).await;
         proxy.set(Fault::None);
         world.server.drained().await;
         world.assert_equal();

@@ -1,5 +1,10 @@
 //! No secret is where it must not be.
 
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    process::{Command, Stdio},
+};
+
 use reqwest::Method;
 use serde_json::json;
 
@@ -74,14 +79,17 @@ fn the_first_operators_password_is_printed_once_and_not_logged() {
         let start = || {
             let mut command = program(&fresh);
             command.env_remove("ADMIN_PASSWORD").env("PORT", "0");
-            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-            let child = command.spawn().unwrap();
-            std::thread::sleep(std::time::Duration::from_secs(3));
-            assert!(
-                std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success()
-            );
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = command.spawn().unwrap();
+            let mut log = BufReader::new(child.stderr.take().unwrap());
+            let mut logged = String::new();
+            while !logged.contains("serving at") {
+                assert!(log.read_line(&mut logged).unwrap() > 0, "it ended at its start: {logged}");
+            }
+            assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+            log.read_to_string(&mut logged).unwrap();
             let output = child.wait_with_output().unwrap();
-            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+            (String::from_utf8(output.stdout).unwrap(), logged)
         };
         let (said, logged) = start();
         let password = said.split("password ").nth(1).unwrap().lines().next().unwrap().to_owned();
