@@ -1,5 +1,9 @@
 //! Health, the synchronisation's desk, descriptions, figures.
 
+use chainbill_records::{
+    outbox::{Entry, Op},
+    sea_orm::ConnectionTrait as _,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -94,6 +98,40 @@ fn an_operator_copies_verifies_and_looks_why() {
         }
         assert_eq!(server.get("/api/sync/failures", admin).await.expect(200)["data"], json!([]));
         assert_eq!(server.get("/api/sync/evidence", admin).await.expect(200)["data"], json!([]));
+    });
+}
+
+#[test]
+fn a_parked_entity_is_listed_tried_again_and_forgotten() {
+    embedded(async |world| {
+        let ada = world.server.register("Ada", "FREELANCER").await;
+        world.server.drained().await;
+        let records = world.fresh.records().await;
+        let (server, admin) = (&world.server, &world.admin);
+        // Past the application: a text that makes a document which no second database keeps.
+        let sql = format!(
+            "UPDATE users SET bio = replace(hex(zeroblob(9000000)), '00', 'xx'), version = 2 WHERE id = '{}'",
+            ada.id
+        );
+        records.db().execute_unprepared(&sql).await.unwrap();
+        let entry =
+            Entry { model: "users".to_owned(), entity_id: ada.id.clone(), version: 2, op: Op::Upsert, body: None };
+        records.enqueue(&[entry]).await.unwrap();
+        server.eventually("it is parked", async |health| health["sync"]["parked"] == 1).await;
+        let listed = server.get("/api/sync/failures?model=users", admin).await.expect(200);
+        assert_eq!((&listed["data"][0]["id"], &listed["data"][0]["version"]), (&json!(ada.id), &json!(2)));
+        assert!(listed["data"][0]["cause"].as_str().unwrap().contains("16777216"), "{listed}");
+        assert_eq!(world.command(&["sync", "failures"]).0, 1, "scripts hear of it");
+        assert_eq!(server.get(&format!("/api/sync/users/{}", ada.id), admin).await.expect(200)["verdict"], "parked");
+        let one = format!("/api/sync/failures/users/{}", ada.id);
+        server.act(&format!("{one}/retry"), admin).await.expect(204);
+        server.eventually("it is parked again", async |health| health["sync"]["parked"] == 1).await;
+        records.db().execute_unprepared(&format!("UPDATE users SET bio = NULL WHERE id = '{}'", ada.id)).await.unwrap();
+        server.send(Method::DELETE, &one, Some(admin), None).await.expect(204);
+        assert_eq!(server.get("/api/sync/failures", admin).await.expect(200)["data"], json!([]));
+        let repaired = server.act(&format!("/api/sync/users/{}", ada.id), admin).await.expect(200);
+        assert_eq!(repaired["entity"]["verdict"], "equal", "{repaired}");
+        world.assert_equal();
     });
 }
 
