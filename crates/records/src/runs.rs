@@ -135,20 +135,18 @@ impl Records {
         self.db().query_all_raw(self.statement(sql, values)).await?.iter().map(certificate).collect()
     }
 
-    /// Keeps a certificate that names its predecessor, with its tiles, and lets go of the tiles of older ones, in one
-    /// transaction. [`RecordsError::Duplicate`] when somebody else has issued one with the same predecessor.
+    /// Keeps a certificate that names its predecessor; its tiles are there before it. [`RecordsError::Duplicate`] when
+    /// somebody else has issued one with the same predecessor.
     ///
     /// # Errors
     /// When the primary does not answer.
-    pub async fn add_certificate(&self, certificate: &Certificate, tiles: &[Tile]) -> Result<(), RecordsError> {
-        let id = self.new_id();
-        let unit = self.begin().await?;
+    pub async fn add_certificate(&self, id: &str, certificate: &Certificate) -> Result<(), RecordsError> {
         let insert = "INSERT INTO sync_certificates (id, model, cut_text, count, encoder_version, root, previous, chain, \
                       hash, at) VALUES (?,?,?,?,?,?,?,?,?,?)";
         let count = i64::try_from(certificate.count).unwrap_or(i64::MAX);
         let chain = format!("{}:{}", certificate.model, certificate.previous.as_deref().unwrap_or("first"));
         let values: [Value; 10] = [
-            id.clone().into(),
+            id.into(),
             certificate.model.clone().into(),
             certificate.cut.clone().into(),
             count.into(),
@@ -157,30 +155,45 @@ impl Records {
             certificate.previous.clone().into(),
             chain.into(),
             certificate.hash.clone().into(),
-            unit.now().into(),
+            self.now().into(),
         ];
-        unit.db().execute_raw(self.statement(insert, values)).await?;
-        let forget = "DELETE FROM sync_tiles WHERE model=?";
-        unit.db().execute_raw(self.statement(forget, [certificate.model.clone().into()])).await?;
+        self.run(insert, values).await?;
+        Ok(())
+    }
+
+    /// Writes tiles of a certificate down, before the certificate itself.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn add_tiles(&self, id: &str, model: &Model, tiles: &[Tile]) -> Result<(), RecordsError> {
         for tiles in tiles.chunks(50) {
             let rows = vec!["(?,?,?,?,?,?)"; tiles.len()].join(",");
             let sql =
                 format!("INSERT INTO sync_tiles (certificate_id, number, model, first_id, hash, leaves) VALUES {rows}");
             let values = tiles.iter().flat_map(|tile| {
                 let Tile { number, first_id, hash, leaves } = tile.clone();
-                let cells: [Value; 6] = [
-                    id.clone().into(),
-                    number.into(),
-                    certificate.model.clone().into(),
-                    first_id.into(),
-                    hash.into(),
-                    leaves.into(),
-                ];
+                let cells: [Value; 6] =
+                    [id.into(), number.into(), model.name.into(), first_id.into(), hash.into(), leaves.into()];
                 cells
             });
-            unit.db().execute_raw(self.statement(sql, values)).await?;
+            self.run(&sql, values).await?;
         }
-        unit.commit().await?;
+        Ok(())
+    }
+
+    /// Forgets the tiles of all certificates of the model but one, a few at a time: nobody waits for a long delete.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn forget_tiles(&self, model: &Model, but: &str) -> Result<(), RecordsError> {
+        const AT_ONCE: i64 = 200;
+        let last = "SELECT COALESCE(MAX(number), -1) FROM sync_tiles WHERE model=? AND certificate_id<>?";
+        let row = self.db().query_one_raw(self.statement(last, [model.name.into(), but.into()])).await?;
+        let last: i64 = row.map_or(Ok(-1), |row| row.try_get_by_index(0))?;
+        for end in (0..=last / AT_ONCE).map(|batch| (batch + 1) * AT_ONCE) {
+            let sql = "DELETE FROM sync_tiles WHERE model=? AND certificate_id<>? AND number<?";
+            self.run(sql, [model.name.into(), but.into(), end.into()]).await?;
+        }
         Ok(())
     }
 

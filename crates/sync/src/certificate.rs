@@ -11,18 +11,37 @@ use chainbill_records::{RecordsError, Tile};
 
 use crate::{SyncError, engine::Engine, examine::encode_all};
 
-/// Gathers leaves in the order of ids: a root in little memory, and tiles to make proofs from.
-#[derive(Default)]
+/// Tiles that are closed are written down when there are so many.
+const TILES_AT_ONCE: usize = 40;
+
+/// Gathers leaves in the order of ids, in memory that does not grow with them: a root, and tiles to make proofs from,
+/// which are written down on the way.
 pub(crate) struct Builder {
+    id: String,
     tree: Tree,
     count: u64,
     open: Vec<Digest>,
     lines: String,
     first_id: String,
+    number: i64,
     tiles: Vec<Tile>,
 }
 
 impl Builder {
+    /// For the certificate of that id.
+    pub fn new(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            tree: Tree::default(),
+            count: 0,
+            open: Vec::new(),
+            lines: String::new(),
+            first_id: String::new(),
+            number: 0,
+            tiles: Vec::new(),
+        }
+    }
+
     pub fn add(&mut self, row: &Encoded) {
         let leaf = merkle::leaf(row.digest);
         self.tree.push(leaf);
@@ -39,17 +58,26 @@ impl Builder {
 
     fn close(&mut self) {
         let hash = merkle::root(&self.open).to_hex();
-        let number = i64::try_from(self.tiles.len()).unwrap_or(i64::MAX);
         let first_id = std::mem::take(&mut self.first_id);
-        self.tiles.push(Tile { number, first_id, hash, leaves: std::mem::take(&mut self.lines) });
+        self.tiles.push(Tile { number: self.number, first_id, hash, leaves: std::mem::take(&mut self.lines) });
+        self.number += 1;
         self.open.clear();
     }
 
-    fn finish(mut self) -> (Digest, u64, Vec<Tile>) {
+    /// Writes closed tiles down, when there are enough of them.
+    pub async fn write_down(&mut self, engine: &Engine, model: &'static Model) -> Result<(), SyncError> {
+        if self.tiles.len() >= TILES_AT_ONCE {
+            engine.records.add_tiles(&self.id, model, &std::mem::take(&mut self.tiles)).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self, engine: &Engine, model: &'static Model) -> Result<(String, Digest, u64), SyncError> {
         if !self.open.is_empty() {
             self.close();
         }
-        (self.tree.root(), self.count, self.tiles)
+        engine.records.add_tiles(&self.id, model, &self.tiles).await?;
+        Ok((self.id, self.tree.root(), self.count))
     }
 }
 
@@ -65,14 +93,15 @@ pub(crate) async fn issue(
     cut: Timestamp,
     builder: Builder,
 ) -> Result<Certificate, SyncError> {
-    let (root, count, tiles) = builder.finish();
+    let (id, root, count) = builder.finish(engine, model).await?;
     loop {
         let previous = engine.records.certificate(model).await?.map(|(_, certificate)| certificate.hash);
         let certificate = Certificate::new(model, written(cut), count, root, previous);
-        match engine.records.add_certificate(&certificate, &tiles).await {
+        match engine.records.add_certificate(&id, &certificate).await {
             Err(RecordsError::Duplicate(_)) => {}
             result => {
                 result?;
+                engine.records.forget_tiles(model, &id).await?;
                 tracing::info!(
                     model = model.name,
                     root = certificate.root,
@@ -84,6 +113,12 @@ pub(crate) async fn issue(
             }
         }
     }
+}
+
+/// Forgets what was written down for a certificate that was not issued.
+pub(crate) async fn forget(engine: &Engine, model: &'static Model) -> Result<(), SyncError> {
+    let newest = engine.records.certificate(model).await?.map_or_else(String::new, |(id, _)| id);
+    Ok(engine.records.forget_tiles(model, &newest).await?)
 }
 
 /// A proof that an entity was among the rows of the newest certificate; none when it was not, or none was issued.

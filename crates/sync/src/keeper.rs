@@ -34,9 +34,11 @@ pub(crate) async fn watch(engine: Arc<Engine>, stop: CancellationToken) {
             }
             Err(error) => tracing::warn!("Sync cannot see its backlog: {error}"),
         }
+        let known = engine.figures.parked.load(Ordering::Relaxed);
         if let Ok(parked) = engine.records.parked_counts().await {
             let count = parked.iter().map(|(_, count)| count).sum();
-            engine.figures.parked.store(count, Ordering::Relaxed);
+            // What a lane parked after the counting must not be forgotten: the next round counts it.
+            let _ = engine.figures.parked.compare_exchange(known, count, Ordering::Relaxed, Ordering::Relaxed);
             metrics::gauge!("chainbill_sync_parked").set(count as f64);
         }
         let now = engine.figures.applied.load(Ordering::Relaxed);

@@ -120,6 +120,7 @@ pub(crate) async fn compare(
         let Some(page) = page else { break };
         if let Some(builder) = certificate.as_deref_mut() {
             page.rows.iter().for_each(|row| builder.add(row));
+            builder.write_down(engine, model).await?;
         }
         result.compared += page.compared();
         result.rows += page.rows.len() as u64;

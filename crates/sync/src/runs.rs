@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     SyncError,
-    certificate::{Builder, issue, written},
+    certificate::{Builder, forget, issue, written},
     compare::Level,
     copy::Report,
     engine::Engine,
@@ -140,7 +140,7 @@ async fn run_held(
     report: Report<'_>,
     stop: &CancellationToken,
 ) -> Result<RunReport, SyncError> {
-    let mut builder = (level == Level::Deep).then(Builder::default);
+    let mut builder = (level == Level::Deep).then(|| Builder::new(id));
     let comparison = compare(engine, model, level, builder.as_mut(), report, stop).await?;
     let drift = comparison.drifting();
     let mut repaired = Repaired::default();
@@ -170,7 +170,11 @@ async fn run_held(
         Some(builder) if outcome != Outcome::Drift && comparison.unreadable.is_empty() => {
             Some(issue(engine, model, comparison.cut, builder).await?)
         }
-        _ => None,
+        Some(_) => {
+            forget(engine, model).await?;
+            None
+        }
+        None => None,
     };
     Ok(RunReport { id: id.to_owned(), outcome, comparison, repaired, certificate })
 }

@@ -147,7 +147,7 @@ async fn of_many_writers_of_one_row_each_change_counts() {
 async fn a_lease_is_held_by_one_and_passes_on_when_it_ends() {
     on_every_primary(async |records| {
         let (name, ttl) = ("test".to_owned(), std::time::Duration::from_millis(300));
-        records.ensure_leases(&[name.clone()]).await.unwrap();
+        records.ensure_leases(std::slice::from_ref(&name)).await.unwrap();
         let first = records.take_lease(&name, "one", ttl).await.unwrap().unwrap();
         assert!(records.take_lease(&name, "other", ttl).await.unwrap().is_none());
         tokio::time::sleep(ttl + ttl).await;
