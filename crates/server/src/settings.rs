@@ -87,21 +87,21 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value = "./chainbill-data", value_name = "DATA_DIR")]
     pub data_dir: PathBuf,
     /// Where to listen: a port from 0 to 65535; 0 takes a free one.
-    #[arg(long, env, global = true, default_value_t = 3000, value_name = "PORT")]
+    #[arg(long, env, global = true, default_value_t = 3000, value_name = "PORT", value_parser = port)]
     pub port: u16,
     /// At which address to listen; 0.0.0.0 for all.
-    #[arg(long, env, global = true, default_value = "127.0.0.1", value_name = "BIND_ADDRESS")]
+    #[arg(long, env, global = true, default_value = "127.0.0.1", value_name = "BIND_ADDRESS", value_parser = address)]
     pub bind_address: IpAddr,
     /// Most connections to the primary, 2 to 1000.
     #[arg(long, env, global = true, default_value_t = 16, value_name = "DATABASE_MAX_CONNECTIONS",
-        value_parser = clap::value_parser!(u32).range(2..=1000))]
+        value_parser = whole(2, 1000))]
     pub database_max_connections: u32,
     /// How long to wait for a connection to the primary, or for SQLite's write lock: a span such as 500ms, 5s, 2m.
     #[arg(long, env, global = true, default_value = "5s", value_name = "DATABASE_TIMEOUT", value_parser = span)]
     pub database_timeout: Duration,
     /// Most connections to MongoDB, 1 to 1000.
     #[arg(long, env, global = true, default_value_t = 16, value_name = "MONGODB_MAX_CONNECTIONS",
-        value_parser = clap::value_parser!(u32).range(1..=1000))]
+        value_parser = whole(1, 1000))]
     pub mongodb_max_connections: u32,
     /// The first operator's e-mail address.
     #[arg(long, env, global = true, default_value = "admin@chainbill.local", value_name = "ADMIN_EMAIL")]
@@ -120,15 +120,15 @@ pub struct Settings {
     pub secure_cookies: bool,
     /// Logins and registrations a minute from one address.
     #[arg(long, env, global = true, default_value_t = 20, value_name = "RATE_LOGIN",
-        value_parser = clap::value_parser!(u32).range(1..))]
+        value_parser = whole(1, u32::MAX))]
     pub rate_login: u32,
     /// Searches a minute from one address.
     #[arg(long, env, global = true, default_value_t = 120, value_name = "RATE_SEARCH",
-        value_parser = clap::value_parser!(u32).range(1..))]
+        value_parser = whole(1, u32::MAX))]
     pub rate_search: u32,
     /// All other requests a minute from one address.
     #[arg(long, env, global = true, default_value_t = 6000, value_name = "RATE_ALL",
-        value_parser = clap::value_parser!(u32).range(1..))]
+        value_parser = whole(1, u32::MAX))]
     pub rate_all: u32,
     /// How long a search waits for a Sync-Token to be reached.
     #[arg(long, env, global = true, default_value = "2s", value_name = "FRESH_WAIT", value_parser = span)]
@@ -144,15 +144,15 @@ pub struct Settings {
     pub app_logs_level: Level,
     /// Batches that this process brings to the second database side by side, 1 to 64.
     #[arg(long, env, global = true, default_value_t = 2, value_name = "SYNC_LANES",
-        value_parser = clap::value_parser!(u32).range(1..=64))]
+        value_parser = whole(1, 64))]
     pub sync_lanes: u32,
     /// Changes in one batch, 1 to 10000.
     #[arg(long, env, global = true, default_value_t = 1000, value_name = "SYNC_BATCH",
-        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        value_parser = whole(1, 10_000))]
     pub sync_batch: u32,
     /// Rows in a page of copies and comparisons, 1 to 10000.
     #[arg(long, env, global = true, default_value_t = 1000, value_name = "SYNC_PAGE",
-        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        value_parser = whole(1, 10_000))]
     pub sync_page: u32,
     /// How often each model is compared and made right, where it differs from every hour (invoices: 30 minutes): a list
     /// such as users=1h,invoices=30m. 0s turns a model's schedule off.
@@ -162,14 +162,14 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value = "24h", value_name = "SYNC_VERIFY_EVERY", value_parser = span)]
     pub sync_verify_every: Duration,
     /// Most rows a second that a comparison reads; 0 for no limit.
-    #[arg(long, env, global = true, default_value_t = 0, value_name = "SYNC_THROTTLE")]
+    #[arg(long, env, global = true, default_value_t = 0, value_name = "SYNC_THROTTLE", value_parser = whole(0, u32::MAX))]
     pub sync_throttle: u32,
     /// What becomes of drift.
     #[arg(long, env, global = true, default_value = "automatic", value_name = "SYNC_REPAIR")]
     pub sync_repair: RepairSetting,
     /// Share of drifting rows, in percent, above which nothing is repaired by itself, 1 to 100.
     #[arg(long, env, global = true, default_value_t = 5, value_name = "SYNC_BREAKER_PERCENT",
-        value_parser = clap::value_parser!(u32).range(1..=100))]
+        value_parser = whole(1, 100))]
     pub sync_breaker_percent: u32,
     /// How long a change may wait before it counts as a stall and raises an alarm.
     #[arg(long, env, global = true, default_value = "6s", value_name = "SYNC_STALL_AFTER", value_parser = span)]
@@ -191,12 +191,28 @@ pub struct Settings {
     pub smtp_url: Option<Hidden>,
     /// How many days analytics are kept in the second database, 1 to 3650.
     #[arg(long, env, global = true, default_value_t = 90, value_name = "ANALYTICS_KEEP_DAYS",
-        value_parser = clap::value_parser!(u32).range(1..=3650))]
+        value_parser = whole(1, 3650))]
     pub analytics_keep_days: u32,
     /// How many days log lines are kept in the second database, 1 to 3650.
     #[arg(long, env, global = true, default_value_t = 30, value_name = "APP_LOGS_KEEP_DAYS",
-        value_parser = clap::value_parser!(u32).range(1..=3650))]
+        value_parser = whole(1, 3650))]
     pub app_logs_keep_days: u32,
+}
+
+/// Whole numbers within bounds, both included.
+fn whole(low: u32, high: u32) -> impl Fn(&str) -> Result<u32, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| (low..=high).contains(number));
+        number.ok_or_else(|| format!("a whole number from {low} to {high} is accepted"))
+    }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "a whole number from 0 to 65535 is accepted".to_owned())
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| "an IP address is accepted: 127.0.0.1, 0.0.0.0, ::1".to_owned())
 }
 
 /// A span of time: a whole number and ms, s, m, h or d.
@@ -355,12 +371,14 @@ mod tests {
     #[test]
     fn a_wrong_value_is_refused_with_its_name_and_what_is_accepted() {
         for (arguments, expected) in [
-            (["--port", "70000"], ["PORT", "0..=65535"]),
-            (["--bind-address", "home"], ["BIND_ADDRESS", "invalid IP address"]),
+            (["--port", "70000"], ["PORT", "from 0 to 65535"]),
+            (["--port", "abc"], ["'abc'", "from 0 to 65535"]),
+            (["--rate-all", "many"], ["RATE_ALL", "from 1 to"]),
+            (["--bind-address", "home"], ["BIND_ADDRESS", "127.0.0.1"]),
             (["--log-format", "xml"], ["LOG_FORMAT", "text, json"]),
             (["--fresh-wait", "soon"], ["FRESH_WAIT", "500ms, 5s, 2m"]),
             (["--sync-every", "ghosts=1h"], ["SYNC_EVERY", "users, skills"]),
-            (["--sync-lanes", "0"], ["SYNC_LANES", "1..=64"]),
+            (["--sync-lanes", "0"], ["SYNC_LANES", "from 1 to 64"]),
         ] {
             let error = Cli::try_parse_from(["chainbill"].into_iter().chain(arguments)).expect_err("refused");
             let text = error.to_string();
