@@ -60,7 +60,7 @@ fn user(n: usize, version: i64) -> Write {
 fn put(model: &'static Model, n: usize, version: i64, body: Document) -> Write {
     let id = format!("0193e0a0-0000-7000-a000-{n:012}");
     let digest = document::digest(model, &id, version, &body);
-    Write { id, version, content: Content::Document { body, digest } }
+    Write { id, version, content: Content::Document { body, digest }, fresh: version == 1 }
 }
 
 /// Processor time of this process so far, in seconds.

@@ -26,6 +26,9 @@ pub struct Write {
     pub version: i64,
     /// What becomes of the document.
     pub content: Content,
+    /// Whether nothing is expected to be there: an engine may try a plain insert first, which costs a fraction of a
+    /// guarded replacement. The guard decides all the same when something is.
+    pub fresh: bool,
 }
 
 /// What a write leaves behind.

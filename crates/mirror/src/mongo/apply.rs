@@ -1,4 +1,6 @@
 //! Guarded writes: unordered `update` commands of many replacements, each with the condition that what is there is older.
+//! Documents that are expected to be new are inserted instead, which can replace nothing and is several times cheaper;
+//! those that meet a taken `_id` go the guarded way.
 //!
 //! A statement whose condition does not hold tries to insert and meets the `_id` that is taken. That means "stale" only
 //! when what is there is indeed as new: two first writes of one document may also meet, so the versions are looked at.
@@ -41,6 +43,15 @@ struct Sent<'a> {
     bytes: usize,
 }
 
+/// The way of a command's writes.
+#[derive(Clone, Copy)]
+enum Command {
+    /// Plain inserts: they can replace nothing.
+    Insert,
+    /// Guarded replacements.
+    Update,
+}
+
 /// What one command's statements came to.
 enum Fate {
     Applied,
@@ -72,23 +83,33 @@ pub(super) async fn apply(
             Err(why) => outcomes[index] = Outcome::Rejected(why),
         }
     }
+    let fresh: Vec<Sent<'_>> = waiting.extract_if(.., |sent| sent.write.fresh).collect();
+    waiting.extend(batch.send_all(Command::Insert, &fresh, &mut outcomes).await?);
     for _ in 0..ROUNDS {
-        let taken = batch.send_all(&waiting, &mut outcomes).await?;
-        waiting = batch.older_than(taken, &mut outcomes).await?;
         if waiting.is_empty() {
             return Ok(outcomes);
         }
+        let taken = batch.send_all(Command::Update, &waiting, &mut outcomes).await?;
+        waiting = batch.older_than(taken, &mut outcomes).await?;
+    }
+    if waiting.is_empty() {
+        return Ok(outcomes);
     }
     Err(MirrorError::Unavailable(format!("{} writes kept losing against others", waiting.len())))
 }
 
 impl<'a> Batch<'a> {
     /// Sends everything, in commands of bounded size; answers with the writes that met a taken `_id`.
-    async fn send_all(&self, sent: &[Sent<'a>], outcomes: &mut [Outcome]) -> Result<Vec<Sent<'a>>, MirrorError> {
+    async fn send_all(
+        &self,
+        way: Command,
+        sent: &[Sent<'a>],
+        outcomes: &mut [Outcome],
+    ) -> Result<Vec<Sent<'a>>, MirrorError> {
         let mut taken = Vec::new();
         let statements =
             if sent.len() < WORTH_TWO_LANES { MAX_STATEMENTS } else { sent.len().div_ceil(2).min(MAX_STATEMENTS) };
-        let requests: Vec<_> = chunks(sent, statements).map(|chunk| self.send(chunk)).collect();
+        let requests: Vec<_> = chunks(sent, statements).map(|chunk| self.send(way, chunk)).collect();
         let mut answers = stream::iter(requests).buffer_unordered(LANES);
         while let Some(fates) = answers.try_next().await? {
             for (sent, fate) in fates {
@@ -103,16 +124,23 @@ impl<'a> Batch<'a> {
     }
 
     /// Sends one command; one that is refused as a whole is halved until the culprit is alone.
-    fn send<'f>(&'f self, sent: &'f [Sent<'a>]) -> BoxFuture<'f, Result<Vec<(Sent<'a>, Fate)>, MirrorError>> {
+    fn send<'f>(
+        &'f self,
+        way: Command,
+        sent: &'f [Sent<'a>],
+    ) -> BoxFuture<'f, Result<Vec<(Sent<'a>, Fate)>, MirrorError>> {
         async move {
             let writes: Vec<&Write> = sent.iter().map(|sent| sent.write).collect();
             let bytes = sent.iter().map(|sent| sent.bytes).sum();
-            let command = encode::update(self.model.name, self.guard, &writes, self.at, bytes);
+            let command = match way {
+                Command::Insert => encode::insert(self.model.name, &writes, self.at, bytes),
+                Command::Update => encode::update(self.model.name, self.guard, &writes, self.at, bytes),
+            };
             match self.run(command).await {
                 Ok(answer) => fates(sent, write_errors(&answer)?),
                 Err(cause) => match refused_for_a_document(&cause) {
                     None => Err(failed(&cause)),
-                    Some(why) => self.find_culprit(sent, why).await,
+                    Some(why) => self.find_culprit(way, sent, why).await,
                 },
             }
         }
@@ -120,14 +148,19 @@ impl<'a> Batch<'a> {
     }
 
     /// A server that refuses every update has no quarrel with a document: that is asked first.
-    async fn find_culprit(&self, sent: &[Sent<'a>], why: String) -> Result<Vec<(Sent<'a>, Fate)>, MirrorError> {
+    async fn find_culprit(
+        &self,
+        way: Command,
+        sent: &[Sent<'a>],
+        why: String,
+    ) -> Result<Vec<(Sent<'a>, Fate)>, MirrorError> {
         self.run(encode::probe(self.model.name)).await.map_err(|cause| failed(&cause))?;
         if let [alone] = sent {
             return Ok(vec![(*alone, Fate::Rejected(why))]);
         }
         let (left, right) = sent.split_at(sent.len() / 2);
-        let mut fates = self.send(left).await?;
-        fates.extend(self.send(right).await?);
+        let mut fates = self.send(way, left).await?;
+        fates.extend(self.send(way, right).await?);
         Ok(fates)
     }
 

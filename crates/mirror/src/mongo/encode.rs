@@ -149,6 +149,22 @@ pub(super) fn update(collection: &str, guard: Guard, writes: &[&Write], at: Time
     command.finish()
 }
 
+/// An `insert` command of whole documents.
+pub(super) fn insert(collection: &str, writes: &[&Write], at: Timestamp, bytes: usize) -> RawDocumentBuf {
+    let mut command = Writer::with_capacity(bytes + writes.len() * 16);
+    command.text("insert", collection);
+    unordered_majority(&mut command);
+    let list = command.open_list("documents");
+    let mut position = Position::default();
+    for write in writes {
+        let document = command.open(position.next());
+        stored(&mut command, write, at.timestamp_millis());
+        command.close(document);
+    }
+    command.close(list);
+    command.finish()
+}
+
 /// Each statement by itself, and acknowledged by the majority: what only one member holds can be rolled back.
 pub(super) fn unordered_majority(command: &mut Writer) {
     command.flag("ordered", false);
@@ -182,6 +198,13 @@ fn replacement(command: &mut Writer, guard: Guard, write: &Write, at: i64) {
     }
     command.close(query);
     let document = command.open("u");
+    stored(command, write, at);
+    command.close(document);
+    command.flag("upsert", true);
+}
+
+/// The fields of a document as it is stored.
+fn stored(command: &mut Writer, write: &Write, at: i64) {
     command.text("_id", &write.id);
     if let Content::Document { body, .. } = &write.content {
         command.fields(body);
@@ -199,8 +222,6 @@ fn replacement(command: &mut Writer, guard: Guard, write: &Write, at: i64) {
         }
     }
     command.close(sync);
-    command.close(document);
-    command.flag("upsert", true);
 }
 
 /// An update that can match nothing: what the server says to it, it says to every update.
@@ -268,7 +289,7 @@ mod tests {
         ]);
         let digest = Digest([7; 32]);
         for content in [Content::Document { body, digest }, Content::Tombstone] {
-            let write = Write { id: "idé".to_owned(), version: 1, content };
+            let write = Write { id: "idé".to_owned(), version: 1, content, fresh: false };
             let command = update("c", Guard::NotNewer, &[&write], Timestamp::default(), 0);
             let updates = command.get_array("updates").unwrap();
             let document = updates.get_document(0).unwrap().get_document("u").unwrap();

@@ -116,7 +116,7 @@ pub fn txt(text: impl Into<String>) -> Value {
 /// A write of a document with its true digest.
 pub fn put(model: &'static Model, id: &str, version: i64, body: Document) -> Write {
     let digest = document::digest(model, id, version, &body);
-    Write { id: id.to_owned(), version, content: Content::Document { body, digest } }
+    Write { id: id.to_owned(), version, content: Content::Document { body, digest }, fresh: false }
 }
 
 pub fn thing(id: &str, version: i64, name: &str) -> Write {
@@ -124,7 +124,7 @@ pub fn thing(id: &str, version: i64, name: &str) -> Write {
 }
 
 pub fn tombstone(id: &str, version: i64) -> Write {
-    Write { id: id.to_owned(), version, content: Content::Tombstone }
+    Write { id: id.to_owned(), version, content: Content::Tombstone, fresh: false }
 }
 
 pub fn digest_of(write: &Write) -> Option<Digest> {

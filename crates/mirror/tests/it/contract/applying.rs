@@ -2,6 +2,7 @@ use chainbill_domain::Value;
 use chainbill_mirror::{
     Guard,
     Outcome::{Applied, Stale},
+    Write,
 };
 
 use crate::world::{THINGS, World, ago, body_of, digest_of, fields, put, thing, tombstone, txt};
@@ -31,6 +32,27 @@ pub async fn the_same_document_twice_in_one_batch_ends_with_the_newest(world: Wo
     world.apply(Guard::Newer, &writes).await;
     assert_eq!(world.name("a").await.as_deref(), Some("third"));
     assert_eq!(world.name("b").await.as_deref(), Some("other"));
+}
+
+pub async fn what_is_expected_to_be_new_goes_by_the_guard_when_something_is_there(world: World) {
+    let world = world.prepared().await;
+    let fresh = |id: &str, version, name: &str| Write { fresh: true, ..thing(id, version, name) };
+    world.apply(Guard::Newer, &[thing("older", 1, "before"), thing("newer", 3, "before"), tombstone("gone", 2)]).await;
+    let writes = [
+        fresh("older", 2, "after"),
+        fresh("newer", 2, "after"),
+        fresh("gone", 1, "after"),
+        fresh("new", 1, "after"),
+        fresh("twice", 1, "first"),
+        fresh("twice", 2, "second"),
+    ];
+    let outcomes = world.apply(Guard::Newer, &writes).await;
+    assert_eq!(outcomes[..4], [Applied, Stale, Stale, Applied]);
+    assert_eq!(world.name("older").await.as_deref(), Some("after"));
+    assert_eq!(world.name("newer").await.as_deref(), Some("before"));
+    assert_eq!(world.name("new").await.as_deref(), Some("after"));
+    assert_eq!(world.name("twice").await.as_deref(), Some("second"));
+    assert!(world.mirror.get(&THINGS, "gone").await.unwrap().unwrap().stamp.tombstone);
 }
 
 pub async fn a_late_older_write_does_not_raise_a_tombstone(world: World) {
