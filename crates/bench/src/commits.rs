@@ -9,7 +9,7 @@ use chainbill_domain::{
 use chainbill_records::{
     Records, Text,
     entities::users,
-    sea_orm::{ActiveModelTrait as _, IntoActiveModel as _, TransactionTrait as _},
+    sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _, TransactionTrait as _},
 };
 
 use crate::rate;
@@ -58,7 +58,10 @@ async fn turn(records: &Records, outbox: bool) -> anyhow::Result<f64> {
                 } else {
                     let tx = records.db().begin().await?;
                     let row = users::Model { version: 1, ..user(&records) };
-                    row.into_active_model().reset_all().insert(&tx).await?;
+                    // The statement that the saving path sends, and no reading back.
+                    users::Entity::insert_many([row.into_active_model().reset_all()])
+                        .exec_without_returning(&tx)
+                        .await?;
                     tx.commit().await?;
                 }
             }

@@ -27,7 +27,7 @@ pub(crate) struct Seen {
 const SECONDS: u64 = 8;
 const WRITERS: u64 = 16;
 /// Changes whose appearance is watched, per second.
-const WATCHED: u64 = 40;
+const WATCHED: u64 = 20;
 
 pub(crate) async fn commit_to_visible(
     records: &Records,
@@ -58,18 +58,36 @@ pub(crate) async fn commit_to_visible(
 
 type Committed = (String, Instant);
 
-/// Milliseconds from each commit to its document.
+/// Milliseconds from each commit to its document. One question at a time names all that are awaited, so that watching
+/// does not become a load of its own.
 async fn watch(mirror: Arc<dyn Mirror>, mut told: mpsc::UnboundedReceiver<Committed>) -> anyhow::Result<Vec<f64>> {
-    let mut watchers = tokio::task::JoinSet::new();
-    while let Some((id, committed)) = told.recv().await {
-        let mirror = mirror.clone();
-        watchers.spawn(async move { appears(mirror.as_ref(), &id, committed).await });
+    let (mut awaited, mut all) = (Vec::<Committed>::new(), Vec::new());
+    loop {
+        if awaited.is_empty() {
+            let Some(first) = told.recv().await else { return Ok(all) };
+            awaited.push(first);
+        }
+        while let Ok(more) = told.try_recv() {
+            awaited.push(more);
+        }
+        // Documents become visible one after another; the oldest answers for the moment.
+        let looks = awaited.iter().map(|(id, _)| mirror.get(&USERS, id));
+        let found = futures::future::try_join_all(looks).await?;
+        let seen = Instant::now();
+        let mut found = found.into_iter();
+        awaited.retain(|(_, committed)| {
+            let there = found.next().flatten().is_some();
+            if there {
+                all.push((seen - *committed).as_secs_f64() * 1000.0);
+            }
+            !there
+        });
+        anyhow::ensure!(
+            awaited.iter().all(|(_, committed)| committed.elapsed() < Duration::from_secs(60)),
+            "a change never appeared"
+        );
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let mut all = Vec::new();
-    while let Some(one) = watchers.join_next().await {
-        all.push(one??);
-    }
-    Ok(all)
 }
 
 /// What a load came to.
@@ -117,13 +135,4 @@ async fn write(
         }
     }
     Ok(())
-}
-
-/// Milliseconds until the document is there.
-async fn appears(mirror: &dyn Mirror, id: &str, committed: Instant) -> anyhow::Result<f64> {
-    while mirror.get(&USERS, id).await?.is_none() {
-        anyhow::ensure!(committed.elapsed() < Duration::from_secs(60), "{id} never appeared");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    Ok(committed.elapsed().as_secs_f64() * 1000.0)
 }

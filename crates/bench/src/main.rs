@@ -16,9 +16,18 @@ use chainbill_records::{
     sea_orm::ConnectionTrait as _,
 };
 use chainbill_server::demo;
-use chainbill_sync::{Mending, Settings, Sync, compare::Level};
+use chainbill_sync::{Mending, Order, Settings, Sync, compare::Level};
 use chainbill_testkit::{EMBEDDED, Fresh, server};
 use tokio_util::sync::CancellationToken;
+
+/// What waits for the relay.
+#[derive(Clone, Copy)]
+enum Backlog {
+    /// Rows that were made: no document is there.
+    Creations,
+    /// Rows that were changed: every document is there, and older.
+    Changes,
+}
 
 /// What is measured against what.
 struct Bench {
@@ -41,7 +50,7 @@ async fn main() -> anyhow::Result<()> {
     let primary = server("MYSQL_TEST_URL").unwrap_or_else(|| EMBEDDED.to_owned());
     let fresh = Fresh::make(&primary, &mongo).await;
     let records = fresh.records().await;
-    let sync = Sync::new(records.clone(), fresh.mirror().await, settings());
+    let sync = Sync::new(fresh.beside(&records).await, fresh.mirror().await, settings());
     let bench = Bench { fresh, records, sync, documents };
     let result = bench.run().await;
     bench.fresh.remove().await;
@@ -54,7 +63,7 @@ async fn copy_and_verify(primary: &str, secondary: &str) -> anyhow::Result<()> {
     let sync = Sync::new(fresh.records().await, fresh.mirror().await, settings());
     for model in models::ALL {
         sync.initial(model, &|_| {}, &stop).await?;
-        let report = sync.run(model, "bench", Level::Deep, Mending::Report, &|_| {}, &stop).await?;
+        let report = sync.run(model, deep(), &|_| {}, &stop).await?;
         anyhow::ensure!(report.comparison.drifting() == 0, "the copies differ: {:?}", report.comparison.drift);
     }
     println!("{}", peak_memory()?);
@@ -65,6 +74,10 @@ fn settings() -> Settings {
     let lanes = std::env::var("SYNC_LANES").ok().and_then(|lanes| lanes.parse().ok());
     let otherwise = Settings::default();
     Settings { verify_every: Duration::ZERO, lanes: lanes.unwrap_or(otherwise.lanes), ..otherwise }
+}
+
+fn deep() -> Order {
+    Order::new("bench", Level::Deep, Mending::Report)
 }
 
 fn line(what: &str, figure: &str) {
@@ -92,18 +105,21 @@ impl Bench {
         for model in models::ALL {
             self.sync.initial(model, &|_| {}, &stop).await?;
         }
-        let (mut raw, mut copy, mut drain) = (0.0_f64, 0.0_f64, 0.0_f64);
+        let (mut raw, mut copy, mut drain, mut changes) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
         for round in 1..=2 {
             eprintln!("round {round} of 2: raw, initial copy, relay");
             raw = raw.max(raw::bulk_writes(&self.fresh, &self.records).await?);
             copy = copy.max(self.copy(&stop).await?);
-            drain = drain.max(self.drain().await?);
+            drain = drain.max(self.drain(Backlog::Creations).await?);
+            changes = changes.max(self.drain(Backlog::Changes).await?);
         }
         line("raw driver bulk writes of the same documents", &format!("{raw:.0}/s"));
         line("initial copy", &format!("{copy:.0}/s"));
         line("initial copy / raw", &format!("{:.2}", copy / raw));
-        line("relay, draining a backlog", &format!("{drain:.0}/s"));
+        line("relay, draining a backlog of new rows", &format!("{drain:.0}/s"));
         line("relay / raw", &format!("{:.2}", drain / raw));
+        line("relay, draining a backlog of changed rows", &format!("{changes:.0}/s"));
+        line("relay / raw", &format!("{:.2}", changes / raw));
         let verified = self.verify(&stop).await?;
         line("deep verification with certificate", &format!("{verified:.0}/s"));
         for target in [500, 1000, 2000] {
@@ -157,14 +173,20 @@ impl Bench {
         Ok(())
     }
 
-    /// Changes every invoice behind a stopped relay, takes the documents away, and lets it run: as many documents are made
-    /// as by the plain driver, on indexes that the plain driver's collection has not.
-    async fn drain(&self) -> anyhow::Result<f64> {
-        self.empty().await?;
-        self.fresh.mirror().await.prepare(&[&INVOICES], settings().retention).await?;
+    /// Fills the outbox behind a stopped relay, an entry for every invoice, and lets the relay run.
+    async fn drain(&self, backlog: Backlog) -> anyhow::Result<f64> {
         let db = self.records.db();
         db.execute_unprepared("DELETE FROM outbox").await?;
-        db.execute_unprepared("UPDATE invoices SET version = version + 1").await?;
+        match backlog {
+            Backlog::Creations => {
+                self.empty().await?;
+                self.fresh.mirror().await.prepare(&[&INVOICES], settings().retention).await?;
+                db.execute_unprepared("UPDATE invoices SET version = 1").await?;
+            }
+            Backlog::Changes => {
+                db.execute_unprepared("UPDATE invoices SET version = version + 1").await?;
+            }
+        }
         let snapshot = self.records.snapshot().await?;
         let mut after: Option<String> = None;
         let mut all = Vec::new();
@@ -199,7 +221,7 @@ impl Bench {
 
     async fn verify(&self, stop: &CancellationToken) -> anyhow::Result<f64> {
         let started = Instant::now();
-        let report = self.sync.run(&INVOICES, "bench", Level::Deep, Mending::Report, &|_| {}, stop).await?;
+        let report = self.sync.run(&INVOICES, deep(), &|_| {}, stop).await?;
         anyhow::ensure!(report.comparison.drifting() == 0, "the copies differ: {:?}", report.comparison.drift);
         Ok(rate(report.comparison.compared, started.elapsed().as_secs_f64()))
     }

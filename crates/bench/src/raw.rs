@@ -82,6 +82,7 @@ async fn embedded(fresh: &Fresh, documents: Vec<Encoded>) -> anyhow::Result<f64>
         id: one.id,
         version: one.version,
         content: Content::Document { body: one.body, digest: one.digest },
+        fresh: false,
     };
     let writes: Vec<Write> = documents.into_iter().map(write).collect();
     let started = Instant::now();

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 
-use crate::dialect::Dialect;
+use crate::{Records, dialect::Dialect};
 
 /// How to reach the primary.
 #[derive(Clone)]
@@ -50,6 +50,18 @@ pub struct Connected {
     pub version: String,
     /// What an operator should know.
     pub warnings: Vec<String>,
+}
+
+/// The same primary through connections of their own: for the synchronisation, which then neither starves behind a flood
+/// of requests nor starves them. An embedded primary gives the connections that it has.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn beside(records: &Records, settings: &ConnectSettings) -> Result<Records, ConnectError> {
+    match records.dialect() {
+        Dialect::Sqlite => Ok(records.clone()),
+        Dialect::MySql | Dialect::TiDb | Dialect::MariaDb => Ok(records.through(pool(settings).await?)),
+    }
 }
 
 /// Opens the primary.
@@ -100,8 +112,8 @@ async fn sqlite(settings: &ConnectSettings) -> Result<Connected, ConnectError> {
     Ok(Connected { db, dialect: Dialect::Sqlite, version, warnings: Vec::new() })
 }
 
-async fn server(settings: &ConnectSettings) -> Result<Connected, ConnectError> {
-    let url = settings.url.replacen("mariadb://", "mysql://", 1);
+async fn pool(settings: &ConnectSettings) -> Result<DatabaseConnection, ConnectError> {
+    let url = mysql_url(settings);
     let mut options = options(settings, &url);
     options.map_sqlx_mysql_opts(|options| options.statement_cache_capacity(200).charset("utf8mb4"));
     options.map_sqlx_mysql_pool_opts(|options| {
@@ -122,13 +134,21 @@ async fn server(settings: &ConnectSettings) -> Result<Connected, ConnectError> {
         })
     });
     let connecting = tokio::time::timeout(settings.acquire_timeout, Database::connect(options));
-    let db = connecting
+    connecting
         .await
         .unwrap_or_else(|_| Err(DbErr::Custom("no answer to the login within the deadline".to_owned())))
-        .map_err(ConnectError::Unreachable)?;
+        .map_err(ConnectError::Unreachable)
+}
+
+fn mysql_url(settings: &ConnectSettings) -> String {
+    settings.url.replacen("mariadb://", "mysql://", 1)
+}
+
+async fn server(settings: &ConnectSettings) -> Result<Connected, ConnectError> {
+    let db = pool(settings).await?;
     let version = ask(&db, "SELECT VERSION()").await.map_err(ConnectError::Unreachable)?.unwrap_or_default();
-    let dialect = if version.contains("MariaDB") { Dialect::MariaDb } else { Dialect::MySql };
-    let warnings = inspect(&db, &url).await?;
+    let dialect = Dialect::of_server(&version);
+    let warnings = inspect(&db, &mysql_url(settings)).await?;
     Ok(Connected { db, dialect, version, warnings })
 }
 

@@ -9,8 +9,10 @@ use sea_orm::{Statement, Value};
 pub enum Dialect {
     /// Embedded.
     Sqlite,
-    /// MySQL 8.0 or later, and clusters that speak like it.
+    /// MySQL 8.0 or later, and clusters that are made of it.
     MySql,
+    /// TiDB: MySQL's language without `JSON_TABLE`, and without locks on gaps.
+    TiDb,
     /// MariaDB 10.6 or later.
     MariaDb,
 }
@@ -22,7 +24,18 @@ impl Dialect {
         match self {
             Self::Sqlite => "sqlite",
             Self::MySql => "mysql",
+            Self::TiDb => "tidb",
             Self::MariaDb => "mariadb",
+        }
+    }
+
+    /// By what a server says to `SELECT VERSION()`.
+    #[must_use]
+    pub fn of_server(version: &str) -> Self {
+        match version {
+            version if version.contains("MariaDB") => Self::MariaDb,
+            version if version.contains("TiDB") => Self::TiDb,
+            _ => Self::MySql,
         }
     }
 
@@ -35,7 +48,7 @@ impl Dialect {
     pub fn spell(self, sql: &str) -> String {
         let (time, long, flag, options) = match self {
             Self::Sqlite => ("DATETIME", "TEXT", "BOOLEAN", ""),
-            Self::MySql => ("DATETIME(3)", "LONGTEXT", "BOOLEAN", MYSQL),
+            Self::MySql | Self::TiDb => ("DATETIME(3)", "LONGTEXT", "BOOLEAN", MYSQL),
             Self::MariaDb => ("DATETIME(3)", "LONGTEXT", "BOOLEAN", MARIADB),
         };
         sql.replace("{time}", time).replace("{long}", long).replace("{flag}", flag).replace("{options}", options)
@@ -61,7 +74,7 @@ impl Dialect {
     pub const fn for_update(self) -> &'static str {
         match self {
             Self::Sqlite => "",
-            Self::MySql | Self::MariaDb => " FOR UPDATE",
+            Self::MySql | Self::TiDb | Self::MariaDb => " FOR UPDATE",
         }
     }
 }
@@ -74,6 +87,7 @@ impl fmt::Display for Dialect {
         f.write_str(match self {
             Self::Sqlite => "SQLite",
             Self::MySql => "MySQL",
+            Self::TiDb => "TiDB",
             Self::MariaDb => "MariaDB",
         })
     }

@@ -25,7 +25,7 @@ pub use evidence::Evidence;
 pub use leases::{Lease, LeaseView};
 pub use parked::Parked;
 pub use retry::{ATTEMPTS, Retryable, retry};
-pub use runs::{Run, Tile};
+pub use runs::{Resume, Run, Tile};
 /// The ORM, for those who read tables of their own.
 pub use sea_orm;
 pub use snapshot::{Pending, RowPage, Snapshot};

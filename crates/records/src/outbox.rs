@@ -7,7 +7,7 @@
 use chainbill_domain::{Model, Random, Timestamp, id::EventId};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
 
-use crate::{Records, RecordsError};
+use crate::{Records, RecordsError, dialect::Dialect};
 
 /// Number of partitions: the most relays that can share the work.
 pub const PARTS: u16 = 16;
@@ -74,6 +74,8 @@ pub struct Queued {
     pub entry: Entry,
     /// When it was written.
     pub created_at: Timestamp,
+    /// Whether its entity is parked.
+    pub parked: bool,
 }
 
 /// How much waits.
@@ -142,7 +144,7 @@ impl Records {
             "SELECT * FROM (SELECT part,id,model,entity_id,version,op,body,created_at FROM outbox \
              WHERE part=? {but} ORDER BY id LIMIT {limit}) p"
         );
-        let sql = vec![one; parts.len()].join(" UNION ALL ");
+        let sql = with_parked(&vec![one; parts.len()].join(" UNION ALL "));
         let values = parts
             .iter()
             .flat_map(|&part| std::iter::once(Value::from(part)).chain(except.iter().map(|&model| model.into())));
@@ -161,22 +163,28 @@ impl Records {
         Ok(())
     }
 
+    /// Servers that lock what they look at are led to each row by its whole key: given a list of keys they scan a small
+    /// table instead, and lock every row and gap of it against whoever commits meanwhile.
     fn dequeue_statement(&self, entries: &[(u16, String)]) -> Statement {
-        let mut sql = String::from("DELETE FROM outbox WHERE ");
-        let mut values: Vec<Value> = Vec::with_capacity(entries.len() + usize::from(PARTS));
-        for part in 0..PARTS {
-            let ids: Vec<&String> = entries.iter().filter(|(own, _)| *own == part).map(|(_, id)| id).collect();
-            if ids.is_empty() {
-                continue;
+        match self.dialect() {
+            Dialect::MySql | Dialect::MariaDb => {
+                let keys = serde_json::json!(entries).to_string();
+                let sql = "DELETE o FROM JSON_TABLE(?, '$[*]' COLUMNS(part SMALLINT PATH '$[0]', \
+                           id VARCHAR(36) CHARACTER SET utf8mb4 PATH '$[1]')) done \
+                           STRAIGHT_JOIN outbox o FORCE INDEX (PRIMARY) ON o.part=done.part AND o.id=done.id";
+                self.statement(sql, [keys.into()])
             }
-            let or = if values.is_empty() { "" } else { " OR " };
-            sql.push_str(&format!("{or}(part=? AND id IN ({}))", marks(ids.len())));
-            values.push(part.into());
-            values.extend(ids.iter().map(|id| Value::from(id.as_str())));
-            let missing = padded(ids.len()) - ids.len();
-            values.extend(std::iter::repeat_n(Value::from(ids[0].as_str()), missing));
+            Dialect::Sqlite => {
+                let sql = "DELETE FROM outbox WHERE (part, id) IN \
+                           (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))";
+                self.statement(sql, [serde_json::json!(entries).to_string().into()])
+            }
+            Dialect::TiDb => {
+                let keys = vec!["(?,?)"; entries.len()].join(",");
+                let values = entries.iter().flat_map(|(part, id)| [Value::from(*part), id.as_str().into()]);
+                self.statement(format!("DELETE FROM outbox WHERE (part, id) IN ({keys})"), values)
+            }
         }
-        self.statement(sql, values)
     }
 
     /// What waits, per model.
@@ -202,10 +210,16 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn queued_of(&self, model: &Model, id: &str) -> Result<Vec<Queued>, RecordsError> {
-        let sql = "SELECT part,id,model,entity_id,version,op,body,created_at FROM outbox \
-                   WHERE entity_id=? AND model=? ORDER BY id";
+        let sql = with_parked(
+            "SELECT part,id,model,entity_id,version,op,body,created_at FROM outbox WHERE entity_id=? AND model=?",
+        );
         let values = [Value::from(id), model.name.into()];
-        self.db().query_all_raw(self.statement(sql, values)).await?.iter().map(queued).collect()
+        self.db()
+            .query_all_raw(self.statement(format!("{sql} ORDER BY q.id"), values))
+            .await?
+            .iter()
+            .map(queued)
+            .collect()
     }
 
     /// Asks the relay to look at entities again, whatever has happened to their copies.
@@ -221,6 +235,14 @@ impl Records {
     }
 }
 
+/// The same entries, each with the word whether its entity is parked. The table of the parked is empty on good days.
+fn with_parked(entries: &str) -> String {
+    format!(
+        "SELECT q.*, k.entity_id IS NOT NULL FROM ({entries}) q \
+         LEFT JOIN sync_parked k ON k.model=q.model AND k.entity_id=q.entity_id"
+    )
+}
+
 fn queued(row: &QueryResult) -> Result<Queued, RecordsError> {
     let part: i32 = row.try_get_by_index(0)?;
     Ok(Queued {
@@ -234,6 +256,7 @@ fn queued(row: &QueryResult) -> Result<Queued, RecordsError> {
             body: row.try_get_by_index(6)?,
         },
         created_at: row.try_get_by_index(7)?,
+        parked: row.try_get_by_index(8)?,
     })
 }
 

@@ -38,6 +38,15 @@ pub struct Run {
     pub findings: Option<String>,
 }
 
+/// How far an unfinished run is.
+#[derive(Debug, Clone)]
+pub struct Resume {
+    /// The last id that it has compared.
+    pub cursor: String,
+    /// What it had found by then, in the run's own words.
+    pub state: String,
+}
+
 /// Leaves of a certificate, a tile at a time: what proofs are made from.
 #[derive(Debug, Clone)]
 pub struct Tile {
@@ -86,6 +95,41 @@ impl Records {
                           repaired, in_flight, error, cut, findings, id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
             self.run(insert, values()).await?;
         }
+        Ok(())
+    }
+
+    /// Writes down how far a run is; the run's record shows how much it has compared.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn save_resume(&self, run: &str, compared: u64, resume: &Resume) -> Result<(), RecordsError> {
+        let compared = i64::try_from(compared).unwrap_or(i64::MAX);
+        self.run("UPDATE sync_runs SET compared=? WHERE id=?", [compared.into(), run.into()]).await?;
+        let values = || -> [Value; 4] {
+            [resume.cursor.clone().into(), resume.state.clone().into(), self.now().into(), run.into()]
+        };
+        if self.run("UPDATE sync_resume SET `cursor`=?, state=?, at=? WHERE run_id=?", values()).await? == 0 {
+            self.run("INSERT INTO sync_resume (`cursor`, state, at, run_id) VALUES (?,?,?,?)", values()).await?;
+        }
+        Ok(())
+    }
+
+    /// How far a run is; none when it has not come far, or is over.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn resume(&self, run: &str) -> Result<Option<Resume>, RecordsError> {
+        let sql = "SELECT `cursor`, state FROM sync_resume WHERE run_id=?";
+        let row = self.db().query_one_raw(self.statement(sql, [run.into()])).await?;
+        row.map(|row| Ok(Resume { cursor: row.try_get_by_index(0)?, state: row.try_get_by_index(1)? })).transpose()
+    }
+
+    /// Forgets how far a run was: it is over.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn forget_resume(&self, run: &str) -> Result<(), RecordsError> {
+        self.run("DELETE FROM sync_resume WHERE run_id=?", [run.into()]).await?;
         Ok(())
     }
 

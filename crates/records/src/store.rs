@@ -27,6 +27,13 @@ impl Records {
         Self { db, dialect, clock, random, commits: watch::Sender::new(0) }
     }
 
+    /// The same primary through other connections, so that a flood on either side does not starve the other. Commits on
+    /// both wake the same relay.
+    #[must_use]
+    pub fn through(&self, db: DatabaseConnection) -> Self {
+        Self { db, ..self.clone() }
+    }
+
     /// The connections, for reading and for tables that are not synchronised.
     #[must_use]
     pub fn db(&self) -> &DatabaseConnection {

@@ -121,6 +121,9 @@ pub struct Verify {
     /// Read and encode every row and document anew, name the fields that differ, and certify what is equal.
     #[arg(long)]
     pub deep: bool,
+    /// Go on with a verification that was interrupted, from the last id that it had compared; nothing is certified then.
+    #[arg(long)]
+    pub resume: bool,
 }
 
 /// How to repair.

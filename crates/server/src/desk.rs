@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chainbill_domain::{Model, freshness::Token};
-use chainbill_sync::{Freshness, Mending, RunReport, Sync, SyncError, compare::Level};
-use chainbill_web::{Desk, DeskError, SyncDesk};
+use chainbill_sync::{Freshness, Mending, Order, RunReport, Sync, SyncError, compare::Level};
+use chainbill_web::{Desk, DeskError, SyncDesk, Verification};
 use serde_json::{Value as Json, json};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -113,7 +113,7 @@ async fn bring_in_step(sync: &Sync, model: &'static Model, stop: &CancellationTo
         let copied = sync.initial(model, &|_| {}, stop).await?;
         return Ok(json!({"model": model.name, "copied": copied.rows, "parked": copied.parked}));
     }
-    let report = sync.run(model, "manual", Level::Fast, Mending::Repair, &|_| {}, stop).await?;
+    let report = sync.run(model, Order::new("manual", Level::Fast, Mending::Repair), &|_| {}, stop).await?;
     Ok(of_run(&report))
 }
 
@@ -182,15 +182,17 @@ impl SyncDesk for ServerDesk {
         known.then_some(()).ok_or_else(|| DeskError::NotFound(format!("{model} {id} is not parked")))
     }
 
-    async fn verify(&self, model: Option<&str>, deep: bool, repair: bool) -> Result<Desk, DeskError> {
-        let models = wished(model).map_err(|error| refusal(&error))?;
+    async fn verify(&self, wish: Verification) -> Result<Desk, DeskError> {
+        let Verification { model, deep, repair, resume } = wish;
+        let models = wished(model.as_deref()).map_err(|error| refusal(&error))?;
         let (sync, stop) = (self.sync.clone(), self.stop.clone());
         let level = if deep { Level::Deep } else { Level::Fast };
         let mending = if repair { Mending::Repair } else { Mending::Report };
+        let order = Order::new("verify", level, mending).resuming(resume);
         self.work("verifies", async move {
             let mut runs = Vec::new();
             for model in models {
-                runs.push(of_run(&sync.run(model, "verify", level, mending, &|_| {}, &stop).await?));
+                runs.push(of_run(&sync.run(model, order, &|_| {}, &stop).await?));
             }
             let equal = runs.iter().all(|run| run["outcome"] != "drift");
             Ok(json!({"equal": equal, "models": runs}))

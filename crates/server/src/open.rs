@@ -22,17 +22,24 @@ pub type Secondary = Arc<dyn Mirror>;
 /// # Errors
 /// When it does not answer or is not set up to keep money safe.
 pub async fn primary(settings: &Settings) -> anyhow::Result<Primary> {
-    let wish = ConnectSettings {
-        url: settings.primary_url(),
-        max_connections: settings.database_max_connections,
-        acquire_timeout: settings.database_timeout,
-    };
-    let connected = connect(&wish).await?;
+    let connected = connect(&wish(settings, settings.database_max_connections)).await?;
     tracing::info!("the primary is {} {}", connected.dialect, connected.version);
     for warning in &connected.warnings {
         tracing::warn!("the primary: {warning}");
     }
     Ok(Records::new(connected.db, connected.dialect, Arc::new(SystemClock), Arc::new(SystemRandom)))
+}
+
+/// The same primary through the synchronisation's own connections.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn beside(primary: &Primary, settings: &Settings) -> anyhow::Result<Primary> {
+    Ok(chainbill_records::connect::beside(primary, &wish(settings, settings.sync_max_connections)).await?)
+}
+
+fn wish(settings: &Settings, max_connections: u32) -> ConnectSettings {
+    ConnectSettings { url: settings.primary_url(), max_connections, acquire_timeout: settings.database_timeout }
 }
 
 /// Opens the second database. A server need not be there yet.

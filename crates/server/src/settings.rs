@@ -96,6 +96,10 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 16, value_name = "DATABASE_MAX_CONNECTIONS",
         value_parser = whole(2, 1000))]
     pub database_max_connections: u32,
+    /// Most further connections to the primary for the synchronisation, 4 to 1000. An embedded primary needs none.
+    #[arg(long, env, global = true, default_value_t = 10, value_name = "SYNC_MAX_CONNECTIONS",
+        value_parser = whole(4, 1000))]
+    pub sync_max_connections: u32,
     /// How long to wait for a connection to the primary, or for SQLite's write lock: a span such as 500ms, 5s, 2m.
     #[arg(long, env, global = true, default_value = "5s", value_name = "DATABASE_TIMEOUT", value_parser = span)]
     pub database_timeout: Duration,

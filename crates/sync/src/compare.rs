@@ -51,6 +51,15 @@ pub enum Class {
 }
 
 impl Class {
+    /// Every class.
+    pub const ALL: [Self; 5] = [Self::Lost, Self::Stale, Self::Phantom, Self::Mutated, Self::Ahead];
+
+    /// The class of that word.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+
     /// The word in answers and evidence.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -94,12 +103,6 @@ impl From<Stored> for Seen {
     fn from(stored: Stored) -> Self {
         Self { stamp: stored.stamp, body: Some(stored.body) }
     }
-}
-
-/// Ids that need a look into the outbox: those where the sides differ at all.
-#[must_use]
-pub fn differing(model: &Model, rows: &[Encoded], documents: &[Seen]) -> Vec<String> {
-    verdicts(model, rows, documents, &BTreeMap::new()).into_iter().map(|(id, _)| id).collect()
 }
 
 /// Judges every entity of either side; equal ones are left out.

@@ -8,10 +8,7 @@ use std::{
 
 use chainbill_domain::Model;
 use chainbill_mirror::{Guard, Outcome, Page, Write};
-use chainbill_records::{
-    Copy, CopyState, RowPage,
-    outbox::{Entry, Op},
-};
+use chainbill_records::{Copy, CopyState, RowPage};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +34,7 @@ pub type Report<'r> = &'r (dyn Fn(Progress) + Send + Sync);
 pub struct Copied {
     /// Rows written or found to be there already.
     pub rows: u64,
-    /// Rows that cannot be written and were parked.
+    /// Rows that cannot be written; the relay is asked to park them.
     pub parked: u64,
     /// Whether the second database held documents of the model before.
     pub found_documents: bool,
@@ -50,7 +47,7 @@ struct Portion {
     last: String,
     rows: u64,
     writes: Vec<Write>,
-    poison: Vec<(Entry, String)>,
+    poison: Vec<String>,
 }
 
 /// Copies a model from its cursor, or from the start when it is not being copied.
@@ -83,7 +80,7 @@ async fn copy_held(
     let found_documents = !engine.mirror.stamps(model, page).await?.is_empty();
     let mut state = begin(engine, model).await?;
     tracing::info!(model = model.name, total = state.total, "Sync copies {} from {:?}", model.name, state.cursor);
-    let (portions, reader) = read_ahead(engine.clone(), model, state.cursor.clone(), stop.clone());
+    let (portions, reader) = read_ahead(engine.clone(), model, state.cursor.clone(), !found_documents, stop.clone());
     let mut written = stream::unfold(portions, async |mut portions: mpsc::Receiver<_>| {
         let portion: Result<Portion, SyncError> = portions.recv().await?;
         Some((portion, portions))
@@ -94,10 +91,8 @@ async fn copy_held(
     let (started, mut saved, first) = (Instant::now(), Instant::now(), state.copied);
     let mut parked = 0;
     while let Some(portion) = written.try_next().await? {
-        for (entry, cause) in &portion.poison {
-            engine.records.park(entry, cause, &[]).await?;
-            parked += 1;
-        }
+        engine.ask_relay(model, &portion.poison).await?;
+        parked += portion.poison.len() as u64;
         state.copied = state.copied.saturating_add(i64::try_from(portion.rows).unwrap_or(0));
         state.cursor = Some(portion.last);
         state.rate = rate(state.copied - first, started.elapsed());
@@ -166,13 +161,14 @@ fn read_ahead(
     engine: Arc<Engine>,
     model: &'static Model,
     cursor: Option<String>,
+    fresh: bool,
     stop: CancellationToken,
 ) -> ReadAhead {
     let (sender, receiver) = mpsc::channel(1);
     let reader = tokio::spawn(async move {
         let mut after = cursor;
         while !stop.is_cancelled() {
-            let portion = match read(&engine, model, after.as_deref()).await {
+            let portion = match read(&engine, model, after.as_deref(), fresh).await {
                 Ok(None) => return,
                 Ok(Some(portion)) => portion,
                 Err(error) => {
@@ -190,7 +186,12 @@ fn read_ahead(
     (receiver, reader)
 }
 
-async fn read(engine: &Engine, model: &'static Model, after: Option<&str>) -> Result<Option<Portion>, SyncError> {
+async fn read(
+    engine: &Engine,
+    model: &'static Model,
+    after: Option<&str>,
+    fresh: bool,
+) -> Result<Option<Portion>, SyncError> {
     let snapshot = engine.records.snapshot().await?;
     let page = RowPage { after, up_to: None, limit: engine.settings.page };
     let rows = snapshot.page(model, page).await?;
@@ -199,17 +200,10 @@ async fn read(engine: &Engine, model: &'static Model, after: Option<&str>) -> Re
     let mut portion =
         Portion { last, rows: rows.len() as u64, writes: Vec::with_capacity(rows.len()), poison: Vec::new() };
     for row in rows {
-        let entry = |id: String, version| Entry {
-            model: model.name.to_owned(),
-            entity_id: id,
-            version,
-            op: Op::Upsert,
-            body: None,
-        };
-        let (id, version) = (row.id.clone(), row.version);
+        let id = row.id.clone();
         match write_of(model, row) {
-            Ok(write) => portion.writes.push(write),
-            Err(cause) => portion.poison.push((entry(id, version), cause)),
+            Ok(write) => portion.writes.push(Write { fresh, ..write }),
+            Err(_) => portion.poison.push(id),
         }
     }
     Ok(Some(portion))
@@ -223,10 +217,8 @@ async fn write(
     let mut portion = portion?;
     let outcomes = engine.mirror.apply(model, Guard::Newer, &portion.writes, engine.now()).await?;
     for (write, outcome) in portion.writes.drain(..).zip(outcomes) {
-        if let Outcome::Rejected(cause) = outcome {
-            let model = model.name.to_owned();
-            let entry = Entry { model, entity_id: write.id, version: write.version, op: Op::Upsert, body: None };
-            portion.poison.push((entry, cause));
+        if let Outcome::Rejected(_) = outcome {
+            portion.poison.push(write.id);
         }
     }
     Ok(portion)

@@ -10,7 +10,10 @@ use std::{
 
 use chainbill_domain::{Model, Timestamp};
 use chainbill_mirror::Mirror;
-use chainbill_records::{CopyState, Records};
+use chainbill_records::{
+    CopyState, Records,
+    outbox::{Entry, Op},
+};
 
 use crate::{
     Settings, SyncError,
@@ -37,8 +40,6 @@ pub(crate) struct Figures {
     pub stale: AtomicU64,
     /// Failed turns of the relay.
     pub failures: AtomicU64,
-    /// Entities that are parked, as last counted by anybody.
-    pub parked: AtomicU64,
     /// Writes per second over the last seconds.
     pub rate: AtomicU64,
     /// The lag of the last applied change in milliseconds.
@@ -69,6 +70,22 @@ impl Engine {
 
     pub fn now(&self) -> Timestamp {
         self.records.now()
+    }
+
+    /// Asks the relay to look at entities that could not be written. Parking is the relay's alone: who holds an entity's
+    /// partition is the only one who can tell an old failure from a new one.
+    pub async fn ask_relay(&self, model: &'static Model, ids: &[String]) -> Result<(), SyncError> {
+        let entry = |id: &String| Entry {
+            model: model.name.to_owned(),
+            entity_id: id.clone(),
+            version: 0,
+            op: Op::Upsert,
+            body: None,
+        };
+        for ids in ids.chunks(1000) {
+            self.records.enqueue(&ids.iter().map(entry).collect::<Vec<_>>()).await?;
+        }
+        Ok(())
     }
 
     /// A model failed. When somebody should act, its state says so, with reason and hint.

@@ -15,7 +15,7 @@ use crate::{
     SyncError,
     compare::{Seen, Verdict, second_look, verdicts},
     engine::Engine,
-    plan::write_of,
+    plan::unreadable_cell,
 };
 
 /// Documents asked for at once.
@@ -36,9 +36,9 @@ pub(crate) struct Sides {
 pub(crate) fn encode_all(model: &'static Model, rows: Vec<Row>) -> (Vec<Encoded>, Vec<(String, String)>) {
     let (mut encoded, mut unreadable) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
-        match write_of(model, row.clone()) {
-            Ok(_) => encoded.push(encode(model, row)),
-            Err(cause) => unreadable.push((row.id, cause)),
+        match unreadable_cell(&row) {
+            None => encoded.push(encode(model, row)),
+            Some(cause) => unreadable.push((row.id, cause)),
         }
     }
     (encoded, unreadable)

@@ -16,7 +16,7 @@ use crate::{
     engine::Engine,
     heartbeat::{self, HEARTBEATS},
     held::Held,
-    runs::{Mending, needs_copy, run},
+    runs::{Order, needs_copy, run},
 };
 
 const ROUND: Duration = Duration::from_secs(1);
@@ -34,11 +34,8 @@ pub(crate) async fn watch(engine: Arc<Engine>, stop: CancellationToken) {
             }
             Err(error) => tracing::warn!("Sync cannot see its backlog: {error}"),
         }
-        let known = engine.figures.parked.load(Ordering::Relaxed);
         if let Ok(parked) = engine.records.parked_counts().await {
-            let count = parked.iter().map(|(_, count)| count).sum();
-            // What a lane parked after the counting must not be forgotten: the next round counts it.
-            let _ = engine.figures.parked.compare_exchange(known, count, Ordering::Relaxed, Ordering::Relaxed);
+            let count: u64 = parked.iter().map(|(_, count)| count).sum();
             metrics::gauge!("chainbill_sync_parked").set(count as f64);
         }
         let now = engine.figures.applied.load(Ordering::Relaxed);
@@ -167,7 +164,8 @@ async fn scheduled(engine: &Arc<Engine>, model: &'static Model, stop: &Cancellat
     if !due || needs_copy(engine, model).await? {
         return Ok(());
     }
-    run(engine, model, "schedule", Level::Fast, engine.settings.repair.into(), &|_| {}, stop).await?;
+    let order = Order::scheduled("schedule", Level::Fast, engine.settings.repair.into());
+    run(engine, model, order, &|_| {}, stop).await?;
     Ok(())
 }
 
@@ -196,11 +194,12 @@ async fn verify_one(
         return Ok(());
     }
     let last = engine.records.runs(Some("verify"), Some(model.name), None, 1).await?;
-    if last.first().is_some_and(|last| age(engine.now(), last.started_at) < every) {
+    // One that was interrupted is due at once: it goes on.
+    if last.first().is_some_and(|last| last.finished_at.is_some() && age(engine.now(), last.started_at) < every) {
         return Ok(());
     }
-    let mending: Mending = engine.settings.repair.into();
-    run(engine, model, "verify", Level::Deep, mending, &|_| {}, stop).await?;
+    let order = Order::scheduled("verify", Level::Deep, engine.settings.repair.into());
+    run(engine, model, order, &|_| {}, stop).await?;
     Ok(())
 }
 

@@ -27,7 +27,7 @@ pub use freshness::Freshness;
 pub use heartbeat::HEARTBEATS;
 pub use reconcile::{Comparison, Finding};
 pub use repair::Repaired;
-pub use runs::{Mending, Outcome, RunReport};
+pub use runs::{Mending, Order, Outcome, RunReport};
 pub use settings::{RepairMode, Settings};
 pub use status::{ModelStatus, Status, Why};
 pub use synchronise::{Running, Sync};

@@ -26,6 +26,8 @@ pub struct Task {
     pub taken: Vec<(u16, String)>,
     /// When the oldest of them was written.
     pub since: Timestamp,
+    /// Whether the entity was parked when the entries were read.
+    pub parked: bool,
 }
 
 /// A batch of the queue, coalesced.
@@ -44,7 +46,7 @@ pub struct Batch {
 pub struct Settlement {
     /// Entries that the second database has taken.
     pub done: Vec<(u16, String)>,
-    /// Entities whose copies are in place, per model.
+    /// Entities that were parked and whose copies are in place now, per model.
     pub healed: BTreeMap<&'static str, Vec<String>>,
     /// Entities that can never be written as they are, with the cause.
     pub parked: Vec<(Task, String)>,
@@ -68,10 +70,10 @@ impl Batch {
     pub fn plan(queued: Vec<Queued>) -> Self {
         let mut places: HashMap<(String, String), usize> = HashMap::with_capacity(queued.len());
         let mut tasks: Vec<Task> = Vec::with_capacity(queued.len());
-        for Queued { part, id, entry, created_at } in queued {
+        for Queued { part, id, entry, created_at, parked } in queued {
             let key = (entry.model.clone(), entry.entity_id.clone());
             let place = *places.entry(key).or_insert_with(|| {
-                tasks.push(Task { newest: entry.clone(), taken: Vec::new(), since: created_at });
+                tasks.push(Task { newest: entry.clone(), taken: Vec::new(), since: created_at, parked });
                 tasks.len() - 1
             });
             let task = &mut tasks[place];
@@ -174,7 +176,6 @@ impl Writes {
 
     /// Settles the tasks by the answers, one per write.
     pub fn settle(self, model: &'static Model, tasks: &[Task], outcomes: &[Outcome], settlement: &mut Settlement) {
-        let healed = settlement.healed.entry(model.name).or_default();
         for (place, outcome) in self.places.iter().zip(outcomes) {
             let task = &tasks[*place];
             match outcome {
@@ -187,7 +188,9 @@ impl Writes {
             }
             settlement.done.extend(task.taken.iter().cloned());
             settlement.since.push(task.since);
-            healed.push(task.newest.entity_id.clone());
+            if task.parked {
+                settlement.healed.entry(model.name).or_default().push(task.newest.entity_id.clone());
+            }
         }
         for (place, cause) in self.poison {
             settlement.parked.push((tasks[place].clone(), cause));
@@ -200,14 +203,16 @@ impl Writes {
 /// # Errors
 /// When the row holds a value that cannot be read: the cause.
 pub fn write_of(model: &'static Model, row: Row) -> Result<Write, String> {
-    if let Some(cause) = unreadable(&row) {
+    if let Some(cause) = unreadable_cell(&row) {
         return Err(cause);
     }
     let Encoded { id, version, body, digest } = encode(model, row);
-    Ok(Write { id, version, content: Content::Document { body, digest } })
+    Ok(Write { id, version, content: Content::Document { body, digest }, fresh: version == 1 })
 }
 
-fn unreadable(row: &Row) -> Option<String> {
+/// Why a row cannot be encoded, when one of its values cannot be read.
+#[must_use]
+pub fn unreadable_cell(row: &Row) -> Option<String> {
     let children = row.children.iter().flatten().flatten();
     row.cells.iter().chain(children).find_map(|cell| match cell {
         Value::Foreign(cause) => Some(cause.clone()),
@@ -220,5 +225,5 @@ fn tombstone(newest: &Entry) -> Write {
         Op::Delete => newest.version,
         Op::Upsert | Op::Event => newest.version.saturating_add(1),
     };
-    Write { id: newest.entity_id.clone(), version, content: Content::Tombstone }
+    Write { id: newest.entity_id.clone(), version, content: Content::Tombstone, fresh: false }
 }

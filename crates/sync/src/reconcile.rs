@@ -1,20 +1,22 @@
 //! Reconciliation: a whole model compared page by page at cuts of the primary, in bounded memory, beside live writes.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use chainbill_domain::{Model, Timestamp, document::Encoded};
 use chainbill_mirror::Page;
-use chainbill_records::{RowPage, Snapshot};
+use chainbill_records::{Resume, RowPage, Snapshot};
+use serde_json::json;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     SyncError,
     certificate::Builder,
-    compare::{Class, Level, Seen, Verdict, differing, fields_that_differ, verdicts},
+    compare::{Class, Level, Seen, Verdict, fields_that_differ, verdicts},
     copy::{Progress, Report},
     engine::Engine,
     examine::{Sides, encode_all, examine},
@@ -48,7 +50,7 @@ pub struct Comparison {
     pub in_flight: u64,
     /// Differences of parked entities.
     pub parked: u64,
-    /// Rows whose values cannot be read.
+    /// Rows whose values cannot be read and that are not parked yet.
     pub unreadable: Vec<(String, String)>,
     /// Wrong copies, at most [`MOST_FINDINGS`]; `drift` counts all.
     pub findings: Vec<Finding>,
@@ -57,6 +59,59 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    fn new(model: &'static Model, level: Level, cut: Timestamp) -> Self {
+        Self {
+            model: model.name,
+            level,
+            cut,
+            compared: 0,
+            rows: 0,
+            in_flight: 0,
+            parked: 0,
+            unreadable: Vec::new(),
+            findings: Vec::new(),
+            drift: BTreeMap::new(),
+        }
+    }
+
+    /// Itself as text, for a run that goes on with it.
+    fn written(&self) -> String {
+        let findings: Vec<_> =
+            self.findings.iter().map(|found| json!([found.id, found.class.name(), found.fields])).collect();
+        let drift: BTreeMap<&str, u64> = self.drift.iter().map(|(class, count)| (class.name(), *count)).collect();
+        json!({
+            "cut": self.cut.timestamp_millis(), "compared": self.compared, "rows": self.rows,
+            "inFlight": self.in_flight, "parked": self.parked, "unreadable": self.unreadable,
+            "findings": findings, "drift": drift,
+        })
+        .to_string()
+    }
+
+    /// What [`Self::written`] wrote; none when it was another release.
+    pub(crate) fn read(model: &'static Model, text: &str) -> Option<Self> {
+        let state: serde_json::Value = serde_json::from_str(text).ok()?;
+        let count = |name: &str| state[name].as_u64();
+        let cut = Timestamp::from_timestamp_millis(state["cut"].as_i64()?)?;
+        let mut findings = Vec::new();
+        for found in state["findings"].as_array()? {
+            let class = Class::named(found[1].as_str()?)?;
+            let fields = serde_json::from_value(found[2].clone()).ok()?;
+            findings.push(Finding { id: found[0].as_str()?.to_owned(), class, fields });
+        }
+        let drift =
+            state["drift"].as_object()?.iter().map(|(class, count)| Some((Class::named(class)?, count.as_u64()?)));
+        Some(Self {
+            compared: count("compared")?,
+            rows: count("rows")?,
+            in_flight: count("inFlight")?,
+            parked: count("parked")?,
+            unreadable: serde_json::from_value(state["unreadable"].clone()).ok()?,
+            findings,
+            drift: drift.collect::<Option<_>>()?,
+            ..Self::new(model, Level::Fast, cut)
+        })
+    }
+
     /// All wrong copies.
     #[must_use]
     pub fn drifting(&self) -> u64 {
@@ -75,62 +130,155 @@ impl Comparison {
 pub const MOST_FINDINGS: usize = 100_000;
 
 /// Documents read beyond the rows of a page, so that phantoms among them show.
-const MARGIN: u32 = 64;
+const MARGIN: usize = 64;
 
-/// Compares a model. With a builder, rows of the whole model are read at one cut and certified.
+/// How far a comparison is, is written down about this often.
+const SAVE_EVERY: Duration = Duration::from_secs(2);
+
+/// A comparison that shall be made.
+pub(crate) struct Work<'w> {
+    pub engine: &'w Arc<Engine>,
+    pub model: &'static Model,
+    pub level: Level,
+    /// The run that it belongs to.
+    pub run: &'w str,
+    pub report: Report<'w>,
+    pub stop: &'w CancellationToken,
+}
+
+/// Compares a model, or goes on after the id that an earlier comparison came to. With a builder, rows of the whole model
+/// are read at one cut and certified.
 pub(crate) async fn compare(
-    engine: &Arc<Engine>,
-    model: &'static Model,
-    level: Level,
+    work: &Work<'_>,
     mut certificate: Option<&mut Builder>,
-    report: Report<'_>,
-    stop: &CancellationToken,
+    earlier: Option<(String, Comparison)>,
 ) -> Result<Comparison, SyncError> {
+    let Work { engine, model, level, report, stop, .. } = *work;
     let parked: BTreeSet<String> =
         engine.records.parked(Some(model.name), 100_000).await?.into_iter().map(|p| p.entry.entity_id).collect();
     let cut = engine.now();
-    let whole = engine.records.snapshot().await?;
+    let whole = Arc::new(engine.records.snapshot().await?);
     let total = whole.count(model).await?;
-    let mut walk = Walk { engine, model, level, after: None, rows_over: false };
-    let mut result = Comparison {
-        model: model.name,
-        level,
-        cut,
-        compared: 0,
-        rows: 0,
-        in_flight: 0,
-        parked: 0,
-        unreadable: Vec::new(),
-        findings: Vec::new(),
-        drift: BTreeMap::new(),
+    let (after, mut result) = match earlier {
+        Some((cursor, comparison)) => (Some(cursor), Comparison { level, ..comparison }),
+        None => (None, Comparison::new(model, level, cut)),
     };
-    let started = Instant::now();
-    loop {
+    let before = result.compared;
+    let (mut leaves, reader) = read_ahead(engine.clone(), model, certificate.is_some().then_some(whole), after);
+    let (started, mut saved) = (Instant::now(), Instant::now());
+    while let Some(leaf) = leaves.recv().await {
+        let leaf = leaf?;
+        if let Some(builder) = certificate.as_deref_mut() {
+            leaf.rows.iter().for_each(|row| builder.add(row));
+            builder.write_down(engine, model).await?;
+        }
+        result.rows += leaf.rows.len() as u64;
+        let unreadable = leaf.unreadable.iter().filter(|(id, _)| !parked.contains(id));
+        result.unreadable.extend(unreadable.cloned());
+        let reached = leaf.up_to.clone();
+        hold_against_documents(engine, model, leaf, &parked, &mut result).await?;
+        report(Progress { model: model.name, done: result.compared, total: total.max(result.compared) });
+        if let Some(cursor) = reached
+            && (stop.is_cancelled() || saved.elapsed() >= SAVE_EVERY)
+        {
+            let state = result.written();
+            engine.records.save_resume(work.run, result.compared, &Resume { cursor, state }).await?;
+            saved = Instant::now();
+        }
         if stop.is_cancelled() {
             return Err(SyncError::Stopped);
         }
-        let page = if certificate.is_some() {
-            walk.page(&whole).await?
-        } else {
-            let snapshot = engine.records.snapshot().await?;
-            let page = walk.page(&snapshot).await?;
-            snapshot.close().await?;
-            page
-        };
-        let Some(page) = page else { break };
-        if let Some(builder) = certificate.as_deref_mut() {
-            page.rows.iter().for_each(|row| builder.add(row));
-            builder.write_down(engine, model).await?;
-        }
-        result.compared += page.compared();
-        result.rows += page.rows.len() as u64;
-        result.unreadable.extend(page.unreadable.iter().cloned());
-        judge(engine, model, page, &parked, &mut result).await?;
-        report(Progress { model: model.name, done: result.compared, total: total.max(result.compared) });
-        throttle(engine, result.compared, started).await;
+        throttle(engine, result.compared - before, started).await;
     }
-    whole.close().await?;
+    reader.await.map_err(|_| SyncError::Stopped)?;
     Ok(result)
+}
+
+/// A page of rows, with the moment that it was read at.
+struct Leaf {
+    snapshot: Arc<Snapshot>,
+    /// It holds all rows after this id,
+    after: Option<String>,
+    /// up to this one. None: there are no more rows.
+    up_to: Option<String>,
+    rows: Vec<Encoded>,
+    /// Rows whose values cannot be read, and why.
+    unreadable: Vec<(String, String)>,
+}
+
+type ReadAhead = (mpsc::Receiver<Result<Leaf, SyncError>>, tokio::task::JoinHandle<()>);
+
+/// Reads and encodes rows in a task of its own, a page ahead: at one moment for all when it is given, else each page at
+/// its own.
+fn read_ahead(
+    engine: Arc<Engine>,
+    model: &'static Model,
+    whole: Option<Arc<Snapshot>>,
+    mut after: Option<String>,
+) -> ReadAhead {
+    let (sender, receiver) = mpsc::channel(1);
+    let reader = tokio::spawn(async move {
+        loop {
+            let leaf = read(&engine, model, whole.clone(), after).await;
+            after = leaf.as_ref().ok().and_then(|leaf| leaf.up_to.clone());
+            // The receiver is gone only when the comparison has ended for another reason.
+            if sender.send(leaf).await.is_err() || after.is_none() {
+                return;
+            }
+        }
+    });
+    (receiver, reader)
+}
+
+async fn read(
+    engine: &Engine,
+    model: &'static Model,
+    whole: Option<Arc<Snapshot>>,
+    after: Option<String>,
+) -> Result<Leaf, SyncError> {
+    let snapshot = match whole {
+        Some(whole) => whole,
+        None => Arc::new(engine.records.snapshot().await?),
+    };
+    let page = RowPage { after: after.as_deref(), up_to: None, limit: engine.settings.page };
+    let rows = snapshot.page(model, page).await?;
+    let up_to = rows.last().map(|row| row.id.clone());
+    let (rows, unreadable) = encode_all(model, rows);
+    Ok(Leaf { snapshot, after, up_to, rows, unreadable })
+}
+
+/// Reads the documents of a page's range, after the page, and judges both. Where documents crowd between the rows, the
+/// range is taken in parts.
+async fn hold_against_documents(
+    engine: &Engine,
+    model: &'static Model,
+    leaf: Leaf,
+    parked: &BTreeSet<String>,
+    result: &mut Comparison,
+) -> Result<(), SyncError> {
+    let Leaf { snapshot, mut after, up_to, mut rows, unreadable } = leaf;
+    loop {
+        let most = if rows.is_empty() { engine.settings.page as usize } else { rows.len() + MARGIN };
+        let limit = u32::try_from(most).unwrap_or(u32::MAX);
+        let page = Page { after: after.as_deref(), up_to: up_to.as_deref(), limit };
+        let documents: Vec<Seen> = match result.level {
+            Level::Fast => engine.mirror.stamps(model, page).await?.into_iter().map(Seen::from).collect(),
+            Level::Deep => engine.mirror.documents(model, page).await?.into_iter().map(Seen::from).collect(),
+        };
+        let more = documents.len() >= most;
+        after = documents.last().map(|seen| seen.stamp.id.clone());
+        let here = match &after {
+            Some(last) if more => rows.partition_point(|row| row.id <= *last),
+            _ => rows.len(),
+        };
+        let later = rows.split_off(here);
+        judge(engine, model, Sheet { snapshot: &snapshot, rows, documents, unreadable: &unreadable }, parked, result)
+            .await?;
+        if !more {
+            return Ok(());
+        }
+        rows = later;
+    }
 }
 
 /// Keeps to the most rows a second that the operator allows.
@@ -139,91 +287,49 @@ async fn throttle(engine: &Engine, done: u64, started: Instant) {
     if most == 0 {
         return;
     }
-    let due = std::time::Duration::from_secs_f64(done as f64 / f64::from(most));
+    let due = Duration::from_secs_f64(done as f64 / f64::from(most));
     if let Some(early) = due.checked_sub(started.elapsed()) {
         tokio::time::sleep(early).await;
     }
 }
 
-/// A page of both sides.
-struct Sheet {
+/// A part of both sides: the same range of ids.
+struct Sheet<'s> {
+    snapshot: &'s Snapshot,
     rows: Vec<Encoded>,
     documents: Vec<Seen>,
-    unreadable: Vec<(String, String)>,
-    verdicts: Vec<(String, Verdict)>,
-}
-
-impl Sheet {
-    fn compared(&self) -> u64 {
-        let rows: BTreeSet<&str> = self.rows.iter().map(|row| row.id.as_str()).collect();
-        let phantoms = self.documents.iter().filter(|seen| !rows.contains(seen.stamp.id.as_str())).count();
-        (rows.len() + phantoms) as u64
-    }
-}
-
-/// Walks both sides in the order of ids. A page ends where the side that fills it first ends.
-struct Walk<'e> {
-    engine: &'e Engine,
-    model: &'static Model,
-    level: Level,
-    after: Option<String>,
-    rows_over: bool,
-}
-
-impl Walk<'_> {
-    async fn page(&mut self, snapshot: &Snapshot) -> Result<Option<Sheet>, SyncError> {
-        let limit = self.engine.settings.page;
-        let after = self.after.clone();
-        let mut rows = if self.rows_over {
-            Vec::new()
-        } else {
-            snapshot.page(self.model, RowPage { after: after.as_deref(), up_to: None, limit }).await?
-        };
-        self.rows_over = rows.is_empty();
-        let up_to = rows.last().map(|row| row.id.clone());
-        let most = u32::try_from(rows.len()).unwrap_or(limit).saturating_add(MARGIN);
-        let page = Page { after: after.as_deref(), up_to: up_to.as_deref(), limit: most };
-        let documents: Vec<Seen> = match self.level {
-            Level::Fast => self.engine.mirror.stamps(self.model, page).await?.into_iter().map(Seen::from).collect(),
-            Level::Deep => self.engine.mirror.documents(self.model, page).await?.into_iter().map(Seen::from).collect(),
-        };
-        if documents.len() >= most as usize
-            && let Some(last) = documents.last().map(|seen| seen.stamp.id.clone())
-        {
-            rows.retain(|row| row.id <= last);
-            self.after = Some(last);
-        } else if up_to.is_some() {
-            self.after = up_to;
-        } else if documents.is_empty() {
-            return Ok(None);
-        } else {
-            self.after = documents.last().map(|seen| seen.stamp.id.clone());
-        }
-        let (rows, unreadable) = encode_all(self.model, rows);
-        let suspects = differing(self.model, &rows, &documents);
-        let pending = snapshot.pending(self.model, &suspects).await?;
-        let verdicts = verdicts(self.model, &rows, &documents, &pending);
-        Ok(Some(Sheet { rows, documents, unreadable, verdicts }))
-    }
+    unreadable: &'s [(String, String)],
 }
 
 async fn judge(
     engine: &Engine,
     model: &'static Model,
-    page: Sheet,
+    sheet: Sheet<'_>,
     parked: &BTreeSet<String>,
     result: &mut Comparison,
 ) -> Result<(), SyncError> {
-    let unreadable: BTreeSet<&str> = page.unreadable.iter().map(|(id, _)| id.as_str()).collect();
+    let Sheet { snapshot, rows, documents, unreadable } = sheet;
+    result.compared += entities(&rows, &documents);
+    let suspects = verdicts(model, &rows, &documents, &BTreeMap::new());
+    let ids: Vec<String> = suspects.into_iter().map(|(id, _)| id).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let suspected: HashSet<&str> = ids.iter().map(String::as_str).collect();
+    let rows: Vec<Encoded> = rows.into_iter().filter(|row| suspected.contains(row.id.as_str())).collect();
+    let documents: Vec<Seen> =
+        documents.into_iter().filter(|seen| suspected.contains(seen.stamp.id.as_str())).collect();
+    // The outbox of the same moment as the rows.
+    let pending = snapshot.pending(model, &ids).await?;
     let mut undecided = Vec::new();
-    for (id, verdict) in page.verdicts {
+    for (id, verdict) in verdicts(model, &rows, &documents, &pending) {
         match verdict {
-            _ if parked.contains(&id) || unreadable.contains(id.as_str()) => result.parked += 1,
+            _ if parked.contains(&id) || unreadable.iter().any(|(own, _)| *own == id) => result.parked += 1,
             Verdict::InFlight => result.in_flight += 1,
             Verdict::Undecided(_) => undecided.push(id),
             Verdict::Drift(class) => {
-                let row = page.rows.iter().find(|row| row.id == id);
-                let seen = page.documents.iter().find(|seen| seen.stamp.id == id);
+                let row = rows.iter().find(|row| row.id == id);
+                let seen = documents.iter().find(|seen| seen.stamp.id == id);
                 let fields = fields_that_differ(row, seen);
                 result.add(id, class, fields);
             }
@@ -242,4 +348,11 @@ async fn judge(
         }
     }
     Ok(())
+}
+
+/// Entities of either side; both are in the order of ids, but for documents whose ids are no text, which come last.
+fn entities(rows: &[Encoded], documents: &[Seen]) -> u64 {
+    let known: HashSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let rowless = documents.iter().filter(|seen| !known.contains(seen.stamp.id.as_str())).count();
+    (rows.len() + rowless) as u64
 }

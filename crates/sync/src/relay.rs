@@ -1,7 +1,14 @@
 //! The relay: takes batches off the outbox and carries them out. What to do is decided in [`crate::plan`]; here it is
 //! done, in lanes that work side by side on their own partitions.
+//!
+//! A batch is carried out first and taken off the queue afterwards, which nobody waits for: the next batch is looked for
+//! meanwhile, without what is just being taken off.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use chainbill_domain::{Model, Row};
 use chainbill_mirror::{Guard, MirrorError, Outcome};
@@ -9,18 +16,22 @@ use chainbill_records::outbox::Queued;
 use futures::future::join_all;
 use tokio::{
     sync::watch,
+    task::JoinHandle,
     time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    SyncError,
+    Settings, SyncError,
     backoff::Backoff,
     engine::{Engine, Figures},
     errors::{Retry, retry},
     heartbeat::{self, HEARTBEATS},
     plan::{Batch, Settlement, Task, Writes, model_named},
 };
+
+/// More entries than this are waited for until they are off the queue, before the next are looked for.
+const OVERLAP: usize = 200;
 
 /// One lane of the relay.
 pub(crate) struct Lane {
@@ -29,11 +40,18 @@ pub(crate) struct Lane {
     parts: watch::Receiver<Vec<u16>>,
     /// Models that wait after a failure of their own, and until when.
     resting: HashMap<&'static str, (Backoff, Instant)>,
+    leaving: Option<Leaving>,
+}
+
+/// Entries that are being taken off the queue.
+struct Leaving {
+    ids: HashSet<String>,
+    end: JoinHandle<Result<(), SyncError>>,
 }
 
 impl Lane {
     pub fn new(engine: Arc<Engine>, index: usize, parts: watch::Receiver<Vec<u16>>) -> Self {
-        Self { engine, index, parts, resting: HashMap::new() }
+        Self { engine, index, parts, resting: HashMap::new(), leaving: None }
     }
 
     /// Works until asked to stop. A batch that has begun is brought to its end.
@@ -55,14 +73,7 @@ impl Lane {
                     continue;
                 }
                 Err(error) => {
-                    Figures::add(&self.engine.figures.failures, 1);
-                    metrics::counter!("chainbill_sync_failures_total").increment(1);
-                    let wait = backoff.failed(self.engine.records.random());
-                    if backoff.failures() == 1 {
-                        tracing::warn!(lane = self.index, "Sync waits: {error}");
-                    }
-                    self.engine.figures.note_trouble(self.engine.now(), Some(error.to_string()));
-                    tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(wait) => {} }
+                    self.failed(&error, &mut backoff, &stop).await;
                     continue;
                 }
             };
@@ -72,31 +83,86 @@ impl Lane {
                 changed = self.parts.changed() => if changed.is_err() { break },
             }
         }
+        if let Err(error) = self.left().await {
+            tracing::warn!(
+                lane = self.index,
+                "Sync leaves entries that were carried out to whoever comes next: {error}"
+            );
+        }
+    }
+
+    async fn failed(&mut self, error: &SyncError, backoff: &mut Backoff, stop: &CancellationToken) {
+        Figures::add(&self.engine.figures.failures, 1);
+        metrics::counter!("chainbill_sync_failures_total").increment(1);
+        let wait = backoff.failed(self.engine.records.random());
+        if backoff.failures() == 1 {
+            tracing::warn!(lane = self.index, "Sync waits: {error}");
+        }
+        self.engine.figures.note_trouble(self.engine.now(), Some(error.to_string()));
+        tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(wait) => {} }
     }
 
     /// One batch; the number of entries looked at.
     pub async fn turn(&mut self) -> Result<usize, SyncError> {
-        let lanes = self.engine.settings.lanes;
+        let queued = self.claim().await?;
+        let count = queued.len();
+        if count == 0 {
+            self.left().await?;
+            return Ok(0);
+        }
+        let settlement = self.carry_out(queued).await?;
+        self.left().await?;
+        self.leave(settlement.0);
+        // What a failed model left undone is tried again after a pause; what the others did stays done.
+        settlement.1.map(|()| count)
+    }
+
+    /// The next entries of this lane's partitions.
+    async fn claim(&mut self) -> Result<Vec<Queued>, SyncError> {
+        let Settings { lanes, batch, .. } = self.engine.settings;
         let parts: Vec<u16> = {
             let held = self.parts.borrow_and_update();
             held.iter().copied().filter(|part| usize::from(*part) % lanes == self.index).collect()
         };
         if parts.is_empty() {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         let now = Instant::now();
         let resting: Vec<&str> =
             self.resting.iter().filter(|(_, (_, until))| *until > now).map(|(model, _)| *model).collect();
-        let each = self.engine.settings.batch.div_ceil(u32::try_from(parts.len()).unwrap_or(1));
-        let queued = self.engine.records.queued(&parts, each, &resting).await?;
-        let count = queued.len();
-        if count > 0 {
-            self.carry_out(queued).await?;
+        let each = batch.div_ceil(u32::try_from(parts.len()).unwrap_or(1));
+        // Reading past many entries that are on their way out costs more than waiting for them.
+        if self.leaving.as_ref().is_some_and(|leaving| leaving.ids.len() > OVERLAP) {
+            self.left().await?;
         }
-        Ok(count)
+        let leaving = self.leaving.as_ref().map_or(0, |leaving| leaving.ids.len());
+        let limit = each.saturating_add(u32::try_from(leaving).unwrap_or(each));
+        let mut queued = self.engine.records.queued(&parts, limit, &resting).await?;
+        if let Some(leaving) = &self.leaving {
+            queued.retain(|queued| !leaving.ids.contains(&queued.id));
+        }
+        Ok(queued)
     }
 
-    async fn carry_out(&mut self, queued: Vec<Queued>) -> Result<(), SyncError> {
+    /// Waits until the entries of the batch before are off the queue.
+    async fn left(&mut self) -> Result<(), SyncError> {
+        match self.leaving.take() {
+            Some(leaving) => leaving.end.await.unwrap_or(Err(SyncError::Stopped)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes entries off the queue without waiting for it.
+    fn leave(&mut self, settlement: Settlement) {
+        let parked = settlement.parked.iter().flat_map(|(task, _)| &task.taken);
+        let ids: HashSet<String> = settlement.done.iter().chain(parked).map(|(_, id)| id.clone()).collect();
+        if !ids.is_empty() {
+            self.leaving = Some(Leaving { ids, end: tokio::spawn(take_off(self.engine.clone(), settlement)) });
+        }
+    }
+
+    /// What became of the entries, and the first failure that holds up the whole lane.
+    async fn carry_out(&mut self, queued: Vec<Queued>) -> Result<(Settlement, Result<(), SyncError>), SyncError> {
         let batch = Batch::plan(queued);
         let engine = &self.engine;
         let models = batch.tasks.iter().filter_map(|(name, tasks)| Some((model_named(name)?, tasks)));
@@ -117,8 +183,8 @@ impl Lane {
                 first_error.get_or_insert(error);
             }
         }
-        finish(&self.engine, total).await?;
-        first_error.map_or(Ok(()), Err)
+        note(&self.engine, &total);
+        Ok((total, first_error.map_or(Ok(()), Err)))
     }
 
     /// A failure of one model that an operator must see does not hold up the others: the model rests.
@@ -158,10 +224,8 @@ fn merge(total: &mut Settlement, other: Settlement) {
 }
 
 /// Takes finished entries off the queue and parks what cannot be written.
-async fn finish(engine: &Engine, settlement: Settlement) -> Result<(), SyncError> {
-    let now = engine.now();
+async fn take_off(engine: Arc<Engine>, settlement: Settlement) -> Result<(), SyncError> {
     engine.records.dequeue(&settlement.done).await?;
-    let parked = &engine.figures.parked;
     for (task, cause) in &settlement.parked {
         let Task { newest, taken, .. } = task;
         tracing::error!(
@@ -172,29 +236,33 @@ async fn finish(engine: &Engine, settlement: Settlement) -> Result<(), SyncError
             newest.entity_id
         );
         engine.records.park(newest, cause, taken).await?;
-        Figures::add(parked, 1);
     }
-    if parked.load(std::sync::atomic::Ordering::Relaxed) > 0 {
-        for (model, ids) in &settlement.healed {
-            engine.records.unpark(model, ids).await?;
-        }
+    for (model, ids) in &settlement.healed {
+        engine.records.unpark(model, ids).await?;
     }
+    Ok(())
+}
+
+/// Counts what was done.
+fn note(engine: &Engine, settlement: &Settlement) {
+    let now = engine.now();
     Figures::add(&engine.figures.applied, settlement.applied);
     Figures::add(&engine.figures.stale, settlement.stale);
     metrics::counter!("chainbill_sync_applied_total").increment(settlement.applied as u64);
     metrics::counter!("chainbill_sync_stale_total").increment(settlement.stale as u64);
-    for since in &settlement.since {
-        let lag = (now - *since).to_std().unwrap_or(Duration::ZERO);
-        metrics::histogram!("chainbill_sync_lag_seconds").record(lag.as_secs_f64());
-        engine
-            .figures
-            .lag_ms
-            .store(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX), std::sync::atomic::Ordering::Relaxed);
+    let lags = settlement.since.iter().map(|since| (now - *since).to_std().unwrap_or(Duration::ZERO));
+    let lag_seconds = metrics::histogram!("chainbill_sync_lag_seconds");
+    let mut last = None;
+    for lag in lags {
+        lag_seconds.record(lag.as_secs_f64());
+        last = Some(lag);
+    }
+    if let Some(lag) = last {
+        engine.figures.lag_ms.store(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
     if settlement.applied + settlement.stale > 0 {
         engine.figures.note_trouble(now, None);
     }
-    Ok(())
 }
 
 async fn relay_events(engine: &Engine, batch: &Batch) -> Result<(), SyncError> {
@@ -282,7 +350,7 @@ async fn read(engine: &Engine, model: &'static Model, tasks: &[Task]) -> Result<
     }
     let snapshot = engine.records.snapshot().await?;
     let rows = snapshot.rows(model, &Batch::ids(tasks)).await?;
-    snapshot.close().await?;
+    snapshot.release();
     Ok(rows)
 }
 

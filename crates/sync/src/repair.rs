@@ -53,9 +53,8 @@ pub(crate) async fn repair(
         total.repaired += evidence.len() as u64;
         total.right += (ids.len() - evidence.len()) as u64;
         record(engine, model, evidence).await?;
-        for (id, cause) in &sides.unreadable {
-            engine.records.park(&entry(model, id, 0, Op::Upsert), cause, &[]).await?;
-        }
+        let unreadable: Vec<String> = sides.unreadable.iter().map(|(id, _)| id.clone()).collect();
+        engine.ask_relay(model, &unreadable).await?;
     }
     total.right = total.right.saturating_sub(total.quarantined);
     Ok(total)
@@ -117,7 +116,7 @@ async fn mend(
         }
         (None, _) => match version.and_then(|version| version.checked_add(1)) {
             Some(next) => {
-                let write = Write { id: id.to_owned(), version: next, content: Content::Tombstone };
+                let write = Write { id: id.to_owned(), version: next, content: Content::Tombstone, fresh: false };
                 apply(engine, model, Guard::Newer, write).await?;
                 "replaced by a tombstone"
             }
@@ -133,15 +132,14 @@ async fn mend(
 
 fn document(row: &chainbill_domain::document::Encoded) -> Write {
     let content = Content::Document { body: row.body.clone(), digest: row.digest };
-    Write { id: row.id.clone(), version: row.version, content }
+    Write { id: row.id.clone(), version: row.version, content, fresh: false }
 }
 
 async fn apply(engine: &Engine, model: &'static Model, guard: Guard, write: Write) -> Result<(), SyncError> {
     let id = write.id.clone();
-    let version = write.version;
     let outcomes = engine.mirror.apply(model, guard, &[write], engine.now()).await?;
-    if let Some(chainbill_mirror::Outcome::Rejected(cause)) = outcomes.into_iter().next() {
-        engine.records.park(&entry(model, &id, version, Op::Upsert), &cause, &[]).await?;
+    if let Some(chainbill_mirror::Outcome::Rejected(_)) = outcomes.into_iter().next() {
+        engine.ask_relay(model, &[id]).await?;
     }
     Ok(())
 }

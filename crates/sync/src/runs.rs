@@ -14,7 +14,7 @@ use crate::{
     copy::Report,
     engine::Engine,
     held::Held,
-    reconcile::{Comparison, compare},
+    reconcile::{Comparison, Work, compare},
     repair::{Repaired, repair},
     settings::RepairMode,
 };
@@ -36,6 +36,42 @@ impl From<RepairMode> for Mending {
             RepairMode::Automatic => Self::Repair,
             RepairMode::Manual => Self::Report,
         }
+    }
+}
+
+/// What a run over a model shall do.
+#[derive(Debug, Clone, Copy)]
+pub struct Order {
+    /// The word by which it is listed: `verify`, `repair`, `manual`, `schedule`, …
+    pub kind: &'static str,
+    /// How closely it looks.
+    pub level: Level,
+    /// What happens to drift.
+    pub mending: Mending,
+    /// Whether it goes on with a run of the same kind that was interrupted. What that run had compared is not compared
+    /// again, and as its rows were not all of one moment, nothing is certified.
+    pub resume: bool,
+    /// Whether it waits for somebody else's run over the model, or is [`SyncError::Held`] at once.
+    pub patient: bool,
+}
+
+impl Order {
+    /// A run that somebody asked for: it begins anew and waits for its turn.
+    #[must_use]
+    pub const fn new(kind: &'static str, level: Level, mending: Mending) -> Self {
+        Self { kind, level, mending, resume: false, patient: true }
+    }
+
+    /// A run of the schedule: it goes on where it was interrupted, and leaves the model to whoever is at it.
+    #[must_use]
+    pub const fn scheduled(kind: &'static str, level: Level, mending: Mending) -> Self {
+        Self { resume: true, patient: false, ..Self::new(kind, level, mending) }
+    }
+
+    /// The same, going on with what was interrupted or not.
+    #[must_use]
+    pub const fn resuming(self, resume: bool) -> Self {
+        Self { resume, ..self }
     }
 }
 
@@ -96,20 +132,51 @@ const KEPT: usize = 100;
 pub(crate) async fn run(
     engine: &Arc<Engine>,
     model: &'static Model,
-    kind: &str,
-    level: Level,
-    mending: Mending,
+    order: Order,
     report: Report<'_>,
     stop: &CancellationToken,
 ) -> Result<RunReport, SyncError> {
     let lease = format!("run-{}", model.name);
-    let held =
-        if kind == "schedule" { Held::take(engine, &lease).await? } else { Held::wait(engine, &lease, stop).await? };
-    let mut record = Run {
+    let held = if order.patient { Held::wait(engine, &lease, stop).await? } else { Held::take(engine, &lease).await? };
+    let (mut record, earlier) = begin(engine, model, order).await?;
+    let result = tokio::select! {
+        result = run_held(engine, model, &record.id, order, earlier, report, stop) => result,
+        () = held.lost() => Err(SyncError::Held(format!("the run over {}", model.name))),
+    };
+    held.release().await;
+    conclude(engine, model, &mut record, &result).await?;
+    result
+}
+
+/// The run's record: a new one, or that of a run that was interrupted, with what it had found.
+async fn begin(
+    engine: &Engine,
+    model: &'static Model,
+    order: Order,
+) -> Result<(Run, Option<(String, Comparison)>), SyncError> {
+    // Whoever holds the lease knows that an unfinished run has no process any more.
+    let last = engine.records.runs(Some(order.kind), Some(model.name), None, 1).await?.pop();
+    if let Some(last) = last.filter(|last| last.finished_at.is_none() && last.level == order.level.name()) {
+        let known = engine.records.resume(&last.id).await?.filter(|_| order.resume);
+        if let Some(earlier) = known.and_then(|resume| Some((Comparison::read(model, &resume.state)?, resume.cursor))) {
+            tracing::info!(
+                model = model.name,
+                "Sync goes on with the {} of {} after {}",
+                order.kind,
+                model.name,
+                earlier.1
+            );
+            return Ok((last, Some((earlier.1, earlier.0))));
+        }
+        let given_up = Run { finished_at: Some(engine.now()), outcome: "interrupted".to_owned(), ..last };
+        engine.records.save_run(&given_up).await?;
+        engine.records.forget_resume(&given_up.id).await?;
+    }
+    let record = Run {
         id: engine.records.new_id(),
-        kind: kind.to_owned(),
+        kind: order.kind.to_owned(),
         model: model.name.to_owned(),
-        level: level.name().to_owned(),
+        level: order.level.name().to_owned(),
         started_at: engine.now(),
         finished_at: None,
         outcome: "running".to_owned(),
@@ -122,26 +189,22 @@ pub(crate) async fn run(
         findings: None,
     };
     engine.records.save_run(&record).await?;
-    let result = tokio::select! {
-        result = run_held(engine, model, &record.id, level, mending, report, stop) => result,
-        () = held.lost() => Err(SyncError::Held(format!("the run over {}", model.name))),
-    };
-    held.release().await;
-    conclude(engine, model, &mut record, &result).await?;
-    result
+    Ok((record, None))
 }
 
 async fn run_held(
     engine: &Arc<Engine>,
     model: &'static Model,
     id: &str,
-    level: Level,
-    mending: Mending,
+    order: Order,
+    earlier: Option<(String, Comparison)>,
     report: Report<'_>,
     stop: &CancellationToken,
 ) -> Result<RunReport, SyncError> {
-    let mut builder = (level == Level::Deep).then(|| Builder::new(id));
-    let comparison = compare(engine, model, level, builder.as_mut(), report, stop).await?;
+    let Order { level, mending, .. } = order;
+    let mut builder = (level == Level::Deep && earlier.is_none()).then(|| Builder::new(id));
+    let work = Work { engine, model, level, run: id, report, stop };
+    let comparison = compare(&work, builder.as_mut(), earlier).await?;
     let drift = comparison.drifting();
     let mut repaired = Repaired::default();
     if drift > 0 && mending != Mending::Report {
@@ -151,16 +214,8 @@ async fn run_held(
         let ids: Vec<String> = comparison.findings.iter().map(|finding| finding.id.clone()).collect();
         repaired = repair(engine, model, &ids, id).await?;
     }
-    for (entity, cause) in &comparison.unreadable {
-        let entry = chainbill_records::outbox::Entry {
-            model: model.name.to_owned(),
-            entity_id: entity.clone(),
-            version: 0,
-            op: chainbill_records::outbox::Op::Upsert,
-            body: None,
-        };
-        engine.records.park(&entry, cause, &[]).await?;
-    }
+    let unreadable: Vec<String> = comparison.unreadable.iter().map(|(id, _)| id.clone()).collect();
+    engine.ask_relay(model, &unreadable).await?;
     let outcome = match drift {
         0 => Outcome::Equal,
         drift if repaired.repaired + repaired.right >= drift => Outcome::Repaired,
@@ -221,6 +276,8 @@ async fn conclude(
             }
             report.line()
         }
+        // The next run goes on from here.
+        Err(SyncError::Stopped) => return Ok(()),
         Err(error) => {
             record.outcome = if matches!(error, SyncError::Breaker { .. }) { "breaker" } else { "failed" }.to_owned();
             record.error = Some(error.to_string());
@@ -230,6 +287,7 @@ async fn conclude(
         }
     };
     engine.records.save_run(record).await?;
+    engine.records.forget_resume(&record.id).await?;
     let mut copy = engine.records.copy(model).await?;
     copy.last_run_at = record.finished_at;
     copy.last_result = Some(line);

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Copied, Freshness, Mending, Repaired, Report, RunReport, Settings, Status, SyncError, Why, certificate,
+    Copied, Freshness, Mending, Order, Repaired, Report, RunReport, Settings, Status, SyncError, Why, certificate,
     compare::Level, copy, engine::Engine, freshness, keeper, partitions::Partitions, relay, relay::Lane, repair, runs,
     status,
 };
@@ -93,13 +93,11 @@ impl Sync {
     pub async fn run(
         &self,
         model: &'static Model,
-        kind: &str,
-        level: Level,
-        mending: Mending,
+        order: Order,
         report: Report<'_>,
         stop: &CancellationToken,
     ) -> Result<RunReport, SyncError> {
-        runs::run(&self.engine, model, kind, level, mending, report, stop).await
+        runs::run(&self.engine, model, order, report, stop).await
     }
 
     /// Whether the model was never copied as a whole.
@@ -203,8 +201,8 @@ pub(crate) async fn fill(
 ) -> Result<Copied, SyncError> {
     let copied = copy::copy(engine, model, report, stop).await?;
     if copied.found_documents {
-        let mending = Mending::Repair;
-        runs::run(engine, model, "initial", Level::Fast, mending, &|_| {}, stop).await?;
+        let order = Order::new("initial", Level::Fast, Mending::Repair);
+        runs::run(engine, model, order, &|_| {}, stop).await?;
     }
     Ok(copied)
 }

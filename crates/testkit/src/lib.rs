@@ -100,6 +100,11 @@ impl Fresh {
         Records::new(db, dialect, Arc::new(SystemClock), Arc::new(SystemRandom))
     }
 
+    /// The same primary through the synchronisation's own connections, as the product has them.
+    pub async fn beside(&self, records: &Records) -> Records {
+        chainbill_records::connect::beside(records, &wish(&self.primary)).await.unwrap()
+    }
+
     /// Opens the second database.
     pub async fn mirror(&self) -> Arc<dyn Mirror> {
         if self.secondary == EMBEDDED {
@@ -124,8 +129,11 @@ impl Fresh {
 
 /// Opens a primary as the product does.
 pub async fn open(url: &str) -> Connected {
-    let wish = ConnectSettings { url: url.to_owned(), max_connections: 12, acquire_timeout: Duration::from_secs(10) };
-    connect(&wish).await.unwrap_or_else(|error| panic!("{error}"))
+    connect(&wish(url)).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn wish(url: &str) -> ConnectSettings {
+    ConnectSettings { url: url.to_owned(), max_connections: 12, acquire_timeout: Duration::from_secs(10) }
 }
 
 /// An address with another database.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, freshness::Token};
 use chainbill_mirror::{Activity, Hit, Mirror, MirrorError};
+use serde::Deserialize;
 use serde_json::Value as Json;
 
 /// Reading the copies. Every call ends within a few seconds, also when the second database hangs.
@@ -65,6 +66,26 @@ pub enum Desk {
     Running(Json),
 }
 
+/// What is compared, and what becomes of drift.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Verification {
+    /// One model; all when absent.
+    pub model: Option<String>,
+    /// Whether every document is read and encoded anew; otherwise their stamps are compared.
+    pub deep: bool,
+    /// Whether drift is repaired.
+    pub repair: bool,
+    /// Whether a verification that was interrupted is gone on with; it then certifies nothing.
+    pub resume: bool,
+}
+
+impl Default for Verification {
+    fn default() -> Self {
+        Self { model: None, deep: true, repair: false, resume: false }
+    }
+}
+
 /// What an operator asks of the synchronisation. Answers are JSON as the command line prints it.
 #[async_trait]
 pub trait SyncDesk: Send + Sync + 'static {
@@ -85,7 +106,7 @@ pub trait SyncDesk: Send + Sync + 'static {
     /// Forgets one.
     async fn forget(&self, model: &str, id: &str) -> Result<(), DeskError>;
     /// Verifies one model or all.
-    async fn verify(&self, model: Option<&str>, deep: bool, repair: bool) -> Result<Desk, DeskError>;
+    async fn verify(&self, wish: Verification) -> Result<Desk, DeskError>;
     /// Verifications, newest first.
     async fn verifications(&self) -> Result<Json, DeskError>;
     /// Evidence of repairs, newest first.

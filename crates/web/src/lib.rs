@@ -9,7 +9,7 @@ mod problem;
 mod router;
 mod serve;
 
-pub use desk::{Copies, Desk, DeskError, SyncDesk};
+pub use desk::{Copies, Desk, DeskError, SyncDesk, Verification};
 pub use limits::Rates;
 pub use problem::Problem;
 pub use router::{State, openapi, router};

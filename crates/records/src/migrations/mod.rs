@@ -4,6 +4,7 @@
 mod m0001_models;
 mod m0002_accounts;
 mod m0003_sync;
+mod m0004_resuming;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement, TransactionTrait};
 use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait, SchemaManager};
@@ -24,7 +25,12 @@ struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_models::Migration), Box::new(m0002_accounts::Migration), Box::new(m0003_sync::Migration)]
+        vec![
+            Box::new(m0001_models::Migration),
+            Box::new(m0002_accounts::Migration),
+            Box::new(m0003_sync::Migration),
+            Box::new(m0004_resuming::Migration),
+        ]
     }
 }
 
@@ -111,7 +117,7 @@ async fn of(db: &impl ConnectionTrait) -> Result<Dialect, DbErr> {
     }
     let version = Statement::from_string(db.get_database_backend(), "SELECT VERSION()");
     let version: String = db.query_one_raw(version).await?.map_or(Ok(String::new()), |row| row.try_get_by_index(0))?;
-    Ok(if version.contains("MariaDB") { Dialect::MariaDb } else { Dialect::MySql })
+    Ok(Dialect::of_server(&version))
 }
 
 async fn drop_tables(manager: &SchemaManager<'_>, tables: &[&str]) -> Result<(), DbErr> {

@@ -16,7 +16,7 @@ use chainbill_testkit::{EMBEDDED, Fresh, primaries};
 async fn columns_of(records: &Records, table: &str) -> BTreeSet<String> {
     let sql = match records.dialect() {
         Dialect::Sqlite => format!("SELECT name FROM pragma_table_info('{table}')"),
-        Dialect::MySql | Dialect::MariaDb => format!(
+        Dialect::MySql | Dialect::TiDb | Dialect::MariaDb => format!(
             "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = '{table}'"
         ),
     };

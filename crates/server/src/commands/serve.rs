@@ -39,7 +39,7 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     })?;
     let address = listener.local_addr()?;
 
-    let sync = Sync::new(records, mirror.clone(), settings.sync());
+    let sync = Sync::new(open::beside(&records, settings).await?, mirror.clone(), settings.sync());
     let running = sync.start();
     let background = CancellationToken::new();
     let desk = ServerDesk::new(sync.clone(), background.clone());

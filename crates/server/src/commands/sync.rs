@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use chainbill_domain::Model;
-use chainbill_sync::{Mending, RunReport, Status, Sync, SyncError, compare::Level};
+use chainbill_sync::{Mending, Order, RunReport, Status, Sync, SyncError, compare::Level};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -33,13 +33,14 @@ pub(super) async fn sync(
     match wish {
         SyncCommand::Initial => initial(&sync, out, stop).await,
         SyncCommand::Status => status(&sync, out).await,
-        SyncCommand::Verify(Verify { model, deep }) => {
+        SyncCommand::Verify(Verify { model, deep, resume }) => {
             let level = if deep { Level::Deep } else { Level::Fast };
-            runs(&sync, out, model.as_deref(), level, Mending::Report, stop).await
+            let order = Order::new("verify", level, Mending::Report).resuming(resume);
+            runs(&sync, out, model.as_deref(), order, stop).await
         }
         SyncCommand::Repair(Repair { model, force }) => {
             let mending = if force { Mending::Force } else { Mending::Repair };
-            runs(&sync, out, model.as_deref(), Level::Deep, mending, stop).await
+            runs(&sync, out, model.as_deref(), Order::new("repair", Level::Deep, mending), stop).await
         }
         SyncCommand::Failures { model, id, retry, drop } => {
             failures(&sync, out, model.as_deref(), id.as_deref(), (retry, drop)).await
@@ -132,15 +133,13 @@ async fn runs(
     sync: &Sync,
     out: Output,
     model: Option<&str>,
-    level: Level,
-    mending: Mending,
+    order: Order,
     stop: &CancellationToken,
 ) -> anyhow::Result<Went> {
-    let kind = if mending == Mending::Report { "verify" } else { "repair" };
     let mut reports = Vec::new();
     for model in wished(model)? {
         let bar = out.bar(model.name, 0);
-        let report = sync.run(model, kind, level, mending, &follow(&bar), stop).await;
+        let report = sync.run(model, order, &follow(&bar), stop).await;
         bar.finish_and_clear();
         reports.push(report?);
     }
@@ -217,7 +216,7 @@ async fn one_model(sync: &Sync, out: Output, model: &'static Model, stop: &Cance
         out.result(&copied, || format!("{}: {} copied, {} parked", model.name, copied["copied"], copied["parked"]))?;
         return Ok(Went::fine_if(copied["parked"] == 0));
     }
-    runs(sync, out, Some(model.name), Level::Fast, Mending::Repair, stop).await
+    runs(sync, out, Some(model.name), Order::new("manual", Level::Fast, Mending::Repair), stop).await
 }
 
 async fn one(sync: &Sync, out: Output, model: &'static Model, id: &str) -> anyhow::Result<Went> {

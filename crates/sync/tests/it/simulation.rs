@@ -183,7 +183,7 @@ impl Simulation {
         // Ids commit out of order: an entry may stand before one that is older.
         let name = format!("{:04}-{}", self.dice.roll(10_000), self.queue.len());
         let created_at = chainbill_domain::Timestamp::UNIX_EPOCH;
-        self.queue.push(Queued { part: 0, id: name, entry, created_at });
+        self.queue.push(Queued { part: 0, id: name, entry, created_at, parked: false });
         self.queue.sort_by(|one, other| one.id.cmp(&other.id));
     }
 

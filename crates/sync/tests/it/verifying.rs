@@ -6,7 +6,7 @@ use chainbill_domain::{
 };
 use chainbill_mirror::{Content, Guard, Write};
 use chainbill_sync::{
-    Mending, Outcome, SyncError,
+    Mending, Order, Outcome, Progress, SyncError,
     compare::{Class, Level},
 };
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,11 @@ use tokio_util::sync::CancellationToken;
 use crate::world::{World, on_every_pair};
 
 async fn verify(world: &World, mending: Mending) -> chainbill_sync::RunReport {
-    world.sync.run(&USERS, "verify", Level::Deep, mending, &|_| {}, &CancellationToken::new()).await.unwrap()
+    world
+        .sync
+        .run(&USERS, Order::new("verify", Level::Deep, mending), &|_| {}, &CancellationToken::new())
+        .await
+        .unwrap()
 }
 
 async fn filled(world: &World) -> Vec<String> {
@@ -44,7 +48,7 @@ fn every_class_of_tampering_is_named_and_repaired() {
                 let name_field = body.0.iter_mut().find(|(field, _)| field == "name").unwrap();
                 name_field.1 = chainbill_domain::Value::Text(name.to_owned());
                 let content = Content::Document { body, digest: documents[id].stamp.digest.unwrap() };
-                Write { id: id.clone(), version, content }
+                Write { id: id.clone(), version, content, fresh: false }
             };
         let documents = world.documents(&USERS).await;
         mirror.remove(&USERS, &ids[..1]).await.unwrap();
@@ -117,7 +121,8 @@ fn verifying_beside_writes_reports_no_false_drift() {
             let mut looked = 0;
             while looked < 20 {
                 for model in [&INVOICES, &USERS] {
-                    let run = world.sync.run(model, "verify", Level::Deep, Mending::Report, &|_| {}, &stop).await;
+                    let run =
+                        world.sync.run(model, Order::new("verify", Level::Deep, Mending::Report), &|_| {}, &stop).await;
                     let report = match run {
                         Err(SyncError::Held(_)) => continue,
                         run => run.unwrap(),
@@ -136,15 +141,47 @@ fn verifying_beside_writes_reports_no_false_drift() {
 }
 
 #[test]
+fn a_verification_that_was_interrupted_goes_on_and_keeps_what_it_had_found() {
+    on_every_pair(async |world: World| {
+        for _ in 0..180 {
+            world.save_user("somebody").await;
+        }
+        let all = CancellationToken::new();
+        world.sync.initial(&USERS, &|_| {}, &all).await.unwrap();
+        world.sql("DELETE FROM outbox").await;
+        let ids: Vec<String> = world.documents(&USERS).await.into_keys().collect();
+        world.mirror.remove(&USERS, &[ids[10].clone(), ids[170].clone()]).await.unwrap();
+        let order = Order::scheduled("verify", Level::Deep, Mending::Report);
+        let stop = CancellationToken::new();
+        let interrupt = |progress: Progress| {
+            if progress.done >= 50 {
+                stop.cancel();
+            }
+        };
+        let cut_off = world.sync.run(&USERS, order, &interrupt, &stop).await;
+        assert!(matches!(cut_off, Err(SyncError::Stopped)), "{cut_off:?}");
+        let seen = std::sync::Mutex::new(Vec::new());
+        let report = world.sync.run(&USERS, order, &|p| seen.lock().unwrap().push(p.done), &all).await.unwrap();
+        assert_eq!(seen.lock().unwrap().first(), Some(&100), "it began where it was interrupted");
+        let found: Vec<&str> = report.comparison.findings.iter().map(|finding| finding.id.as_str()).collect();
+        assert_eq!(found, [ids[10].as_str(), ids[170].as_str()]);
+        assert_eq!((report.comparison.compared, report.outcome), (180, Outcome::Drift));
+        assert!(report.certificate.is_none(), "its rows were not all of one moment");
+        let anew = world.sync.run(&USERS, order, &|_| {}, &all).await.unwrap();
+        assert_eq!((anew.comparison.compared, anew.comparison.drifting()), (180, 2), "the next begins anew");
+    });
+}
+
+#[test]
 fn much_drift_at_once_trips_the_breaker() {
     on_every_pair(async |world: World| {
         world.bills(200).await;
         world.sql("DELETE FROM outbox").await;
         let stop = CancellationToken::new();
-        let run = world.sync.run(&INVOICES, "manual", Level::Fast, Mending::Repair, &|_| {}, &stop).await;
+        let run = world.sync.run(&INVOICES, Order::new("manual", Level::Fast, Mending::Repair), &|_| {}, &stop).await;
         assert!(run.unwrap_err().to_string().contains("more than the breaker"), "it repaired");
         assert_eq!(world.mirror.count(&INVOICES).await.unwrap(), 0);
-        world.sync.run(&INVOICES, "manual", Level::Fast, Mending::Force, &|_| {}, &stop).await.unwrap();
+        world.sync.run(&INVOICES, Order::new("manual", Level::Fast, Mending::Force), &|_| {}, &stop).await.unwrap();
         world.assert_equal().await;
     });
 }

@@ -50,7 +50,7 @@ pub fn quick() -> Settings {
 impl World {
     pub async fn open(database: &Fresh, settings: Settings) -> Self {
         let (records, mirror) = (database.records().await, database.mirror().await);
-        let sync = Sync::new(records.clone(), mirror.clone(), settings);
+        let sync = Sync::new(database.beside(&records).await, mirror.clone(), settings);
         Self { records, mirror, sync }
     }
 

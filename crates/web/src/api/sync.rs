@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::Answer;
 use crate::{
-    Desk, State,
+    Desk, State, Verification,
     extract::{Asked, Strict, Who},
     problem::ProblemBody,
 };
@@ -126,31 +126,13 @@ async fn forget(Shared(state): Shared<State>, Who(context): Who, Path((model, id
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// What is compared, and what becomes of drift.
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct Verification {
-    /// One model; all when absent.
-    model: Option<String>,
-    /// Whether every document is read and encoded anew; otherwise their stamps are compared.
-    deep: bool,
-    /// Whether drift is repaired.
-    repair: bool,
-}
-
-impl Default for Verification {
-    fn default() -> Self {
-        Self { model: None, deep: true, repair: false }
-    }
-}
-
 /// Compare both databases at a cut.
 #[utoipa::path(post, path = "/api/sync/verify", tag = "sync", request_body = Verification, responses(
     (status = 200, body = serde_json::Value), (status = 202, body = serde_json::Value), (status = 401, body = ProblemBody),
     (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
 async fn verify(Shared(state): Shared<State>, Who(context): Who, Strict(wish): Strict<Verification>) -> Answer {
     operator(&context)?;
-    Ok(desk(state.desk.verify(wish.model.as_deref(), wish.deep, wish.repair).await?))
+    Ok(desk(state.desk.verify(wish).await?))
 }
 
 /// Verifications, newest first.
