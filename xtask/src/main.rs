@@ -74,6 +74,8 @@ enum Bench {
         /// Documents of each run.
         #[arg(long, default_value_t = 50_000)]
         documents: u32,
+        /// Only these parts: rates, latency, commits, memory.
+        only: Vec<String>,
     },
 }
 
@@ -102,10 +104,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Chore::Test { embedded, rest } => test(embedded, &rest),
         Chore::Torture { seconds, seed } => torture(seconds, seed),
         Chore::Tidy => tidy::tidy(),
-        Chore::Bench { what: Bench::Sync { documents } } => {
+        Chore::Bench { what: Bench::Sync { documents, only } } => {
             let servers = databases::up();
             let documents = documents.to_string();
-            let arguments = ["run", "--release", "-q", "-p", "chainbill-bench", "--bin", "bench", "--", &documents];
+            let mut arguments =
+                vec!["run", "--release", "-q", "-p", "chainbill-bench", "--bin", "bench", "--", &documents];
+            arguments.extend(only.iter().map(String::as_str));
             cargo(&arguments, &servers.variables())
         }
     }

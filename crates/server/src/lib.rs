@@ -11,6 +11,7 @@ mod monitor;
 mod open;
 mod output;
 pub mod settings;
+mod slot;
 
 pub use commands::run;
 pub use desk::ServerDesk;
