@@ -10,6 +10,7 @@ pub mod mapping;
 mod monitor;
 mod open;
 mod output;
+mod private;
 pub mod settings;
 
 pub use commands::run;
