@@ -54,10 +54,15 @@ fn primary_file(url: &str) -> Option<PathBuf> {
     Some(path).filter(|path| !path.is_empty() && !path.starts_with(':')).map(PathBuf::from)
 }
 
-/// Makes the file of an embedded database and its folder before anybody opens it, for its owner alone.
+/// Makes the file of an embedded database and its folder before anybody opens it, for its owner alone. One that is there
+/// stays as its owner set it, and is told when others read it.
 fn make_private(path: &Path) -> std::io::Result<()> {
     path.parent().map_or(Ok(()), private::folder)?;
-    private::file(path)
+    private::file(path)?;
+    if private::is_shared(path) {
+        tracing::warn!("{} may be read by others than its owner: chmod 600 makes it private", path.display());
+    }
+    Ok(())
 }
 
 fn wish(settings: &Settings, max_connections: u32) -> ConnectSettings {

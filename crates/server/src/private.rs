@@ -16,6 +16,18 @@ pub(crate) fn file(path: &Path) -> io::Result<()> {
     if path.exists() { Ok(()) } else { make_file(path) }
 }
 
+/// Whether others than the owner may read or write a file that was there before.
+#[cfg(unix)]
+pub(crate) fn is_shared(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn is_shared(_: &Path) -> bool {
+    false
+}
+
 #[cfg(unix)]
 fn make_folder(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -60,6 +72,7 @@ mod tests {
         std::fs::write(&shared, "kept").unwrap();
         std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o640)).unwrap();
         file(&shared).unwrap();
+        assert!(is_shared(&shared) && !is_shared(&inner.join("x.db")));
         assert_eq!((mode(&shared), std::fs::read_to_string(&shared).unwrap()), (0o640, "kept".to_owned()));
     }
 }
