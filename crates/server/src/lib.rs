@@ -5,11 +5,14 @@ pub mod cli;
 mod commands;
 pub mod demo;
 mod desk;
+pub mod dotenv;
 mod logs;
 pub mod mapping;
 mod monitor;
 mod open;
 mod output;
+mod private;
+mod redact;
 pub mod settings;
 mod slot;
 

@@ -1,13 +1,19 @@
 #![doc = include_str!("../README.md")]
 
 mod api;
+mod body;
+mod description;
 mod desk;
 mod extract;
 mod limits;
+mod objects;
 mod pages;
 mod problem;
+mod query;
 mod router;
 mod serve;
+mod tags;
+mod words;
 
 pub use desk::{Copies, Desk, DeskError, SyncDesk, Verification};
 pub use limits::Rates;
