@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use chainbill_domain::{Random, SystemClock, SystemRandom};
+use chainbill_domain::{Clock, Random, SystemClock, SystemRandom};
 use chainbill_mirror::{EmbeddedMirror, Mirror, MongoMirror, MongoSettings};
 use chainbill_records::{
     Records,
@@ -18,8 +18,10 @@ use chainbill_records::{
     sea_orm::ConnectionTrait as _,
 };
 
+mod clock;
 mod proxy;
 
+pub use clock::ManualClock;
 pub use proxy::{Fault, Proxy};
 
 /// The word for a database without a server.
@@ -95,9 +97,14 @@ impl Fresh {
 
     /// Opens the primary with all its tables.
     pub async fn records(&self) -> Records {
+        self.records_at(Arc::new(SystemClock)).await
+    }
+
+    /// The same with another clock.
+    pub async fn records_at(&self, clock: Arc<dyn Clock>) -> Records {
         let Connected { db, dialect, .. } = open(&self.primary).await;
         migrations::up(&db, dialect, None).await.unwrap();
-        Records::new(db, dialect, Arc::new(SystemClock), Arc::new(SystemRandom))
+        Records::new(db, dialect, clock, Arc::new(SystemRandom))
     }
 
     /// The same primary through the synchronisation's own connections, as the product has them.
