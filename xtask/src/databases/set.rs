@@ -17,14 +17,15 @@ impl Set {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Tests, Self::Torture];
 
-    /// A server's loopback port; `MYSQL_TEST_PORT`, `MYSQL_TORTURE_PORT` and so on choose another.
+    /// A server's loopback port; `MYSQL_TEST_PORT`, `MYSQL_TORTURE_PORT` and so on choose another. Those of torture lie below
+    /// the ports that connections are given: a server that is killed must find its own free again.
     pub fn port(self, server: Server) -> u16 {
         match (self, server) {
             (Self::Tests, Server::MySql) => port("MYSQL_TEST_PORT", 33062),
             (Self::Tests, Server::MariaDb) => port("MARIADB_TEST_PORT", 33061),
             (Self::Tests, Server::MongoDb) => port("MONGODB_TEST_PORT", 27117),
-            (Self::Torture, Server::MySql) => port("MYSQL_TORTURE_PORT", 33072),
-            (Self::Torture, Server::MariaDb) => port("MARIADB_TORTURE_PORT", 33071),
+            (Self::Torture, Server::MySql) => port("MYSQL_TORTURE_PORT", 23072),
+            (Self::Torture, Server::MariaDb) => port("MARIADB_TORTURE_PORT", 23071),
             (Self::Torture, Server::MongoDb) => port("MONGODB_TORTURE_PORT", 27127),
         }
     }
@@ -33,7 +34,7 @@ impl Set {
     pub fn postgres_port(self) -> u16 {
         match self {
             Self::Tests => port("POSTGRES_TEST_PORT", 54329),
-            Self::Torture => port("POSTGRES_TORTURE_PORT", 54339),
+            Self::Torture => port("POSTGRES_TORTURE_PORT", 25439),
         }
     }
 
