@@ -19,10 +19,14 @@ use chainbill_records::{
 };
 
 mod clock;
+mod foreign;
 mod proxy;
+mod watched;
 
 pub use clock::ManualClock;
+pub use foreign::{Foreign, ForeignDocuments};
 pub use proxy::{Fault, Proxy};
+pub use watched::Watched;
 
 /// The word for a database without a server.
 pub const EMBEDDED: &str = "embedded";
@@ -118,6 +122,20 @@ impl Fresh {
             return Arc::new(EmbeddedMirror::open(&self.folder.join("secondary.db")).await.unwrap());
         }
         Arc::new(MongoMirror::connect(&self.secondary, MongoSettings::default()).unwrap())
+    }
+
+    /// Empties the second database as somebody with another client would.
+    pub async fn empty_secondary(&self) {
+        if self.secondary != EMBEDDED {
+            let client = mongodb::Client::with_uri_str(&self.secondary).await.unwrap();
+            return client.database(&self.name).drop().await.unwrap();
+        }
+        let db = open(&format!("sqlite://{}", self.folder.join("secondary.db").display())).await.db;
+        let names: Vec<&str> = chainbill_domain::models::ALL.iter().map(|model| model.name).collect();
+        for table in names.into_iter().chain(["_chainbill", "analytics", "app_logs"]) {
+            db.execute_unprepared(&format!("DELETE FROM \"{table}\"")).await.unwrap();
+        }
+        db.close().await.unwrap();
     }
 
     /// Removes both.
