@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::process::PASSWORD;
 
 /// A client that waits longer for an answer asks the other server.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// What clients meant and what they were told.
 pub struct Oracle {
