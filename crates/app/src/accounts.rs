@@ -1,5 +1,7 @@
 //! Accounts: registration, profiles, operators.
 
+use std::collections::BTreeMap;
+
 use chainbill_domain::{
     event::EventKind,
     freshness::Token,
@@ -107,8 +109,9 @@ impl App {
         // The password stays out of what the key stands for: a fast digest of it must not lie about.
         let fingerprint = (email.clone(), name.clone(), role);
         let password_hash = self.passwords.hash(new.password.clone(), self.records().random().bytes()).await?;
+        let context = Context { speaks_for: Some(email.clone()), ..context.clone() };
         let account = Account { email, name, role, password_hash };
-        let done = retry(self.records.random(), || self.register_once(context, &account, &fingerprint)).await?;
+        let done = retry(self.records.random(), || self.register_once(&context, &account, &fingerprint)).await?;
         if done.replayed && !self.has_password(&account.email, new.password).await? {
             return Err(AppError::IdempotencyMismatch);
         }
@@ -230,7 +233,30 @@ impl App {
             query = query.filter(users::Column::Id.lt(after));
         }
         let rows = query.all(self.records.db()).await?;
-        Ok(Page::of(rows, limit, |row| row.id.to_string(), |row| UserView::of(row, Vec::new(), true)))
+        let mut skills = self.skills_of_all(rows.iter().map(|row| row.id)).await?;
+        let view = |row: users::Model| {
+            let skills = skills.remove(&row.id.0).unwrap_or_default();
+            UserView::of(row, skills, true)
+        };
+        Ok(Page::of(rows, limit, |row| row.id.to_string(), view))
+    }
+
+    /// Skills of many people, in one query.
+    async fn skills_of_all(
+        &self,
+        ids: impl Iterator<Item = Text<UserId>>,
+    ) -> Result<BTreeMap<UserId, Vec<user_skills::Model>>, AppError> {
+        let rows = user_skills::Entity::find()
+            .filter(user_skills::Column::UserId.is_in(ids))
+            .order_by_asc(user_skills::Column::UserId)
+            .order_by_asc(user_skills::Column::Position)
+            .all(self.records.db())
+            .await?;
+        let mut of_all = BTreeMap::<UserId, Vec<_>>::new();
+        for row in rows {
+            of_all.entry(row.user_id.0).or_default().push(row);
+        }
+        Ok(of_all)
     }
 
     /// Changes a profile: one's own, or anybody's for operators.

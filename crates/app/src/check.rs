@@ -30,21 +30,51 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         name: "paid-is-payments",
         description: "what an invoice says is paid is the sum of its payments",
-        sql: "SELECT i.id FROM invoices i LEFT JOIN (SELECT invoice_id, SUM(amount_minor) AS paid FROM payments GROUP BY \
-              invoice_id) p ON p.invoice_id = i.id WHERE i.paid_minor <> COALESCE(p.paid, 0)",
+        sql: "SELECT i.id FROM invoices i LEFT JOIN (SELECT invoice_id, currency, SUM(amount_minor) AS paid FROM payments \
+              GROUP BY invoice_id, currency) p ON p.invoice_id = i.id AND p.currency = i.currency WHERE i.paid_minor <> \
+              COALESCE(p.paid, 0)",
+    },
+    Invariant {
+        name: "payments-are-for-invoices",
+        description: "every payment is for an invoice that exists, in its currency",
+        sql: "SELECT p.id FROM payments p LEFT JOIN invoices i ON i.id = p.invoice_id WHERE i.id IS NULL OR i.currency <> \
+              p.currency",
     },
     Invariant {
         name: "payments-are-posted",
-        description: "every payment stands in the ledger with its amount",
-        sql: "SELECT p.id FROM payments p LEFT JOIN (SELECT invoice_id, currency, SUM(amount_minor) AS posted FROM \
-              ledger_postings WHERE account LIKE 'world:%' AND amount_minor < 0 GROUP BY invoice_id, currency) l ON \
-              l.invoice_id = p.invoice_id AND l.currency = p.currency WHERE COALESCE(-l.posted, 0) < p.amount_minor",
+        description: "every payment stands in the ledger once, with its own amount, currency and invoice, from the world \
+                      into the invoice's escrow; and the ledger names no other",
+        sql: "SELECT p.id FROM payments p LEFT JOIN (SELECT SUBSTR(reason, 9) AS payment_id, invoice_id, currency, \
+              SUM(CASE WHEN account LIKE 'world:%' THEN -amount_minor ELSE 0 END) AS given, \
+              SUM(CASE WHEN account LIKE 'escrow:%' AND SUBSTR(account, 8) = invoice_id THEN amount_minor ELSE 0 END) AS \
+              held FROM ledger_postings WHERE reason LIKE 'payment %' GROUP BY SUBSTR(reason, 9), invoice_id, currency) l \
+              ON l.payment_id = p.id AND l.invoice_id = p.invoice_id AND l.currency = p.currency WHERE l.payment_id IS NULL \
+              OR l.given <> p.amount_minor OR l.held <> p.amount_minor UNION ALL SELECT l.transfer_id FROM ledger_postings \
+              l LEFT JOIN payments p ON p.id = SUBSTR(l.reason, 9) AND p.invoice_id = l.invoice_id AND p.currency = \
+              l.currency WHERE l.reason LIKE 'payment %' AND p.id IS NULL",
     },
     Invariant {
         name: "escrow-is-not-negative",
         description: "no escrow gives more than it was given",
         sql: "SELECT account FROM ledger_postings WHERE account LIKE 'escrow:%' GROUP BY account, currency HAVING \
               SUM(amount_minor) < 0",
+    },
+    Invariant {
+        name: "escrow-is-what-is-left",
+        description: "what an escrow holds is what was paid less what was refunded, released and taken as fees, and what the \
+                      invoice's state says is left of it",
+        sql: "SELECT i.id FROM invoices i LEFT JOIN (SELECT invoice_id, currency, SUM(CASE WHEN account LIKE 'escrow:%' \
+              THEN amount_minor ELSE 0 END) AS held, SUM(CASE WHEN account NOT LIKE 'escrow:%' AND amount_minor > 0 THEN \
+              amount_minor ELSE 0 END) AS gone FROM ledger_postings GROUP BY invoice_id, currency) l ON l.invoice_id = i.id \
+              AND l.currency = i.currency WHERE COALESCE(l.held, 0) <> i.paid_minor - COALESCE(l.gone, 0) OR (i.escrow IN \
+              ('UNFUNDED','PARTIALLY_FUNDED','HELD','IN_REVIEW','DISPUTED') AND COALESCE(l.held, 0) <> i.paid_minor) OR \
+              (i.escrow IN ('RELEASED','REFUNDED') AND COALESCE(l.held, 0) <> 0)",
+    },
+    Invariant {
+        name: "escrows-are-of-invoices",
+        description: "every posting of an escrow is of that escrow's invoice, in its currency",
+        sql: "SELECT l.id FROM ledger_postings l LEFT JOIN invoices i ON i.id = l.invoice_id WHERE l.account LIKE 'escrow:%' \
+              AND (i.id IS NULL OR i.currency <> l.currency OR SUBSTR(l.account, 8) <> l.invoice_id)",
     },
     Invariant {
         name: "totals-add-up",

@@ -8,7 +8,7 @@ use chainbill_domain::{
     states::Role,
 };
 
-use crate::AppError;
+use crate::{AppError, command::sha256_hex};
 
 /// Somebody who is known.
 #[derive(Debug, Clone)]
@@ -36,9 +36,22 @@ pub struct Context {
     pub address: Option<String>,
     /// With what.
     pub user_agent: Option<String>,
+    /// Whom somebody unknown speaks for: the address of an account that is to be made.
+    pub speaks_for: Option<String>,
 }
 
 impl Context {
+    /// Whose idempotency keys these are. Strangers choose keys without knowing of each other, so nobody's keys are one's own
+    /// address's and account's only.
+    pub(crate) fn owner(&self) -> String {
+        if let Some(actor) = &self.actor {
+            return actor.user_id.to_string();
+        }
+        let part = |text: &Option<String>| text.clone().unwrap_or_default();
+        let stranger = sha256_hex(format!("{}\n{}", part(&self.address), part(&self.speaks_for)));
+        format!("anonymous-{}", &stranger[..26])
+    }
+
     /// Who asks.
     ///
     /// # Errors

@@ -1,10 +1,13 @@
 //! Doing a thing once: the caller's key, the effect and the answer are saved in one transaction.
 
-use chainbill_domain::{freshness::Token, invoice::canonical};
+use chainbill_domain::{Timestamp, freshness::Token, id::SessionId, invoice::canonical};
 use chainbill_records::{
-    RecordsError, Unit,
-    entities::idempotency_keys,
-    sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::Expr},
+    RecordsError, Text, Unit,
+    entities::{idempotency_keys, sessions},
+    sea_orm::{
+        ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+        sea_query::Expr,
+    },
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -34,7 +37,7 @@ impl App {
         }
         let fingerprint = fingerprint(operation, command);
         let row = idempotency_keys::Model {
-            user_id: owner(context),
+            user_id: context.owner(),
             idem_key: key.clone(),
             fingerprint: fingerprint.clone(),
             status: None,
@@ -60,7 +63,7 @@ impl App {
         fingerprint: &str,
     ) -> Result<Done<T>, AppError> {
         let known =
-            idempotency_keys::Entity::find_by_id((owner(context), key.to_owned())).one(self.records.db()).await?;
+            idempotency_keys::Entity::find_by_id((context.owner(), key.to_owned())).one(self.records.db()).await?;
         let Some(known) = known else { return Err(AppError::Busy) };
         if known.fingerprint != fingerprint {
             return Err(AppError::IdempotencyMismatch);
@@ -84,7 +87,7 @@ impl App {
                 .map_err(|error| AppError::Broken(format!("an answer: {error}")))?;
             idempotency_keys::Entity::update_many()
                 .col_expr(idempotency_keys::Column::Answer, Expr::val(answer))
-                .filter(idempotency_keys::Column::UserId.eq(owner(context)))
+                .filter(idempotency_keys::Column::UserId.eq(context.owner()))
                 .filter(idempotency_keys::Column::IdemKey.eq(key.as_str()))
                 .exec(unit.db())
                 .await?;
@@ -95,25 +98,75 @@ impl App {
 
     /// Forgets answers and logins past their time; how many.
     ///
+    /// They are looked for without locks and removed a few at a time by their keys: one large DELETE by time would lock all
+    /// rows that it passes, and every command saves a key.
+    ///
     /// # Errors
     /// When the primary does not answer.
     pub async fn clean(&self) -> Result<u64, AppError> {
-        let now = self.records.now();
-        let keys = idempotency_keys::Entity::delete_many()
-            .filter(idempotency_keys::Column::ExpiresAt.lt(now))
-            .exec(self.records.db())
+        let (now, mut count) = (self.records.now(), 0);
+        loop {
+            let (known, gone) = self.clean_keys(now).await?;
+            count += gone;
+            if known < AT_ONCE {
+                break;
+            }
+        }
+        loop {
+            let (known, gone) = self.clean_sessions(now).await?;
+            count += gone;
+            if known < AT_ONCE {
+                return Ok(count);
+            }
+        }
+    }
+
+    /// Removes some answers: how many were known to be over, and how many of them this removed.
+    async fn clean_keys(&self, now: Timestamp) -> Result<(u64, u64), AppError> {
+        use idempotency_keys::{Column, Entity};
+        let over: Vec<(String, String)> = Entity::find()
+            .select_only()
+            .columns([Column::UserId, Column::IdemKey])
+            .filter(Column::ExpiresAt.lt(now))
+            .order_by_asc(Column::ExpiresAt)
+            .limit(AT_ONCE)
+            .into_tuple()
+            .all(self.records.db())
             .await?;
-        let sessions = chainbill_records::entities::sessions::Entity::delete_many()
-            .filter(chainbill_records::entities::sessions::Column::ExpiresAt.lt(now))
-            .exec(self.records.db())
+        if over.is_empty() {
+            return Ok((0, 0));
+        }
+        let known = over.len() as u64;
+        let these = over.into_iter().fold(Condition::any(), |these, (user, key)| {
+            these.add(Condition::all().add(Column::UserId.eq(user)).add(Column::IdemKey.eq(key)))
+        });
+        let gone = Entity::delete_many().filter(these).exec(self.records.db()).await?;
+        Ok((known, gone.rows_affected))
+    }
+
+    /// Removes some logins, as [`Self::clean_keys`] does.
+    async fn clean_sessions(&self, now: Timestamp) -> Result<(u64, u64), AppError> {
+        use sessions::{Column, Entity};
+        let over: Vec<Text<SessionId>> = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::ExpiresAt.lt(now))
+            .order_by_asc(Column::ExpiresAt)
+            .limit(AT_ONCE)
+            .into_tuple()
+            .all(self.records.db())
             .await?;
-        Ok(keys.rows_affected + sessions.rows_affected)
+        if over.is_empty() {
+            return Ok((0, 0));
+        }
+        let known = over.len() as u64;
+        let gone = Entity::delete_many().filter(Column::Id.is_in(over)).exec(self.records.db()).await?;
+        Ok((known, gone.rows_affected))
     }
 }
 
-fn owner(context: &Context) -> String {
-    context.actor.as_ref().map_or_else(|| "anonymous".to_owned(), |actor| actor.user_id.to_string())
-}
+/// Rows that are cleaned away at once.
+const AT_ONCE: u64 = 200;
 
 fn fingerprint(operation: &str, command: &impl Serialize) -> String {
     let command = serde_json::to_value(command).map(|value| canonical(&value)).unwrap_or_default();

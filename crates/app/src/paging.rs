@@ -56,7 +56,7 @@ impl PageRequest {
 impl<T> Page<T> {
     /// A page from one row more than asked for.
     #[must_use]
-    pub fn of<R>(mut rows: Vec<R>, limit: u32, id: impl Fn(&R) -> String, view: impl Fn(R) -> T) -> Self {
+    pub fn of<R>(mut rows: Vec<R>, limit: u32, id: impl Fn(&R) -> String, view: impl FnMut(R) -> T) -> Self {
         let has_more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
         let last = rows.last().filter(|_| has_more).map(|row| URL_SAFE_NO_PAD.encode(id(row)));

@@ -5,7 +5,7 @@ use chainbill_records::{
     RecordsError, Text, Unit,
     entities::{skills, user_skills},
     retry,
-    sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _},
+    sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -112,7 +112,13 @@ impl App {
                 Some(row) => row,
                 None => {
                     let row = self.skill(unit, name, "Other", None);
-                    unit.insert::<skills::Entity>(row).await?
+                    match unit.insert::<skills::Entity>(row).await {
+                        // Somebody else named it first at this moment: the whole unit runs again and finds that entry.
+                        Err(RecordsError::Duplicate(text)) => {
+                            return Err(RecordsError::Again(DbErr::Custom(text)).into());
+                        }
+                        row => row?,
+                    }
                 }
             });
         }

@@ -1,0 +1,115 @@
+//! Every invariant holds, and finds what breaks it.
+
+use std::collections::BTreeSet;
+
+use chainbill_app::{App, INVARIANTS};
+use chainbill_records::sea_orm::ConnectionTrait as _;
+
+use crate::world::{on_every_primary, paid_bill, somebody};
+
+/// An invariant and what breaks it. `{part}` and `{full}` are bills of 100 euros of which 40 and 100 are paid.
+const BREAKING: &[(&str, &str)] = &[
+    ("transfers-balance", "UPDATE ledger_postings SET amount_minor = 4001 WHERE invoice_id = '{part}' AND position = 1"),
+    ("currencies-balance", "UPDATE ledger_postings SET currency = 'USD' WHERE invoice_id = '{part}' AND position = 1"),
+    ("paid-is-payments", "UPDATE invoices SET paid_minor = 3999 WHERE id = '{part}'"),
+    ("paid-is-payments", "DELETE FROM payments WHERE invoice_id = '{part}'"),
+    ("payments-are-for-invoices", "UPDATE payments SET currency = 'USD' WHERE invoice_id = '{part}'"),
+    ("payments-are-for-invoices", "UPDATE payments SET invoice_id = 'none' WHERE invoice_id = '{part}'"),
+    ("payments-are-posted", "DELETE FROM ledger_postings WHERE invoice_id = '{part}'"),
+    ("payments-are-posted", "UPDATE ledger_postings SET amount_minor = amount_minor * 2 WHERE invoice_id = '{part}'"),
+    ("payments-are-posted", "UPDATE ledger_postings SET currency = 'USD' WHERE invoice_id = '{part}'"),
+    ("payments-are-posted", "UPDATE ledger_postings SET invoice_id = '{full}' WHERE invoice_id = '{part}'"),
+    ("payments-are-posted", "UPDATE ledger_postings SET account = 'escrow:{full}' WHERE account = 'escrow:{part}'"),
+    (
+        // Two wrong payments whose sums are right.
+        "payments-are-posted",
+        "UPDATE payments SET id = CASE invoice_id WHEN '{part}' THEN 'a' ELSE 'b' END",
+    ),
+    ("payments-are-posted", "DELETE FROM payments WHERE invoice_id = '{full}'"),
+    (
+        "escrow-is-not-negative",
+        "UPDATE ledger_postings SET amount_minor = -amount_minor WHERE invoice_id = '{part}'",
+    ),
+    (
+        "escrow-is-what-is-left",
+        "UPDATE ledger_postings SET account = 'user:x' WHERE account = 'escrow:{full}' AND amount_minor > 0",
+    ),
+    ("escrow-is-what-is-left", "UPDATE ledger_postings SET amount_minor = -1 WHERE account = 'escrow:{full}'"),
+    ("escrow-is-what-is-left", "UPDATE invoices SET escrow = 'RELEASED' WHERE id = '{full}'"),
+    ("escrow-is-what-is-left", "UPDATE invoices SET escrow = 'REFUNDED' WHERE id = '{full}'"),
+    ("escrow-is-what-is-left", "DELETE FROM ledger_postings WHERE invoice_id = '{full}'"),
+    ("escrows-are-of-invoices", "UPDATE ledger_postings SET account = 'escrow:none' WHERE account = 'escrow:{part}'"),
+    ("escrows-are-of-invoices", "DELETE FROM invoices WHERE id = '{part}'"),
+    ("totals-add-up", "UPDATE invoices SET total_minor = 1 WHERE id = '{part}'"),
+    ("totals-add-up", "DELETE FROM invoice_lines WHERE invoice_id = '{part}'"),
+    ("numbers-have-no-gaps", "UPDATE invoices SET number_seq = 7 WHERE id = '{full}'"),
+    ("counters-are-ahead", "UPDATE invoice_counters SET next_seq = 2"),
+    ("states-agree-with-money", "UPDATE invoices SET status = 'PAID' WHERE id = '{part}'"),
+    ("states-agree-with-money", "UPDATE invoices SET payment_status = 'UNPAID' WHERE id = '{part}'"),
+    ("tokens-are-unique", "UPDATE invoices SET token_id = 'same'"),
+    ("parties-exist", "DELETE FROM users WHERE role = 'CLIENT'"),
+    ("children-have-parents", "UPDATE invoice_lines SET invoice_id = 'none'"),
+    ("one-active-dispute", "UPDATE disputes SET active_invoice_id = NULL"),
+];
+
+const TABLES: &[&str] =
+    &["users", "invoices", "invoice_lines", "invoice_counters", "payments", "ledger_postings", "disputes"];
+
+async fn run(app: &App, sql: &str) {
+    app.records().db().execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+async fn broken(app: &App) -> BTreeSet<&'static str> {
+    let mut broken = BTreeSet::new();
+    for invariant in INVARIANTS {
+        if !app.violations(invariant).await.unwrap().is_empty() {
+            broken.insert(invariant.name);
+        }
+    }
+    broken
+}
+
+/// Takes constraints away, which would not let anybody break most of it, and keeps what was there.
+async fn lay_open(app: &App) {
+    for table in TABLES {
+        run(app, &format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}")).await;
+        run(app, &format!("DROP TABLE {table}")).await;
+        run(app, &format!("CREATE TABLE {table} AS SELECT * FROM kept_{table}")).await;
+    }
+}
+
+async fn restore(app: &App) {
+    for table in TABLES {
+        run(app, &format!("DELETE FROM {table}")).await;
+        run(app, &format!("INSERT INTO {table} SELECT * FROM kept_{table}")).await;
+    }
+}
+
+#[tokio::test]
+async fn every_invariant_holds_and_finds_what_breaks_it() {
+    let named: BTreeSet<&str> = BREAKING.iter().map(|(name, _)| *name).collect();
+    assert_eq!(named, INVARIANTS.iter().map(|invariant| invariant.name).collect(), "each is broken here");
+    on_every_primary(async |app| {
+        let (freelancer, _) = somebody(app, "femi", "FREELANCER").await;
+        let (client, user) = somebody(app, "carla", "CLIENT").await;
+        let part = paid_bill(app, &freelancer, (&client, &user), "40.00").await;
+        let full = paid_bill(app, &freelancer, (&client, &user), "100.00").await;
+        let now = &chainbill_app::moment(app.now())[..10];
+        let dispute = format!(
+            "INSERT INTO disputes (id, version, invoice_id, opened_by, reason, description, status, active_invoice_id, \
+             created_at, updated_at) VALUES ('d', 1, '{full}', '{}', 'r', 'd', 'OPEN', '{full}', '{now}', '{now}')",
+            user.id
+        );
+        run(app, &dispute).await;
+        lay_open(app).await;
+        assert_eq!(broken(app).await, BTreeSet::new());
+        for (name, sql) in BREAKING {
+            run(app, &sql.replace("{part}", &part).replace("{full}", &full)).await;
+            let found = broken(app).await;
+            assert!(found.contains(name), "{name} does not find it: {sql}, only {found:?} on {}", app.engine());
+            restore(app).await;
+        }
+        assert_eq!(broken(app).await, BTreeSet::new());
+    })
+    .await;
+}

@@ -1,0 +1,68 @@
+//! Idempotency keys: whose they are, and how they are cleaned away.
+
+use chainbill_app::{App, AppError};
+use chainbill_records::{
+    entities::idempotency_keys,
+    sea_orm::{ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _},
+};
+
+use crate::world::{on_every_primary, registration, stranger};
+
+#[tokio::test]
+async fn strangers_who_choose_the_same_key_do_not_meet() {
+    on_every_primary(async |app| {
+        let register = async |address: &str, name: &str| {
+            app.register(&stranger(address, "1"), registration(name, "CLIENT")).await
+        };
+        let ada = register("192.0.2.1", "ada").await.unwrap();
+        let bob = register("192.0.2.1", "bob").await.unwrap();
+        let eve = register("192.0.2.2", "eve").await.unwrap();
+        assert!(!ada.replayed && !bob.replayed && !eve.replayed);
+        let again = register("192.0.2.1", "ada").await.unwrap();
+        assert!(again.replayed && again.value.id == ada.value.id);
+        let elsewhere = register("192.0.2.2", "ada").await;
+        assert!(matches!(elsewhere, Err(AppError::Validation(_))), "the account is known, its making is not replayed");
+        let mut other = registration("ada", "CLIENT");
+        other.name = "Somebody else".to_owned();
+        let other = app.register(&stranger("192.0.2.1", "1"), other).await;
+        assert!(matches!(other, Err(AppError::IdempotencyMismatch)));
+    })
+    .await;
+}
+
+async fn add_keys(app: &App, count: usize, life: chrono::Duration) {
+    let now = app.now();
+    let mut unit = app.records().begin().await.unwrap();
+    let rows = (0..count).map(|place| idempotency_keys::Model {
+        user_id: format!("somebody-{}", place % 7),
+        idem_key: format!("{place} {}", life.num_hours()),
+        fingerprint: String::new(),
+        status: None,
+        answer: None,
+        created_at: now,
+        expires_at: now + life,
+    });
+    unit.add_many::<idempotency_keys::Entity>(rows.collect()).await.unwrap();
+    unit.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_over_is_cleaned_away_and_nothing_else() {
+    on_every_primary(async |app| {
+        add_keys(app, 450, -chrono::Duration::hours(1)).await;
+        add_keys(app, 30, chrono::Duration::hours(1)).await;
+        let now = chainbill_app::moment(app.now());
+        let (day, time) = (&now[..10], &now[11..19]);
+        for (id, year) in [("one", "2001"), ("two", "2999")] {
+            let sql = format!(
+                "INSERT INTO sessions (id, user_id, token_hash, created_at, expires_at) VALUES ('{id}', 'x', '{id}', \
+                 '{day} {time}', '{year}-01-01 00:00:00')"
+            );
+            app.records().db().execute_unprepared(&sql).await.unwrap();
+        }
+        assert_eq!(app.clean().await.unwrap(), 451);
+        assert_eq!(idempotency_keys::Entity::find().count(app.records().db()).await.unwrap(), 30);
+        assert_eq!(app.clean().await.unwrap(), 0);
+    })
+    .await;
+}

@@ -1,0 +1,7 @@
+//! The use cases on every primary that there is.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
+
+mod checks;
+mod keys;
+mod skills;
+mod world;

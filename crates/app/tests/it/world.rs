@@ -1,0 +1,84 @@
+//! Use cases on a primary of their own, with people.
+
+use chainbill_app::{
+    Actor, App, Context, MoneyView, NewInvoice, NewLine, NewPayment, Registration, Secret, Settings, UserView,
+};
+use chainbill_testkit::{EMBEDDED, Fresh, primaries};
+
+/// Runs a story on every primary.
+pub async fn on_every_primary(story: impl AsyncFn(&App)) {
+    for primary in primaries() {
+        let fresh = Fresh::make(&primary, EMBEDDED).await;
+        let app = App::new(fresh.records().await, Settings::default());
+        story(&app).await;
+        app.records().db().clone().close().await.unwrap();
+        fresh.remove().await;
+    }
+}
+
+pub fn registration(name: &str, role: &str) -> Registration {
+    Registration {
+        email: format!("{name}@example.org"),
+        password: Secret::new("correct horse battery".to_owned()),
+        name: name.to_owned(),
+        role: role.to_owned(),
+    }
+}
+
+pub fn stranger(address: &str, key: &str) -> Context {
+    Context { address: Some(address.to_owned()), idempotency_key: Some(key.to_owned()), ..Context::default() }
+}
+
+fn known(user: &UserView) -> Context {
+    let actor = Actor { user_id: user.id.parse().unwrap(), role: user.role, session: None, csrf_hash: None };
+    Context { actor: Some(actor), ..Context::default() }
+}
+
+/// Somebody new: how he asks, and who he is.
+pub async fn somebody(app: &App, name: &str, role: &str) -> (Context, UserView) {
+    let user = app.register(&Context::default(), registration(name, role)).await.unwrap().value;
+    (known(&user), user)
+}
+
+pub async fn operator(app: &App) -> Context {
+    let password = Secret::new("correct horse battery".to_owned());
+    let outcome = app.create_admin("root@example.org", "Root", password).await.unwrap();
+    let chainbill_app::AdminOutcome::Created(user_id) = outcome else { panic!("there is one already") };
+    let role = chainbill_domain::states::Role::Admin;
+    Context { actor: Some(Actor { user_id, role, session: None, csrf_hash: None }), ..Context::default() }
+}
+
+fn euros(amount: &str) -> MoneyView {
+    MoneyView { amount: amount.to_owned(), currency: "EUR".to_owned() }
+}
+
+/// A bill of 100 euros that was sent and of which so much was paid.
+pub async fn paid_bill(app: &App, freelancer: &Context, client: (&Context, &UserView), amount: &str) -> String {
+    let line = NewLine {
+        description: "Audit".to_owned(),
+        quantity: "1".to_owned(),
+        unit_price: euros("100.00"),
+        tax_rate: None,
+    };
+    let new = NewInvoice {
+        client_id: client.1.id.clone(),
+        project_id: None,
+        title: "Work".to_owned(),
+        notes: None,
+        currency: "EUR".to_owned(),
+        discount: None,
+        due_date: None,
+        lines: vec![line],
+    };
+    let id = app.create_invoice(freelancer, new).await.unwrap().value.id;
+    app.send_invoice(freelancer, &id).await.unwrap();
+    let payment = NewPayment {
+        amount: euros(amount),
+        method: "CARD".to_owned(),
+        external_ref: id.clone(),
+        received_at: None,
+    };
+    let payer = Context { idempotency_key: Some(id.clone()), ..client.0.clone() };
+    app.pay_invoice(&payer, &id, payment).await.unwrap();
+    id
+}
