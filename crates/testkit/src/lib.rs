@@ -18,15 +18,15 @@ use chainbill_records::{
     sea_orm::ConnectionTrait as _,
 };
 
+mod between;
 mod clock;
 mod foreign;
 mod proxy;
-mod watched;
 
+pub use between::{Between, Largest, Writing};
 pub use clock::ManualClock;
 pub use foreign::{Foreign, ForeignDocuments};
 pub use proxy::{Fault, Proxy};
-pub use watched::Watched;
 
 /// The word for a database without a server.
 pub const EMBEDDED: &str = "embedded";

@@ -110,6 +110,7 @@ impl FromRequestParts<State> for Who {
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
         let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut context = Context {
+            speaks_for: None,
             actor: None,
             request_id: Some(request_id()),
             idempotency_key: text("idempotency-key"),

@@ -5,7 +5,7 @@ use chainbill_records::{
     entities::{invoice_lines, users},
     outbox::PARTS,
 };
-use chainbill_testkit::Watched;
+use chainbill_testkit::{Between, Largest};
 
 use crate::{
     stage::on_every_database,
@@ -74,7 +74,7 @@ fn a_huge_transaction_arrives_whole_in_bounded_batches() {
     const ROWS: usize = 20_000;
     const BATCH: usize = 500;
     on_every_database(async |database| {
-        let watched = Watched::before(database.mirror().await);
+        let watched = Between::before(database.mirror().await, Largest::default());
         let settings = chainbill_sync::Settings { batch: u32::try_from(BATCH).unwrap(), ..quick() };
         let world = World::open_before(database, settings, watched.clone()).await;
         let running = world.sync.start();
@@ -90,7 +90,7 @@ fn a_huge_transaction_arrives_whole_in_bounded_batches() {
         world.assert_equal().await;
         // Each partition's share of a batch is rounded up.
         let most = BATCH + usize::from(PARTS);
-        assert!(watched.largest() <= most, "one batch had {} writes", watched.largest());
+        assert!(watched.writing.most() <= most, "one batch had {} writes", watched.writing.most());
         running.stop().await;
     });
 }

@@ -20,7 +20,7 @@ use chainbill_sync::{
     compare::Level,
     planted::{Mistake, plant},
 };
-use chainbill_testkit::{EMBEDDED, Fresh};
+use chainbill_testkit::{Between, EMBEDDED, Fresh};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -40,9 +40,9 @@ fn settings() -> Settings {
 }
 
 /// A world whose second database fails, and another process on the same databases.
-async fn worlds(database: &Fresh, seed: u64) -> (World, Sync, Arc<Faulty>) {
+async fn worlds(database: &Fresh, seed: u64) -> (World, Sync, Arc<Between<Faulty>>) {
     let mut world = World::open(database, settings()).await;
-    let faulty = Faulty::new(world.mirror.clone(), seed);
+    let faulty = Between::before(world.mirror.clone(), Faulty::new(seed));
     world.sync = Sync::new(world.records.clone(), faulty.clone(), settings());
     let other = Sync::new(world.records.clone(), faulty.clone(), settings());
     (world, other, faulty)
@@ -239,11 +239,11 @@ async fn shown(mistake: Option<Mistake>, seeds: u64) -> Vec<String> {
             let (world, other, faulty) = worlds(&database, seed).await;
             plant(mistake);
             let words = match story {
-                0 => poison(&world, &faulty).await,
+                0 => poison(&world, &faulty.writing).await,
                 1 => restored(&world).await,
-                2 => tampered(&world, &faulty).await,
-                3 => faults(&world, &other, &faulty, seed).await,
-                _ => copied(&world, &other, &faulty, seed).await,
+                2 => tampered(&world, &faulty.writing).await,
+                3 => faults(&world, &other, &faulty.writing, seed).await,
+                _ => copied(&world, &other, &faulty.writing, seed).await,
             };
             plant(None);
             drop((world, other, faulty));

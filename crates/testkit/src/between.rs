@@ -1,4 +1,4 @@
-//! A second database that is watched.
+//! A second database with somebody between it and its writers: who counts, or who fails.
 
 use std::sync::{
     Arc,
@@ -11,28 +11,64 @@ use chainbill_mirror::{
     Activity, Guard, Hit, LogLine, Mirror, MirrorError, Outcome, Page, Retention, Stamp, Stored, Tracked, Write,
 };
 
-/// Passes everything on and remembers how much was written at once.
-pub struct Watched {
-    inner: Arc<dyn Mirror>,
-    largest: AtomicUsize,
+/// What becomes of writes on their way.
+#[async_trait]
+pub trait Writing: Send + Sync + 'static {
+    /// Passes them on, or does otherwise.
+    async fn apply(
+        &self,
+        inner: &dyn Mirror,
+        model: &'static Model,
+        guard: Guard,
+        writes: &[Write],
+        at: Timestamp,
+    ) -> Result<Vec<Outcome>, MirrorError>;
 }
 
-impl Watched {
+/// Passes everything on; writes go through somebody.
+pub struct Between<W> {
+    inner: Arc<dyn Mirror>,
+    /// Whom writes go through.
+    pub writing: W,
+}
+
+impl<W> Between<W> {
     /// Stands before this one.
     #[must_use]
-    pub fn before(inner: Arc<dyn Mirror>) -> Arc<Self> {
-        Arc::new(Self { inner, largest: AtomicUsize::new(0) })
+    pub fn before(inner: Arc<dyn Mirror>, writing: W) -> Arc<Self> {
+        Arc::new(Self { inner, writing })
     }
+}
 
+/// Remembers how much was written at once.
+#[derive(Debug, Default)]
+pub struct Largest(AtomicUsize);
+
+impl Largest {
     /// The most documents that were written at once.
     #[must_use]
-    pub fn largest(&self) -> usize {
-        self.largest.load(SeqCst)
+    pub fn most(&self) -> usize {
+        self.0.load(SeqCst)
     }
 }
 
 #[async_trait]
-impl Mirror for Watched {
+impl Writing for Largest {
+    async fn apply(
+        &self,
+        inner: &dyn Mirror,
+        model: &'static Model,
+        guard: Guard,
+        writes: &[Write],
+        at: Timestamp,
+    ) -> Result<Vec<Outcome>, MirrorError> {
+        self.0.fetch_max(writes.len(), SeqCst);
+        inner.apply(model, guard, writes, at).await
+    }
+}
+
+#[async_trait]
+impl<W: Writing> Mirror for Between<W> {
     fn engine(&self) -> &'static str {
         self.inner.engine()
     }
@@ -64,8 +100,7 @@ impl Mirror for Watched {
         writes: &[Write],
         at: Timestamp,
     ) -> Result<Vec<Outcome>, MirrorError> {
-        self.largest.fetch_max(writes.len(), SeqCst);
-        self.inner.apply(model, guard, writes, at).await
+        self.writing.apply(self.inner.as_ref(), model, guard, writes, at).await
     }
 
     async fn remove(&self, model: &'static Model, ids: &[String]) -> Result<u64, MirrorError> {
@@ -74,6 +109,14 @@ impl Mirror for Watched {
 
     async fn get(&self, model: &'static Model, id: &str) -> Result<Option<Stored>, MirrorError> {
         self.inner.get(model, id).await
+    }
+
+    async fn get_many(&self, model: &'static Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
+        self.inner.get_many(model, ids).await
+    }
+
+    async fn takes_writes(&self, model: &'static Model) -> Result<(), MirrorError> {
+        self.inner.takes_writes(model).await
     }
 
     async fn stamps(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stamp>, MirrorError> {
