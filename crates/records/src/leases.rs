@@ -138,8 +138,10 @@ impl Records {
             let day_ago = now - Duration::from_secs(86_400);
             self.run("DELETE FROM sync_workers WHERE seen_at<?", [day_ago.into()]).await?;
         }
-        let count = "SELECT COUNT(*) FROM sync_workers WHERE seen_at>=?";
-        let row = self.db().query_one_raw(self.statement(count, [(now - within).into()])).await?;
+        // One seen in the future had a clock that was ahead: nobody knows whether it lives.
+        let count = "SELECT COUNT(*) FROM sync_workers WHERE seen_at>=? AND seen_at<=?";
+        let span = [(now - within).into(), (now + 3 * within).into()];
+        let row = self.db().query_one_raw(self.statement(count, span)).await?;
         let count: i64 = row.map_or(Ok(1), |row| row.try_get_by_index(0))?;
         Ok(u64::try_from(count).unwrap_or(1).max(1))
     }

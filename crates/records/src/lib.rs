@@ -31,7 +31,7 @@ pub use runs::{Resume, Run, Tile};
 /// The ORM, for those who read tables of their own.
 pub use sea_orm;
 pub use snapshot::{Pending, RowPage, Snapshot};
-pub use store::Records;
+pub use store::{Commits, Records};
 pub use synced::{Child, Synced};
 pub use text::Text;
 pub use unit::{Committed, Unit};

@@ -240,7 +240,7 @@ impl Records {
         let unit = self.begin().await?;
         write(unit.db(), entries, unit.now(), self.random()).await?;
         unit.commit().await?;
-        self.wake_relay();
+        self.wake_relay(entries);
         Ok(())
     }
 }

@@ -8,7 +8,11 @@ use sea_orm::{
 };
 use tokio::sync::watch;
 
-use crate::{RecordsError, Snapshot, Unit, dialect::Dialect};
+use crate::{
+    RecordsError, Snapshot, Unit,
+    dialect::Dialect,
+    outbox::{Entry, PARTS, part_of},
+};
 
 /// The source of truth. Cloning shares the connections.
 #[derive(Clone)]
@@ -17,14 +21,17 @@ pub struct Records {
     dialect: Dialect,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    commits: watch::Sender<u64>,
+    commits: watch::Sender<Commits>,
 }
+
+/// How often this process has committed entries to each partition of the outbox.
+pub type Commits = [u64; PARTS as usize];
 
 impl Records {
     /// Wraps an open connection pool (see [`crate::connect`]).
     #[must_use]
     pub fn new(db: DatabaseConnection, dialect: Dialect, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { db, dialect, clock, random, commits: watch::Sender::new(0) }
+        Self { db, dialect, clock, random, commits: watch::Sender::new([0; PARTS as usize]) }
     }
 
     /// The same primary through other connections, so that a flood on either side does not starve the other. Commits on
@@ -86,7 +93,7 @@ impl Records {
 
     /// Counts what this process commits for the relay, so that the relay need not wait for its next poll.
     #[must_use]
-    pub fn commits(&self) -> watch::Receiver<u64> {
+    pub fn commits(&self) -> watch::Receiver<Commits> {
         self.commits.subscribe()
     }
 
@@ -105,8 +112,13 @@ impl Records {
         EventId::new(self.now(), self.random().bytes()).to_string()
     }
 
-    pub(crate) fn wake_relay(&self) {
-        self.commits.send_modify(|count| *count += 1);
+    pub(crate) fn wake_relay(&self, entries: &[Entry]) {
+        self.commits.send_modify(|commits| {
+            for entry in entries {
+                let count = &mut commits[usize::from(part_of(&entry.entity_id))];
+                *count = count.wrapping_add(1);
+            }
+        });
     }
 
     pub(crate) fn statement(&self, sql: impl Into<String>, values: impl IntoIterator<Item = Value>) -> Statement {

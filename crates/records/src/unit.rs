@@ -271,7 +271,7 @@ impl Unit {
         }
         outbox::write(&tx, &entries, now, records.random()).await?;
         tx.commit().await.map_err(RecordsError::at_commit)?;
-        records.wake_relay();
+        records.wake_relay(&entries);
         Ok(Committed { token: token(&entries) })
     }
 

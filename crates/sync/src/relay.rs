@@ -13,19 +13,15 @@ use std::{
 use chainbill_domain::{Model, Row, Timestamp};
 use chainbill_mirror::{Content, Guard, Mirror, MirrorError, Outcome, Stamp, Write};
 use chainbill_records::{
-    FaultSource,
-    outbox::{ANALYTICS, Queued},
+    Commits, FaultSource,
+    outbox::{ANALYTICS, PARTS, Queued},
 };
 use futures::future::join_all;
-use tokio::{
-    sync::watch,
-    task::JoinHandle,
-    time::{Instant, timeout},
-};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Settings, SyncError,
+    SyncError,
     backoff::Backoff,
     engine::{Engine, Figures},
     errors::{Retry, retry},
@@ -43,6 +39,12 @@ pub(crate) struct Lane {
     engine: Arc<Engine>,
     index: usize,
     parts: watch::Receiver<Vec<u16>>,
+    commits: watch::Receiver<Commits>,
+    /// The commits of this process whose entries were looked for.
+    seen: Commits,
+    /// When all partitions are looked at again, and how long to wait after that.
+    next_look: Instant,
+    pause: Duration,
     /// Models that wait after a failure of their own, and until when.
     resting: HashMap<&'static str, (Backoff, Instant)>,
     leaving: Option<Leaving>,
@@ -56,36 +58,39 @@ struct Leaving {
 
 impl Lane {
     pub fn new(engine: Arc<Engine>, index: usize, parts: watch::Receiver<Vec<u16>>) -> Self {
-        Self { engine, index, parts, resting: HashMap::new(), leaving: None }
+        let commits = engine.records.commits();
+        let (seen, pause) = (*commits.borrow(), engine.settings.poll.0);
+        let (resting, leaving) = (HashMap::new(), None);
+        Self { engine, index, parts, commits, seen, pause, next_look: Instant::now(), resting, leaving }
     }
 
     /// Works until asked to stop. A batch that has begun is brought to its end.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut commits = self.engine.records.commits();
         let mut backoff = Backoff::new(self.engine.settings.backoff);
-        let (shortest, longest) = self.engine.settings.poll;
-        let mut pause = shortest;
         while !stop.is_cancelled() {
-            commits.mark_unchanged();
-            let wait = match self.turn().await {
-                Ok(0) => {
-                    pause = (pause * 2).min(longest);
-                    pause
-                }
+            match self.turn().await {
+                Ok(0) => {}
                 Ok(_) => {
                     backoff.succeeded();
-                    pause = shortest;
                     continue;
                 }
                 Err(error) => {
+                    // What this process has counted as seen was not carried out.
+                    self.next_look = Instant::now();
                     self.failed(&error, &mut backoff, &stop).await;
                     continue;
                 }
-            };
+            }
             tokio::select! {
                 () = stop.cancelled() => {}
-                _ = timeout(wait, commits.changed()) => {}
-                changed = self.parts.changed() => if changed.is_err() { break },
+                () = tokio::time::sleep_until(self.next_look) => {}
+                _ = self.commits.changed() => {}
+                changed = self.parts.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    self.next_look = Instant::now();
+                }
             }
         }
         if let Err(error) = self.left().await {
@@ -112,7 +117,6 @@ impl Lane {
         let queued = self.claim().await?;
         let count = queued.len();
         if count == 0 {
-            self.left().await?;
             return Ok(0);
         }
         if planted(Mistake::MarkBeforeApply) {
@@ -126,31 +130,59 @@ impl Lane {
         settlement.1.map(|()| count)
     }
 
-    /// The next entries of this lane's partitions.
+    /// The next entries of this lane's partitions: of those that this process has committed to since it last looked, and
+    /// now and then of all, for what others have committed.
     async fn claim(&mut self) -> Result<Vec<Queued>, SyncError> {
-        let Settings { lanes, batch, .. } = self.engine.settings;
+        let (commits, now) = (*self.commits.borrow_and_update(), Instant::now());
+        let everywhere = now >= self.next_look;
+        let lanes = self.engine.settings.lanes;
         let parts: Vec<u16> = {
             let held = self.parts.borrow_and_update();
-            held.iter().copied().filter(|part| usize::from(*part) % lanes == self.index).collect()
+            let own = held.iter().copied().filter(|part| usize::from(*part) % lanes == self.index);
+            own.filter(|part| everywhere || commits[usize::from(*part)] != self.seen[usize::from(*part)]).collect()
         };
         if parts.is_empty() {
+            self.next_look = if everywhere { now + self.pause } else { self.next_look };
             return Ok(Vec::new());
         }
-        let now = Instant::now();
         let resting: Vec<&str> =
             self.resting.iter().filter(|(_, (_, until))| *until > now).map(|(model, _)| *model).collect();
-        let each = batch.div_ceil(u32::try_from(parts.len()).unwrap_or(1));
         // Reading past many entries that are on their way out costs more than waiting for them.
         if self.leaving.as_ref().is_some_and(|leaving| leaving.ids.len() > OVERLAP) {
             self.left().await?;
         }
         let leaving = self.leaving.as_ref().map_or(0, |leaving| leaving.ids.len());
+        let each = self.engine.settings.batch.div_ceil(u32::try_from(parts.len()).unwrap_or(1));
         let limit = each.saturating_add(u32::try_from(leaving).unwrap_or(each));
         let mut queued = self.engine.records.queued(&parts, limit, &resting).await?;
-        if let Some(leaving) = &self.leaving {
-            queued.retain(|queued| !leaving.ids.contains(&queued.id));
-        }
+        let leaving = self.leaving.as_ref();
+        queued.retain(|queued| leaving.is_none_or(|leaving| !leaving.ids.contains(&queued.id)));
+        self.note_looks(&parts, &commits, &queued, each, everywhere);
+        let mut taken = [0; PARTS as usize];
+        queued.retain(|queued| {
+            let count = &mut taken[usize::from(queued.part)];
+            *count += 1;
+            *count <= each
+        });
         Ok(queued)
+    }
+
+    /// Remembers what was looked at. A partition that held more than was asked for is looked at again at once; a look
+    /// everywhere that finds what others have committed is followed by the next one soon.
+    fn note_looks(&mut self, parts: &[u16], commits: &Commits, queued: &[Queued], each: u32, everywhere: bool) {
+        let mut others = false;
+        for part in parts {
+            let place = usize::from(*part);
+            let found = queued.iter().filter(|queued| queued.part == *part).count();
+            others |= found > 0 && commits[place] == self.seen[place];
+            let more = found >= each as usize;
+            self.seen[place] = if more { commits[place].wrapping_sub(1) } else { commits[place] };
+        }
+        if everywhere {
+            let (shortest, longest) = self.engine.settings.poll;
+            self.pause = if others { shortest } else { (self.pause * 2).min(longest) };
+            self.next_look = Instant::now() + self.pause;
+        }
     }
 
     /// Waits until the entries of the batch before are off the queue.
