@@ -1,17 +1,15 @@
 //! Reading requests strictly.
 
-use std::net::SocketAddr;
-
 use axum::{
     body::{Body, Bytes},
-    extract::{ConnectInfo, FromRequest, FromRequestParts, Request},
+    extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
 };
 use chainbill_app::{App, AppError, Context};
 use chainbill_domain::freshness::Token;
 use serde::de::DeserializeOwned;
 
-use crate::{Problem, State};
+use crate::{Problem, State, address::Asker};
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -115,8 +113,9 @@ impl FromRequestParts<State> for Who {
             actor: None,
             request_id: Some(request_id()),
             idempotency_key: text("idempotency-key"),
-            address: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string()),
+            address: parts.extensions.get::<Asker>().map(|asker| asker.0.to_string()),
             user_agent: text("user-agent"),
+            speaks_for: None,
         };
         if parts.headers.get("idempotency-key").is_some() && context.idempotency_key.is_none() {
             return Err(Problem::field("/Idempotency-Key", "1 to 200 visible ASCII characters are accepted"));

@@ -1,11 +1,11 @@
 //! All routes, and what happens around every request.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{ConnectInfo, MatchedPath, Request, State as Shared},
-    http::{HeaderName, HeaderValue, StatusCode},
+    extract::{MatchedPath, Request, State as Shared},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
@@ -16,7 +16,26 @@ use tracing::Instrument as _;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Copies, Problem, Rates, SyncDesk, api, extract::under_request_id, limits::Gate, pages};
+use crate::{
+    Copies, Problem, Rates, SyncDesk, address,
+    api::{self, health::Readings},
+    extract::under_request_id,
+    limits::Gate,
+    pages,
+};
+
+/// How it serves.
+#[derive(Debug, Clone, Default)]
+pub struct Serving {
+    /// How often one address may ask.
+    pub rates: Rates,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// How long a reading waits for a token.
+    pub fresh_bound: Duration,
+    /// Whether browsers come over TLS.
+    pub secure_cookies: bool,
+}
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -28,31 +47,32 @@ pub struct State {
     pub(crate) fresh_bound: Duration,
     pub(crate) secure_cookies: bool,
     pub(crate) openapi: Arc<utoipa::openapi::OpenApi>,
+    pub(crate) readings: Arc<Readings>,
+    trusted_proxies: Arc<[IpAddr]>,
     gate: Gate,
 }
 
 impl State {
-    /// The handlers' world. `fresh_bound` is how long a reading waits for a token; `secure_cookies` says that browsers come
-    /// over TLS.
+    /// The handlers' world.
     #[must_use]
     pub fn new(
         app: App,
         copies: Arc<dyn Copies>,
         desk: Arc<dyn SyncDesk>,
         metrics: Option<PrometheusHandle>,
-        rates: Rates,
-        fresh_bound: Duration,
-        secure_cookies: bool,
+        serving: Serving,
     ) -> Self {
         Self {
             app,
             copies,
             desk,
             metrics,
-            fresh_bound,
-            secure_cookies,
+            fresh_bound: serving.fresh_bound,
+            secure_cookies: serving.secure_cookies,
             openapi: Arc::new(openapi()),
-            gate: Gate::new(rates),
+            readings: Arc::default(),
+            trusted_proxies: serving.trusted_proxies.into(),
+            gate: Gate::new(serving.rates),
         }
     }
 }
@@ -111,8 +131,26 @@ pub fn router(state: State) -> Router {
 const MOST_URL: usize = 8 * 1024;
 /// Most bytes of all headers.
 const MOST_HEADERS: usize = 32 * 1024;
-/// Longest answer.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// Longest answer to what waits for a database.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// Longest answer to those who ask how it goes, whatever hangs: the primary too, which knows who asks.
+const HEALTH_DEADLINE: Duration = Duration::from_millis(950);
+
+fn deadline(path: &str) -> Duration {
+    match path {
+        "/api/health" | "/api/sync/status" | "/livez" | "/readyz" => HEALTH_DEADLINE,
+        path if path.starts_with("/api/health/") => HEALTH_DEADLINE,
+        _ => DEADLINE,
+    }
+}
+
+fn late(method: &Method) -> Problem {
+    let detail = match *method {
+        Method::GET | Method::HEAD | Method::OPTIONS => "no answer in time; something that it needs does not answer",
+        _ => "no answer in time; whether it was done is unknown, ask again with the same Idempotency-Key",
+    };
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "deadline", detail).retry_after(2)
+}
 
 async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> Response {
     let id = request_id_of(&request);
@@ -140,7 +178,7 @@ async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> R
     response
 }
 
-async fn guarded(state: &State, request: Request, next: Next) -> Response {
+async fn guarded(state: &State, mut request: Request, next: Next) -> Response {
     let url = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if url > MOST_URL {
         let detail = format!("the path has {url} bytes: at most {MOST_URL} are accepted");
@@ -151,18 +189,15 @@ async fn guarded(state: &State, request: Request, next: Next) -> Response {
         let detail = format!("the headers have {headers} bytes: at most {MOST_HEADERS} are accepted");
         return Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", detail).into_response();
     }
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
-    let passed = match state.gate.pass(request.uri().path(), address.as_deref().unwrap_or("")) {
+    let asker = address::of(&request, &state.trusted_proxies);
+    let passed = match state.gate.pass(request.uri().path(), asker.0) {
         Ok(passed) => passed,
         Err(refused) => return *refused,
     };
-    let mut response = match tokio::time::timeout(DEADLINE, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = "no answer in time; whether it was done is unknown, ask again with the same Idempotency-Key";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "deadline", detail).into_response()
-        }
-    };
+    request.extensions_mut().insert(asker);
+    let (method, deadline) = (request.method().clone(), deadline(request.uri().path()));
+    let answer = tokio::time::timeout(deadline, next.run(request)).await;
+    let mut response = answer.unwrap_or_else(|_| late(&method).into_response());
     passed.tell(&mut response);
     response
 }
@@ -180,5 +215,20 @@ impl State {
     /// Forgets addresses that have not asked for long; to be called now and then.
     pub fn forget_idle(&self) {
         self.gate.forget();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_health_and_nobody_waits_a_minute() {
+        for path in ["/api/health", "/api/health/sync", "/api/health/mysql", "/api/sync/status", "/readyz"] {
+            assert!(deadline(path) < Duration::from_secs(1), "{path}");
+        }
+        for path in ["/api/invoices", "/api/sync/verify", "/api/healthy"] {
+            assert!((10..30).contains(&deadline(path).as_secs()), "{path}");
+        }
     }
 }
