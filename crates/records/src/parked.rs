@@ -131,6 +131,32 @@ impl Records {
         }
         Ok(count)
     }
+
+    /// Parked entities of one model or all, by model and id, after one of them.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn parked_after(
+        &self,
+        model: Option<&str>,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<Parked>, RecordsError> {
+        let (mut clauses, mut values) = (vec!["1=1"], Vec::<Value>::new());
+        if let Some(model) = model {
+            clauses.push("model=?");
+            values.push(model.into());
+        }
+        if let Some((model, id)) = after {
+            clauses.push("(model>? OR (model=? AND entity_id>?))");
+            values.extend([model.into(), model.into(), id.into()]);
+        }
+        let sql = format!(
+            "SELECT {COLUMNS} FROM sync_parked WHERE {} ORDER BY model, entity_id LIMIT {limit}",
+            clauses.join(" AND ")
+        );
+        self.db().query_all_raw(self.statement(sql, values)).await?.iter().map(parked).collect()
+    }
 }
 
 fn parked(row: &QueryResult) -> Result<Parked, RecordsError> {

@@ -290,6 +290,21 @@ impl Records {
         })
         .transpose()
     }
+
+    /// Certificates of all models with their ids, newest first, before an id.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn certificates_before(
+        &self,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, Certificate)>, RecordsError> {
+        let clause = if before.is_some() { " WHERE id<?" } else { "" };
+        let sql = format!("SELECT {CERTIFICATE}, id FROM sync_certificates{clause} ORDER BY id DESC LIMIT {limit}");
+        let rows = self.db().query_all_raw(self.statement(sql, before.map(Value::from))).await?;
+        rows.iter().map(|row| Ok((row.try_get_by_index(7)?, certificate(row)?))).collect()
+    }
 }
 
 /// The place of a certificate in its model's chain, which no two may take.

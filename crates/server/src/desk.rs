@@ -5,14 +5,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chainbill_domain::{Model, freshness::Token};
 use chainbill_sync::{Freshness, Mending, Order, RunReport, Sync, SyncError, compare::Level};
-use chainbill_web::{Desk, DeskError, SyncDesk, Verification};
+use chainbill_web::{Desk, DeskError, Part, Row, SyncDesk, Verification};
 use serde_json::{Value as Json, json};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long an answer waits for the end of work before it says that the work goes on.
 const PATIENCE: Duration = Duration::from_millis(900);
-/// Rows of a list.
-const LISTED: u32 = 200;
 
 /// The desk of a running server.
 #[derive(Clone)]
@@ -119,7 +117,7 @@ async fn bring_in_step(sync: &Sync, model: &'static Model, stop: &CancellationTo
     Ok(of_run(&report))
 }
 
-fn listed<T, E: Into<SyncError>>(rows: Result<Vec<T>, E>, view: impl Fn(T) -> Json) -> Result<Json, DeskError> {
+fn listed<T, E: Into<SyncError>>(rows: Result<Vec<T>, E>, view: impl Fn(T) -> Row) -> Result<Vec<Row>, DeskError> {
     let rows = rows.map_err(|error| refusal(&error.into()))?;
     Ok(rows.into_iter().map(view).collect())
 }
@@ -133,6 +131,10 @@ fn inner(text: Option<&str>) -> Json {
 impl SyncDesk for ServerDesk {
     async fn status(&self) -> Json {
         json!(self.sync.status().await)
+    }
+
+    async fn pulse(&self) -> Json {
+        json!(self.sync.pulse().await)
     }
 
     async fn initial(&self) -> Result<Desk, DeskError> {
@@ -169,9 +171,12 @@ impl SyncDesk for ServerDesk {
         Ok(json!(why))
     }
 
-    async fn failures(&self, model: Option<&str>) -> Result<Json, DeskError> {
-        let model = model.map(named).transpose()?;
-        listed(self.sync.failures(model.map(|model| model.name), LISTED).await, |parked| of_parked(&parked))
+    async fn failures(&self, model: Option<&str>, part: &Part) -> Result<Vec<Row>, DeskError> {
+        let model = model.map(named).transpose()?.map(|model| model.name);
+        let after = part.after.as_deref().map(|key| key.split_once(' ').unwrap_or((key, "")));
+        listed(self.sync.records().parked_after(model, after, part.limit).await, |parked| {
+            (format!("{} {}", parked.entry.model, parked.entry.entity_id), of_parked(&parked))
+        })
     }
 
     async fn retry(&self, model: &str, id: &str) -> Result<(), DeskError> {
@@ -202,32 +207,36 @@ impl SyncDesk for ServerDesk {
         .await
     }
 
-    async fn verifications(&self) -> Result<Json, DeskError> {
+    async fn verifications(&self, part: &Part) -> Result<Vec<Row>, DeskError> {
         let moment = |at: Option<_>| at.map(chainbill_app::moment);
-        listed(self.sync.records().runs(None, None, None, LISTED).await, |run| {
-            json!({
+        listed(self.sync.records().runs(None, None, part.after.as_deref(), part.limit).await, |run| {
+            let row = json!({
                 "id": run.id, "kind": run.kind, "model": run.model, "level": run.level, "outcome": run.outcome,
                 "startedAt": chainbill_app::moment(run.started_at), "finishedAt": moment(run.finished_at),
                 "cut": moment(run.cut), "compared": run.compared, "inFlight": run.in_flight, "drift": run.drift,
                 "repaired": run.repaired, "error": run.error, "findings": inner(run.findings.as_deref()),
-            })
+            });
+            (run.id, row)
         })
     }
 
-    async fn evidence(&self) -> Result<Json, DeskError> {
-        listed(self.sync.records().evidence(None, None, LISTED).await, |kept| {
-            json!({
+    async fn evidence(&self, part: &Part) -> Result<Vec<Row>, DeskError> {
+        listed(self.sync.records().evidence(None, part.after.as_deref(), part.limit).await, |kept| {
+            let fields: Vec<&str> = kept.fields.split(',').filter(|field| !field.is_empty()).collect();
+            let row = json!({
                 "id": kept.id, "runId": kept.run_id, "model": kept.model, "entityId": kept.entity_id, "class": kept.class,
-                "fields": inner(Some(&kept.fields)), "action": kept.action, "cut": chainbill_app::moment(kept.cut),
+                "fields": fields, "action": kept.action, "cut": chainbill_app::moment(kept.cut),
                 "at": chainbill_app::moment(kept.at), "before": inner(kept.before.as_deref()),
                 "expected": inner(kept.expected.as_deref()), "after": inner(kept.after.as_deref()),
                 "journal": inner(kept.journal.as_deref()),
-            })
+            });
+            (kept.id, row)
         })
     }
 
-    async fn certificates(&self) -> Result<Json, DeskError> {
-        listed(self.sync.records().certificates(None, LISTED).await, |certificate| json!(certificate))
+    async fn certificates(&self, part: &Part) -> Result<Vec<Row>, DeskError> {
+        let rows = self.sync.records().certificates_before(part.after.as_deref(), part.limit).await;
+        listed(rows, |(id, certificate)| (id, json!(certificate)))
     }
 
     async fn proof(&self, model: &str, id: &str) -> Result<Json, DeskError> {

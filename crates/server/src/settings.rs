@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 use chainbill_app::Secret;
 use chainbill_mirror::Retention;
 use chainbill_sync::RepairMode;
-use chainbill_web::Rates;
+use chainbill_web::{Rates, Serving};
 use clap::{ArgAction, Args, ValueEnum};
 
 pub use secrets::{Hidden, SECRETS, secrets_help};
@@ -116,7 +116,11 @@ pub struct Settings {
     /// Whether cookies are for TLS only: true behind a TLS proxy.
     #[arg(long, env, global = true, default_value_t = false, value_name = "SECURE_COOKIES", action = ArgAction::Set)]
     pub secure_cookies: bool,
-    /// Logins and registrations a minute from one address.
+    /// Proxies in front of this program, as a list of IP addresses: whom they name in X-Forwarded-For is taken for the one who
+    /// asks, for rates and the audit. None by default, and nobody else is believed.
+    #[arg(long, env, global = true, value_name = "TRUSTED_PROXIES", value_parser = address, value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Logins and registrations a minute from one address; of IPv6, from one /64.
     #[arg(long, env, global = true, default_value_t = 20, value_name = "RATE_LOGIN",
         value_parser = whole(1, u32::MAX))]
     pub rate_login: u32,
@@ -223,8 +227,13 @@ impl Settings {
 
     /// For the web.
     #[must_use]
-    pub const fn rates(&self) -> Rates {
-        Rates { login: self.rate_login, search: self.rate_search, all: self.rate_all }
+    pub fn serving(&self) -> Serving {
+        Serving {
+            rates: Rates { login: self.rate_login, search: self.rate_search, all: self.rate_all },
+            trusted_proxies: self.trusted_proxies.clone(),
+            fresh_bound: self.fresh_wait,
+            secure_cookies: self.secure_cookies,
+        }
     }
 
     /// For the synchronisation.
@@ -308,6 +317,7 @@ mod tests {
             (["--port", "abc"], ["'abc'", "from 0 to 65535"]),
             (["--rate-all", "many"], ["RATE_ALL", "from 1 to"]),
             (["--bind-address", "home"], ["BIND_ADDRESS", "127.0.0.1"]),
+            (["--trusted-proxies", "10.0.0.1,proxy"], ["TRUSTED_PROXIES", "an IP address"]),
             (["--log-format", "xml"], ["LOG_FORMAT", "text, json"]),
             (["--fresh-wait", "soon"], ["FRESH_WAIT", "500ms, 5s, 2m"]),
             (["--fresh-wait", "31s"], ["FRESH_WAIT", "0s to 30s"]),
@@ -345,6 +355,13 @@ mod tests {
             let error = refused(arguments, secrets);
             assert!(error.starts_with(expected) && !error.contains("canary"), "{error}");
         }
+    }
+
+    #[test]
+    fn proxies_are_a_list_of_addresses() {
+        let cli = Cli::try_parse_from(["chainbill", "--trusted-proxies", "10.0.0.1,2001:db8::1"]).expect("accepted");
+        let named: Vec<String> = cli.settings.trusted_proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(named, ["10.0.0.1", "2001:db8::1"]);
     }
 
     #[test]

@@ -86,11 +86,25 @@ impl Default for Verification {
     }
 }
 
+/// A part of a list: at most so many rows, after the one of this key.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The key of the last row before; none from the start.
+    pub after: Option<String>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A row of a list and its key.
+pub type Row = (String, Json);
+
 /// What an operator asks of the synchronisation. Answers are JSON as the command line prints it.
 #[async_trait]
 pub trait SyncDesk: Send + Sync + 'static {
     /// Everything, within a second.
     async fn status(&self) -> Json;
+    /// The same without the counts of both sides, which cost most; within a second.
+    async fn pulse(&self) -> Json;
     /// Copies all models anew.
     async fn initial(&self) -> Result<Desk, DeskError>;
     /// Compares and repairs one model, or copies it when it never was.
@@ -99,8 +113,8 @@ pub trait SyncDesk: Send + Sync + 'static {
     async fn one(&self, model: &str, id: &str) -> Result<Json, DeskError>;
     /// Why a document is as it is.
     async fn why(&self, model: &str, id: &str) -> Result<Json, DeskError>;
-    /// Parked entities.
-    async fn failures(&self, model: Option<&str>) -> Result<Json, DeskError>;
+    /// Parked entities, by model and id.
+    async fn failures(&self, model: Option<&str>, part: &Part) -> Result<Vec<Row>, DeskError>;
     /// Puts one back on the queue.
     async fn retry(&self, model: &str, id: &str) -> Result<(), DeskError>;
     /// Forgets one.
@@ -108,11 +122,11 @@ pub trait SyncDesk: Send + Sync + 'static {
     /// Verifies one model or all.
     async fn verify(&self, wish: Verification) -> Result<Desk, DeskError>;
     /// Verifications, newest first.
-    async fn verifications(&self) -> Result<Json, DeskError>;
+    async fn verifications(&self, part: &Part) -> Result<Vec<Row>, DeskError>;
     /// Evidence of repairs, newest first.
-    async fn evidence(&self) -> Result<Json, DeskError>;
+    async fn evidence(&self, part: &Part) -> Result<Vec<Row>, DeskError>;
     /// Certificates, newest first.
-    async fn certificates(&self) -> Result<Json, DeskError>;
+    async fn certificates(&self, part: &Part) -> Result<Vec<Row>, DeskError>;
     /// A proof from the newest certificate.
     async fn proof(&self, model: &str, id: &str) -> Result<Json, DeskError>;
     /// Whether what a token names is in the second database, waiting a little.

@@ -1,10 +1,8 @@
 //! Reading requests strictly.
 
-use std::net::SocketAddr;
-
 use axum::{
     body::{Body, HttpBody as _},
-    extract::{ConnectInfo, FromRequest, FromRequestParts, Request},
+    extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
 };
 use chainbill_app::{App, AppError, Context};
@@ -12,7 +10,9 @@ use chainbill_domain::freshness::Token;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Problem, State, body,
+    Problem, State,
+    address::Asker,
+    body,
     objects::Objects,
     words::{escaped, pointer, refused},
 };
@@ -110,12 +110,12 @@ impl FromRequestParts<State> for Who {
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
         let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut context = Context {
-            speaks_for: None,
             actor: None,
             request_id: Some(request_id()),
             idempotency_key: text("idempotency-key"),
-            address: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string()),
+            address: parts.extensions.get::<Asker>().map(|asker| asker.0.to_string()),
             user_agent: text("user-agent"),
+            speaks_for: None,
         };
         if parts.headers.get("idempotency-key").is_some() && context.idempotency_key.is_none() {
             return Err(Problem::field("/Idempotency-Key", "1 to 200 visible ASCII characters are accepted"));

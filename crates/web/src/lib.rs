@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod api;
 mod body;
 mod description;
@@ -10,13 +11,14 @@ mod objects;
 mod pages;
 mod problem;
 mod query;
+mod reading;
 mod router;
 mod serve;
 mod tags;
 mod words;
 
-pub use desk::{Copies, Desk, DeskError, SyncDesk, Verification};
+pub use desk::{Copies, Desk, DeskError, Part, Row, SyncDesk, Verification};
 pub use limits::Rates;
 pub use problem::Problem;
-pub use router::{State, openapi, router};
+pub use router::{Serving, State, openapi, router};
 pub use serve::serve;

@@ -1,6 +1,6 @@
 //! Rates: how often one address may ask.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode},
@@ -13,9 +13,9 @@ use governor::{
     state::keyed::DashMapStateStore,
 };
 
-use crate::Problem;
+use crate::{Problem, address};
 
-type Limiter = RateLimiter<String, DashMapStateStore<String>, DefaultClock, StateInformationMiddleware>;
+type Limiter = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
 
 /// Requests a minute from one address.
 #[derive(Debug, Clone, Copy)]
@@ -78,9 +78,9 @@ impl Gate {
     }
 
     /// Counts a request: what is left, or a refusal.
-    pub fn pass(&self, path: &str, address: &str) -> Result<Passed, Box<Response>> {
+    pub fn pass(&self, path: &str, asker: IpAddr) -> Result<Passed, Box<Response>> {
         let class = self.class(path);
-        match class.limiter.check_key(&address.to_owned()) {
+        match class.limiter.check_key(&address::counted(asker)) {
             Ok(state) => Ok(Passed {
                 policy: class.policy(),
                 left: format!("\"{}\";r={}", class.name, state.remaining_burst_capacity()),

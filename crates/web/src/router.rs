@@ -1,10 +1,10 @@
 //! All routes, and what happens around every request.
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{ConnectInfo, MatchedPath, Request, State as Shared},
+    extract::{MatchedPath, Request, State as Shared},
     http::{HeaderName, HeaderValue, Method, StatusCode},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
@@ -18,12 +18,27 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    Copies, Problem, Rates, SyncDesk, api, description,
+    Copies, Problem, Rates, SyncDesk, address,
+    api::{self, health::Readings},
+    description,
     extract::{under_request_id, without_body},
     limits::Gate,
     pages,
     tags::IfNoneMatch,
 };
+
+/// How it serves.
+#[derive(Debug, Clone, Default)]
+pub struct Serving {
+    /// How often one address may ask.
+    pub rates: Rates,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// How long a reading waits for a token.
+    pub fresh_bound: Duration,
+    /// Whether browsers come over TLS.
+    pub secure_cookies: bool,
+}
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -37,21 +52,20 @@ pub struct State {
     pub(crate) description: Arc<Value>,
     /// Operations that take no body, as `POST /api/auth/logout`.
     bodiless: Arc<BTreeSet<String>>,
+    pub(crate) readings: Arc<Readings>,
+    trusted_proxies: Arc<[IpAddr]>,
     gate: Gate,
 }
 
 impl State {
-    /// The handlers' world. `fresh_bound` is how long a reading waits for a token; `secure_cookies` says that browsers come
-    /// over TLS.
+    /// The handlers' world.
     #[must_use]
     pub fn new(
         app: App,
         copies: Arc<dyn Copies>,
         desk: Arc<dyn SyncDesk>,
         metrics: Option<PrometheusHandle>,
-        rates: Rates,
-        fresh_bound: Duration,
-        secure_cookies: bool,
+        serving: Serving,
     ) -> Self {
         let description = openapi();
         Self {
@@ -59,11 +73,13 @@ impl State {
             copies,
             desk,
             metrics,
-            fresh_bound,
-            secure_cookies,
+            fresh_bound: serving.fresh_bound,
+            secure_cookies: serving.secure_cookies,
             bodiless: Arc::new(description::bodiless(&description)),
             description: Arc::new(description),
-            gate: Gate::new(rates),
+            readings: Arc::default(),
+            trusted_proxies: serving.trusted_proxies.into(),
+            gate: Gate::new(serving.rates),
         }
     }
 }
@@ -122,8 +138,26 @@ pub fn router(state: State) -> Router {
 const MOST_URL: usize = 8 * 1024;
 /// Most bytes of all headers.
 const MOST_HEADERS: usize = 32 * 1024;
-/// Longest answer.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// Longest answer to what waits for a database.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// Longest answer to those who ask how it goes, whatever hangs: the primary too, which knows who asks.
+const HEALTH_DEADLINE: Duration = Duration::from_millis(950);
+
+fn deadline(path: &str) -> Duration {
+    match path {
+        "/api/health" | "/api/sync/status" | "/livez" | "/readyz" => HEALTH_DEADLINE,
+        path if path.starts_with("/api/health/") => HEALTH_DEADLINE,
+        _ => DEADLINE,
+    }
+}
+
+fn late(method: &Method) -> Problem {
+    let detail = match *method {
+        Method::GET | Method::HEAD | Method::OPTIONS => "no answer in time; something that it needs does not answer",
+        _ => "no answer in time; whether it was done is unknown, ask again with the same Idempotency-Key",
+    };
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "deadline", detail).retry_after(2)
+}
 
 async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> Response {
     let id = request_id_of(&request);
@@ -161,7 +195,7 @@ fn known(method: &Method) -> &str {
     }
 }
 
-async fn guarded(state: &State, request: Request, next: Next, matched: &str) -> Response {
+async fn guarded(state: &State, mut request: Request, next: Next, matched: &str) -> Response {
     let url = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if url > MOST_URL {
         let detail = format!("the path has {url} bytes: at most {MOST_URL} are accepted");
@@ -172,19 +206,16 @@ async fn guarded(state: &State, request: Request, next: Next, matched: &str) -> 
         let detail = format!("the headers have {headers} bytes: at most {MOST_HEADERS} are accepted");
         return Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", detail).into_response();
     }
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
-    let passed = match state.gate.pass(request.uri().path(), address.as_deref().unwrap_or("")) {
+    let asker = address::of(&request, &state.trusted_proxies);
+    let passed = match state.gate.pass(request.uri().path(), asker.0) {
         Ok(passed) => passed,
         Err(refused) => return *refused,
     };
+    request.extensions_mut().insert(asker);
+    let (method, deadline) = (request.method().clone(), deadline(request.uri().path()));
     let known = IfNoneMatch::of(request.method(), request.headers());
-    let mut response = match tokio::time::timeout(DEADLINE, answered(state, request, next, matched)).await {
-        Ok(response) => known.spare(response),
-        Err(_) => {
-            let detail = "no answer in time; whether it was done is unknown, ask again with the same Idempotency-Key";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "deadline", detail).into_response()
-        }
-    };
+    let answer = tokio::time::timeout(deadline, answered(state, request, next, matched)).await;
+    let mut response = answer.map_or_else(|_| late(&method).into_response(), |response| known.spare(response));
     passed.tell(&mut response);
     response
 }
@@ -257,5 +288,15 @@ mod tests {
         }
         assert_eq!(unreadable(template, "/api/sync/users/%ff").as_deref(), Some("/id"));
         assert_eq!(unreadable(template, "/api/sync/%c3%28/1").as_deref(), Some("/model"));
+    }
+
+    #[test]
+    fn nobody_waits_for_health_and_nobody_waits_a_minute() {
+        for path in ["/api/health", "/api/health/sync", "/api/health/mysql", "/api/sync/status", "/readyz"] {
+            assert!(deadline(path) < Duration::from_secs(1), "{path}");
+        }
+        for path in ["/api/invoices", "/api/sync/verify", "/api/healthy"] {
+            assert!((10..30).contains(&deadline(path).as_secs()), "{path}");
+        }
     }
 }

@@ -52,9 +52,7 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
         Arc::new(mirror.clone()),
         Arc::new(desk.clone()),
         Some(figures.clone()),
-        settings.rates(),
-        settings.fresh_wait,
-        settings.secure_cookies,
+        settings.serving(),
     );
     let mut tasks = JoinSet::new();
     tasks.spawn(logs::write(lines, mirror, background.clone()));

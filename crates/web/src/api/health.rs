@@ -3,18 +3,30 @@
 use std::{future::Future, time::Duration};
 
 use axum::{Json, extract::State as Shared, http::StatusCode, response::IntoResponse};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::Answer;
-use crate::State;
+use crate::{State, reading::Reading};
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(all)).routes(routes!(mysql)).routes(routes!(mongodb)).routes(routes!(sync))
 }
 
-/// Nothing here waits longer.
-const PATIENCE: Duration = Duration::from_millis(700);
+/// No question to a database waits longer here.
+const PATIENCE: Duration = Duration::from_millis(600);
+/// How old counts may be: they cost most, and whoever asks often must not starve the business.
+const COUNTS_AGE: Duration = Duration::from_secs(2);
+
+/// What everybody may ask for, shared by those who ask together.
+#[derive(Default)]
+pub(crate) struct Readings {
+    primary: Reading<bool>,
+    rows: Reading<Option<u64>>,
+    secondary: Reading<Option<Vec<String>>>,
+    pulse: Reading<Value>,
+    counted: Reading<Value>,
+}
 
 async fn in_time<T, E: std::fmt::Display>(what: &str, work: impl Future<Output = Result<T, E>>) -> Option<T> {
     match tokio::time::timeout(PATIENCE, work).await {
@@ -28,25 +40,38 @@ async fn in_time<T, E: std::fmt::Display>(what: &str, work: impl Future<Output =
 }
 
 async fn primary(state: &State) -> Value {
-    let (ping, count) =
-        futures::join!(in_time("the primary", state.app.ping()), in_time("the primary", state.app.record_count()));
-    match ping {
-        Some(()) => json!({"status": "healthy", "engine": state.app.engine(), "recordCount": count}),
-        None => json!({"status": "unhealthy", "engine": state.app.engine(), "recordCount": null}),
+    let ping = async { in_time("the primary", state.app.ping()).await.is_some() };
+    let count = in_time("the primary", state.app.record_count());
+    let (up, count) =
+        futures::join!(state.readings.primary.get(Duration::ZERO, ping), state.readings.rows.get(COUNTS_AGE, count));
+    match up {
+        Some(true) => json!({"status": "healthy", "engine": state.app.engine(), "recordCount": count.flatten()}),
+        _ => json!({"status": "unhealthy", "engine": state.app.engine(), "recordCount": null}),
     }
 }
 
 async fn secondary(state: &State) -> Value {
-    let (ping, names) = futures::join!(
-        in_time("the second database", state.copies.ping()),
-        in_time("the second database", state.copies.collections())
-    );
-    match (ping, names) {
-        (Some(()), Some(names)) => {
-            json!({"status": "healthy", "engine": state.copies.engine(), "collections": names})
-        }
-        _ => json!({"status": "unhealthy", "engine": state.copies.engine(), "collections": []}),
+    let look = async {
+        let (ping, names) = futures::join!(
+            in_time("the second database", state.copies.ping()),
+            in_time("the second database", state.copies.collections())
+        );
+        ping.and(names)
+    };
+    match state.readings.secondary.get(Duration::ZERO, look).await.flatten() {
+        Some(names) => json!({"status": "healthy", "engine": state.copies.engine(), "collections": names}),
+        None => json!({"status": "unhealthy", "engine": state.copies.engine(), "collections": []}),
     }
+}
+
+/// The synchronisation as it stands, with counts that may be somewhat older.
+async fn between(state: &State) -> Value {
+    let readings = &state.readings;
+    let (pulse, counted) = futures::join!(
+        readings.pulse.get(Duration::ZERO, state.desk.pulse()),
+        readings.counted.get(COUNTS_AGE, state.desk.status())
+    );
+    public(&pulse.unwrap_or(Value::Null), &counted.unwrap_or(Value::Null))
 }
 
 fn is_healthy(part: &Value) -> bool {
@@ -57,18 +82,54 @@ fn status(healthy: bool) -> StatusCode {
     if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
-/// Takes out what databases said: it may name hosts and users, and this answer is everybody's. Operators have the status.
-fn guard(sync: &mut Value) {
-    if let Some(sync) = sync.as_object_mut() {
-        sync.remove("trouble");
-        if sync.get("status").is_some_and(|status| status == "faulted") {
-            sync.insert("reason".to_owned(), "a model needs an operator: see /api/sync/status".into());
-        }
-    }
-    for model in sync["models"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-        model.remove("reason");
-        model.remove("hint");
-    }
+/// What strangers learn of the synchronisation. All else may hold what databases said, which names hosts and users;
+/// operators have the status.
+const PUBLIC: &[&str] = &[
+    "status",
+    "engine",
+    "primaryReachable",
+    "mirrorReachable",
+    "backlog",
+    "oldestSeconds",
+    "parked",
+    "rate",
+    "lagMs",
+    "heartbeatSeconds",
+    "applied",
+    "failures",
+];
+/// What they learn of a model.
+const PUBLIC_OF_MODEL: &[&str] =
+    &["model", "state", "backlog", "oldestSeconds", "parked", "copied", "total", "rate", "lastRun", "everySeconds"];
+/// What is counted of a model.
+const COUNTED: &[&str] = &["mysqlCount", "mongodbCount"];
+
+fn picked(from: &Value, names: &[&str]) -> Map<String, Value> {
+    let all = from.as_object();
+    names.iter().filter_map(|name| Some(((*name).to_owned(), all?.get(*name)?.clone()))).collect()
+}
+
+fn public(pulse: &Value, counted: &Value) -> Value {
+    let counts = |name: &Value| {
+        let known = counted["models"].as_array().and_then(|all| all.iter().find(|model| model["model"] == *name));
+        picked(known.unwrap_or(&Value::Null), COUNTED)
+    };
+    let model = |model: &Value| {
+        let mut shown = picked(model, PUBLIC_OF_MODEL);
+        shown.extend(counts(&model["model"]));
+        Value::Object(shown)
+    };
+    let mut shown = picked(pulse, PUBLIC);
+    let reason = match pulse["status"].as_str() {
+        Some("faulted") => json!("a model needs an operator: see /api/sync/status"),
+        // These reasons are the synchronisation's own words.
+        Some(_) => pulse["reason"].clone(),
+        None => json!("the synchronisation does not answer in time"),
+    };
+    shown.insert("reason".to_owned(), reason);
+    shown.entry("status").or_insert_with(|| json!("unreachable"));
+    shown.insert("models".to_owned(), pulse["models"].as_array().into_iter().flatten().map(model).collect());
+    Value::Object(shown)
 }
 
 /// Both databases at a glance. 503 only when the primary is away: without the second one business goes on.
@@ -105,7 +166,31 @@ async fn mongodb(Shared(state): Shared<State>) -> Answer {
 /// Both databases and what is between them: backlog, lag, states of the models.
 #[utoipa::path(get, path = "/api/health/sync", tag = "health", responses((status = 200, body = serde_json::Value)))]
 async fn sync(Shared(state): Shared<State>) -> Answer {
-    let (mysql, mongodb, mut sync) = futures::join!(primary(&state), secondary(&state), state.desk.status());
-    guard(&mut sync);
+    let (mysql, mongodb, sync) = futures::join!(primary(&state), secondary(&state), between(&state));
     Ok(Json(json!({"status": sync["status"], "mysql": mysql, "mongodb": mongodb, "sync": sync})).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_learn_nothing_that_a_database_said() {
+        let said = "access denied for user 'chainbill'@'db.internal'";
+        let model = json!({
+            "model": "users", "state": "FAULTED", "reason": said, "hint": said, "lastResult": said, "backlog": 3,
+            "mysqlCount": null, "mongodbCount": null,
+        });
+        let pulse = json!({"status": "faulted", "reason": said, "trouble": said, "backlog": 3, "models": [model]});
+        let counted = json!({"models": [{"model": "users", "mysqlCount": 7, "mongodbCount": 4, "lastResult": said}]});
+        let shown = public(&pulse, &counted);
+        assert!(!shown.to_string().contains("db.internal"), "{shown}");
+        assert_eq!((&shown["status"], &shown["backlog"]), (&json!("faulted"), &json!(3)));
+        assert_eq!((&shown["models"][0]["mysqlCount"], &shown["models"][0]["backlog"]), (&json!(7), &json!(3)));
+    }
+
+    #[test]
+    fn a_synchronisation_that_does_not_answer_is_said_to_be_unreachable() {
+        assert_eq!(public(&Value::Null, &Value::Null)["status"], "unreachable");
+    }
 }

@@ -45,9 +45,13 @@ struct Wish {
     fresh_after: Option<String>,
 }
 
-/// A search stops looking for hits that the asker may see after so many.
+/// A search looks no deeper than this.
 const DEEPEST: u32 = 10_000;
+/// Hits that are read at once.
 const STEP: u32 = 100;
+/// A page is made from so many readings: where the asker may see little of what is found, it is short or empty and its
+/// cursor goes on from there.
+const MOST_READINGS: u32 = 4;
 
 impl Wish {
     fn checked(&self) -> Result<(u32, u32), Problem> {
@@ -111,7 +115,6 @@ fn is(body: &Document, field: &str, text: &str) -> bool {
     matches!(body.get(field), Some(Value::Text(value)) if value == text)
 }
 
-/// Walks the hits until a page of those that the asker may see is full.
 async fn answer(
     state: &State,
     headers: &HeaderMap,
@@ -120,28 +123,47 @@ async fn answer(
     shown: &[&str],
     sees: impl Fn(&Document) -> bool,
 ) -> Answer {
-    let (limit, mut skip) = wish.checked()?;
+    let (limit, skip) = wish.checked()?;
     let fresh = freshness(state, headers, wish.fresh_after.as_deref()).await?;
-    let mut page = Page { data: Vec::new(), has_more: false, next_cursor: None };
-    'pages: while skip < DEEPEST {
-        let hits = state.copies.search(model, &wish.q, skip, STEP).await?;
+    let read = |skip| state.copies.search(model, &wish.q, skip, STEP);
+    let (hits, next) = walk(limit as usize, skip, read, |hit| sees(&hit.body)).await?;
+    let page = Page {
+        data: hits.iter().map(|hit| view(hit, shown)).collect(),
+        has_more: next.is_some(),
+        next_cursor: next.map(|next| URL_SAFE_NO_PAD.encode(format!("hit:{next}"))),
+    };
+    Ok(with_freshness((StatusCode::OK, Json(page)).into_response(), fresh))
+}
+
+/// Walks the hits until a page of those that the asker may see is full, or enough was read; the page, and where the next one
+/// begins.
+async fn walk<E, R: Future<Output = Result<Vec<Hit>, E>>>(
+    limit: usize,
+    mut skip: u32,
+    read: impl Fn(u32) -> R,
+    sees: impl Fn(&Hit) -> bool,
+) -> Result<(Vec<Hit>, Option<u32>), E> {
+    let mut page = Vec::new();
+    for _ in 0..MOST_READINGS {
+        if skip >= DEEPEST {
+            return Ok((page, None));
+        }
+        let hits = read(skip).await?;
         let last = hits.len() < STEP as usize;
         for hit in hits {
-            if sees(&hit.body) {
-                if page.data.len() == limit as usize {
-                    page.has_more = true;
-                    page.next_cursor = Some(URL_SAFE_NO_PAD.encode(format!("hit:{skip}")));
-                    break 'pages;
+            if sees(&hit) {
+                if page.len() == limit {
+                    return Ok((page, Some(skip)));
                 }
-                page.data.push(view(&hit, shown));
+                page.push(hit);
             }
             skip += 1;
         }
         if last {
-            break;
+            return Ok((page, None));
         }
     }
-    Ok(with_freshness((StatusCode::OK, Json(page)).into_response(), fresh))
+    Ok((page, Some(skip).filter(|skip| *skip < DEEPEST)))
 }
 
 fn view(hit: &Hit, shown: &[&str]) -> Shown {
@@ -153,4 +175,51 @@ fn view(hit: &Hit, shown: &[&str]) -> Shown {
         view.insert((*name).to_owned(), all.remove(*name).unwrap_or(Shown::Null));
     }
     Shown::Object(view)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, convert::Infallible};
+
+    use super::*;
+
+    /// Walks all pages over so many hits; the numbers of those seen, and the readings of the page that needed most.
+    async fn seen(count: u32, limit: usize, sees: impl Fn(u32) -> bool + Copy) -> (Vec<u32>, u32) {
+        let number = |hit: &Hit| hit.id.parse().unwrap_or(u32::MAX);
+        let (mut all, mut most, mut next) = (Vec::new(), 0, Some(0));
+        while let Some(skip) = next {
+            let readings = Cell::new(0);
+            let read = |skip: u32| {
+                readings.set(readings.get() + 1);
+                let hits = (skip..count.min(skip + STEP)).map(|place| Hit {
+                    id: place.to_string(),
+                    score: 1.0,
+                    body: Document::default(),
+                });
+                std::future::ready(Ok::<_, Infallible>(hits.collect()))
+            };
+            let walked = walk(limit, skip, read, |hit| sees(number(hit))).await;
+            let (hits, after) = walked.unwrap_or_else(|never| match never {});
+            assert!(hits.len() <= limit);
+            all.extend(hits.iter().map(number));
+            most = most.max(readings.get());
+            next = after;
+        }
+        (all, most)
+    }
+
+    #[tokio::test]
+    async fn pages_neither_skip_nor_repeat_and_read_little() {
+        for (count, limit) in [(0, 20), (1, 1), (100, 20), (250, 100), (1000, 7)] {
+            let (all, most) = seen(count, limit, |place| place % 3 == 0).await;
+            assert_eq!(all, (0..count).filter(|place| place % 3 == 0).collect::<Vec<_>>(), "{count} {limit}");
+            assert!(most <= MOST_READINGS);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_may_see_is_walked_a_few_readings_a_page() {
+        let (all, most) = seen(DEEPEST * 2, 20, |place| place == 9_000).await;
+        assert_eq!((all, most), (vec![9_000], MOST_READINGS));
+    }
 }

@@ -6,15 +6,15 @@ use axum::{
     http::StatusCode,
     response::IntoResponse,
 };
-use chainbill_app::{AppError, Context};
+use chainbill_app::{AppError, Context, Page, PageRequest};
 use chainbill_domain::states::Role;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::Value;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::Answer;
 use crate::{
-    Desk, State, Verification,
+    Desk, Part, Row, State, Verification,
     extract::{Asked, Strict, Who},
     problem::ProblemBody,
 };
@@ -96,14 +96,30 @@ async fn one(Shared(state): Shared<State>, Who(context): Who, Path((model, id)):
 struct Which {
     /// Only of this model.
     model: Option<String>,
+    /// At most so many, 1 to 100; 20 when absent.
+    limit: Option<u32>,
+    /// The `nextCursor` of the page before.
+    cursor: Option<String>,
 }
 
-/// Entities that could not be written and are parked.
-#[utoipa::path(get, path = "/api/sync/failures", tag = "sync", params(Which), responses((status = 200, body = serde_json::Value),
-    (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
+/// Which part of a list: with one row more than wanted, which tells whether there are more.
+fn part(request: &PageRequest) -> Result<Part, AppError> {
+    Ok(Part { after: request.after()?, limit: request.limit()? + 1 })
+}
+
+fn page(rows: Vec<Row>, part: &Part) -> Json<Page<Value>> {
+    Json(Page::of(rows, part.limit - 1, |(key, _)| key.clone(), |(_, row)| row))
+}
+
+/// Entities that could not be written and are parked, by model and id.
+#[utoipa::path(get, path = "/api/sync/failures", tag = "sync", params(Which), responses((status = 200, body = Page<Value>),
+    (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 422, body = ProblemBody)))]
 async fn failures(Shared(state): Shared<State>, Who(context): Who, Asked(which): Asked<Which>) -> Answer {
     operator(&context)?;
-    Ok(Json(json!({"data": state.desk.failures(which.model.as_deref()).await?})).into_response())
+    let part = part(&PageRequest { limit: which.limit, cursor: which.cursor })?;
+    let rows = state.desk.failures(which.model.as_deref(), &part).await?;
+    Ok(page(rows, &part).into_response())
 }
 
 /// Try a parked entity again now.
@@ -136,25 +152,31 @@ async fn verify(Shared(state): Shared<State>, Who(context): Who, Strict(wish): S
 }
 
 /// Verifications, newest first.
-#[utoipa::path(get, path = "/api/sync/verifications", tag = "sync", responses((status = 200, body = serde_json::Value),
-    (status = 401, body = ProblemBody), (status = 403, body = ProblemBody)))]
-async fn verifications(Shared(state): Shared<State>, Who(context): Who) -> Answer {
+#[utoipa::path(get, path = "/api/sync/verifications", tag = "sync", params(PageRequest), responses(
+    (status = 200, body = Page<Value>), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 422, body = ProblemBody)))]
+async fn verifications(Shared(state): Shared<State>, Who(context): Who, Asked(wish): Asked<PageRequest>) -> Answer {
     operator(&context)?;
-    Ok(Json(json!({"data": state.desk.verifications().await?})).into_response())
+    let part = part(&wish)?;
+    Ok(page(state.desk.verifications(&part).await?, &part).into_response())
 }
 
 /// Evidence of repairs, newest first.
-#[utoipa::path(get, path = "/api/sync/evidence", tag = "sync", responses((status = 200, body = serde_json::Value),
-    (status = 401, body = ProblemBody), (status = 403, body = ProblemBody)))]
-async fn evidence(Shared(state): Shared<State>, Who(context): Who) -> Answer {
+#[utoipa::path(get, path = "/api/sync/evidence", tag = "sync", params(PageRequest), responses(
+    (status = 200, body = Page<Value>), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 422, body = ProblemBody)))]
+async fn evidence(Shared(state): Shared<State>, Who(context): Who, Asked(wish): Asked<PageRequest>) -> Answer {
     operator(&context)?;
-    Ok(Json(json!({"data": state.desk.evidence().await?})).into_response())
+    let part = part(&wish)?;
+    Ok(page(state.desk.evidence(&part).await?, &part).into_response())
 }
 
 /// Certificates, newest first.
-#[utoipa::path(get, path = "/api/sync/certificates", tag = "sync", responses((status = 200, body = serde_json::Value),
-    (status = 401, body = ProblemBody), (status = 403, body = ProblemBody)))]
-async fn certificates(Shared(state): Shared<State>, Who(context): Who) -> Answer {
+#[utoipa::path(get, path = "/api/sync/certificates", tag = "sync", params(PageRequest), responses(
+    (status = 200, body = Page<Value>), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 422, body = ProblemBody)))]
+async fn certificates(Shared(state): Shared<State>, Who(context): Who, Asked(wish): Asked<PageRequest>) -> Answer {
     operator(&context)?;
-    Ok(Json(json!({"data": state.desk.certificates().await?})).into_response())
+    let part = part(&wish)?;
+    Ok(page(state.desk.certificates(&part).await?, &part).into_response())
 }

@@ -1,0 +1,95 @@
+//! Where a request comes from, also when it came through proxies.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use axum::{
+    extract::{ConnectInfo, Request},
+    http::HeaderMap,
+};
+
+/// The address of the one who asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker(pub IpAddr);
+
+/// Who asks: the peer, or whom the trusted proxies in front of this program name.
+pub(crate) fn of(request: &Request, proxies: &[IpAddr]) -> Asker {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |info| info.0.ip());
+    Asker(through(peer.to_canonical(), request.headers(), proxies))
+}
+
+/// Each proxy appends whom it was asked by to `X-Forwarded-For`. Read from the end, the first who is no trusted proxy is the
+/// asker: whatever stands before is what that asker says of himself.
+fn through(peer: IpAddr, headers: &HeaderMap, proxies: &[IpAddr]) -> IpAddr {
+    let trusted = |address: &IpAddr| proxies.iter().any(|proxy| proxy.to_canonical() == *address);
+    let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let hops: Vec<&str> = values.flat_map(|value| value.split(',')).collect();
+    let mut asker = peer;
+    for hop in hops.into_iter().rev() {
+        if !trusted(&asker) {
+            break;
+        }
+        match parse(hop.trim()) {
+            Some(address) => asker = address,
+            None => break,
+        }
+    }
+    asker
+}
+
+/// An address, with or without a port.
+fn parse(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
+    let address = bare.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
+}
+
+/// What is counted as one asker: an IPv4 address, or the /64 that a single IPv6 subscriber has to himself.
+pub(crate) fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        let proxies = [ip("10.0.0.1"), ip("10.0.0.2"), ip("::ffff:10.0.0.3")];
+        for (peer, forwarded, expected) in [
+            ("192.0.2.7", &["203.0.113.9"][..], "192.0.2.7"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &["203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", &["1.2.3.4, 203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", &["1.2.3.4, 203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+            ("10.0.0.1", &["1.2.3.4", "203.0.113.9,10.0.0.3"], "203.0.113.9"),
+            ("10.0.0.1", &["203.0.113.9:4711"], "203.0.113.9"),
+            ("10.0.0.1", &["[2001:db8::7]:4711"], "2001:db8::7"),
+            ("10.0.0.1", &["1.2.3.4, nonsense"], "10.0.0.1"),
+            ("10.0.0.1", &["10.0.0.2"], "10.0.0.2"),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in forwarded {
+                headers.append("x-forwarded-for", HeaderValue::from_static(value));
+            }
+            assert_eq!(through(ip(peer), &headers, &proxies), ip(expected), "{peer} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn a_subscriber_of_ipv6_is_one_asker() {
+        assert_eq!(counted(ip("2001:db8:1:2:3:4:5:6")), counted(ip("2001:db8:1:2:ffff::1")));
+        assert_ne!(counted(ip("2001:db8:1:2::1")), counted(ip("2001:db8:1:3::1")));
+        assert_eq!(counted(ip("::ffff:192.0.2.1")), ip("192.0.2.1"));
+        assert_ne!(counted(ip("192.0.2.1")), counted(ip("192.0.2.2")));
+    }
+}

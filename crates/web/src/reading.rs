@@ -1,0 +1,87 @@
+//! Readings that strangers may ask for at any rate: one is made at a time, and everybody who waits for it shares it.
+
+use std::{
+    future::Future,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// Nobody waits longer for a reading.
+const PATIENCE: Duration = Duration::from_millis(800);
+
+/// A reading and when its making began.
+pub(crate) struct Reading<T> {
+    last: Mutex<Option<(Instant, T)>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl<T> Default for Reading<T> {
+    fn default() -> Self {
+        Self { last: Mutex::new(None), turn: tokio::sync::Mutex::new(()) }
+    }
+}
+
+impl<T: Clone> Reading<T> {
+    /// The reading, at most so old when it is asked for; an age of zero gives what began to be read after the question, so
+    /// that nobody misses what he knows to be done. What cannot be had in time is answered as it was last known; none when
+    /// it never was.
+    pub async fn get(&self, most_age: Duration, make: impl Future<Output = T>) -> Option<T> {
+        let asked = Instant::now();
+        let young = |known: &(Instant, T)| known.0 + most_age >= asked;
+        if let Some((_, value)) = self.last().filter(young) {
+            return Some(value);
+        }
+        let work = async {
+            let _turn = self.turn.lock().await;
+            if let Some((_, value)) = self.last().filter(young) {
+                return value;
+            }
+            let began = Instant::now();
+            let value = make.await;
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((began, value.clone()));
+            value
+        };
+        match tokio::time::timeout(PATIENCE, work).await {
+            Ok(value) => Some(value),
+            Err(_) => self.last().map(|(_, value)| value),
+        }
+    }
+
+    fn last(&self) -> Option<(Instant, T)> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_flood_shares_few_readings_and_each_begins_after_its_question() {
+        let (reading, made) = (Reading::default(), AtomicU32::new(0));
+        let make = async || {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            made.fetch_add(1, SeqCst) + 1
+        };
+        let many = (0..1000).map(|_| reading.get(Duration::ZERO, make()));
+        let got = futures::future::join_all(many).await;
+        assert_eq!((got.len(), made.load(SeqCst)), (1000, 1), "all asked at the same moment");
+        assert_eq!(reading.get(Duration::ZERO, make()).await, Some(2), "an older reading may miss what was just done");
+        assert_eq!(reading.get(Duration::from_secs(2), make()).await, Some(2), "where age is allowed it is kept");
+        assert_eq!(reading.get(Duration::ZERO, make()).await, Some(3));
+    }
+
+    #[tokio::test]
+    async fn what_hangs_is_answered_in_time_as_it_was_last_known() {
+        let reading = Reading::default();
+        let started = Instant::now();
+        assert_eq!(reading.get(Duration::ZERO, std::future::pending::<u32>()).await, None);
+        assert!(started.elapsed() < Duration::from_secs(1));
+        assert_eq!(reading.get(Duration::ZERO, async { 7 }).await, Some(7));
+        assert_eq!(reading.get(Duration::ZERO, std::future::pending()).await, Some(7));
+    }
+}
