@@ -25,7 +25,11 @@ impl Slot {
         fs::create_dir_all(folder).ok()?;
         for number in 0..MOST {
             let path = folder.join(format!("relay-{number}.lock"));
-            let mut file = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path).ok()?;
+            let mut options = OpenOptions::new();
+            options.create(true).read(true).write(true).truncate(false);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let mut file = options.open(path).ok()?;
             match file.try_lock() {
                 Ok(()) => return Some(Self { name: settle(&mut file)?, _locked: file }),
                 Err(TryLockError::WouldBlock) => {}

@@ -131,14 +131,14 @@ async fn write_again(engine: &Engine, model: &'static Model, row: &Encoded, clas
         Class::Ahead => {
             // The entry is there before the document is gone: whatever happens in between, the relay writes it.
             engine.records.enqueue(&[entry(model, &row.id, row.version, Op::Upsert)]).await?;
-            engine.mirror.remove(model, &[row.id.clone()]).await?;
+            engine.mirror.remove(model, std::slice::from_ref(&row.id)).await?;
             (Guard::Newer, "removed and written again")
         }
         _ => (Guard::NotNewer, "written again"),
     };
     match apply(engine, model, guard, document(row)).await? {
         Some(Outcome::Rejected(cause)) => {
-            engine.ask_relay(model, &[row.id.clone()]).await?;
+            engine.ask_relay(model, std::slice::from_ref(&row.id)).await?;
             Ok(format!("cannot be written: {}", cause.chars().take(40).collect::<String>()))
         }
         _ => Ok(done.to_owned()),

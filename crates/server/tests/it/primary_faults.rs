@@ -46,7 +46,10 @@ impl Writers<'_> {
     async fn surely(&self, who: &Person, path: &str, key: &str, body: Value) -> Value {
         loop {
             let headers = [("idempotency-key", key)];
-            let asked = self.server.try_ask(Method::POST, path, Some(who), Some(body.clone()), &headers).await;
+            let asked = self
+                .server
+                .try_ask(Method::POST, path, Some(who), Some(body.clone()).filter(|body| !body.is_null()), &headers)
+                .await;
             let answer = asked.expect("ChainBill answers, whatever the primary does");
             match answer.status.as_u16() {
                 200 | 201 => return answer.json(),

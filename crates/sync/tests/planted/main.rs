@@ -1,6 +1,8 @@
 //! The self-test of the tests: each mistake of [`chainbill_sync::planted`] is planted into the relay, the copy, the
 //! comparison and the repair as they are, and stories with faults must show it. Without a mistake nothing may show.
 
+#![allow(clippy::unwrap_used, reason = "a story that cannot go on fails at once")]
+
 #[path = "../it/world.rs"]
 #[allow(dead_code, reason = "these stories need a part of it")]
 mod world;

@@ -90,7 +90,8 @@ impl Load {
         let first = key.bytes().map(usize::from).sum();
         for turn in first.. {
             let request = self.client.request(Method::POST, format!("{}{path}", self.base(turn))).bearer_auth(token);
-            let request = request.header("idempotency-key", key).json(&body).timeout(PATIENCE);
+            let request = request.header("idempotency-key", key).timeout(PATIENCE);
+            let request = if body.is_null() { request } else { request.json(&body) };
             let answer = async {
                 let response = request.send().await?;
                 let status = response.status().as_u16();
