@@ -226,7 +226,11 @@ async fn run_held(
     let Order { level, mending, .. } = order;
     let mut builder = (level == Level::Deep && earlier.is_none()).then(|| Builder::new(id));
     let work = Work { engine, model, level, run: id, report, stop };
-    let comparison = compare(&work, builder.as_mut(), earlier).await?;
+    let mut comparison = compare(&work, builder.as_mut(), earlier).await?;
+    // Of a model that was never copied nobody knows that anything is on its way.
+    if comparison.in_flight > 0 && needs_copy(engine, model).await? {
+        comparison.waiting += std::mem::take(&mut comparison.in_flight);
+    }
     let drift = comparison.drifting();
     let mut repaired = Repaired::default();
     if drift > 0 && mending != Mending::Report {

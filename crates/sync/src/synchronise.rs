@@ -70,7 +70,7 @@ impl Sync {
     /// stay. What cannot be written is parked by then.
     ///
     /// # Errors
-    /// [`SyncError::Stopped`] when asked to stop; when the primary does not answer.
+    /// [`SyncError::Stopped`] when asked to stop; when either database does not answer.
     pub async fn settle(&self, stop: &CancellationToken) -> Result<(), SyncError> {
         let (began, running) = (self.engine.now(), self.relay());
         let settled = async {
@@ -80,6 +80,8 @@ impl Sync {
                 if oldest.is_none_or(|oldest| oldest > began) {
                     return Ok(());
                 }
+                // The relay would wait for it to come back; whoever runs a command should hear of it instead.
+                self.engine.mirror.ping().await?;
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::world::{command_in, on_every_pair, program, run};
-use chainbill_testkit::{Fresh, pairs};
+use chainbill_testkit::{EMBEDDED, Fresh, pairs};
 
 #[test]
 fn a_demo_is_the_same_for_the_same_seed_fulfils_the_invariants_and_is_copied_whole() {
@@ -88,5 +88,27 @@ fn commands_beside_a_running_server_work_on_the_same_databases() {
         assert_eq!(world.command(&["health", "--url", &world.server.base]).0, 0);
         assert_eq!(world.command(&["health", "--url", "http://127.0.0.1:1"]).0, 2);
         assert_eq!(world.command(&["sync", "mapping"]).1["models"].as_array().unwrap().len(), 8);
+    });
+}
+
+#[test]
+fn commands_say_that_the_second_database_is_away_instead_of_waiting_for_it() {
+    run(async {
+        let mut fresh = Fresh::make(EMBEDDED, EMBEDDED).await;
+        assert_eq!(command_in(&fresh, &["demo", "--invoices", "20"]).0, 0);
+        let embedded = std::mem::replace(&mut fresh.secondary, "mongodb://127.0.0.1:1/nobody".to_owned());
+        for command in
+            [&["sync", "initial"][..], &["sync", "repair"], &["sync", "users"], &["sync", "verify", "--deep"]]
+        {
+            assert_eq!(command_in(&fresh, command).0, 2, "{command:?}");
+        }
+        fresh.secondary = embedded;
+        assert_eq!(command_in(&fresh, &["sync", "verify", "--deep"]).0, 1, "nothing is there yet");
+        assert_eq!(command_in(&fresh, &["sync", "initial"]).0, 0);
+        let (code, said) = command_in(&fresh, &["sync", "verify", "--deep"]);
+        assert_eq!((code, &said["equal"]), (0, &json!(true)), "{said:#}");
+        let left = said["models"].as_array().unwrap().iter().map(|run| run["inFlight"].as_u64().unwrap()).sum::<u64>();
+        assert_eq!(left, 0, "what was copied is off the queue");
+        fresh.remove().await;
     });
 }

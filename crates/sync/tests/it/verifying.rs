@@ -27,6 +27,7 @@ async fn filled(world: &World) -> Vec<String> {
     for name in ["a", "b", "c", "d", "e"] {
         ids.push(world.save_user(name).await.id.to_string());
     }
+    world.sync.initial(&USERS, &|_| {}, &CancellationToken::new()).await.unwrap();
     world.drained().await;
     running.stop().await;
     ids
