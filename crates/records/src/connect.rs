@@ -196,7 +196,9 @@ fn judge(seen: &Seen, host: &str) -> Result<Vec<String>, ConnectError> {
     }
     // Every session asks for these; what stands between, such as a pooling proxy, may have lost the wish.
     if let Some(mode) = seen.sql_mode.as_ref().filter(|mode| !mode.contains("STRICT_")) {
-        return refused(format!("its sql_mode stays {mode:?}, which cuts what does not fit; STRICT_ALL_TABLES is accepted"));
+        return refused(format!(
+            "its sql_mode stays {mode:?}, which cuts what does not fit; STRICT_ALL_TABLES is accepted"
+        ));
     }
     if let Some(zone) = seen.time_zone.as_ref().filter(|zone| !["+00:00", "UTC"].contains(&zone.as_str())) {
         return refused(format!("its time_zone stays {zone}; +00:00 is accepted"));

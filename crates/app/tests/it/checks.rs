@@ -9,7 +9,10 @@ use crate::world::{on_every_primary, paid_bill, somebody};
 
 /// An invariant and what breaks it. `{part}` and `{full}` are bills of 100 euros of which 40 and 100 are paid.
 const BREAKING: &[(&str, &str)] = &[
-    ("transfers-balance", "UPDATE ledger_postings SET amount_minor = 4001 WHERE invoice_id = '{part}' AND position = 1"),
+    (
+        "transfers-balance",
+        "UPDATE ledger_postings SET amount_minor = 4001 WHERE invoice_id = '{part}' AND position = 1",
+    ),
     ("currencies-balance", "UPDATE ledger_postings SET currency = 'USD' WHERE invoice_id = '{part}' AND position = 1"),
     ("paid-is-payments", "UPDATE invoices SET paid_minor = 3999 WHERE id = '{part}'"),
     ("paid-is-payments", "DELETE FROM payments WHERE invoice_id = '{part}'"),
@@ -26,10 +29,7 @@ const BREAKING: &[(&str, &str)] = &[
         "UPDATE payments SET id = CASE invoice_id WHEN '{part}' THEN 'a' ELSE 'b' END",
     ),
     ("payments-are-posted", "DELETE FROM payments WHERE invoice_id = '{full}'"),
-    (
-        "escrow-is-not-negative",
-        "UPDATE ledger_postings SET amount_minor = -amount_minor WHERE invoice_id = '{part}'",
-    ),
+    ("escrow-is-not-negative", "UPDATE ledger_postings SET amount_minor = -amount_minor WHERE invoice_id = '{part}'"),
     (
         "escrow-is-what-is-left",
         "UPDATE ledger_postings SET account = 'user:x' WHERE account = 'escrow:{full}' AND amount_minor > 0",

@@ -11,9 +11,8 @@ use crate::world::{on_every_primary, registration, stranger};
 #[tokio::test]
 async fn strangers_who_choose_the_same_key_do_not_meet() {
     on_every_primary(async |app| {
-        let register = async |address: &str, name: &str| {
-            app.register(&stranger(address, "1"), registration(name, "CLIENT")).await
-        };
+        let register =
+            async |address: &str, name: &str| app.register(&stranger(address, "1"), registration(name, "CLIENT")).await;
         let ada = register("192.0.2.1", "ada").await.unwrap();
         let bob = register("192.0.2.1", "bob").await.unwrap();
         let eve = register("192.0.2.2", "eve").await.unwrap();

@@ -72,12 +72,8 @@ pub async fn paid_bill(app: &App, freelancer: &Context, client: (&Context, &User
     };
     let id = app.create_invoice(freelancer, new).await.unwrap().value.id;
     app.send_invoice(freelancer, &id).await.unwrap();
-    let payment = NewPayment {
-        amount: euros(amount),
-        method: "CARD".to_owned(),
-        external_ref: id.clone(),
-        received_at: None,
-    };
+    let payment =
+        NewPayment { amount: euros(amount), method: "CARD".to_owned(), external_ref: id.clone(), received_at: None };
     let payer = Context { idempotency_key: Some(id.clone()), ..client.0.clone() };
     app.pay_invoice(&payer, &id, payment).await.unwrap();
     id

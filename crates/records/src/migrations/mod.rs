@@ -167,7 +167,9 @@ const DUPLICATE_KEY_NAME: u16 = 1061;
 fn rerunnable(dialect: Dialect, statement: &str) -> String {
     let sql = dialect.spell(statement);
     match (dialect, sql.strip_prefix("CREATE INDEX ")) {
-        (Dialect::Sqlite | Dialect::MariaDb | Dialect::TiDb, Some(rest)) => format!("CREATE INDEX IF NOT EXISTS {rest}"),
+        (Dialect::Sqlite | Dialect::MariaDb | Dialect::TiDb, Some(rest)) => {
+            format!("CREATE INDEX IF NOT EXISTS {rest}")
+        }
         _ => sql,
     }
 }

@@ -13,4 +13,5 @@ mod matrix;
 mod operators;
 mod projects;
 mod secrets;
+mod silence;
 mod world;
