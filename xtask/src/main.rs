@@ -5,7 +5,7 @@ mod shell;
 mod tidy;
 
 use std::{
-    env,
+    env, fs,
     path::PathBuf,
     process::{Command, ExitCode},
 };
@@ -13,7 +13,10 @@ use std::{
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 
-use crate::shell::{cargo, say};
+use crate::{
+    databases::{Harm, Server, Set},
+    shell::{cargo, say},
+};
 
 /// Chores of the ChainBill repository.
 #[derive(Parser)]
@@ -27,6 +30,9 @@ struct Cli {
 enum Chore {
     /// Real database servers for tests: MySQL, MariaDB and a MongoDB wire server, all on loopback.
     Databases {
+        /// Which group of servers.
+        #[arg(long, value_enum, default_value_t = Set::Tests)]
+        set: Set,
         #[command(subcommand)]
         wish: Wish,
     },
@@ -39,7 +45,8 @@ enum Chore {
         #[arg(last = true)]
         rest: Vec<String>,
     },
-    /// Kill, freeze and rob two servers under load for a while, and count what was lost, doubled or drifted.
+    /// Kill, freeze and rob two servers and both their databases under load for a while, and count what was lost, doubled or
+    /// drifted. The databases are a second set of servers, unless the environment names some.
     Torture {
         /// For how long.
         #[arg(long, default_value_t = 60)]
@@ -60,11 +67,33 @@ enum Chore {
 #[derive(Clone, Copy, Subcommand)]
 enum Wish {
     /// Install what is missing, start what is not running, print the addresses.
-    Up,
+    Up {
+        /// Only this one.
+        #[arg(value_enum)]
+        server: Option<Server>,
+    },
     /// Stop what was started here. Data stays.
     Down,
     /// Say what runs.
     Status,
+    /// End a server that was started here at once (SIGKILL), as a crash would.
+    Kill {
+        /// Which.
+        #[arg(value_enum)]
+        server: Server,
+    },
+    /// Let a server that was started here stand still (SIGSTOP), as a hanging machine would.
+    Stop {
+        /// Which.
+        #[arg(value_enum)]
+        server: Server,
+    },
+    /// Let it go on (SIGCONT).
+    Cont {
+        /// Which.
+        #[arg(value_enum)]
+        server: Server,
+    },
 }
 
 #[derive(Subcommand)]
@@ -74,6 +103,8 @@ enum Bench {
         /// Documents of each run.
         #[arg(long, default_value_t = 50_000)]
         documents: u32,
+        /// Only these parts: rates, latency, commits, memory.
+        only: Vec<String>,
     },
 }
 
@@ -90,22 +121,16 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     env::set_current_dir(root()?)?;
     match cli.chore {
-        Chore::Databases { wish: Wish::Up } => {
-            databases::up().print();
-            Ok(())
-        }
-        Chore::Databases { wish: Wish::Down } => databases::down(),
-        Chore::Databases { wish: Wish::Status } => {
-            databases::status();
-            Ok(())
-        }
+        Chore::Databases { set, wish } => databases(set, wish),
         Chore::Test { embedded, rest } => test(embedded, &rest),
         Chore::Torture { seconds, seed } => torture(seconds, seed),
         Chore::Tidy => tidy::tidy(),
-        Chore::Bench { what: Bench::Sync { documents } } => {
+        Chore::Bench { what: Bench::Sync { documents, only } } => {
             let servers = databases::up();
             let documents = documents.to_string();
-            let arguments = ["run", "--release", "-q", "-p", "chainbill-bench", "--bin", "bench", "--", &documents];
+            let mut arguments =
+                vec!["run", "--release", "-q", "-p", "chainbill-bench", "--bin", "bench", "--", &documents];
+            arguments.extend(only.iter().map(String::as_str));
             cargo(&arguments, &servers.variables())
         }
     }
@@ -120,13 +145,66 @@ fn root() -> anyhow::Result<PathBuf> {
     Ok(own.parent().context("xtask lies in the repository")?.to_owned())
 }
 
+fn databases(set: Set, wish: Wish) -> anyhow::Result<()> {
+    match (set, wish) {
+        (Set::Tests, Wish::Up { server: None }) => {
+            databases::up().print();
+            Ok(())
+        }
+        (Set::Torture, Wish::Up { server: None }) => {
+            for server in [Server::MySql, Server::MongoDb] {
+                say(&databases::bring_up(set, server)?);
+            }
+            Ok(())
+        }
+        (_, Wish::Up { server: Some(server) }) => databases::bring_up(set, server).map(drop),
+        (_, Wish::Down) => databases::down(set),
+        (_, Wish::Status) => {
+            databases::status(set);
+            Ok(())
+        }
+        (_, Wish::Kill { server }) => databases::harm(set, server, Harm::Kill),
+        (_, Wish::Stop { server }) => databases::harm(set, server, Harm::Stop),
+        (_, Wish::Cont { server }) => databases::harm(set, server, Harm::Cont),
+    }
+}
+
 fn torture(seconds: u64, seed: u64) -> anyhow::Result<()> {
-    let servers = databases::up();
     cargo(PROGRAMS, &[])?;
+    let (servers, ours) = databases::victims();
+    let programs = copies()?;
+    let mut torture = Command::new(programs.join("torture"));
+    torture.arg(programs.join("chainbill")).args([seconds.to_string(), seed.to_string()]).envs(servers.variables());
+    if ours {
+        torture.env("TORTURE_XTASK", programs.join("xtask"));
+    }
+    let ended = torture.status();
+    if ours {
+        databases::down(Set::Torture)?;
+    }
+    if ended?.success() {
+        return Ok(());
+    }
+    if ours {
+        say("for a look at what it left: cargo xtask databases --set torture up");
+    }
+    bail!("torture found something")
+}
+
+/// Copies of the programs that are just built: whoever builds while torture runs does not change what is tortured.
+fn copies() -> anyhow::Result<PathBuf> {
     let built = PathBuf::from(env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned())).join("debug");
-    let mut torture = Command::new(built.join("torture"));
-    torture.arg(built.join("chainbill")).args([seconds.to_string(), seed.to_string()]).envs(servers.variables());
-    if torture.status()?.success() { Ok(()) } else { bail!("torture found something") }
+    let folder = databases::folder()?.join("torture-bin");
+    fs::create_dir_all(&folder)?;
+    for (name, from) in
+        [("chainbill", built.join("chainbill")), ("torture", built.join("torture")), ("xtask", env::current_exe()?)]
+    {
+        let copy = folder.join(name);
+        if from != copy {
+            fs::copy(&from, &copy).with_context(|| from.display().to_string())?;
+        }
+    }
+    Ok(folder)
 }
 
 fn test(embedded: bool, rest: &[String]) -> anyhow::Result<()> {

@@ -75,8 +75,10 @@ fn birth(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let after_name = stat.rsplit_once(')')?.1;
     let fields: Vec<&str> = after_name.split_whitespace().collect();
-    // A zombie is gone for our purposes.
-    if fields.first() == Some(&"Z") { None } else { fields.get(19).map(|&born| born.to_owned()) }
+    // A zombie is gone for our purposes, once its last thread has let go of its files and sockets.
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    let gone = fields.first() == Some(&"Z") && threads <= 1;
+    if gone { None } else { fields.get(19).map(|&born| born.to_owned()) }
 }
 
 /// The process of a pid file, when it is still the one that was started.
@@ -85,6 +87,37 @@ pub fn running(pid_file: &Path) -> Option<u32> {
     let (pid, born) = text.split_once(' ')?;
     let pid = pid.parse().ok()?;
     (birth(pid)? == born).then_some(pid)
+}
+
+/// Whether a process is there and no zombie.
+pub fn lives(pid: u32) -> bool {
+    birth(pid).is_some()
+}
+
+/// These processes and all that descend from them.
+pub fn family(parents: &[u32]) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids: Vec<u32> = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    let known: Vec<(u32, u32)> = pids.into_iter().filter_map(|pid| Some((pid, parent(pid)?))).collect();
+    let mut family: Vec<u32> = parents.iter().copied().filter(|pid| lives(*pid)).collect();
+    let mut looked_at = 0;
+    while let Some(&elder) = family.get(looked_at) {
+        family.extend(known.iter().filter(|(_, parent)| *parent == elder).map(|(pid, _)| *pid));
+        looked_at += 1;
+    }
+    family
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Sends a signal to each.
+pub fn send(signal: &str, pids: &[u32]) -> anyhow::Result<()> {
+    // One that has ended meanwhile is no failure; `kill` goes on with the others.
+    Command::new("kill").arg(signal).args(pids.iter().map(u32::to_string)).stderr(Stdio::null()).status()?;
+    Ok(())
 }
 
 /// Ends the process of a pid file and its group, gently first.

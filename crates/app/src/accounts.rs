@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chainbill_domain::{
     event::EventKind,
+    freshness::Token,
     id::UserId,
     states::{Role, UserStatus},
     text,
@@ -22,7 +23,7 @@ use utoipa::ToSchema;
 use crate::{
     App, AppError, Context, Done, MoneyView, Page, PageRequest, Secret, UserView,
     idempotency::Begun,
-    validate::{Check, present},
+    validate::{Check, given, present},
 };
 
 /// A new account.
@@ -45,6 +46,8 @@ pub struct Registration {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PatchProfile {
     /// What the person is called.
+    #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub name: Option<String>,
     /// One line on what the person does.
     #[serde(deserialize_with = "present")]
@@ -63,6 +66,8 @@ pub struct PatchProfile {
     #[schema(value_type = Option<MoneyView>)]
     pub hourly_rate: Option<Option<MoneyView>>,
     /// Whether the person takes work.
+    #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub available: Option<bool>,
 }
 
@@ -103,10 +108,20 @@ impl App {
             check.finish(email.zip(name).zip(role).map(|((email, name), role)| (email, name, role)))?;
         // The password stays out of what the key stands for: a fast digest of it must not lie about.
         let fingerprint = (email.clone(), name.clone(), role);
-        let password_hash = self.passwords.hash(new.password, self.records().random().bytes()).await?;
+        let password_hash = self.passwords.hash(new.password.clone(), self.records().random().bytes()).await?;
         let context = Context { speaks_for: Some(email.clone()), ..context.clone() };
         let account = Account { email, name, role, password_hash };
-        retry(self.records.random(), || self.register_once(&context, &account, &fingerprint)).await
+        let done = retry(self.records.random(), || self.register_once(&context, &account, &fingerprint)).await?;
+        if done.replayed && !self.has_password(&account.email, new.password).await? {
+            return Err(AppError::IdempotencyMismatch);
+        }
+        Ok(done)
+    }
+
+    /// Whether the account of this address has this password: a replay with another one would look as if it had been set.
+    async fn has_password(&self, email: &str, password: Secret) -> Result<bool, AppError> {
+        let row = users::Entity::find().filter(users::Column::Email.eq(email)).one(self.records.db()).await?;
+        self.passwords.matches(password, row.and_then(|row| row.password_hash)).await
     }
 
     async fn register_once(
@@ -252,7 +267,7 @@ impl App {
         &self,
         context: &Context,
         id: &str,
-        version: Option<i64>,
+        expected: Expected<'_>,
         patch: PatchProfile,
     ) -> Result<Done<UserView>, AppError> {
         let id = self.own_or_admin(context, id)?;
@@ -271,7 +286,7 @@ impl App {
         retry(self.records.random(), || async {
             let mut unit = self.records.begin().await?;
             let before = locked_user(&unit, id).await?;
-            expect_version(version, before.version)?;
+            expect_version(expected, before.version)?;
             let mut after = before.clone();
             if let Some(name) = &name {
                 after.name.clone_from(name);
@@ -288,6 +303,9 @@ impl App {
             }
             let skills = skills_of(unit.db(), id).await?;
             let old = UserView::of(before.clone(), skills.clone(), true);
+            if after == before {
+                return unchanged(unit, old).await;
+            }
             let row = unit.update::<users::Entity>(&before, after).await?;
             let view = UserView::of(row, skills, true);
             self.audit(&mut unit, context, "user.patch", ("users", view.id.clone()), (Some(&old), Some(&view))).await?;
@@ -316,11 +334,20 @@ impl CloneIntoIf for Option<Option<String>> {
     }
 }
 
-pub(crate) fn expect_version(expected: Option<i64>, present: i64) -> Result<(), AppError> {
+/// The versions at which a change is wanted; any when absent.
+pub type Expected<'a> = Option<&'a [i64]>;
+
+pub(crate) fn expect_version(expected: Expected<'_>, present: i64) -> Result<(), AppError> {
     match expected {
-        Some(expected) if expected != present => Err(AppError::Stale(present)),
+        Some(expected) if !expected.contains(&present) => Err(AppError::Stale(present)),
         _ => Ok(()),
     }
+}
+
+/// The answer to a patch that changes nothing: no version, no outbox entry, no audit entry.
+pub(crate) async fn unchanged<T>(unit: Unit, value: T) -> Result<Done<T>, AppError> {
+    unit.rollback().await?;
+    Ok(Done { value, token: Token::default(), replayed: false })
 }
 
 pub(crate) async fn locked_user(unit: &Unit, id: UserId) -> Result<users::Model, AppError> {

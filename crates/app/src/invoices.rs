@@ -1,31 +1,30 @@
-//! Bills: drafted, sent with a gapless number, voided.
+//! Bills: drafted, changed, read. `content.rs` checks what they say, `sending.rs` sends and voids them.
 
 use chainbill_domain::{
     event::EventKind,
     id::{InvoiceId, ProjectId, UserId},
-    invoice::{Action, Frozen, Line, Totals, number, totals},
+    invoice::Action,
     money::{Currency, Money},
     states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus, Role},
-    text,
 };
 use chainbill_records::{
-    RecordsError, Text, Unit,
-    entities::{invoice_counters, invoice_lines, invoices, projects, users},
+    Text, Unit,
+    entities::{invoice_lines, invoices, projects, users},
     retry,
     sea_orm::{
-        ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-        QuerySelect as _, sea_query::Expr,
+        ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+        QuerySelect as _,
     },
 };
-use chrono::Datelike as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     Actor, App, AppError, Context, Done, InvoiceView, MoneyView, Page, PageRequest,
-    accounts::expect_version,
+    accounts::{Expected, expect_version, unchanged},
+    content::{Content, checked, fill, line_rows, merged},
     idempotency::Begun,
-    validate::{Check, decimal, present},
+    validate::{given, present},
 };
 
 /// A new bill.
@@ -69,18 +68,24 @@ pub struct NewLine {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PatchInvoice {
     /// What it is called.
+    #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub title: Option<String>,
     /// Notes to the client.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub notes: Option<Option<String>>,
-    /// What is taken off before tax.
-    pub discount: Option<MoneyView>,
+    /// What is taken off before tax; nothing when null.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<MoneyView>)]
+    pub discount: Option<Option<MoneyView>>,
     /// Until when it is to be paid.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub due_date: Option<Option<String>>,
     /// All lines.
+    #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub lines: Option<Vec<NewLine>>,
 }
 
@@ -97,57 +102,6 @@ pub struct InvoiceFilter {
     pub limit: Option<u32>,
     /// The `nextCursor` of the page before.
     pub cursor: Option<String>,
-}
-
-struct Checked {
-    title: String,
-    notes: Option<String>,
-    due_date: Option<String>,
-    currency: Currency,
-    lines: Vec<Line>,
-    totals: Totals,
-}
-
-/// All of a bill's content: a draft's, or the draft with its changes.
-struct Content<'a> {
-    title: &'a str,
-    notes: Option<&'a str>,
-    due_date: Option<&'a str>,
-    currency: &'a str,
-    discount: Option<MoneyView>,
-    lines: &'a [NewLine],
-}
-
-fn checked(content: &Content<'_>) -> Result<Checked, AppError> {
-    let mut check = Check::default();
-    let title = check.field("/title", text::line(content.title, 200));
-    let notes = check.optional("/notes", content.notes.map(|notes| text::free(notes, 10_000)));
-    let due_date = check.optional("/dueDate", content.due_date.map(text::date));
-    let currency = check.field("/currency", content.currency.parse::<Currency>());
-    check.refuse_unless((1..=200).contains(&content.lines.len()), "/lines", "1 to 200 lines are accepted");
-    let lines: Vec<Line> =
-        content.lines.iter().enumerate().filter_map(|(place, new)| line(&mut check, place, new, currency)).collect();
-    let discount = match &content.discount {
-        None => Some(0),
-        Some(discount) => check.money("/discount", &discount.clone().into(), currency).map(|money| money.minor),
-    };
-    let complete = lines.len() == content.lines.len();
-    let sums = discount.filter(|_| complete).and_then(|discount| check.field("/lines", totals(&lines, discount)));
-    let parts = title.zip(currency).zip(sums);
-    check.finish(parts.map(|((title, currency), totals)| Checked { title, notes, due_date, currency, lines, totals }))
-}
-
-fn line(check: &mut Check, place: usize, new: &NewLine, currency: Option<Currency>) -> Option<Line> {
-    let at = |field: &str| format!("/lines/{place}/{field}");
-    let description = check.field(at("description"), text::line(&new.description, 500));
-    let quantity = check.field(at("quantity"), decimal(&new.quantity, 3, 1_000_000_000)).filter(|quantity| {
-        check.refuse_unless(*quantity > 0, &at("quantity"), "is 0: a number above 0 is accepted");
-        *quantity > 0
-    });
-    let price = check.money(&at("unitPrice"), &new.unit_price.clone().into(), currency);
-    let tax = check.field(at("taxRate"), decimal(new.tax_rate.as_deref().unwrap_or("0"), 2, 10_000));
-    let ((description, quantity_milli), (price, tax_rate_bp)) = description.zip(quantity).zip(price.zip(tax))?;
-    Some(Line { description, quantity_milli, unit_price_minor: price.minor, tax_rate_bp })
 }
 
 impl App {
@@ -316,19 +270,23 @@ impl App {
         &self,
         context: &Context,
         id: &str,
-        version: Option<i64>,
+        expected: Expected<'_>,
         patch: PatchInvoice,
     ) -> Result<Done<InvoiceView>, AppError> {
         retry(self.records.random(), || async {
             let mut unit = self.records.begin().await?;
             let before = written_by(&unit, context, id).await?;
-            expect_version(version, before.version)?;
+            expect_version(expected, before.version)?;
             Action::Edit.check(before.status.0, before.paid_minor)?;
-            let old = InvoiceView::of(before.clone(), lines_of(unit.db(), before.id.0).await?, unit.now());
+            let kept = lines_of(unit.db(), before.id.0).await?;
+            let old = InvoiceView::of(before.clone(), kept.clone(), unit.now());
             let content = merged(&old, &patch)?;
             let mut after = before.clone();
             fill(&mut after, &content);
             let lines = line_rows(before.id.0, &content);
+            if after == before && lines == kept {
+                return unchanged(unit, old).await;
+            }
             let row = unit.update_with::<invoice_lines::Entity>(&before, after, lines.clone()).await?;
             let view = InvoiceView::of(row, lines, unit.now());
             self.audit(&mut unit, context, "invoice.patch", ("invoices", view.id.clone()), (Some(&old), Some(&view)))
@@ -341,72 +299,22 @@ impl App {
     /// Removes a draft.
     ///
     /// # Errors
-    /// [`AppError::Conflict`] when it was sent.
-    pub async fn delete_invoice(&self, context: &Context, id: &str) -> Result<Done<()>, AppError> {
+    /// [`AppError::Conflict`] when it was sent, [`AppError::Stale`] when it has changed.
+    pub async fn delete_invoice(
+        &self,
+        context: &Context,
+        id: &str,
+        expected: Expected<'_>,
+    ) -> Result<Done<()>, AppError> {
         retry(self.records.random(), || async {
             let mut unit = self.records.begin().await?;
             let before = written_by(&unit, context, id).await?;
+            expect_version(expected, before.version)?;
             Action::Delete.check(before.status.0, before.paid_minor)?;
             let old = InvoiceView::of(before.clone(), lines_of(unit.db(), before.id.0).await?, unit.now());
             unit.delete_with::<invoice_lines::Entity>(&before).await?;
             self.audit(&mut unit, context, "invoice.delete", ("invoices", old.id.clone()), (Some(&old), None)).await?;
             self.finish(unit, &Context::default(), ()).await
-        })
-        .await
-    }
-
-    /// Sends a draft: it gets its number, its lines and its hash are frozen.
-    ///
-    /// # Errors
-    /// [`AppError::Conflict`] when it was sent already.
-    pub async fn send_invoice(&self, context: &Context, id: &str) -> Result<Done<InvoiceView>, AppError> {
-        retry(self.records.random(), || async {
-            let mut unit = match self.begin(context, "invoice.send", &id).await? {
-                Begun::Fresh(unit) => unit,
-                Begun::Replay(done) => return Ok(done),
-            };
-            let before = written_by(&unit, context, id).await?;
-            Action::Send.check(before.status.0, before.paid_minor)?;
-            let lines = lines_of(unit.db(), before.id.0).await?;
-            let sequence = next_number(&mut unit, before.freelancer_id.0).await?;
-            let mut after = before.clone();
-            after.status = Text(InvoiceStatus::Sent);
-            after.number = Some(number(unit.now().year(), sequence));
-            after.number_seq = Some(sequence);
-            after.sent_at = Some(unit.now());
-            after.canonical_hash = Some(frozen_hash(&after, &lines));
-            let row = unit.update::<invoices::Entity>(&before, after).await?;
-            let old = InvoiceView::of(before, lines.clone(), unit.now());
-            let view = InvoiceView::of(row, lines, unit.now());
-            self.audit(&mut unit, context, "invoice.send", ("invoices", view.id.clone()), (Some(&old), Some(&view)))
-                .await?;
-            self.finish(unit, context, view).await
-        })
-        .await
-    }
-
-    /// Cancels a sent bill of which nothing is paid. Its number stays taken.
-    ///
-    /// # Errors
-    /// [`AppError::Conflict`] when something is paid.
-    pub async fn void_invoice(&self, context: &Context, id: &str) -> Result<Done<InvoiceView>, AppError> {
-        retry(self.records.random(), || async {
-            let mut unit = match self.begin(context, "invoice.void", &id).await? {
-                Begun::Fresh(unit) => unit,
-                Begun::Replay(done) => return Ok(done),
-            };
-            let before = written_by(&unit, context, id).await?;
-            Action::Void.check(before.status.0, before.paid_minor)?;
-            let mut after = before.clone();
-            after.status = Text(InvoiceStatus::Void);
-            after.voided_at = Some(unit.now());
-            let row = unit.update::<invoices::Entity>(&before, after).await?;
-            let lines = lines_of(unit.db(), row.id.0).await?;
-            let old = InvoiceView::of(before, lines.clone(), unit.now());
-            let view = InvoiceView::of(row, lines, unit.now());
-            self.audit(&mut unit, context, "invoice.void", ("invoices", view.id.clone()), (Some(&old), Some(&view)))
-                .await?;
-            self.finish(unit, context, view).await
         })
         .await
     }
@@ -428,7 +336,7 @@ pub(crate) async fn locked(unit: &Unit, context: &Context, id: &str) -> Result<i
 }
 
 /// The bill under lock, when the actor wrote it.
-async fn written_by(unit: &Unit, context: &Context, id: &str) -> Result<invoices::Model, AppError> {
+pub(crate) async fn written_by(unit: &Unit, context: &Context, id: &str) -> Result<invoices::Model, AppError> {
     let row = locked(unit, context, id).await?;
     let actor = context.actor()?;
     if row.freelancer_id.0 == actor.user_id {
@@ -445,96 +353,4 @@ pub(crate) async fn lines_of(db: &impl ConnectionTrait, id: InvoiceId) -> Result
         .all(db)
         .await?;
     Ok(rows)
-}
-
-/// The next number of an issuer, under lock: a rolled-back send leaves no gap.
-async fn next_number(unit: &mut Unit, freelancer: UserId) -> Result<i64, AppError> {
-    let known = invoice_counters::Entity::find_by_id(Text(freelancer)).lock_exclusive().one(unit.db()).await?;
-    let Some(known) = known else {
-        let first = invoice_counters::Model { freelancer_id: Text(freelancer), next_seq: 2 };
-        return match unit.add::<invoice_counters::Entity>(first).await {
-            Ok(()) => Ok(1),
-            // Somebody sent the issuer's other first bill at this moment: the whole unit runs again and finds its row.
-            Err(RecordsError::Duplicate(text)) => Err(RecordsError::Again(DbErr::Custom(text)).into()),
-            Err(error) => Err(error.into()),
-        };
-    };
-    invoice_counters::Entity::update_many()
-        .col_expr(invoice_counters::Column::NextSeq, Expr::val(known.next_seq + 1))
-        .filter(invoice_counters::Column::FreelancerId.eq(Text(freelancer)))
-        .exec(unit.db())
-        .await?;
-    Ok(known.next_seq)
-}
-
-fn frozen_hash(row: &invoices::Model, lines: &[invoice_lines::Model]) -> String {
-    let line = |row: &invoice_lines::Model| Line {
-        description: row.description.clone(),
-        quantity_milli: row.quantity_milli,
-        unit_price_minor: row.unit_price_minor,
-        tax_rate_bp: row.tax_rate_bp,
-    };
-    let lines: Vec<Line> = lines.iter().map(line).collect();
-    Frozen {
-        id: row.id.to_string(),
-        number: row.number.clone().unwrap_or_default(),
-        freelancer_id: row.freelancer_id.to_string(),
-        client_id: row.client_id.to_string(),
-        currency: row.currency.to_string(),
-        lines: &lines,
-        totals: Totals {
-            subtotal: row.subtotal_minor,
-            discount: row.discount_minor,
-            tax: row.tax_minor,
-            total: row.total_minor,
-        },
-        due_date: row.due_date.clone(),
-    }
-    .canonical_hash()
-}
-
-/// A draft with its changes, checked as a whole.
-fn merged(old: &InvoiceView, patch: &PatchInvoice) -> Result<Checked, AppError> {
-    let kept: Vec<NewLine> = old
-        .lines
-        .iter()
-        .map(|line| NewLine {
-            description: line.description.clone(),
-            quantity: line.quantity.clone(),
-            unit_price: line.unit_price.clone(),
-            tax_rate: Some(line.tax_rate.clone()),
-        })
-        .collect();
-    checked(&Content {
-        title: patch.title.as_deref().unwrap_or(&old.title),
-        notes: patch.notes.as_ref().unwrap_or(&old.notes).as_deref(),
-        due_date: patch.due_date.as_ref().unwrap_or(&old.due_date).as_deref(),
-        currency: &old.total.currency,
-        discount: Some(patch.discount.clone().unwrap_or_else(|| old.discount.clone())),
-        lines: patch.lines.as_deref().unwrap_or(&kept),
-    })
-}
-
-fn fill(row: &mut invoices::Model, content: &Checked) {
-    row.title.clone_from(&content.title);
-    row.notes.clone_from(&content.notes);
-    row.due_date.clone_from(&content.due_date);
-    row.subtotal_minor = content.totals.subtotal;
-    row.discount_minor = content.totals.discount;
-    row.tax_minor = content.totals.tax;
-    row.total_minor = content.totals.total;
-}
-
-fn line_rows(id: InvoiceId, content: &Checked) -> Vec<invoice_lines::Model> {
-    let row = |(position, line): (usize, &Line)| invoice_lines::Model {
-        invoice_id: Text(id),
-        position: i64::try_from(position).unwrap_or(i64::MAX),
-        description: line.description.clone(),
-        quantity_milli: line.quantity_milli,
-        unit_price_minor: line.unit_price_minor,
-        currency: Text(content.currency),
-        tax_rate_bp: line.tax_rate_bp,
-        amount_minor: line.amount().unwrap_or(0),
-    };
-    content.lines.iter().enumerate().map(row).collect()
 }

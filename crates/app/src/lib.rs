@@ -3,6 +3,7 @@
 mod accounts;
 mod check;
 mod command;
+mod content;
 mod context;
 mod errors;
 mod idempotency;
@@ -11,12 +12,13 @@ mod paging;
 mod passwords;
 mod payments;
 mod projects;
+mod sending;
 mod sessions;
 mod skills;
 mod validate;
 mod views;
 
-pub use accounts::{AdminOutcome, PatchProfile, Registration};
+pub use accounts::{AdminOutcome, Expected, PatchProfile, Registration};
 pub use check::{INVARIANTS, Invariant};
 pub use command::App;
 pub use context::{Actor, Context, Done, Settings};

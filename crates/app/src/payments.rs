@@ -1,5 +1,7 @@
 //! Payments: money that arrived for a bill, recorded once, posted in the ledger, held in escrow.
 
+use std::time::Duration;
+
 use chainbill_domain::{
     Timestamp,
     event::EventKind,
@@ -12,7 +14,9 @@ use chainbill_records::{
     RecordsError, Text, Unit,
     entities::{invoices, ledger_postings, payments},
     retry,
+    sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _},
 };
+use chrono::Timelike as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -44,7 +48,7 @@ struct Checked {
     received_at: Option<Timestamp>,
 }
 
-fn checked(new: &NewPayment) -> Result<Checked, AppError> {
+fn checked(new: &NewPayment, now: Timestamp) -> Result<Checked, AppError> {
     let mut check = Check::default();
     let amount = check.money("/amount", &new.amount.clone().into(), None);
     if amount.is_some_and(|amount| amount.minor == 0) {
@@ -52,16 +56,28 @@ fn checked(new: &NewPayment) -> Result<Checked, AppError> {
     }
     let method = check.field("/method", new.method.parse::<PaymentMethod>());
     let external_ref = check.field("/externalRef", text::line(&new.external_ref, 200));
-    let received_at = check.optional("/receivedAt", new.received_at.as_deref().map(moment));
+    let received_at = check.optional("/receivedAt", new.received_at.as_deref().map(|text| moment(text, now)));
     let all = amount.zip(method).zip(external_ref);
     check.finish(all.map(|((amount, method), external_ref)| Checked { amount, method, external_ref, received_at }))
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
-    let wrong = || "is not a moment: RFC 3339 such as 2026-11-24T12:00:00Z is accepted".to_owned();
-    let at = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| wrong())?.to_utc();
-    let within = (0..=253_402_300_799_999).contains(&at.timestamp_millis());
-    if within { Ok(chainbill_domain::clock::whole_millis(at)) } else { Err(wrong()) }
+/// Clocks of banks may be ahead of ours by so much.
+const SKEW: Duration = Duration::from_secs(300);
+
+/// A moment that has come. Leap seconds are refused: MySQL has no way to write one.
+fn moment(text: &str, now: Timestamp) -> Result<Timestamp, &'static str> {
+    const WRONG: &str = "is not a moment: RFC 3339 such as 2026-11-24T12:00:00Z is accepted";
+    // The parser takes blanks and small letters where RFC 3339 as others read it has T and Z.
+    let plain = text.get(10..11) == Some("T") && !text.ends_with('z');
+    let at = chrono::DateTime::parse_from_rfc3339(text).ok().filter(|_| plain).ok_or(WRONG)?.to_utc();
+    let a_leap_second = at.nanosecond() >= 1_000_000_000;
+    if a_leap_second || !(0..=253_402_300_799_999).contains(&at.timestamp_millis()) {
+        return Err(WRONG);
+    }
+    if at > now + SKEW {
+        return Err("is in the future: a moment that has come is accepted");
+    }
+    Ok(chainbill_domain::clock::whole_millis(at))
 }
 
 impl App {
@@ -79,7 +95,7 @@ impl App {
         if context.idempotency_key.is_none() {
             return Err(AppError::IdempotencyRequired);
         }
-        let payment = checked(&new)?;
+        let payment = checked(&new, self.now())?;
         retry(self.records.random(), || self.pay_once(context, id, &new, &payment)).await
     }
 
@@ -119,7 +135,7 @@ impl App {
             created_at: unit.now(),
         };
         match unit.add::<payments::Entity>(row.clone()).await {
-            Err(RecordsError::Duplicate(_)) => return Err(known_payment(&payment.external_ref)),
+            Err(RecordsError::Duplicate(_)) => return Err(self.taken(unit, &row).await?),
             result => result?,
         }
         self.post(&mut unit, &row).await?;
@@ -144,6 +160,21 @@ impl App {
         let subject = ("invoices", invoice.id.clone());
         self.audit(&mut unit, context, "invoice.pay", subject, (Some(&old), Some(&invoice))).await?;
         self.finish(unit, context, PaymentView::of(row, invoice)).await
+    }
+
+    /// Why a payment's name is taken. Only its payer hears that there is a payment of that name; to anybody else the name
+    /// itself is refused, so that asking tells nothing of other people's money.
+    async fn taken(&self, unit: Unit, payment: &payments::Model) -> Result<AppError, AppError> {
+        unit.rollback().await?;
+        let own = payments::Entity::find()
+            .filter(payments::Column::ExternalRef.eq(payment.external_ref.as_str()))
+            .filter(payments::Column::PayerId.eq(payment.payer_id))
+            .one(self.records.db())
+            .await?;
+        Ok(match own {
+            Some(_) => known_payment(&payment.external_ref),
+            None => AppError::field("/externalRef", "is not accepted: a name that holds this bill's number is"),
+        })
     }
 
     /// One transfer of two postings that sum to zero: out of the world, into the bill's escrow.
@@ -173,5 +204,47 @@ fn known_payment(external_ref: &str) -> AppError {
         current: "RECORDED".to_owned(),
         allowed: Vec::new(),
         detail: format!("the payment {external_ref} is recorded already"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_has_come_and_can_be_written_in_every_database() {
+        let now = "2026-11-24T12:00:00Z".parse().unwrap();
+        for good in [
+            "2026-11-24T12:00:00Z",
+            "2026-11-24T12:04:59.999Z",
+            "2026-11-24T12:00:00.123456+02:00",
+            "1970-01-01T00:00:00Z",
+        ] {
+            assert!(moment(good, now).is_ok(), "{good}");
+        }
+        assert_eq!(
+            moment("2026-11-24T01:00:00.123999+02:00", now).map(crate::moment),
+            Ok("2026-11-23T23:00:00.123Z".into())
+        );
+        for bad in [
+            "2026-11-23T23:59:60Z",
+            "2016-12-31T23:59:60.5Z",
+            "2026-11-24 11:00:00Z",
+            "2026-11-24t11:00:00Z",
+            "2026-11-24T11:00:00z",
+            "2026-11-23T24:00:00Z",
+            "2026-11-24T11:60:00Z",
+            "2026-11-24T11:00:00",
+            "2026-11-24",
+            "10000-01-01T00:00:00Z",
+            "+10000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-01:00",
+            "1969-12-31T23:59:59Z",
+            "2026-11-24T12:05:01Z",
+            "2026-11-2\u{e9}T1",
+            "",
+        ] {
+            assert!(moment(bad, now).is_err(), "{bad}");
+        }
     }
 }

@@ -21,9 +21,9 @@ use utoipa::ToSchema;
 
 use crate::{
     Actor, App, AppError, Context, Done, MoneyView, Page, PageRequest, ProjectView,
-    accounts::expect_version,
+    accounts::{Expected, expect_version, unchanged},
     idempotency::Begun,
-    validate::{Check, present},
+    validate::{Check, given, present},
 };
 
 /// A new project.
@@ -48,8 +48,12 @@ pub struct NewProject {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PatchProject {
     /// What it is called.
+    #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub title: Option<String>,
     /// What it is.
+    #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub description: Option<String>,
     /// For how much.
     #[serde(deserialize_with = "present")]
@@ -60,6 +64,8 @@ pub struct PatchProject {
     #[schema(value_type = Option<String>)]
     pub deadline: Option<Option<String>>,
     /// All skills that it asks for.
+    #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub skills: Option<Vec<String>>,
 }
 
@@ -249,14 +255,14 @@ impl App {
         &self,
         context: &Context,
         id: &str,
-        version: Option<i64>,
+        expected: Expected<'_>,
         patch: PatchProject,
     ) -> Result<Done<ProjectView>, AppError> {
         let checked = checked(&patch)?;
         retry(self.records.random(), || async {
             let mut unit = self.records.begin().await?;
             let before = self.owned(&unit, context, id).await?;
-            expect_version(version, before.version)?;
+            expect_version(expected, before.version)?;
             if before.status.0 != ProjectStatus::Open {
                 return Err(refusal(before.status.0, "edited"));
             }
@@ -267,6 +273,9 @@ impl App {
             };
             let mut after = before.clone();
             fill(&mut after, &checked);
+            if after == before && skills == old {
+                return unchanged(unit, ProjectView::of(before, old)).await;
+            }
             let row = unit.update_with::<project_skills::Entity>(&before, after, skills.clone()).await?;
             let (old, view) = (ProjectView::of(before, old), ProjectView::of(row, skills));
             self.audit(&mut unit, context, "project.patch", ("projects", view.id.clone()), (Some(&old), Some(&view)))

@@ -1,7 +1,7 @@
 //! Logins: opaque tokens that can be taken back. Only their hashes are kept.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chainbill_domain::{event::EventKind, states::UserStatus, text};
+use chainbill_domain::{event::EventKind, id::UserId, states::UserStatus, text};
 use chainbill_records::{
     Text,
     entities::{sessions, users},
@@ -50,8 +50,22 @@ impl App {
         };
         let hash = row.as_ref().and_then(|row| row.password_hash.clone());
         let matches = self.passwords.matches(credentials.password, hash).await?;
-        let user = row.filter(|row| matches && row.status.0 == UserStatus::Active).ok_or(AppError::Unauthenticated)?;
+        let known = row.as_ref().map(|row| row.id);
+        let Some(user) = row.filter(|row| matches && row.status.0 == UserStatus::Active) else {
+            retry(self.records.random(), || self.note_refused(context, known)).await?;
+            return Err(AppError::Unauthenticated);
+        };
         retry(self.records.random(), || self.open_session(context, &user)).await
+    }
+
+    /// Writes down a refused login: of which account, where there is one. An unknown address is not written down, for
+    /// people type passwords there; and the same work is done for it, so that time tells nothing.
+    async fn note_refused(&self, context: &Context, known: Option<Text<UserId>>) -> Result<(), AppError> {
+        let mut unit = self.records.begin().await?;
+        let subject = known.map_or_else(|| "unknown".to_owned(), |id| id.to_string());
+        self.audit::<()>(&mut unit, context, "session.refuse", ("users", subject), (None, None)).await?;
+        unit.commit().await?;
+        Ok(())
     }
 
     async fn open_session(&self, context: &Context, user: &users::Model) -> Result<LoggedIn, AppError> {

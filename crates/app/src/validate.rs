@@ -82,6 +82,15 @@ pub(crate) fn written(number: i64, places: u32) -> String {
     format!("{}.{:0width$}", number / unit, number % unit, width = places as usize)
 }
 
+/// A field of a patch that can be changed and not emptied: absent or a value.
+///
+/// # Errors
+/// Those of the value, and when it is null.
+pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let value = Option::<T>::deserialize(deserializer)?;
+    value.map(Some).ok_or_else(|| serde::de::Error::custom("is null: this field can be changed, and not emptied"))
+}
+
 /// A field of a patch: absent, null or a value.
 ///
 /// # Errors

@@ -35,6 +35,8 @@ struct Bench {
     records: Records,
     sync: Sync,
     documents: u32,
+    /// The parts to measure; all when empty.
+    only: Vec<String>,
 }
 
 #[tokio::main]
@@ -51,7 +53,8 @@ async fn main() -> anyhow::Result<()> {
     let fresh = Fresh::make(&primary, &mongo).await;
     let records = fresh.records().await;
     let sync = Sync::new(fresh.beside(&records).await, fresh.mirror().await, settings());
-    let bench = Bench { fresh, records, sync, documents };
+    let only = std::env::args().skip(2).collect();
+    let bench = Bench { fresh, records, sync, documents, only };
     let result = bench.run().await;
     bench.fresh.remove().await;
     result
@@ -105,11 +108,29 @@ impl Bench {
         for model in models::ALL {
             self.sync.initial(model, &|_| {}, &stop).await?;
         }
+        for (name, part) in [("rates", 0), ("latency", 1), ("commits", 2), ("memory", 3)] {
+            if !self.only.is_empty() && !self.only.iter().any(|only| only == name) {
+                continue;
+            }
+            match part {
+                0 => self.rates(&stop).await?,
+                1 => self.latencies().await?,
+                2 => self.commits().await?,
+                _ => line(
+                    "most resident memory while copying and verifying everything",
+                    &format!("{} MB", self.in_a_child().await?),
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    async fn rates(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let (mut raw, mut copy, mut drain, mut changes) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
         for round in 1..=2 {
             eprintln!("round {round} of 2: raw, initial copy, relay");
             raw = raw.max(raw::bulk_writes(&self.fresh, &self.records).await?);
-            copy = copy.max(self.copy(&stop).await?);
+            copy = copy.max(self.copy(stop).await?);
             drain = drain.max(self.drain(Backlog::Creations).await?);
             changes = changes.max(self.drain(Backlog::Changes).await?);
         }
@@ -120,8 +141,11 @@ impl Bench {
         line("relay / raw", &format!("{:.2}", drain / raw));
         line("relay, draining a backlog of changed rows", &format!("{changes:.0}/s"));
         line("relay / raw", &format!("{:.2}", changes / raw));
-        let verified = self.verify(&stop).await?;
-        line("deep verification with certificate", &format!("{verified:.0}/s"));
+        line("deep verification with certificate", &format!("{:.0}/s", self.verify(stop).await?));
+        Ok(())
+    }
+
+    async fn latencies(&self) -> anyhow::Result<()> {
         for target in [500, 1000, 2000] {
             let seen = latency::commit_to_visible(&self.records, &self.sync, self.fresh.mirror().await, target).await?;
             line(
@@ -133,14 +157,14 @@ impl Bench {
                 &format!("{:.3} s", seen.cpu_per_thousand),
             );
         }
+        Ok(())
+    }
+
+    async fn commits(&self) -> anyhow::Result<()> {
         let cost = commits::outbox_cost(&self.records).await?;
         line(
             "commits with / without an outbox entry",
             &format!("{:.0}/s / {:.0}/s: cost {:.1} %", cost.with, cost.without, cost.percent()),
-        );
-        line(
-            "most resident memory while copying and verifying everything",
-            &format!("{} MB", self.in_a_child().await?),
         );
         Ok(())
     }

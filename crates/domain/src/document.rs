@@ -82,6 +82,12 @@ pub struct Row {
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
+    /// Of plain bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
     /// Lower-case hexadecimal, 64 characters: the stored form.
     #[must_use]
     pub fn to_hex(self) -> String {

@@ -32,7 +32,7 @@ pub struct Write {
 }
 
 /// What a write leaves behind.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// The document with its digest.
     Document {
@@ -205,6 +205,13 @@ pub trait Mirror: Send + Sync + 'static {
 
     /// One document, tombstones included.
     async fn get(&self, model: &'static Model, id: &str) -> Result<Option<Stored>, MirrorError>;
+
+    /// The documents under these ids (at most 1,000), tombstones included, in no particular order.
+    async fn get_many(&self, model: &'static Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError>;
+
+    /// A write that changes nothing: whether writes are taken and confirmed at the moment. A server may answer reads and
+    /// not confirm writes.
+    async fn takes_writes(&self, model: &'static Model) -> Result<(), MirrorError>;
 
     /// Stamps of a page, tombstones included.
     async fn stamps(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stamp>, MirrorError>;

@@ -17,13 +17,11 @@ pub enum CopyState {
     CatchingUp,
     /// Every committed change is on its way or there. Set by the relay.
     Live,
-    /// The copy failed for a reason that time alone may not cure; see reason and hint. Set by whoever met it.
-    Faulted,
 }
 
 impl CopyState {
     /// Every state.
-    pub const ALL: [Self; 5] = [Self::Pending, Self::Copying, Self::CatchingUp, Self::Live, Self::Faulted];
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Copying, Self::CatchingUp, Self::Live];
 
     /// The stored word.
     #[must_use]
@@ -33,7 +31,6 @@ impl CopyState {
             Self::Copying => "COPYING",
             Self::CatchingUp => "CATCHING_UP",
             Self::Live => "LIVE",
-            Self::Faulted => "FAULTED",
         }
     }
 }
@@ -47,10 +44,6 @@ pub struct Copy {
     pub state: CopyState,
     /// The last id that the initial copy has written.
     pub cursor: Option<String>,
-    /// Why it is faulted.
-    pub reason: Option<String>,
-    /// What an operator can do about it.
-    pub hint: Option<String>,
     /// Rows written by the initial copy so far.
     pub copied: i64,
     /// Rows that there were when it began.
@@ -73,8 +66,6 @@ impl Copy {
             model: model.to_owned(),
             state: CopyState::Pending,
             cursor: None,
-            reason: None,
-            hint: None,
             copied: 0,
             total: 0,
             started_at: None,
@@ -86,8 +77,7 @@ impl Copy {
     }
 }
 
-const COLUMNS: &str =
-    "model, state, `cursor`, reason, hint, copied, total, started_at, finished_at, last_run_at, last_result, rate";
+const COLUMNS: &str = "model, state, `cursor`, copied, total, started_at, finished_at, last_run_at, last_result, rate";
 
 impl Records {
     /// What is known of a model's copy.
@@ -109,7 +99,7 @@ impl Records {
         self.db().query_all_raw(self.statement(sql, [])).await?.iter().map(copy).collect()
     }
 
-    /// Writes down what is known.
+    /// Writes down everything that is known: a copy begins, or is due.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -118,8 +108,6 @@ impl Records {
             vec![
                 copy.state.name().into(),
                 copy.cursor.clone().into(),
-                copy.reason.clone().into(),
-                copy.hint.clone().into(),
                 copy.copied.into(),
                 copy.total.into(),
                 copy.started_at.into(),
@@ -131,17 +119,63 @@ impl Records {
                 copy.model.clone().into(),
             ]
         };
-        let update = "UPDATE sync_models SET state=?, `cursor`=?, reason=?, hint=?, copied=?, total=?, started_at=?, \
-                      finished_at=?, last_run_at=?, last_result=?, rate=?, updated_at=? WHERE model=?";
+        let update = "UPDATE sync_models SET state=?, `cursor`=?, copied=?, total=?, started_at=?, finished_at=?, \
+                      last_run_at=?, last_result=?, rate=?, updated_at=? WHERE model=?";
         if self.run(update, values()).await? > 0 {
             return Ok(());
         }
-        let insert = "INSERT INTO sync_models (state, `cursor`, reason, hint, copied, total, started_at, finished_at, \
-                      last_run_at, last_result, rate, updated_at, model) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)";
+        let insert = "INSERT INTO sync_models (state, `cursor`, copied, total, started_at, finished_at, last_run_at, \
+                      last_result, rate, updated_at, model) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
         match self.run(insert, values()).await {
             Err(RecordsError::Duplicate(_)) => self.run(update, values()).await.map(drop),
             other => other.map(drop),
         }
+    }
+
+    /// Writes down how far a copy is, or that it has ended; `false` when somebody has asked for another one since it
+    /// began, which must not be forgotten.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn save_progress(&self, copy: &Copy) -> Result<bool, RecordsError> {
+        let sql = "UPDATE sync_models SET state=?, `cursor`=?, copied=?, finished_at=?, rate=?, updated_at=? \
+                   WHERE model=? AND state='COPYING' AND started_at=?";
+        let values: [Value; 8] = [
+            copy.state.name().into(),
+            copy.cursor.clone().into(),
+            copy.copied.into(),
+            copy.finished_at.into(),
+            copy.rate.into(),
+            self.now().into(),
+            copy.model.clone().into(),
+            copy.started_at.into(),
+        ];
+        Ok(self.run(sql, values).await? > 0)
+    }
+
+    /// A model that has caught up is live, unless it is to be copied again by now; whether it is.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn note_live(&self, copy: &Copy) -> Result<bool, RecordsError> {
+        let sql =
+            "UPDATE sync_models SET state='LIVE', updated_at=? WHERE model=? AND state='CATCHING_UP' AND finished_at=?";
+        let values: [Value; 3] = [self.now().into(), copy.model.clone().into(), copy.finished_at.into()];
+        Ok(self.run(sql, values).await? > 0)
+    }
+
+    /// Writes down how the last run or copy of a model went.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn note_result(&self, model: &Model, result: &str) -> Result<(), RecordsError> {
+        let sql = "UPDATE sync_models SET last_run_at=?, last_result=?, updated_at=? WHERE model=?";
+        let now = self.now();
+        if self.run(sql, [now.into(), result.into(), now.into(), model.name.into()]).await? == 0 {
+            let copy = Copy { last_run_at: Some(now), last_result: Some(result.to_owned()), ..Copy::new(model.name) };
+            self.save_copy(&copy).await?;
+        }
+        Ok(())
     }
 
     /// A fact about this database, by name.
@@ -178,14 +212,12 @@ fn copy(row: &QueryResult) -> Result<Copy, RecordsError> {
         model: row.try_get_by_index(0)?,
         state: known.ok_or_else(|| RecordsError::Corrupt(format!("sync_models holds the unknown state {state:?}")))?,
         cursor: row.try_get_by_index(2)?,
-        reason: row.try_get_by_index(3)?,
-        hint: row.try_get_by_index(4)?,
-        copied: row.try_get_by_index(5)?,
-        total: row.try_get_by_index(6)?,
-        started_at: row.try_get_by_index(7)?,
-        finished_at: row.try_get_by_index(8)?,
-        last_run_at: row.try_get_by_index(9)?,
-        last_result: row.try_get_by_index(10)?,
-        rate: row.try_get_by_index(11)?,
+        copied: row.try_get_by_index(3)?,
+        total: row.try_get_by_index(4)?,
+        started_at: row.try_get_by_index(5)?,
+        finished_at: row.try_get_by_index(6)?,
+        last_run_at: row.try_get_by_index(7)?,
+        last_result: row.try_get_by_index(8)?,
+        rate: row.try_get_by_index(9)?,
     })
 }

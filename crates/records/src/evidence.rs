@@ -50,11 +50,11 @@ impl Records {
             evidence.id.clone().into(),
             evidence.run_id.clone().into(),
             evidence.model.clone().into(),
-            evidence.entity_id.clone().into(),
+            key(&evidence.entity_id).into(),
             evidence.class.clone().into(),
-            evidence.before.clone().into(),
-            evidence.expected.clone().into(),
-            evidence.after.clone().into(),
+            evidence.before.as_deref().map(cut).into(),
+            evidence.expected.as_deref().map(cut).into(),
+            evidence.after.as_deref().map(cut).into(),
             evidence.fields.clone().into(),
             evidence.cut.into(),
             evidence.journal.clone().into(),
@@ -71,7 +71,7 @@ impl Records {
     /// When the primary does not answer.
     pub async fn finish_evidence(&self, evidence: &Evidence) -> Result<(), RecordsError> {
         let values: [Value; 3] =
-            [evidence.after.clone().into(), evidence.action.clone().into(), evidence.id.clone().into()];
+            [evidence.after.as_deref().map(cut).into(), evidence.action.clone().into(), evidence.id.clone().into()];
         self.run("UPDATE sync_evidence SET after_doc=?, action=? WHERE id=?", values).await?;
         Ok(())
     }
@@ -82,7 +82,19 @@ impl Records {
     /// When the primary does not answer.
     pub async fn repairs_since(&self, model: &str, id: &str, since: Timestamp) -> Result<u64, RecordsError> {
         let sql = "SELECT COUNT(*) FROM sync_evidence WHERE model=? AND entity_id=? AND at>=?";
-        let row = self.db().query_one_raw(self.statement(sql, [model.into(), id.into(), since.into()])).await?;
+        let row = self.db().query_one_raw(self.statement(sql, [model.into(), key(id).into(), since.into()])).await?;
+        let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// How many entities have been repaired so often since a moment: they keep coming back.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn often_repaired(&self, times: u32, since: Timestamp) -> Result<u64, RecordsError> {
+        let sql = "SELECT COUNT(*) FROM (SELECT entity_id FROM sync_evidence WHERE at>=? \
+                   GROUP BY model, entity_id HAVING COUNT(*)>=?) often";
+        let row = self.db().query_one_raw(self.statement(sql, [since.into(), i64::from(times).into()])).await?;
         let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
@@ -107,6 +119,25 @@ impl Records {
         let clause = if clauses.is_empty() { String::new() } else { format!(" WHERE {}", clauses.join(" AND ")) };
         let sql = format!("SELECT {COLUMNS} FROM sync_evidence{clause} ORDER BY id DESC LIMIT {limit}");
         self.db().query_all_raw(self.statement(sql, values)).await?.iter().map(evidence).collect()
+    }
+}
+
+/// Somebody else's `_id` may be of any length: what does not fit into the key is told apart by its digest.
+fn key(id: &str) -> String {
+    const FITS: usize = 255;
+    if id.len() <= FITS {
+        return id.to_owned();
+    }
+    let digest = chainbill_domain::Digest::of(id.as_bytes());
+    format!("{}…{}", id.chars().take(60).collect::<String>(), digest.to_hex())
+}
+
+/// Documents of megabytes are kept by their beginning: servers bound the size of a statement.
+fn cut(text: &str) -> String {
+    const ENOUGH: usize = 1 << 20;
+    match text.char_indices().find(|(place, _)| *place >= ENOUGH) {
+        None => text.to_owned(),
+        Some((place, _)) => format!("{}… ({} bytes in all)", &text[..place], text.len()),
     }
 }
 

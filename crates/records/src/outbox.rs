@@ -27,6 +27,8 @@ pub enum Op {
     Delete,
     /// Keep the happening in `body`.
     Event,
+    /// Something that this release does not know: a newer one, or a hand, wrote it.
+    Unknown,
 }
 
 impl Op {
@@ -37,14 +39,13 @@ impl Op {
             Self::Upsert => "upsert",
             Self::Delete => "delete",
             Self::Event => "event",
+            Self::Unknown => "unknown",
         }
     }
 
-    pub(crate) fn named(name: &str) -> Result<Self, RecordsError> {
-        [Self::Upsert, Self::Delete, Self::Event]
-            .into_iter()
-            .find(|op| op.name() == name)
-            .ok_or_else(|| RecordsError::Corrupt(format!("the outbox holds the unknown operation {name:?}")))
+    pub(crate) fn named(name: &str) -> Self {
+        let known = [Self::Upsert, Self::Delete, Self::Event].into_iter().find(|op| op.name() == name);
+        known.unwrap_or(Self::Unknown)
     }
 }
 
@@ -222,6 +223,15 @@ impl Records {
             .collect()
     }
 
+    /// Whether something waits for an entity, or for a happening, by its id.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn waits(&self, model: &str, id: &str) -> Result<bool, RecordsError> {
+        let sql = "SELECT 1 FROM outbox WHERE entity_id=? AND model=? LIMIT 1";
+        Ok(self.db().query_one_raw(self.statement(sql, [id.into(), model.into()])).await?.is_some())
+    }
+
     /// Asks the relay to look at entities again, whatever has happened to their copies.
     ///
     /// # Errors
@@ -252,7 +262,7 @@ fn queued(row: &QueryResult) -> Result<Queued, RecordsError> {
             model: row.try_get_by_index(2)?,
             entity_id: row.try_get_by_index(3)?,
             version: row.try_get_by_index(4)?,
-            op: Op::named(&row.try_get_by_index::<String>(5)?)?,
+            op: Op::named(&row.try_get_by_index::<String>(5)?),
             body: row.try_get_by_index(6)?,
         },
         created_at: row.try_get_by_index(7)?,

@@ -165,7 +165,7 @@ fn parked(row: &QueryResult) -> Result<Parked, RecordsError> {
             model: row.try_get_by_index(0)?,
             entity_id: row.try_get_by_index(1)?,
             version: row.try_get_by_index(2)?,
-            op: Op::named(&row.try_get_by_index::<String>(3)?)?,
+            op: Op::named(&row.try_get_by_index::<String>(3)?),
             body: row.try_get_by_index(4)?,
         },
         cause: row.try_get_by_index(5)?,

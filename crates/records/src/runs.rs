@@ -156,14 +156,35 @@ impl Records {
         self.db().query_all_raw(self.statement(sql, values)).await?.iter().map(run).collect()
     }
 
+    /// The newest comparison of each model that has ended.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn last_verifications(&self) -> Result<Vec<Run>, RecordsError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM sync_runs WHERE id IN \
+             (SELECT MAX(id) FROM sync_runs WHERE finished_at IS NOT NULL AND outcome<>'interrupted' GROUP BY model)"
+        );
+        self.db().query_all_raw(self.statement(sql, [])).await?.iter().map(run).collect()
+    }
+
     /// The model's newest certificate with its id.
     ///
     /// # Errors
     /// When the primary does not answer.
     pub async fn certificate(&self, model: &Model) -> Result<Option<(String, Certificate)>, RecordsError> {
+        // Ids follow a clock, which may have jumped: the newest is the one that no other names as its predecessor.
         let sql = format!("SELECT {CERTIFICATE}, id FROM sync_certificates WHERE model=? ORDER BY id DESC LIMIT 1");
-        let row = self.db().query_one_raw(self.statement(sql, [model.name.into()])).await?;
-        row.map(|row| Ok((row.try_get_by_index(7)?, certificate(&row)?))).transpose()
+        let mut row = self.db().query_one_raw(self.statement(sql, [model.name.into()])).await?;
+        let mut newest = None;
+        while let Some(found) = row {
+            let certificate = certificate(&found)?;
+            let sql = format!("SELECT {CERTIFICATE}, id FROM sync_certificates WHERE chain=?");
+            let chain = link(model.name, Some(&certificate.hash));
+            row = self.db().query_one_raw(self.statement(sql, [chain.into()])).await?;
+            newest = Some((found.try_get_by_index(7)?, certificate));
+        }
+        Ok(newest)
     }
 
     /// Certificates, newest first.
@@ -188,7 +209,7 @@ impl Records {
         let insert = "INSERT INTO sync_certificates (id, model, cut_text, count, encoder_version, root, previous, chain, \
                       hash, at) VALUES (?,?,?,?,?,?,?,?,?,?)";
         let count = i64::try_from(certificate.count).unwrap_or(i64::MAX);
-        let chain = format!("{}:{}", certificate.model, certificate.previous.as_deref().unwrap_or("first"));
+        let chain = link(&certificate.model, certificate.previous.as_deref());
         let values: [Value; 10] = [
             id.into(),
             certificate.model.clone().into(),
@@ -284,6 +305,11 @@ impl Records {
         let rows = self.db().query_all_raw(self.statement(sql, before.map(Value::from))).await?;
         rows.iter().map(|row| Ok((row.try_get_by_index(7)?, certificate(row)?))).collect()
     }
+}
+
+/// The place of a certificate in its model's chain, which no two may take.
+fn link(model: &str, previous: Option<&str>) -> String {
+    format!("{model}:{}", previous.unwrap_or("first"))
 }
 
 fn run(row: &QueryResult) -> Result<Run, RecordsError> {

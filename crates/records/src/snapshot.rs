@@ -1,7 +1,7 @@
 //! Reading any synchronised model by its description: rows with what they embed, and what waits for them in the outbox,
 //! all of one moment.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chainbill_domain::{
     Model, Row, Timestamp, Value,
@@ -37,6 +37,8 @@ pub struct Pending {
     pub version: i64,
     /// What it asks for.
     pub op: Op,
+    /// When the oldest was written.
+    pub since: Timestamp,
 }
 
 /// Rows are read in portions of about this many bytes where a model has large texts.
@@ -119,21 +121,39 @@ impl Snapshot {
         rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
     }
 
+    /// Which of these entities are parked.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn parked(&self, model: &Model, ids: &[String]) -> Result<BTreeSet<String>, RecordsError> {
+        let mut parked = BTreeSet::new();
+        for batch in ids.chunks(1000) {
+            let sql =
+                format!("SELECT entity_id FROM sync_parked WHERE entity_id IN ({}) AND model=?", marks(batch.len()));
+            for row in self.all(sql, pad(batch).chain([model.name.into()])).await? {
+                parked.insert(row.try_get_by_index(0)?);
+            }
+        }
+        Ok(parked)
+    }
+
     /// What waits in the outbox for these entities: the newest entry of each.
     ///
     /// # Errors
     /// When the primary does not answer.
     pub async fn pending(&self, model: &Model, ids: &[String]) -> Result<BTreeMap<String, Pending>, RecordsError> {
-        let mut newest = BTreeMap::new();
+        let mut newest = BTreeMap::<String, Pending>::new();
         for batch in ids.chunks(1000) {
             let sql = format!(
-                "SELECT entity_id, version, op FROM outbox WHERE entity_id IN ({}) AND model=? ORDER BY version",
+                "SELECT entity_id, version, op, created_at FROM outbox WHERE entity_id IN ({}) AND model=? ORDER BY version",
                 marks(batch.len())
             );
             let rows = self.all(sql, pad(batch).chain([model.name.into()])).await?;
             for row in &rows {
-                let op = Op::named(&row.try_get_by_index::<String>(2)?)?;
-                newest.insert(row.try_get_by_index(0)?, Pending { version: row.try_get_by_index(1)?, op });
+                let (id, at): (String, Timestamp) = (row.try_get_by_index(0)?, row.try_get_by_index(3)?);
+                let since = newest.get(&id).map_or(at, |earlier| earlier.since.min(at));
+                let op = Op::named(&row.try_get_by_index::<String>(2)?);
+                newest.insert(id, Pending { version: row.try_get_by_index(1)?, op, since });
             }
         }
         Ok(newest)

@@ -20,7 +20,7 @@ use crate::settings::{Hidden, Settings};
 /// Something that began or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Alert {
-    /// `sync.stalled`, `sync.faulted`, `sync.unreachable`, `sync.parked`.
+    /// `sync.stalled`, `sync.faulted`, `sync.unreachable`, `sync.parked`, `sync.drift`, `sync.quarantined`.
     condition: &'static str,
     /// Whether it began; otherwise it ended.
     begins: bool,
@@ -42,12 +42,18 @@ impl Conditions {
             "unreachable" => drop(now.insert("sync.unreachable")),
             _ => {}
         }
-        if status.parked.unwrap_or(0) > 0 {
-            now.insert("sync.parked");
+        for (condition, lasts) in [
+            ("sync.parked", status.parked.unwrap_or(0) > 0),
+            ("sync.drift", status.models.iter().any(|model| model.drift)),
+            ("sync.quarantined", status.quarantined.unwrap_or(0) > 0),
+        ] {
+            if lasts {
+                now.insert(condition);
+            }
         }
         let data = json!({
             "status": status.status, "reason": status.reason, "backlog": status.backlog,
-            "oldestSeconds": status.oldest_seconds, "parked": status.parked, "trouble": status.trouble,
+            "oldestSeconds": status.oldest_seconds, "parked": status.parked, "quarantined": status.quarantined, "trouble": status.trouble,
         });
         let alert = |condition: &'static str, begins: bool| {
             let reason = status.reason.clone().unwrap_or_else(|| "everything is in step".to_owned());

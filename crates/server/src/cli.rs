@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::settings::Settings;
+use crate::settings::{SECRETS, Settings, secrets_help};
 
 /// ChainBill: invoices and escrow on two databases that are provably equal.
 ///
-/// Without a command it serves. Every setting is an environment variable too, and may stand in the file `.env`.
+/// Without a command it serves. Every setting is an environment variable too, and may stand in the file `.env`; secrets are
+/// taken from there only, for everybody on a machine can read command lines.
 /// Exit codes: 0 fine, 1 found something wrong, 2 could not run.
 #[derive(Debug, Parser)]
-#[command(name = "chainbill", version, max_term_width = 110, subcommand_precedence_over_arg = true)]
+#[command(name = "chainbill", version, max_term_width = 110, subcommand_precedence_over_arg = true,
+    after_help = secrets_help())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -47,10 +49,19 @@ pub enum Command {
     Proof(Proof),
     /// Ask a running server how it is; exit 1 when it is not healthy.
     Health {
-        /// The server's address.
-        #[arg(long, default_value = "http://localhost:3000", value_name = "URL")]
-        url: String,
+        /// The server's address; that of BIND_ADDRESS and PORT when absent.
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
     },
+}
+
+/// The names of all settings.
+#[must_use]
+pub fn setting_names() -> Vec<String> {
+    let command = Cli::command();
+    let options = command.get_arguments().filter_map(|argument| argument.get_env());
+    let options = options.map(|name| name.to_string_lossy().into_owned());
+    options.chain(SECRETS.iter().map(|(name, _)| (*name).to_owned())).collect()
 }
 
 /// What to do with the tables.

@@ -89,6 +89,7 @@ pub(crate) fn of_run(report: &RunReport) -> Json {
         "compared": comparison.compared,
         "rows": comparison.rows,
         "inFlight": comparison.in_flight,
+        "waiting": comparison.waiting,
         "parked": comparison.parked,
         "drift": comparison.drifting(),
         "classes": comparison.drift.iter().map(|(class, count)| (class.name().to_owned(), json!(count)))
@@ -101,6 +102,7 @@ pub(crate) fn of_run(report: &RunReport) -> Json {
             .collect::<Vec<_>>(),
         "repaired": report.repaired.repaired,
         "cameRight": report.repaired.right,
+        "notRepaired": report.repaired.failed,
         "quarantined": report.repaired.quarantined,
         "certificate": report.certificate,
     })
@@ -199,7 +201,7 @@ impl SyncDesk for ServerDesk {
             for model in models {
                 runs.push(of_run(&sync.run(model, order, &|_| {}, &stop).await?));
             }
-            let equal = runs.iter().all(|run| run["outcome"] != "drift");
+            let equal = runs.iter().all(|run| run["outcome"] == "equal" || run["outcome"] == "repaired");
             Ok(json!({"equal": equal, "models": runs}))
         })
         .await

@@ -5,12 +5,16 @@ pub mod cli;
 mod commands;
 pub mod demo;
 mod desk;
+pub mod dotenv;
 mod logs;
 pub mod mapping;
 mod monitor;
 mod open;
 mod output;
+mod private;
+mod redact;
 pub mod settings;
+mod slot;
 
 pub use commands::run;
 pub use desk::ServerDesk;

@@ -1,20 +1,27 @@
 //! The program's entry: settings from the environment and `.env`, then one command.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
-use chainbill_server::cli::Cli;
+use chainbill_server::{
+    cli::{self, Cli},
+    dotenv,
+};
 use clap::Parser as _;
 
 fn main() -> ExitCode {
     // Before any thread runs: the file only fills in what the environment leaves open.
-    match dotenvy::from_path(".env") {
-        Err(error) if !error.not_found() => {
-            eprintln!("error: .env cannot be read: {error}");
+    match dotenv::load(Path::new(".env"), &cli::setting_names()) {
+        Ok(warnings) => warnings.iter().for_each(|warning| eprintln!("warning: {warning}")),
+        Err(error) => {
+            eprintln!("error: {error}");
             return ExitCode::from(2);
         }
-        _ => {}
     }
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    if let Err(error) = cli.settings.take_secrets(|name| std::env::var_os(name)) {
+        eprintln!("error: {error}");
+        return ExitCode::from(2);
+    }
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(chainbill_server::run(cli)),
         Err(error) => {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chainbill_sync::{Status, Sync};
+use chrono::DateTime;
 use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +42,15 @@ fn publish(status: &Status) {
     if let Some(seconds) = status.heartbeat_seconds {
         gauge!("chainbill_sync_heartbeat_seconds").set(seconds);
     }
+    if let Some(count) = status.quarantined {
+        gauge!("chainbill_sync_quarantined").set(count as f64);
+    }
     for model in &status.models {
+        if let Some(at) = model.last_verified.as_deref().and_then(|at| DateTime::parse_from_rfc3339(at).ok()) {
+            gauge!("chainbill_sync_last_verification_timestamp_seconds", "model" => model.model)
+                .set(at.timestamp() as f64);
+        }
+        gauge!("chainbill_sync_last_verification_different", "model" => model.model).set(flag(model.drift));
         for state in ["PENDING", "COPYING", "CATCHING_UP", "LIVE", "FAULTED"] {
             gauge!("chainbill_sync_state", "model" => model.model, "state" => state).set(flag(model.state == state));
         }

@@ -1,6 +1,9 @@
 //! Opening the two databases.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use chainbill_domain::{SystemClock, SystemRandom};
@@ -10,7 +13,10 @@ use chainbill_records::{
     connect::{ConnectSettings, connect},
 };
 
-use crate::settings::{Hidden, Settings};
+use crate::{
+    private,
+    settings::{Hidden, Settings},
+};
 
 /// The primary, open.
 pub type Primary = Records;
@@ -22,6 +28,9 @@ pub type Secondary = Arc<dyn Mirror>;
 /// # Errors
 /// When it does not answer or is not set up to keep money safe.
 pub async fn primary(settings: &Settings) -> anyhow::Result<Primary> {
+    if let Some(path) = primary_file(&settings.primary_url()) {
+        make_private(&path).context("the primary's file cannot be made")?;
+    }
     let connected = connect(&wish(settings, settings.database_max_connections)).await?;
     tracing::info!("the primary is {} {}", connected.dialect, connected.version);
     for warning in &connected.warnings {
@@ -36,6 +45,24 @@ pub async fn primary(settings: &Settings) -> anyhow::Result<Primary> {
 /// When it does not answer.
 pub async fn beside(primary: &Primary, settings: &Settings) -> anyhow::Result<Primary> {
     Ok(chainbill_records::connect::beside(primary, &wish(settings, settings.sync_max_connections)).await?)
+}
+
+/// The file of an embedded primary.
+fn primary_file(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite://")?.split('?').next()?;
+    // `:memory:` and its like are no files.
+    Some(path).filter(|path| !path.is_empty() && !path.starts_with(':')).map(PathBuf::from)
+}
+
+/// Makes the file of an embedded database and its folder before anybody opens it, for its owner alone. One that is there
+/// stays as its owner set it, and is told when others read it.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), private::folder)?;
+    private::file(path)?;
+    if private::is_shared(path) {
+        tracing::warn!("{} may be read by others than its owner: chmod 600 makes it private", path.display());
+    }
+    Ok(())
 }
 
 fn wish(settings: &Settings, max_connections: u32) -> ConnectSettings {
@@ -54,8 +81,7 @@ pub async fn secondary(settings: &Settings) -> anyhow::Result<Secondary> {
         return Ok(Arc::new(mirror));
     }
     let path = settings.data_dir.join("secondary.db");
-    std::fs::create_dir_all(&settings.data_dir)
-        .with_context(|| format!("DATA_DIR {} cannot be made", settings.data_dir.display()))?;
+    make_private(&path).with_context(|| format!("DATA_DIR {} cannot be used", settings.data_dir.display()))?;
     let mirror = EmbeddedMirror::open(&path).await.with_context(|| format!("{} cannot be opened", path.display()))?;
     tracing::info!("Sync keeps the second database in {}", path.display());
     Ok(Arc::new(mirror))

@@ -1,29 +1,20 @@
-//! Every setting. Each is an option and an environment variable; a wrong value is refused before anything starts.
+//! Every setting. Each is an environment variable, and an option too where it holds no secret; a wrong value is refused
+//! before anything starts.
+
+mod check;
+mod secrets;
+mod values;
 
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 
-use anyhow::bail;
 use chainbill_app::Secret;
 use chainbill_mirror::Retention;
 use chainbill_sync::RepairMode;
 use chainbill_web::{Rates, Serving};
 use clap::{ArgAction, Args, ValueEnum};
 
-/// A text that may hold a secret: it has no readable `Debug`.
-#[derive(Clone)]
-pub struct Hidden(pub String);
-
-impl std::fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("(hidden)")
-    }
-}
-
-impl From<String> for Hidden {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
+pub use secrets::{Hidden, SECRETS, secrets_help};
+use values::{address, every, port, schedule, whole, within};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -76,12 +67,11 @@ pub enum RepairSetting {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct Settings {
-    /// The primary: mysql://user:password@host:3306/database for MySQL 8.0 or later and MariaDB 10.6 or later, or
-    /// sqlite://path. Without it, an embedded database in DATA_DIR.
-    #[arg(long, env, global = true, hide_env_values = true, value_name = "DATABASE_URL")]
+    /// The primary. Secrets are explained in [`SECRETS`].
+    #[arg(skip)]
     pub database_url: Option<Hidden>,
-    /// The second database: mongodb://… or mongodb+srv://… (Atlas). Without it, an embedded one in DATA_DIR.
-    #[arg(long, env, global = true, hide_env_values = true, value_name = "MONGODB_URI")]
+    /// The second database.
+    #[arg(skip)]
     pub mongodb_uri: Option<Hidden>,
     /// Where embedded databases live.
     #[arg(long, env, global = true, default_value = "./chainbill-data", value_name = "DATA_DIR")]
@@ -100,8 +90,10 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 10, value_name = "SYNC_MAX_CONNECTIONS",
         value_parser = whole(4, 1000))]
     pub sync_max_connections: u32,
-    /// How long to wait for a connection to the primary, or for SQLite's write lock: a span such as 500ms, 5s, 2m.
-    #[arg(long, env, global = true, default_value = "5s", value_name = "DATABASE_TIMEOUT", value_parser = span)]
+    /// How long to wait for a connection to the primary, or for SQLite's write lock: a span such as 500ms, 5s, 2m,
+    /// from 100ms to 5m.
+    #[arg(long, env, global = true, default_value = "5s", value_name = "DATABASE_TIMEOUT",
+        value_parser = within("100ms", "5m"))]
     pub database_timeout: Duration,
     /// Most connections to MongoDB, 1 to 1000.
     #[arg(long, env, global = true, default_value_t = 16, value_name = "MONGODB_MAX_CONNECTIONS",
@@ -110,14 +102,16 @@ pub struct Settings {
     /// The first operator's e-mail address.
     #[arg(long, env, global = true, default_value = "admin@chainbill.local", value_name = "ADMIN_EMAIL")]
     pub admin_email: String,
-    /// The first operator's password, 10 to 128 characters. Without it one is made and printed once.
-    #[arg(long, env, global = true, hide_env_values = true, value_name = "ADMIN_PASSWORD")]
+    /// The first operator's password.
+    #[arg(skip)]
     pub admin_password: Option<Hidden>,
-    /// How long a login lasts.
-    #[arg(long, env, global = true, default_value = "24h", value_name = "SESSION_LIFETIME", value_parser = span)]
+    /// How long a login lasts, 1m to 365d.
+    #[arg(long, env, global = true, default_value = "24h", value_name = "SESSION_LIFETIME",
+        value_parser = within("1m", "365d"))]
     pub session_lifetime: Duration,
-    /// How long answers are kept for requests that come again with the same Idempotency-Key.
-    #[arg(long, env, global = true, default_value = "24h", value_name = "IDEMPOTENCY_LIFETIME", value_parser = span)]
+    /// How long answers are kept for requests that come again with the same Idempotency-Key, 1m to 365d.
+    #[arg(long, env, global = true, default_value = "24h", value_name = "IDEMPOTENCY_LIFETIME",
+        value_parser = within("1m", "365d"))]
     pub idempotency_lifetime: Duration,
     /// Whether cookies are for TLS only: true behind a TLS proxy.
     #[arg(long, env, global = true, default_value_t = false, value_name = "SECURE_COOKIES", action = ArgAction::Set)]
@@ -138,8 +132,9 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 6000, value_name = "RATE_ALL",
         value_parser = whole(1, u32::MAX))]
     pub rate_all: u32,
-    /// How long a search waits for a Sync-Token to be reached.
-    #[arg(long, env, global = true, default_value = "2s", value_name = "FRESH_WAIT", value_parser = span)]
+    /// How long a search waits for a Sync-Token to be reached, 0s to 30s.
+    #[arg(long, env, global = true, default_value = "2s", value_name = "FRESH_WAIT",
+        value_parser = within("0s", "30s"))]
     pub fresh_wait: Duration,
     /// Log lines from this level on.
     #[arg(long, env, global = true, default_value = "info", value_name = "LOG_LEVEL")]
@@ -163,11 +158,12 @@ pub struct Settings {
         value_parser = whole(1, 10_000))]
     pub sync_page: u32,
     /// How often each model is compared and made right, where it differs from every hour (invoices: 30 minutes): a list
-    /// such as users=1h,invoices=30m. 0s turns a model's schedule off.
+    /// such as users=1h,invoices=30m, from 1s to 365d. 0s turns a model's schedule off.
     #[arg(long, env, global = true, value_name = "SYNC_EVERY", value_parser = schedule, value_delimiter = ',')]
     pub sync_every: Vec<(&'static str, Duration)>,
-    /// How often everything is verified deep and certified; 0s turns it off.
-    #[arg(long, env, global = true, default_value = "24h", value_name = "SYNC_VERIFY_EVERY", value_parser = span)]
+    /// How often everything is verified deep and certified, 1s to 365d; 0s turns it off.
+    #[arg(long, env, global = true, default_value = "24h", value_name = "SYNC_VERIFY_EVERY",
+        value_parser = every)]
     pub sync_verify_every: Duration,
     /// Most rows a second that a comparison reads; 0 for no limit.
     #[arg(long, env, global = true, default_value_t = 0, value_name = "SYNC_THROTTLE", value_parser = whole(0, u32::MAX))]
@@ -179,23 +175,24 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 5, value_name = "SYNC_BREAKER_PERCENT",
         value_parser = whole(1, 100))]
     pub sync_breaker_percent: u32,
-    /// How long a change may wait before it counts as a stall and raises an alarm.
-    #[arg(long, env, global = true, default_value = "6s", value_name = "SYNC_STALL_AFTER", value_parser = span)]
+    /// How long a change may wait before it counts as a stall and raises an alarm, 1s to 1d.
+    #[arg(long, env, global = true, default_value = "6s", value_name = "SYNC_STALL_AFTER",
+        value_parser = within("1s", "1d"))]
     pub sync_stall_after: Duration,
-    /// Where alarms are posted as JSON (Standard Webhooks); none without it.
-    #[arg(long, env, global = true, hide_env_values = true, value_name = "ALERT_WEBHOOK_URL")]
+    /// Where alarms are posted.
+    #[arg(skip)]
     pub alert_webhook_url: Option<Hidden>,
-    /// The key that alarms are signed with: whsec_ and base64, or any text.
-    #[arg(long, env, global = true, hide_env_values = true, value_name = "ALERT_WEBHOOK_SECRET")]
+    /// What alarms are signed with.
+    #[arg(skip)]
     pub alert_webhook_secret: Option<Hidden>,
     /// Who gets alarms by e-mail; needs SMTP_URL.
-    #[arg(long, env, global = true, value_name = "ALERT_EMAIL_TO", requires = "smtp_url")]
+    #[arg(long, env, global = true, value_name = "ALERT_EMAIL_TO")]
     pub alert_email_to: Option<String>,
     /// Whom e-mails come from.
     #[arg(long, env, global = true, default_value = "chainbill@localhost", value_name = "ALERT_EMAIL_FROM")]
     pub alert_email_from: String,
-    /// The mail server: smtps://user:password@host, smtp://user:password@host:587?tls=required.
-    #[arg(long, env, global = true, hide_env_values = true, value_name = "SMTP_URL")]
+    /// The mail server.
+    #[arg(skip)]
     pub smtp_url: Option<Hidden>,
     /// How many days analytics are kept in the second database, 1 to 3650.
     #[arg(long, env, global = true, default_value_t = 90, value_name = "ANALYTICS_KEEP_DAYS",
@@ -207,86 +204,7 @@ pub struct Settings {
     pub app_logs_keep_days: u32,
 }
 
-/// Whole numbers within bounds, both included.
-fn whole(low: u32, high: u32) -> impl Fn(&str) -> Result<u32, String> + Clone {
-    move |text| {
-        let number = text.parse().ok().filter(|number| (low..=high).contains(number));
-        number.ok_or_else(|| format!("a whole number from {low} to {high} is accepted"))
-    }
-}
-
-fn port(text: &str) -> Result<u16, String> {
-    text.parse().map_err(|_| "a whole number from 0 to 65535 is accepted".to_owned())
-}
-
-fn address(text: &str) -> Result<IpAddr, String> {
-    text.parse().map_err(|_| "an IP address is accepted: 127.0.0.1, 0.0.0.0, ::1".to_owned())
-}
-
-/// A span of time: a whole number and ms, s, m, h or d.
-fn span(text: &str) -> Result<Duration, String> {
-    let wrong = || "a whole number with a unit is accepted: 500ms, 5s, 2m, 24h, 7d".to_owned();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(wrong()),
-    };
-    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(wrong)
-}
-
-fn schedule(text: &str) -> Result<(&'static str, Duration), String> {
-    let (model, every) = text.split_once('=').ok_or("a model, = and a span are accepted: users=1h")?;
-    let model = chainbill_sync::model(model.trim()).map_err(|error| error.to_string())?;
-    Ok((model.name, span(every.trim())?))
-}
-
 impl Settings {
-    /// Checks what single values cannot say.
-    ///
-    /// # Errors
-    /// With the setting's name, what is wrong, and what is accepted. No secret is part of it.
-    pub fn check(&self) -> anyhow::Result<()> {
-        if let Some(Hidden(url)) = &self.database_url {
-            let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-            if !matches!(scheme, "mysql" | "mariadb" | "sqlite") {
-                bail!(
-                    "DATABASE_URL begins with {scheme:?}: mysql:// (for MySQL and MariaDB) and sqlite:// are accepted"
-                );
-            }
-            if scheme != "sqlite" && url.rsplit('/').next().is_none_or(|database| database.is_empty()) {
-                bail!("DATABASE_URL names no database: mysql://user:password@host:3306/database is accepted");
-            }
-        }
-        if let Some(Hidden(uri)) = &self.mongodb_uri {
-            let scheme = uri.split_once("://").map_or("", |(scheme, _)| scheme);
-            if !matches!(scheme, "mongodb" | "mongodb+srv") {
-                bail!("MONGODB_URI begins with {scheme:?}: mongodb:// and mongodb+srv:// are accepted");
-            }
-        }
-        if let Some(Hidden(password)) = &self.admin_password {
-            let length = password.chars().count();
-            if !(10..=128).contains(&length) {
-                bail!("ADMIN_PASSWORD has {length} characters: 10 to 128 are accepted");
-            }
-        }
-        if let Err(error) = chainbill_domain::text::email(&self.admin_email) {
-            bail!("ADMIN_EMAIL {error}");
-        }
-        if let Some(Hidden(url)) = &self.alert_webhook_url {
-            let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-            if !matches!(scheme, "http" | "https") {
-                bail!("ALERT_WEBHOOK_URL begins with {scheme:?}: https:// and http:// are accepted");
-            }
-        }
-        Ok(())
-    }
-
     /// The primary's address.
     #[must_use]
     pub fn primary_url(&self) -> String {
@@ -356,9 +274,20 @@ mod tests {
     use crate::cli::Cli;
 
     fn names() -> BTreeSet<String> {
-        let command = Cli::command();
-        let named = command.get_arguments().filter_map(|argument| argument.get_env());
-        named.map(|name| name.to_string_lossy().into_owned()).collect()
+        crate::cli::setting_names().into_iter().collect()
+    }
+
+    /// The refusal of these settings, with these secrets in the environment.
+    fn refused(arguments: &[&str], secrets: &[(&str, &str)]) -> String {
+        let mut cli = Cli::try_parse_from(["chainbill"].iter().chain(arguments)).expect("it is checked later");
+        let find = |name: &str| secrets.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+        cli.settings.take_secrets(find).expect("texts");
+        let error = cli.settings.check().expect_err("refused").to_string();
+        for (_, secret) in secrets {
+            assert!(!error.contains(secret) && !format!("{cli:?}").contains(secret), "{error}");
+        }
+        assert!(error.contains("accepted") || error.contains("needs"), "{error}");
+        error
     }
 
     #[test]
@@ -391,7 +320,16 @@ mod tests {
             (["--trusted-proxies", "10.0.0.1,proxy"], ["TRUSTED_PROXIES", "an IP address"]),
             (["--log-format", "xml"], ["LOG_FORMAT", "text, json"]),
             (["--fresh-wait", "soon"], ["FRESH_WAIT", "500ms, 5s, 2m"]),
+            (["--fresh-wait", "31s"], ["FRESH_WAIT", "0s to 30s"]),
+            (["--database-timeout", "99999999999d"], ["DATABASE_TIMEOUT", "100ms to 5m"]),
+            (["--database-timeout", "0s"], ["DATABASE_TIMEOUT", "100ms to 5m"]),
+            (["--session-lifetime", "0s"], ["SESSION_LIFETIME", "1m to 365d"]),
+            (["--session-lifetime", "999999d"], ["SESSION_LIFETIME", "1m to 365d"]),
+            (["--idempotency-lifetime", "0s"], ["IDEMPOTENCY_LIFETIME", "1m to 365d"]),
+            (["--sync-stall-after", "0s"], ["SYNC_STALL_AFTER", "1s to 1d"]),
             (["--sync-every", "ghosts=1h"], ["SYNC_EVERY", "users, skills"]),
+            (["--sync-every", "users=5ms"], ["SYNC_EVERY", "1s to 365d"]),
+            (["--sync-verify-every", "5ms"], ["SYNC_VERIFY_EVERY", "0s for never"]),
             (["--sync-lanes", "0"], ["SYNC_LANES", "from 1 to 64"]),
         ] {
             let error = Cli::try_parse_from(["chainbill"].into_iter().chain(arguments)).expect_err("refused");
@@ -408,12 +346,65 @@ mod tests {
     }
 
     #[test]
+    fn what_single_values_cannot_say_is_refused_with_its_name() {
+        const FROM: &[&str] = &["--alert-email-from"];
+        for (arguments, secrets, expected) in [
+            (&["--sync-every", "users=1h,users=2h"][..], &[][..], "SYNC_EVERY names users twice"),
+            (&[FROM[0], "nobody"], &[], "ALERT_EMAIL_FROM is \"nobody\""),
+            (&["--alert-email-to", "a@b@c"], &[], "ALERT_EMAIL_TO is"),
+            (&["--alert-email-to", "ops@example.org"], &[], "ALERT_EMAIL_TO needs SMTP_URL"),
+            (&[], &[("SMTP_URL", "http://u:canary@h")], "SMTP_URL begins with \"http\""),
+            (&[], &[("ALERT_WEBHOOK_SECRET", "canary")], "ALERT_WEBHOOK_SECRET is no key"),
+            (&[], &[("ALERT_WEBHOOK_SECRET", "whsec_canary!")], "ALERT_WEBHOOK_SECRET is no key"),
+            (&[], &[("ALERT_WEBHOOK_URL", "ftp://canary")], "ALERT_WEBHOOK_URL begins with \"ftp\""),
+            (&[], &[("ADMIN_PASSWORD", "canary")], "ADMIN_PASSWORD has 6 characters"),
+        ] {
+            let error = refused(arguments, secrets);
+            assert!(error.starts_with(expected) && !error.contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_wrong_address_is_refused_without_showing_its_password() {
-        for (name, value) in [("--database-url", "postgres://u:canary@h/d"), ("--mongodb-uri", "http://u:canary@h")] {
-            let cli = Cli::try_parse_from(["chainbill", name, value]).expect("texts are checked later");
-            let error = cli.settings.check().expect_err("refused").to_string();
-            assert!(error.contains("accepted") && !error.contains("canary"), "{error}");
-            assert!(!format!("{cli:?}").contains("canary"));
+        for (name, value, expected) in [
+            ("DATABASE_URL", "postgres://u:canary@h/d", "begins with \"postgres\""),
+            ("DATABASE_URL", "can/ary://u", "begins with \"…\""),
+            ("DATABASE_URL", "mysql://u:sec#canary/pw@127.0.0.1:1/x", "%23 for #"),
+            ("DATABASE_URL", "mysql://u:sec?canary@127.0.0.1:1/x", "%3F for ?"),
+            ("DATABASE_URL", "mysql://u:canary@x@127.0.0.1:1/x", "%40 for @"),
+            ("DATABASE_URL", "mysql://u:canary%zz@127.0.0.1:1/x", "%25 for %"),
+            ("DATABASE_URL", "mysql://u:a canary@127.0.0.1:1/x", "%20 for a blank"),
+            ("DATABASE_URL", "mysql://u:canary@127.0.0.1:99999/x", "1 to 65535"),
+            ("DATABASE_URL", "mysql://u:canary@127.0.0.1:1/?ssl-mode=REQUIRED", "names no database"),
+            ("DATABASE_URL", "mysql://u:canary@/x", "names no host"),
+            ("MONGODB_URI", "http://u:canary@h", "begins with \"http\""),
+            ("MONGODB_URI", "mongodb://u:canary/x@h1:1,h2:2/x", "%2F for /"),
+        ] {
+            let error = refused(&[], &[(name, value)]);
+            assert!(error.starts_with(name) && error.contains(expected) && !error.contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_fine_pass() {
+        for value in [
+            "mysql://u:p%2F%23@h/d",
+            "mariadb://u:p@h:3306/d?ssl-mode=VERIFY_IDENTITY",
+            "mysql://u@[::1]:3306/d",
+            "sqlite://a/b #1.db",
+        ] {
+            let mut cli = Cli::try_parse_from(["chainbill"]).expect("nothing is set");
+            cli.settings.take_secrets(|name| (name == "DATABASE_URL").then(|| value.into())).expect("a text");
+            cli.settings.check().expect(value);
+        }
+    }
+
+    #[test]
+    fn secrets_are_no_options() {
+        for (name, _) in super::SECRETS {
+            let option = format!("--{}", name.to_lowercase().replace('_', "-"));
+            let error = Cli::try_parse_from(["chainbill", &option, "canary://u:canary@h"]).expect_err("no option");
+            assert!(!error.to_string().contains("canary"), "{error}");
         }
     }
 }

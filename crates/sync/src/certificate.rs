@@ -94,11 +94,13 @@ pub(crate) async fn issue(
     builder: Builder,
 ) -> Result<Certificate, SyncError> {
     let (id, root, count) = builder.finish(engine, model).await?;
+    // Only one process certifies a model at a time; a second try is for one that lost its lease without knowing.
+    let mut left = 3;
     loop {
         let previous = engine.records.certificate(model).await?.map(|(_, certificate)| certificate.hash);
         let certificate = Certificate::new(model, written(cut), count, root, previous);
         match engine.records.add_certificate(&id, &certificate).await {
-            Err(RecordsError::Duplicate(_)) => {}
+            Err(RecordsError::Duplicate(_)) if left > 0 => left -= 1,
             result => {
                 result?;
                 engine.records.forget_tiles(model, &id).await?;

@@ -8,12 +8,18 @@ use std::{
 
 use chainbill_domain::Model;
 use chainbill_mirror::{Guard, Outcome, Page, Write};
-use chainbill_records::{Copy, CopyState, RowPage};
+use chainbill_records::{Copy, CopyState, FaultSource, RowPage};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{SyncError, engine::Engine, held::Held, plan::write_of};
+use crate::{
+    SyncError,
+    engine::Engine,
+    held::Held,
+    plan::write_of,
+    planted::{Mistake, is as planted},
+};
 
 /// How far a copy or a comparison is.
 #[derive(Debug, Clone, Copy)]
@@ -63,8 +69,9 @@ pub(crate) async fn copy(
         () = held.lost() => Err(SyncError::Held(format!("the copy of {}", model.name))),
     };
     held.release().await;
-    if let Err(error) = &result {
-        engine.failed(model, error).await?;
+    match &result {
+        Ok(_) => engine.cured(model, FaultSource::Copy).await?,
+        Err(error) => engine.failed(model, FaultSource::Copy, error).await?,
     }
     result
 }
@@ -98,18 +105,18 @@ async fn copy_held(
         state.rate = rate(state.copied - first, started.elapsed());
         report(progress(model, &state));
         if saved.elapsed() >= SAVE_EVERY {
-            engine.records.save_copy(&state).await?;
+            save(engine, &state).await?;
             saved = Instant::now();
         }
     }
     drop(written);
     reader.await.map_err(|_| SyncError::Stopped)?;
     if stop.is_cancelled() {
-        engine.records.save_copy(&state).await?;
+        save(engine, &state).await?;
         return Err(SyncError::Stopped);
     }
     state.rate = rate(state.copied - first, started.elapsed());
-    end(engine, &mut state).await?;
+    end(engine, model, &mut state).await?;
     report(progress(model, &state));
     tracing::info!(model = model.name, "Sync has copied {} rows of {} at {}/s", state.copied, model.name, state.rate);
     Ok(Copied { rows: u64::try_from(state.copied).unwrap_or(0), parked, found_documents })
@@ -135,7 +142,6 @@ async fn begin(engine: &Engine, model: &'static Model) -> Result<Copy, SyncError
     snapshot.close().await?;
     state.state = CopyState::Copying;
     state.cursor = None;
-    (state.reason, state.hint) = (None, None);
     state.copied = 0;
     state.total = i64::try_from(total).unwrap_or(i64::MAX);
     state.started_at = Some(engine.now());
@@ -144,14 +150,21 @@ async fn begin(engine: &Engine, model: &'static Model) -> Result<Copy, SyncError
     Ok(state)
 }
 
-async fn end(engine: &Engine, state: &mut Copy) -> Result<(), SyncError> {
+async fn end(engine: &Engine, model: &'static Model, state: &mut Copy) -> Result<(), SyncError> {
     state.state = CopyState::CatchingUp;
     state.cursor = None;
     state.finished_at = Some(engine.now());
-    state.last_run_at = state.finished_at;
-    state.last_result = Some(format!("copied {} rows at {}/s", state.copied, state.rate));
-    engine.records.save_copy(state).await?;
-    Ok(())
+    save(engine, state).await?;
+    let result = format!("copied {} rows at {}/s", state.copied, state.rate);
+    Ok(engine.records.note_result(model, &result).await?)
+}
+
+/// Writes down how far the copy is. When somebody has asked for another one meanwhile, this one is not it.
+async fn save(engine: &Engine, state: &Copy) -> Result<(), SyncError> {
+    match engine.records.save_progress(state).await? {
+        true => Ok(()),
+        false => Err(SyncError::Held(format!("the copy of {}", state.model))),
+    }
 }
 
 type ReadAhead = (mpsc::Receiver<Result<Portion, SyncError>>, tokio::task::JoinHandle<()>);
@@ -215,6 +228,10 @@ async fn write(
     portion: Result<Portion, SyncError>,
 ) -> Result<Portion, SyncError> {
     let mut portion = portion?;
+    if planted(Mistake::CopyWithoutGuard) {
+        let ids: Vec<String> = portion.writes.iter().map(|write| write.id.clone()).collect();
+        engine.mirror.remove(model, &ids).await?;
+    }
     let outcomes = engine.mirror.apply(model, Guard::Newer, &portion.writes, engine.now()).await?;
     for (write, outcome) in portion.writes.drain(..).zip(outcomes) {
         if let Outcome::Rejected(_) = outcome {

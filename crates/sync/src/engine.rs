@@ -1,17 +1,18 @@
 //! What all parts of the synchronisation share.
 
 use std::{
-    collections::BTreeMap,
+    collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use chainbill_domain::{Model, Timestamp};
 use chainbill_mirror::Mirror;
 use chainbill_records::{
-    CopyState, Records,
+    FaultSource, Records,
     outbox::{Entry, Op},
 };
 
@@ -28,8 +29,12 @@ pub(crate) struct Engine {
     /// Names this process among others in leases.
     pub owner: String,
     pub figures: Figures,
-    faults: Mutex<BTreeMap<&'static str, String>>,
+    faults: Mutex<Faults>,
+    held: Mutex<HashSet<String>>,
 }
+
+/// What this process knows of faults: none where it has not looked yet.
+type Faults = HashMap<(&'static str, FaultSource), Option<String>>;
 
 /// What this process has done since it started.
 #[derive(Default)]
@@ -46,6 +51,8 @@ pub(crate) struct Figures {
     pub lag_ms: AtomicU64,
     /// What went wrong last, and when; none after a success.
     pub trouble: Mutex<Option<(Timestamp, String)>>,
+    /// The oldest waiting entry's moment, and since when it has been the oldest: the head of a queue that moves changes.
+    pub head: Mutex<Option<(Timestamp, Timestamp)>>,
 }
 
 impl Figures {
@@ -57,6 +64,22 @@ impl Figures {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Notes the oldest waiting entry; how long it has been the oldest.
+    pub fn note_head(&self, oldest: Option<Timestamp>, now: Timestamp) -> Duration {
+        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        *head = oldest.map(|oldest| match *head {
+            Some((known, since)) if known == oldest && since <= now => (known, since),
+            _ => (oldest, now),
+        });
+        head.map_or(Duration::ZERO, |(_, since)| (now - since).to_std().unwrap_or(Duration::ZERO))
+    }
+
+    /// How long the oldest waiting entry had been the oldest when it was last looked at.
+    pub fn stuck_for(&self, now: Timestamp) -> Duration {
+        let head = *self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        head.map_or(Duration::ZERO, |(_, since)| (now - since).to_std().unwrap_or(Duration::ZERO))
+    }
+
     pub fn add(counter: &AtomicU64, count: usize) {
         counter.fetch_add(count as u64, Ordering::Relaxed);
     }
@@ -64,8 +87,10 @@ impl Figures {
 
 impl Engine {
     pub fn new(records: Records, mirror: Arc<dyn Mirror>, settings: Settings) -> Self {
-        let owner = records.random().bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { records, mirror, settings, owner, figures: Figures::default(), faults: Mutex::default() }
+        let random = || records.random().bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let owner = settings.owner.clone().unwrap_or_else(random);
+        let (faults, held) = (Mutex::default(), Mutex::default());
+        Self { records, mirror, settings, owner, figures: Figures::default(), faults, held }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -88,38 +113,44 @@ impl Engine {
         Ok(())
     }
 
-    /// A model failed. When somebody should act, its state says so, with reason and hint.
-    pub async fn failed(&self, model: &'static Model, error: &SyncError) -> Result<(), SyncError> {
+    /// A model failed. When somebody should act, its state says so, with reason and hint, until [`Self::cured`] by the same
+    /// source.
+    pub async fn failed(&self, model: &'static Model, source: FaultSource, error: &SyncError) -> Result<(), SyncError> {
         let Retry::Operator(hint) = retry(error) else { return Ok(()) };
         let reason = error.to_string();
-        let known = self.faults.lock().unwrap_or_else(PoisonError::into_inner).insert(model.name, reason.clone());
-        if known.as_ref() == Some(&reason) {
+        let known = self.faults().insert((model.name, source), Some(reason.clone()));
+        if known.flatten().as_ref() == Some(&reason) {
             return Ok(());
         }
         tracing::error!(model = model.name, "Sync of {} is faulted: {reason}. {hint}", model.name);
-        let mut copy = self.records.copy(model).await?;
-        if copy.state != CopyState::Pending && copy.state != CopyState::Copying {
-            copy.state = CopyState::Faulted;
-        }
-        copy.reason = Some(reason);
-        copy.hint = Some(hint.to_owned());
-        self.records.save_copy(&copy).await?;
+        self.records.add_fault(model, source, &reason, hint).await?;
         Ok(())
     }
 
-    /// A model works: when it was faulted, it is no more.
-    pub async fn cured(&self, model: &'static Model) -> Result<(), SyncError> {
-        if self.faults.lock().unwrap_or_else(PoisonError::into_inner).remove(model.name).is_none() {
+    /// A model works: a fault that this source has met is over, whichever process wrote it down.
+    pub async fn cured(&self, model: &'static Model, source: FaultSource) -> Result<(), SyncError> {
+        if self.faults().get(&(model.name, source)) == Some(&None) {
             return Ok(());
         }
-        let mut copy = self.records.copy(model).await?;
-        if copy.state == CopyState::Faulted {
-            copy.state = CopyState::CatchingUp;
+        if self.records.end_fault(model, source).await? {
+            tracing::info!(model = model.name, "Sync of {} works again", model.name);
         }
-        copy.reason = None;
-        copy.hint = None;
-        self.records.save_copy(&copy).await?;
-        tracing::info!(model = model.name, "Sync of {} works again", model.name);
+        self.faults().insert((model.name, source), None);
         Ok(())
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody in this process holds the lease of that name; it is held from then on. Leases tell processes apart,
+    /// not tasks of one process.
+    pub fn hold(&self, lease: &str) -> bool {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(lease.to_owned())
+    }
+
+    /// Nobody in this process holds the lease any more.
+    pub fn let_go(&self, lease: &str) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(lease);
     }
 }

@@ -32,6 +32,8 @@ pub enum SyncError {
         compared: u64,
         /// The breaker.
         percent: u32,
+        /// What was found.
+        comparison: Box<crate::Comparison>,
     },
 }
 

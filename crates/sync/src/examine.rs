@@ -7,9 +7,7 @@ use chainbill_domain::{
     Model, Row,
     document::{Encoded, encode},
 };
-use chainbill_mirror::Stored;
 use chainbill_records::{Pending, Snapshot};
-use futures::future::try_join_all;
 
 use crate::{
     SyncError,
@@ -19,7 +17,7 @@ use crate::{
 };
 
 /// Documents asked for at once.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 100;
 
 /// Both sides of some entities.
 pub(crate) struct Sides {
@@ -47,6 +45,7 @@ pub(crate) fn encode_all(model: &'static Model, rows: Vec<Row>) -> (Vec<Encoded>
 /// Looks at entities; nothing stays undecided.
 pub(crate) async fn examine(engine: &Engine, model: &'static Model, ids: &[String]) -> Result<Sides, SyncError> {
     let mut sides = look(engine, model, ids).await?;
+    leave_unreadable(&mut sides);
     let undecided: Vec<String> = undecided_of(&sides.verdicts);
     if undecided.is_empty() {
         return Ok(sides);
@@ -56,13 +55,22 @@ pub(crate) async fn examine(engine: &Engine, model: &'static Model, ids: &[Strin
         sides.verdicts.remove(id);
         sides.rows.remove(id);
     }
+    let moment = engine.now();
     let Looked { rows, pending, unreadable, documents } = read(engine, model, &undecided).await?;
-    sides.verdicts.extend(second_look(model, &then, &rows, &documents, &pending));
+    sides.verdicts.extend(second_look(model, &then, &rows, &documents, &pending, moment));
     sides.rows.extend(rows.into_iter().map(|row| (row.id.clone(), row)));
     sides.documents.extend(documents.into_iter().map(|seen| (seen.stamp.id.clone(), seen)));
     sides.pending.extend(pending);
     sides.unreadable.extend(unreadable);
+    leave_unreadable(&mut sides);
     Ok(sides)
+}
+
+/// A row that cannot be read is there all the same: its document is no phantom.
+fn leave_unreadable(sides: &mut Sides) {
+    for (id, _) in &sides.unreadable {
+        sides.verdicts.remove(id);
+    }
 }
 
 fn undecided_of(verdicts: &BTreeMap<String, Verdict>) -> Vec<String> {
@@ -101,9 +109,9 @@ async fn look(engine: &Engine, model: &'static Model, ids: &[String]) -> Result<
 
 /// The documents with these ids, those that exist.
 pub(crate) async fn documents(engine: &Engine, model: &'static Model, ids: &[String]) -> Result<Vec<Seen>, SyncError> {
-    let mut found: Vec<Option<Stored>> = Vec::with_capacity(ids.len());
+    let mut found = Vec::with_capacity(ids.len());
     for ids in ids.chunks(AT_ONCE) {
-        found.extend(try_join_all(ids.iter().map(|id| engine.mirror.get(model, id))).await?);
+        found.extend(engine.mirror.get_many(model, ids).await?.into_iter().map(Seen::from));
     }
-    Ok(found.into_iter().flatten().map(Seen::from).collect())
+    Ok(found)
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{SyncError, engine::Engine};
@@ -14,7 +15,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Held {
     engine: Arc<Engine>,
     name: String,
-    owner: String,
     lost: CancellationToken,
     over: CancellationToken,
 }
@@ -22,18 +22,19 @@ pub(crate) struct Held {
 impl Held {
     /// Takes the lease.
     pub async fn take(engine: &Arc<Engine>, name: &str) -> Result<Self, SyncError> {
-        let owner: String = engine.records.random().bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
-        engine.records.ensure_leases(&[name.to_owned()]).await?;
-        if engine.records.take_lease(name, &owner, TTL).await?.is_none() {
+        if !engine.hold(name) {
             return Err(SyncError::Held(name.to_owned()));
         }
         let held = Self {
             engine: engine.clone(),
             name: name.to_owned(),
-            owner,
             lost: CancellationToken::new(),
             over: CancellationToken::new(),
         };
+        engine.records.ensure_leases(&[name.to_owned()]).await?;
+        if engine.records.take_lease(name, &engine.owner, TTL).await?.is_none() {
+            return Err(SyncError::Held(name.to_owned()));
+        }
         held.keep();
         Ok(held)
     }
@@ -41,10 +42,10 @@ impl Held {
     /// Takes the lease, waiting for another holder a while: what somebody asks for should not fail because the schedule
     /// does the same at this moment.
     pub async fn wait(engine: &Arc<Engine>, name: &str, stop: &CancellationToken) -> Result<Self, SyncError> {
-        let until = tokio::time::Instant::now() + PATIENCE;
+        let until = Instant::now() + PATIENCE;
         loop {
             match Self::take(engine, name).await {
-                Err(SyncError::Held(_)) if tokio::time::Instant::now() < until => tokio::select! {
+                Err(SyncError::Held(_)) if Instant::now() < until => tokio::select! {
                     () = stop.cancelled() => return Err(SyncError::Stopped),
                     () = tokio::time::sleep(Duration::from_millis(100)) => {}
                 },
@@ -54,18 +55,19 @@ impl Held {
     }
 
     fn keep(&self) {
-        let Self { engine, name, owner, lost, over } = self;
-        let (engine, names, owner) = (engine.clone(), vec![name.clone()], owner.clone());
-        let (lost, over) = (lost.clone(), over.clone());
+        let (engine, names) = (self.engine.clone(), vec![self.name.clone()]);
+        let (lost, over) = (self.lost.clone(), self.over.clone());
         tokio::spawn(async move {
+            let mut renewed = Instant::now();
             loop {
-                tokio::select! { () = over.cancelled() => return, () = tokio::time::sleep(TTL / 3) => {} }
-                // A primary that does not answer ends the lease by itself; only a clear answer ends the work.
-                if let Ok(kept) = engine.records.renew_leases(&names, &owner, TTL).await
-                    && kept.is_empty()
-                {
-                    lost.cancel();
-                    return;
+                tokio::select! { () = over.cancelled() => return, () = tokio::time::sleep(TTL / 5) => {} }
+                let asked = Instant::now();
+                match tokio::time::timeout(TTL / 5, engine.records.renew_leases(&names, &engine.owner, TTL)).await {
+                    Ok(Ok(kept)) if !kept.is_empty() => renewed = asked,
+                    // Another has it; or nobody can tell, and it may have ended by now.
+                    Ok(Ok(_)) => break lost.cancel(),
+                    _ if renewed.elapsed() >= TTL => break lost.cancel(),
+                    _ => {}
                 }
             }
         });
@@ -80,7 +82,7 @@ impl Held {
     pub async fn release(self) {
         self.over.cancel();
         let names = [self.name.clone()];
-        if let Err(error) = self.engine.records.release_leases(&names, &self.owner).await {
+        if let Err(error) = self.engine.records.release_leases(&names, &self.engine.owner).await {
             tracing::debug!("Sync leaves the lease {} to its end: {error}", self.name);
         }
     }
@@ -89,5 +91,6 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.over.cancel();
+        self.engine.let_go(&self.name);
     }
 }

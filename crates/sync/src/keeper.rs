@@ -20,6 +20,8 @@ use crate::{
 };
 
 const ROUND: Duration = Duration::from_secs(1);
+/// A scheduled run that failed is tried again after this, when its period is longer.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// Looks at the backlog each second: metrics, stalls, models that have caught up. Every process does it.
 pub(crate) async fn watch(engine: Arc<Engine>, stop: CancellationToken) {
@@ -52,13 +54,16 @@ fn alarm(engine: &Engine, backlog: &[Backlog], stalled: bool) -> bool {
     let age = backlog.iter().filter_map(|model| model.oldest).min().map_or(Duration::ZERO, |oldest| age(now, oldest));
     metrics::gauge!("chainbill_sync_backlog_entries").set(entries as f64);
     metrics::gauge!("chainbill_sync_oldest_seconds").set(age.as_secs_f64());
-    let stalls = age >= engine.settings.stall_after;
+    // An old entry that is about to be taken is no stall: one that stays the oldest is.
+    let oldest = backlog.iter().filter_map(|model| model.oldest).min();
+    let stuck = engine.figures.note_head(oldest, now);
+    let stalls = stuck >= engine.settings.stall_after;
     metrics::gauge!("chainbill_sync_stalled").set(f64::from(u8::from(stalls)));
     if stalls && !stalled {
         let cause = engine.figures.trouble().map_or_else(|| "no failure is known here".to_owned(), |(_, text)| text);
-        tracing::error!("Sync is behind: the oldest of {entries} entries waits for {} s; {cause}", age.as_secs());
+        tracing::error!("Sync is stalled: the oldest of {entries} entries waits for {} s; {cause}", age.as_secs());
     } else if stalled && !stalls {
-        tracing::info!("Sync has caught up");
+        tracing::info!("Sync goes on");
     }
     stalls
 }
@@ -69,14 +74,15 @@ pub(crate) fn age(now: Timestamp, since: Timestamp) -> Duration {
 
 /// A model that was copied is live as soon as nothing waits that is older than the copy's end.
 async fn catch_up(engine: &Engine, backlog: &[Backlog]) -> Result<(), SyncError> {
-    for mut copy in engine.records.copies().await? {
+    for copy in engine.records.copies().await? {
         if copy.state != CopyState::CatchingUp {
             continue;
         }
         let oldest = backlog.iter().find(|waiting| waiting.model == copy.model).and_then(|waiting| waiting.oldest);
         if oldest.is_none_or(|oldest| copy.finished_at.is_some_and(|finished| oldest > finished)) {
-            copy.state = CopyState::Live;
-            engine.records.save_copy(&copy).await?;
+            if !engine.records.note_live(&copy).await? {
+                continue;
+            }
             tracing::info!(model = copy.model, "Sync of {} is live", copy.model);
         }
     }
@@ -124,6 +130,11 @@ async fn beat(engine: &Engine) {
 /// database that was emptied, or replaced by another, is filled again without anybody asking.
 async fn prepare_and_copy(engine: &Arc<Engine>, stop: &CancellationToken) {
     let mut pause = ROUND;
+    // Indexes of this release, and the retention of these settings, also where everything is in place otherwise.
+    while let Err(error) = crate::synchronise::prepare(engine).await {
+        tracing::debug!("Sync cannot prepare the second database yet: {error}");
+        tokio::time::sleep(ROUND).await;
+    }
     loop {
         match fill(engine, stop).await {
             Ok(()) => pause = 5 * ROUND,
@@ -159,14 +170,39 @@ async fn schedule(engine: &Arc<Engine>, stop: &CancellationToken) {
 
 async fn scheduled(engine: &Arc<Engine>, model: &'static Model, stop: &CancellationToken) -> Result<(), SyncError> {
     let every = engine.settings.every(model);
-    let copy = engine.records.copy(model).await?;
-    let due = !every.is_zero() && copy.last_run_at.is_none_or(|last| age(engine.now(), last) >= every);
-    if !due || needs_copy(engine, model).await? {
+    let copied = engine.records.copy(model).await?.finished_at;
+    if needs_copy(engine, model).await? || !due(engine, "schedule", model, every, copied).await? {
         return Ok(());
     }
     let order = Order::scheduled("schedule", Level::Fast, engine.settings.repair.into());
     run(engine, model, order, &|_| {}, stop).await?;
     Ok(())
+}
+
+/// Whether the schedule's last run of a kind is long ago. Only its own runs count: what somebody looks at by hand repairs
+/// nothing. One that failed is tried again sooner, one that was interrupted at once.
+async fn due(
+    engine: &Engine,
+    kind: &str,
+    model: &'static Model,
+    every: Duration,
+    otherwise: Option<Timestamp>,
+) -> Result<bool, SyncError> {
+    if every.is_zero() {
+        return Ok(false);
+    }
+    let last = engine.records.runs(Some(kind), Some(model.name), None, 1).await?.pop();
+    let (last, pause) = match last {
+        Some(run) if run.finished_at.is_none() => return Ok(true),
+        Some(run) if ["failed", "interrupted"].contains(&run.outcome.as_str()) => {
+            (Some(run.started_at), every.min(AGAIN))
+        }
+        Some(run) => (Some(run.started_at).max(otherwise), every),
+        None => (otherwise, every),
+    };
+    let now = engine.now();
+    // A run in the future is of a clock that jumped.
+    Ok(last.is_none_or(|last| age(now, last) >= pause || last > now + every))
 }
 
 async fn verify(engine: &Arc<Engine>, stop: &CancellationToken) {
@@ -190,15 +226,11 @@ async fn verify_one(
     every: Duration,
     stop: &CancellationToken,
 ) -> Result<(), SyncError> {
-    if needs_copy(engine, model).await? {
+    const KIND: &str = "scheduled-deep";
+    if needs_copy(engine, model).await? || !due(engine, KIND, model, every, None).await? {
         return Ok(());
     }
-    let last = engine.records.runs(Some("verify"), Some(model.name), None, 1).await?;
-    // One that was interrupted is due at once: it goes on.
-    if last.first().is_some_and(|last| last.finished_at.is_some() && age(engine.now(), last.started_at) < every) {
-        return Ok(());
-    }
-    let order = Order::scheduled("verify", Level::Deep, engine.settings.repair.into());
+    let order = Order::scheduled(KIND, Level::Deep, engine.settings.repair.into());
     run(engine, model, order, &|_| {}, stop).await?;
     Ok(())
 }
@@ -222,7 +254,8 @@ async fn retry_parked(engine: &Engine) -> Result<(), SyncError> {
     for parked in engine.records.parked(None, 1000).await? {
         let doublings = u32::try_from(parked.attempts).unwrap_or(u32::MAX).min(6);
         let pause = (60 * ROUND).saturating_mul(1 << doublings).min(Duration::from_secs(3600));
-        if age(now, parked.last_at) >= pause {
+        let due = age(now, parked.last_at) >= pause;
+        if due && !engine.records.waits(&parked.entry.model, &parked.entry.entity_id).await? {
             engine.records.retry_parked(&parked.entry.model, &parked.entry.entity_id).await?;
         }
     }

@@ -13,6 +13,10 @@ mod held;
 mod keeper;
 mod partitions;
 pub mod plan;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
+#[cfg(not(feature = "planted-bugs"))]
+mod planted;
 mod reconcile;
 mod relay;
 mod repair;

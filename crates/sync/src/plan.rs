@@ -15,7 +15,10 @@ use chainbill_domain::{
 use chainbill_mirror::{Content, Outcome, Tracked, Write};
 use chainbill_records::outbox::{ANALYTICS, Entry, Op, Queued};
 
-use crate::heartbeat::HEARTBEATS;
+use crate::{
+    heartbeat::HEARTBEATS,
+    planted::{Mistake, is as planted},
+};
 
 /// Everything that waits for one entity, as one piece of work.
 #[derive(Debug, Clone)]
@@ -37,7 +40,7 @@ pub struct Batch {
     pub tasks: BTreeMap<&'static str, Vec<Task>>,
     /// Happenings.
     pub events: Vec<Task>,
-    /// Entries that name a model nobody knows: from a newer release, or from a hand.
+    /// Entries that name a model or an operation nobody knows: from a newer release, or from a hand.
     pub unknown: Vec<Task>,
 }
 
@@ -86,6 +89,7 @@ impl Batch {
         let mut batch = Self::default();
         for task in tasks {
             match (task.newest.model.as_str(), model_named(&task.newest.model)) {
+                _ if task.newest.op == Op::Unknown => batch.unknown.push(task),
                 (ANALYTICS, _) => batch.events.push(task),
                 (_, Some(model)) => batch.tasks.entry(model.name).or_default().push(task),
                 (_, None) => batch.unknown.push(task),
@@ -115,7 +119,11 @@ impl Batch {
     /// Parks what names an unknown model or a happening that cannot be read.
     pub fn settle_unreadable(&self, settlement: &mut Settlement) {
         for task in &self.unknown {
-            settlement.parked.push((task.clone(), format!("the model {:?} is not known here", task.newest.model)));
+            let cause = match task.newest.op {
+                Op::Unknown => "the operation of the entry is not known here".to_owned(),
+                _ => format!("the model {:?} is not known here", task.newest.model),
+            };
+            settlement.parked.push((task.clone(), cause));
         }
         for task in self.events.iter().filter(|task| tracked(task).is_none()) {
             settlement.parked.push((task.clone(), "the happening in the outbox is no JSON object".to_owned()));
@@ -206,8 +214,19 @@ pub fn write_of(model: &'static Model, row: Row) -> Result<Write, String> {
     if let Some(cause) = unreadable_cell(&row) {
         return Err(cause);
     }
+    let row = if planted(Mistake::OtherEncoder) { otherwise(row) } else { row };
     let Encoded { id, version, body, digest } = encode(model, row);
     Ok(Write { id, version, content: Content::Document { body, digest }, fresh: version == 1 })
+}
+
+/// The mistake of another encoder: times of whole seconds.
+fn otherwise(mut row: Row) -> Row {
+    for cell in &mut row.cells {
+        if let Value::Time(millis) = cell {
+            *millis -= millis.rem_euclid(1000);
+        }
+    }
+    row
 }
 
 /// Why a row cannot be encoded, when one of its values cannot be read.
@@ -223,7 +242,7 @@ pub fn unreadable_cell(row: &Row) -> Option<String> {
 fn tombstone(newest: &Entry) -> Write {
     let version = match newest.op {
         Op::Delete => newest.version,
-        Op::Upsert | Op::Event => newest.version.saturating_add(1),
+        Op::Upsert | Op::Event | Op::Unknown => newest.version.saturating_add(1),
     };
     Write { id: newest.entity_id.clone(), version, content: Content::Tombstone, fresh: false }
 }

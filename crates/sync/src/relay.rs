@@ -10,9 +10,12 @@ use std::{
     time::Duration,
 };
 
-use chainbill_domain::{Model, Row};
-use chainbill_mirror::{Guard, MirrorError, Outcome};
-use chainbill_records::outbox::Queued;
+use chainbill_domain::{Model, Row, Timestamp};
+use chainbill_mirror::{Content, Guard, Mirror, MirrorError, Outcome, Stamp, Write};
+use chainbill_records::{
+    FaultSource,
+    outbox::{ANALYTICS, Queued},
+};
 use futures::future::join_all;
 use tokio::{
     sync::watch,
@@ -28,6 +31,8 @@ use crate::{
     errors::{Retry, retry},
     heartbeat::{self, HEARTBEATS},
     plan::{Batch, Settlement, Task, Writes, model_named},
+    planted::{Mistake, is as planted},
+    repair::repair,
 };
 
 /// More entries than this are waited for until they are off the queue, before the next are looked for.
@@ -110,6 +115,10 @@ impl Lane {
             self.left().await?;
             return Ok(0);
         }
+        if planted(Mistake::MarkBeforeApply) {
+            let ids: Vec<_> = queued.iter().map(|queued| (queued.part, queued.id.clone())).collect();
+            self.engine.records.dequeue(&ids).await?;
+        }
         let settlement = self.carry_out(queued).await?;
         self.left().await?;
         self.leave(settlement.0);
@@ -172,14 +181,19 @@ impl Lane {
         let mut total = Settlement::default();
         batch.settle_unreadable(&mut total);
         let mut first_error = None;
-        if let Err(error) = events {
-            first_error = Some(error);
-        } else {
+        if events.is_ok() {
             batch.settle_events(&mut total);
+        }
+        if let Err(error) = self.rest_or_fail(ANALYTICS, events) {
+            first_error = Some(error);
         }
         for (model, (settlement, result)) in answers {
             merge(&mut total, settlement);
-            if let Err(error) = self.judge(model, result).await? {
+            match &result {
+                Ok(()) => self.engine.cured(model, FaultSource::Relay).await?,
+                Err(error) => self.engine.failed(model, FaultSource::Relay, error).await?,
+            }
+            if let Err(error) = self.rest_or_fail(model.name, result) {
                 first_error.get_or_insert(error);
             }
         }
@@ -187,28 +201,23 @@ impl Lane {
         Ok((total, first_error.map_or(Ok(()), Err)))
     }
 
-    /// A failure of one model that an operator must see does not hold up the others: the model rests.
-    async fn judge(
-        &mut self,
-        model: &'static Model,
-        result: Result<(), SyncError>,
-    ) -> Result<Result<(), SyncError>, SyncError> {
-        match result {
-            Ok(()) => {
-                self.resting.remove(model.name);
-                self.engine.cured(model).await?;
-                Ok(Ok(()))
-            }
-            Err(error) if matches!(retry(&error), Retry::Operator(_)) => {
-                self.engine.failed(model, &error).await?;
-                let bounds = self.engine.settings.backoff;
-                let (backoff, until) =
-                    self.resting.entry(model.name).or_insert_with(|| (Backoff::new(bounds), Instant::now()));
-                *until = Instant::now() + backoff.failed(self.engine.records.random());
-                Ok(Ok(()))
-            }
-            Err(error) => Ok(Err(error)),
+    /// A failure of one model, or of the happenings, that an operator must see does not hold up the others: they rest.
+    fn rest_or_fail(&mut self, model: &'static str, result: Result<(), SyncError>) -> Result<(), SyncError> {
+        let Err(error) = result else {
+            self.resting.remove(model);
+            return Ok(());
+        };
+        if !matches!(retry(&error), Retry::Operator(_)) {
+            return Err(error);
         }
+        let bounds = self.engine.settings.backoff;
+        let (backoff, until) = self.resting.entry(model).or_insert_with(|| (Backoff::new(bounds), Instant::now()));
+        if backoff.failures() == 0 {
+            tracing::error!(model, "Sync of {model} rests: {error}");
+        }
+        *until = Instant::now() + backoff.failed(self.engine.records.random());
+        self.engine.figures.note_trouble(self.engine.now(), Some(error.to_string()));
+        Ok(())
     }
 }
 
@@ -226,6 +235,10 @@ fn merge(total: &mut Settlement, other: Settlement) {
 /// Takes finished entries off the queue and parks what cannot be written.
 async fn take_off(engine: Arc<Engine>, settlement: Settlement) -> Result<(), SyncError> {
     engine.records.dequeue(&settlement.done).await?;
+    if planted(Mistake::DropPoison) {
+        let dropped: Vec<_> = settlement.parked.iter().flat_map(|(task, _)| task.taken.clone()).collect();
+        return Ok(engine.records.dequeue(&dropped).await?);
+    }
     for (task, cause) in &settlement.parked {
         let Task { newest, taken, .. } = task;
         tracing::error!(
@@ -298,14 +311,82 @@ async fn relay_portion(
     settlement: &mut Settlement,
 ) -> Result<(), SyncError> {
     let rows = read(engine, model, tasks).await?;
-    let writes = Writes::of(model, tasks, rows);
-    let outcomes: Vec<Outcome> = if writes.writes.is_empty() {
-        Vec::new()
-    } else {
-        engine.mirror.apply(model, Guard::Newer, &writes.writes, engine.now()).await?
-    };
+    let mut writes = Writes::of(model, tasks, rows);
+    if planted(Mistake::LostDelete) {
+        writes
+            .writes
+            .iter_mut()
+            .filter(|write| write.content == Content::Tombstone)
+            .for_each(|write| write.version = 0);
+    }
+    let outcomes: Vec<Outcome> =
+        if writes.writes.is_empty() { Vec::new() } else { write(engine, model, &writes.writes).await? };
+    look_at_stale(engine, model, &writes.writes, &outcomes).await?;
     writes.settle(model, tasks, &outcomes, settlement);
     Ok(())
+}
+
+/// The mistake of an owner that sleeps past its lease, wakes, and writes what it had in hand without looking.
+async fn once_more(mirror: Arc<dyn Mirror>, model: &'static Model, writes: Vec<Write>, at: Timestamp) {
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let ids: Vec<String> = writes.iter().map(|write| write.id.clone()).collect();
+    let done = async {
+        mirror.remove(model, &ids).await?;
+        mirror.apply(model, Guard::NotNewer, &writes, at).await
+    };
+    if let Err(error) = done.await {
+        tracing::debug!("Sync could not do harm: {error}");
+    }
+}
+
+async fn write(engine: &Engine, model: &'static Model, writes: &[Write]) -> Result<Vec<Outcome>, SyncError> {
+    if planted(Mistake::NoFence) {
+        tokio::spawn(once_more(engine.mirror.clone(), model, writes.to_vec(), engine.now()));
+    }
+    let answer = engine.mirror.apply(model, Guard::Newer, writes, engine.now()).await;
+    if planted(Mistake::NoTombstone) {
+        let gone = writes.iter().filter(|write| write.content == Content::Tombstone);
+        engine.mirror.remove(model, &gone.map(|write| write.id.clone()).collect::<Vec<_>>()).await?;
+    }
+    match answer {
+        Err(_) if planted(Mistake::SettleUnanswered) => Ok(vec![Outcome::Applied; writes.len()]),
+        answer => Ok(answer?),
+    }
+}
+
+/// A write that found the same in place has come a second time. One that found something else has met a document that is
+/// ahead of its row, which a restored primary or a hand leaves behind: it is judged, and repaired when it is proven wrong.
+async fn look_at_stale(
+    engine: &Engine,
+    model: &'static Model,
+    writes: &[Write],
+    outcomes: &[Outcome],
+) -> Result<(), SyncError> {
+    let stale = writes.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Outcome::Stale);
+    let stale: Vec<&Write> = stale.map(|(write, _)| write).collect();
+    if stale.is_empty() || model.name == HEARTBEATS.name || planted(Mistake::StaleIsDone) {
+        return Ok(());
+    }
+    let ids: Vec<String> = stale.iter().map(|write| write.id.clone()).collect();
+    let mut present: HashMap<String, Stamp> = HashMap::with_capacity(ids.len());
+    for ids in ids.chunks(1000) {
+        let found = engine.mirror.get_many(model, ids).await?;
+        present.extend(found.into_iter().map(|stored| (stored.stamp.id.clone(), stored.stamp)));
+    }
+    let same = |write: &&Write| present.get(&write.id).is_some_and(|stamp| is_same(write, stamp));
+    let suspects: Vec<String> = stale.into_iter().filter(|write| !same(write)).map(|write| write.id.clone()).collect();
+    if !suspects.is_empty() {
+        repair(engine, model, &suspects, "relay", false).await?;
+    }
+    Ok(())
+}
+
+fn is_same(write: &Write, stamp: &Stamp) -> bool {
+    let content = match &write.content {
+        Content::Document { digest, .. } => stamp.digest == Some(*digest),
+        Content::Tombstone => stamp.tombstone,
+    };
+    stamp.version == Some(write.version) && content
 }
 
 /// Carries out what waits for one entity, at once and beside whoever relays it. Its entries stay: the relay finds the
@@ -316,8 +397,8 @@ pub(crate) async fn carry_now(engine: &Engine, model: &'static Model, id: &str) 
     relay_portion(engine, model, tasks, &mut Settlement::default()).await
 }
 
-/// When a server that answers its ping fails a portion again and again, one document may be the reason: each is tried
-/// alone, and those that fail alone are parked.
+/// When a server that takes writes fails a portion again and again, one document may be the reason: the portion is halved
+/// until it is alone, and parked.
 async fn find_poison(
     engine: &Engine,
     model: &'static Model,
@@ -329,17 +410,21 @@ async fn find_poison(
         return Err(error);
     }
     for _ in 1..engine.settings.attempts {
-        if engine.mirror.ping().await.is_err() {
+        if engine.mirror.takes_writes(model).await.is_err() {
             return Err(error);
         }
         if relay_portion(engine, model, tasks, settlement).await.is_ok() {
             return Ok(());
         }
     }
-    for task in tasks.chunks(1) {
-        let Err(alone) = relay_portion(engine, model, task, settlement).await else { continue };
-        engine.mirror.ping().await?;
-        settlement.parked.push((task[0].clone(), alone.to_string()));
+    let mut suspects = vec![tasks];
+    while let Some(some) = suspects.pop() {
+        let Err(alone) = relay_portion(engine, model, some, settlement).await else { continue };
+        engine.mirror.takes_writes(model).await?;
+        match some {
+            [task] => settlement.parked.push((task.clone(), alone.to_string())),
+            _ => suspects.extend(<[_; 2]>::from(some.split_at(some.len() / 2))),
+        }
     }
     Ok(())
 }

@@ -2,8 +2,13 @@
 
 use std::collections::HashMap;
 
-use chainbill_domain::{Model, wire};
-use chainbill_mirror::{Content, Guard, Write};
+use chainbill_domain::{
+    Digest, Model,
+    document::{Encoded, digest as document_digest},
+    id::Id,
+    wire,
+};
+use chainbill_mirror::{Content, Guard, Outcome, Write};
 use chainbill_records::{
     Evidence,
     outbox::{Entry, Op},
@@ -11,18 +16,22 @@ use chainbill_records::{
 
 use crate::{
     SyncError,
+    certificate::written,
     compare::{Class, Seen, Verdict, fields_that_differ},
     engine::Engine,
     examine::{Sides, documents, examine},
+    planted::{Mistake, is as planted},
 };
 
 /// What a repair did.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Repaired {
-    /// Copies that were wrong and are right now.
+    /// Copies that were wrong and have been seen to be right since.
     pub repaired: u64,
     /// Copies that had come right by themselves since they were found.
     pub right: u64,
+    /// Copies that are wrong still: the second database did not take what they should be.
+    pub failed: u64,
     /// Copies left alone because they were repaired too often.
     pub quarantined: u64,
 }
@@ -30,33 +39,34 @@ pub struct Repaired {
 /// Entities examined at once.
 const AT_ONCE: usize = 100;
 
-/// Repairs what is proven to be wrong among these entities.
+/// Repairs what is proven to be wrong among these entities; with `force` also what keeps coming back.
 pub(crate) async fn repair(
     engine: &Engine,
     model: &'static Model,
     ids: &[String],
     run: &str,
+    force: bool,
 ) -> Result<Repaired, SyncError> {
     let mut total = Repaired::default();
     for ids in ids.chunks(AT_ONCE) {
         let sides = examine(engine, model, ids).await?;
-        let mut evidence = Vec::new();
+        let (mut mended, mut left) = (Vec::new(), 0);
         for (id, verdict) in &sides.verdicts {
             let Verdict::Drift(class) = verdict else { continue };
-            if quarantined(engine, model, id).await? {
-                total.quarantined += 1;
+            if !force && quarantined(engine, model, id).await? {
+                left += 1;
                 continue;
             }
-            let proof = mend(engine, model, &sides, id, *class, run).await?;
-            evidence.push(proof);
+            mended.push(mend(engine, model, &sides, id, *class, run).await?);
         }
-        total.repaired += evidence.len() as u64;
-        total.right += (ids.len() - evidence.len()) as u64;
-        record(engine, model, evidence).await?;
         let unreadable: Vec<String> = sides.unreadable.iter().map(|(id, _)| id.clone()).collect();
         engine.ask_relay(model, &unreadable).await?;
+        total.quarantined += left;
+        total.right += (ids.len() - mended.len() - unreadable.len()) as u64 - left;
+        let repaired = record(engine, model, mended).await?;
+        total.repaired += repaired.repaired;
+        total.failed += repaired.failed;
     }
-    total.right = total.right.saturating_sub(total.quarantined);
     Ok(total)
 }
 
@@ -76,6 +86,13 @@ async fn quarantined(engine: &Engine, model: &'static Model, id: &str) -> Result
     Ok(too_many)
 }
 
+/// What was done about a copy, and what should be there now.
+struct Mended {
+    evidence: Evidence,
+    /// Its version and digest; none when nothing but a tombstone may be there.
+    expected: Option<(i64, Digest)>,
+}
+
 /// Mends one copy. The evidence is on record before anything is changed.
 async fn mend(
     engine: &Engine,
@@ -84,7 +101,7 @@ async fn mend(
     id: &str,
     class: Class,
     run: &str,
-) -> Result<Evidence, SyncError> {
+) -> Result<Mended, SyncError> {
     let (row, seen) = (sides.rows.get(id), sides.documents.get(id));
     let mut evidence = Evidence {
         id: engine.records.new_id(),
@@ -102,74 +119,117 @@ async fn mend(
         action: "none".to_owned(),
     };
     engine.records.add_evidence(&evidence).await?;
-    let version = seen.and_then(|seen| seen.stamp.version);
-    evidence.action = match (row, class) {
-        (Some(row), Class::Ahead) => {
-            engine.mirror.remove(model, &[id.to_owned()]).await?;
-            engine.records.enqueue(&[entry(model, id, row.version, Op::Upsert)]).await?;
-            apply(engine, model, Guard::Newer, document(row)).await?;
-            "removed and written again"
-        }
-        (Some(row), _) => {
-            apply(engine, model, Guard::NotNewer, document(row)).await?;
-            "written again"
-        }
-        (None, _) => match version.and_then(|version| version.checked_add(1)) {
-            Some(next) => {
-                let write = Write { id: id.to_owned(), version: next, content: Content::Tombstone, fresh: false };
-                apply(engine, model, Guard::Newer, write).await?;
-                "replaced by a tombstone"
-            }
-            None => {
-                engine.mirror.remove(model, &[id.to_owned()]).await?;
-                "removed"
-            }
-        },
-    }
-    .to_owned();
-    Ok(evidence)
+    evidence.action = match row {
+        Some(row) => write_again(engine, model, row, class).await?,
+        None => take_away(engine, model, id, seen.and_then(|seen| seen.stamp.version)).await?,
+    };
+    Ok(Mended { evidence, expected: row.map(|row| (row.version, row.digest)) })
 }
 
-fn document(row: &chainbill_domain::document::Encoded) -> Write {
+async fn write_again(engine: &Engine, model: &'static Model, row: &Encoded, class: Class) -> Result<String, SyncError> {
+    let (guard, done) = match class {
+        Class::Ahead => {
+            // The entry is there before the document is gone: whatever happens in between, the relay writes it.
+            engine.records.enqueue(&[entry(model, &row.id, row.version, Op::Upsert)]).await?;
+            engine.mirror.remove(model, &[row.id.clone()]).await?;
+            (Guard::Newer, "removed and written again")
+        }
+        _ => (Guard::NotNewer, "written again"),
+    };
+    match apply(engine, model, guard, document(row)).await? {
+        Some(Outcome::Rejected(cause)) => {
+            engine.ask_relay(model, &[row.id.clone()]).await?;
+            Ok(format!("cannot be written: {}", cause.chars().take(40).collect::<String>()))
+        }
+        _ => Ok(done.to_owned()),
+    }
+}
+
+/// A tombstone keeps late writes of a relay away. An id that no row of ours can have needs none, and cannot have one where
+/// ids are not text.
+async fn take_away(
+    engine: &Engine,
+    model: &'static Model,
+    id: &str,
+    version: Option<i64>,
+) -> Result<String, SyncError> {
+    let next = version.and_then(|version| version.checked_add(1)).filter(|_| id.parse::<Id<()>>().is_ok());
+    match next {
+        Some(next) => {
+            let write = Write { id: id.to_owned(), version: next, content: Content::Tombstone, fresh: false };
+            apply(engine, model, Guard::Newer, write).await?;
+            Ok("replaced by a tombstone".to_owned())
+        }
+        None => {
+            engine.mirror.remove(model, &[id.to_owned()]).await?;
+            Ok("removed".to_owned())
+        }
+    }
+}
+
+fn document(row: &Encoded) -> Write {
     let content = Content::Document { body: row.body.clone(), digest: row.digest };
     Write { id: row.id.clone(), version: row.version, content, fresh: false }
 }
 
-async fn apply(engine: &Engine, model: &'static Model, guard: Guard, write: Write) -> Result<(), SyncError> {
-    let id = write.id.clone();
-    let outcomes = engine.mirror.apply(model, guard, &[write], engine.now()).await?;
-    if let Some(chainbill_mirror::Outcome::Rejected(_)) = outcomes.into_iter().next() {
-        engine.ask_relay(model, &[id]).await?;
-    }
-    Ok(())
+async fn apply(
+    engine: &Engine,
+    model: &'static Model,
+    guard: Guard,
+    write: Write,
+) -> Result<Option<Outcome>, SyncError> {
+    Ok(engine.mirror.apply(model, guard, &[write], engine.now()).await?.pop())
 }
 
 fn entry(model: &'static Model, id: &str, version: i64, op: Op) -> Entry {
     Entry { model: model.name.to_owned(), entity_id: id.to_owned(), version, op, body: None }
 }
 
-/// Completes the evidence with what is there now.
-async fn record(engine: &Engine, model: &'static Model, evidence: Vec<Evidence>) -> Result<(), SyncError> {
-    let ids: Vec<String> = evidence.iter().map(|evidence| evidence.entity_id.clone()).collect();
+/// Completes the evidence with what is there now, which alone says whether it is right.
+async fn record(engine: &Engine, model: &'static Model, mended: Vec<Mended>) -> Result<Repaired, SyncError> {
+    let ids: Vec<String> = mended.iter().map(|mended| mended.evidence.entity_id.clone()).collect();
     let found = documents(engine, model, &ids).await?;
     let now: HashMap<&str, &Seen> = found.iter().map(|seen| (seen.stamp.id.as_str(), seen)).collect();
-    for mut evidence in evidence {
-        evidence.after = now.get(evidence.entity_id.as_str()).map(|seen| text(seen));
+    let mut total = Repaired::default();
+    for Mended { mut evidence, expected } in mended {
+        let seen = now.get(evidence.entity_id.as_str()).copied();
+        let right = planted(Mistake::RepairUnseen) || is_right(model, expected, seen);
+        if right {
+            total.repaired += 1
+        } else {
+            total.failed += 1
+        }
+        evidence.after = seen.map(text);
         tracing::warn!(
             model = model.name,
             id = evidence.entity_id,
             class = evidence.class,
             fields = evidence.fields,
-            "Sync repaired {} {}: {} ({})",
+            "Sync {} {} {}: {} ({})",
+            if right { "repaired" } else { "could not repair" },
             model.name,
             evidence.entity_id,
             evidence.class,
             evidence.action
         );
-        metrics::counter!("chainbill_sync_repaired_total", "class" => evidence.class.clone()).increment(1);
+        metrics::counter!("chainbill_sync_repaired_total", "class" => evidence.class.clone())
+            .increment(u64::from(right));
         engine.records.finish_evidence(&evidence).await?;
     }
-    Ok(())
+    Ok(total)
+}
+
+/// Whether a document is what it should be, or newer: then the relay was faster.
+fn is_right(model: &Model, expected: Option<(i64, Digest)>, seen: Option<&Seen>) -> bool {
+    match (expected, seen) {
+        (None, seen) => seen.is_none_or(|seen| seen.stamp.tombstone),
+        (Some(_), None) => false,
+        (Some((version, digest)), Some(seen)) => {
+            let body = seen.body.as_ref().map(|body| document_digest(model, &seen.stamp.id, version, body));
+            seen.stamp.version > Some(version)
+                || (seen.stamp.version == Some(version) && seen.stamp.digest == Some(digest) && body == Some(digest))
+        }
+    }
 }
 
 /// A document with what it says of itself, as text.
@@ -191,7 +251,9 @@ fn text(seen: &Seen) -> String {
 /// What the journal of changes held for the entity when it was judged.
 fn journal(sides: &Sides, id: &str) -> String {
     match sides.pending.get(id) {
-        Some(pending) => format!("{} of version {} waits", pending.op.name(), pending.version),
+        Some(pending) => {
+            format!("{} of version {} waits since {}", pending.op.name(), pending.version, written(pending.since))
+        }
         None => "nothing waits in the outbox".to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chainbill_domain::{Model, proof::Certificate};
-use chainbill_records::{CopyState, Run};
+use chainbill_records::{CopyState, FaultSource, Run};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -82,17 +82,27 @@ pub enum Outcome {
     Equal,
     /// What differed was made right.
     Repaired,
+    /// Nothing is proven wrong, and yet not everything is equal: entities are parked or cannot be read, or changes wait
+    /// for longer than a change is on its way.
+    Behind,
     /// Something differs.
     Drift,
 }
 
 impl Outcome {
+    /// Whether both sides are equal now, but for what is on its way.
+    #[must_use]
+    pub const fn is_equal(self) -> bool {
+        matches!(self, Self::Equal | Self::Repaired)
+    }
+
     /// The stored word.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Equal => "equal",
             Self::Repaired => "repaired",
+            Self::Behind => "behind",
             Self::Drift => "drift",
         }
     }
@@ -114,14 +124,26 @@ pub struct RunReport {
 }
 
 impl RunReport {
-    fn line(&self) -> String {
-        let Comparison { compared, in_flight, .. } = self.comparison;
-        let drift = self.comparison.drifting();
-        let repaired = self.repaired.repaired;
-        format!(
-            "{}: {compared} compared, {in_flight} in flight, {drift} wrong, {repaired} repaired",
-            self.outcome.name()
-        )
+    /// The result in a line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let Comparison { compared, in_flight, waiting, parked, .. } = self.comparison;
+        let mut text = format!("{}: {compared} compared, {} wrong", self.outcome.name(), self.comparison.drifting());
+        for (count, word) in [
+            (in_flight, "in flight"),
+            (waiting, "waiting for long"),
+            (parked, "parked"),
+            (self.comparison.unreadable.len() as u64, "unreadable"),
+            (self.repaired.repaired, "repaired"),
+            (self.repaired.right, "right by themselves"),
+            (self.repaired.failed, "that cannot be repaired"),
+            (self.repaired.quarantined, "quarantined"),
+        ] {
+            if count > 0 {
+                text.push_str(&format!(", {count} {word}"));
+            }
+        }
+        text
     }
 }
 
@@ -209,20 +231,16 @@ async fn run_held(
     let mut repaired = Repaired::default();
     if drift > 0 && mending != Mending::Report {
         if mending == Mending::Repair {
-            breaker(engine, &comparison)?;
+            breaker(engine, &comparison).map_err(|percent| tripped(comparison.clone(), percent))?;
         }
         let ids: Vec<String> = comparison.findings.iter().map(|finding| finding.id.clone()).collect();
-        repaired = repair(engine, model, &ids, id).await?;
+        repaired = repair(engine, model, &ids, id, mending == Mending::Force).await?;
     }
     let unreadable: Vec<String> = comparison.unreadable.iter().map(|(id, _)| id.clone()).collect();
     engine.ask_relay(model, &unreadable).await?;
-    let outcome = match drift {
-        0 => Outcome::Equal,
-        drift if repaired.repaired + repaired.right >= drift => Outcome::Repaired,
-        _ => Outcome::Drift,
-    };
+    let outcome = outcome(&comparison, repaired);
     let certificate = match builder {
-        Some(builder) if outcome != Outcome::Drift && comparison.unreadable.is_empty() => {
+        Some(builder) if matches!(outcome, Outcome::Equal | Outcome::Repaired) => {
             Some(issue(engine, model, comparison.cut, builder).await?)
         }
         Some(_) => {
@@ -234,15 +252,27 @@ async fn run_held(
     Ok(RunReport { id: id.to_owned(), outcome, comparison, repaired, certificate })
 }
 
-/// An error in a program looks like much drift at once: nothing is repaired then.
-fn breaker(engine: &Engine, comparison: &Comparison) -> Result<(), SyncError> {
-    let (drift, compared) = (comparison.drifting(), comparison.compared);
-    let percent = engine.settings.breaker_percent;
-    let most = (compared.saturating_mul(u64::from(percent)) / 100).max(engine.settings.breaker_least);
-    if drift <= most {
-        return Ok(());
+fn outcome(comparison: &Comparison, repaired: Repaired) -> Outcome {
+    let drift = comparison.drifting();
+    if repaired.repaired + repaired.right < drift {
+        return Outcome::Drift;
     }
-    Err(SyncError::Breaker { model: comparison.model, drift, compared, percent })
+    if comparison.parked + comparison.waiting > 0 || !comparison.unreadable.is_empty() {
+        return Outcome::Behind;
+    }
+    if drift == 0 { Outcome::Equal } else { Outcome::Repaired }
+}
+
+/// An error in a program looks like much drift at once: nothing is repaired then. The share that is too much, in percent.
+fn breaker(engine: &Engine, comparison: &Comparison) -> Result<(), u32> {
+    let percent = engine.settings.breaker_percent;
+    let most = (comparison.compared.saturating_mul(u64::from(percent)) / 100).max(engine.settings.breaker_least);
+    if comparison.drifting() <= most { Ok(()) } else { Err(percent) }
+}
+
+fn tripped(comparison: Comparison, percent: u32) -> SyncError {
+    let (model, drift, compared) = (comparison.model, comparison.drifting(), comparison.compared);
+    SyncError::Breaker { model, drift, compared, percent, comparison: Box::new(comparison) }
 }
 
 async fn conclude(
@@ -251,48 +281,46 @@ async fn conclude(
     record: &mut Run,
     result: &Result<RunReport, SyncError>,
 ) -> Result<(), SyncError> {
-    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    record.finished_at = Some(engine.now());
     let line = match result {
         Ok(report) => {
-            let comparison = &report.comparison;
-            record.outcome = report.outcome.name().to_owned();
-            record.compared = count(comparison.compared);
-            record.drift = count(comparison.drifting());
-            record.repaired = count(report.repaired.repaired);
-            record.in_flight = count(comparison.in_flight);
-            record.cut = Some(comparison.cut);
-            record.findings = Some(findings(comparison));
-            metrics::gauge!("chainbill_sync_drift", "model" => model.name).set(comparison.drifting() as f64);
-            tracing::info!(
-                model = model.name,
-                cut = written(comparison.cut),
-                "Sync run over {}: {}",
-                model.name,
-                report.line()
-            );
+            note(record, &report.comparison, report.repaired.repaired, report.outcome.name());
+            let cut = written(report.comparison.cut);
+            tracing::info!(model = model.name, cut, "Sync run over {}: {}", model.name, report.line());
             if report.outcome != Outcome::Drift {
-                engine.cured(model).await?;
+                engine.cured(model, FaultSource::Run).await?;
             }
             report.line()
         }
         // The next run goes on from here.
         Err(SyncError::Stopped) => return Ok(()),
         Err(error) => {
-            record.outcome = if matches!(error, SyncError::Breaker { .. }) { "breaker" } else { "failed" }.to_owned();
+            record.outcome = "failed".to_owned();
+            if let SyncError::Breaker { comparison, .. } = error {
+                note(record, comparison, 0, "breaker");
+            }
             record.error = Some(error.to_string());
             tracing::warn!(model = model.name, "Sync run over {} failed: {error}", model.name);
-            engine.failed(model, error).await?;
+            engine.failed(model, FaultSource::Run, error).await?;
             error.to_string()
         }
     };
+    record.finished_at = Some(engine.now());
     engine.records.save_run(record).await?;
     engine.records.forget_resume(&record.id).await?;
-    let mut copy = engine.records.copy(model).await?;
-    copy.last_run_at = record.finished_at;
-    copy.last_result = Some(line);
-    engine.records.save_copy(&copy).await?;
-    Ok(())
+    Ok(engine.records.note_result(model, &line).await?)
+}
+
+/// Writes what was found into the run's record.
+fn note(record: &mut Run, comparison: &Comparison, repaired: u64, outcome: &str) {
+    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    record.outcome = outcome.to_owned();
+    record.compared = count(comparison.compared);
+    record.drift = count(comparison.drifting());
+    record.repaired = count(repaired);
+    record.in_flight = count(comparison.in_flight);
+    record.cut = Some(comparison.cut);
+    record.findings = Some(findings(comparison));
+    metrics::gauge!("chainbill_sync_drift", "model" => comparison.model).set(comparison.drifting() as f64);
 }
 
 fn findings(comparison: &Comparison) -> String {

@@ -23,6 +23,9 @@ pub struct Settings {
     pub lanes: usize,
     /// Shortest and longest pause between looks at an empty queue. Commits of this process wake the relay at once.
     pub poll: (Duration, Duration),
+    /// The name of this process among others in leases, when it has one that outlives it: whoever comes after it by the
+    /// same name takes its leases over at once. It must be sure that nobody else lives by that name. Random without it.
+    pub owner: Option<String>,
     /// How long a lease on a partition lasts without being renewed.
     pub lease: Duration,
     /// Shortest and longest pause after a failure.
@@ -62,6 +65,7 @@ impl Default for Settings {
             batch: 1000,
             lanes: 2,
             poll: (Duration::from_millis(5), Duration::from_millis(200)),
+            owner: None,
             lease: Duration::from_secs(10),
             backoff: (Duration::from_millis(100), Duration::from_secs(3)),
             attempts: 8,

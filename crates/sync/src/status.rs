@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, future::Future, sync::atomic::Ordering, time::Duration};
 
 use chainbill_domain::{Digest, Model, wire};
-use chainbill_records::{Copy, CopyState, outbox::Backlog};
+use chainbill_records::{Copy, CopyState, ModelFault, Run, outbox::Backlog};
 use futures::future::join_all;
 use serde::Serialize;
 
@@ -18,6 +18,10 @@ use crate::{
     keeper::age,
 };
 
+/// The state of a model that an operator should see to, whatever its copy's state is.
+const FAULTED: &str = "FAULTED";
+/// Repairs are counted over this long.
+const DAY: Duration = Duration::from_secs(86_400);
 /// Nothing in a status waits longer.
 const PATIENCE: Duration = Duration::from_millis(700);
 
@@ -41,11 +45,13 @@ pub struct Status {
     pub oldest_seconds: Option<f64>,
     /// Entities that are parked.
     pub parked: Option<u64>,
+    /// Entities that keep coming back however often they are repaired, and are left alone for a day.
+    pub quarantined: Option<u64>,
     /// Writes per second of this process over the last second.
     pub rate: u64,
     /// How long the last applied change took from commit to the second database, in milliseconds.
     pub lag_ms: u64,
-    /// Age of the oldest partition's last heartbeat in the second database.
+    /// Age of the oldest partition's last heartbeat in the second database; unknown before every partition has had one.
     pub heartbeat_seconds: Option<f64>,
     /// Writes that took effect since this process started.
     pub applied: u64,
@@ -89,6 +95,12 @@ pub struct ModelStatus {
     pub last_run: Option<String>,
     /// How it went.
     pub last_result: Option<String>,
+    /// When the last comparison of any kind ended.
+    pub last_verified: Option<String>,
+    /// How it ended: `equal`, `repaired`, `behind`, `drift`, `breaker` or `failed`.
+    pub last_verification: Option<String>,
+    /// Whether it found differences that are still there.
+    pub drift: bool,
     /// Seconds between scheduled runs.
     pub every_seconds: u64,
 }
@@ -100,11 +112,14 @@ async fn in_time<T>(work: impl Future<Output = Result<T, impl Into<SyncError>>>)
 /// Everything; without the counts of both sides, which take longest on large tables, where they are not wanted.
 pub(crate) async fn status(engine: &Engine, counted: bool) -> Status {
     let models = engine.settings.models();
-    let (ping, backlog, parked, copies, sides, beat) = futures::join!(
+    let (ping, backlog, parked, copies, faults, often, runs, sides, beat) = futures::join!(
         in_time(engine.mirror.ping()),
         in_time(engine.records.backlog()),
         in_time(engine.records.parked_counts()),
         in_time(engine.records.copies()),
+        in_time(engine.records.faults()),
+        in_time(engine.records.often_repaired(engine.settings.quarantine_after, engine.now() - DAY)),
+        in_time(engine.records.last_verifications()),
         join_all(models.iter().map(async |model| if counted { counts(engine, model).await } else { (None, None) })),
         in_time(last_beat(engine)),
     );
@@ -114,7 +129,10 @@ pub(crate) async fn status(engine: &Engine, counted: bool) -> Status {
         .zip(sides)
         .map(|(model, sides)| {
             let copy = copies.as_ref().and_then(|all| all.iter().find(|copy| copy.model == model.name));
-            model_status(engine, model, copy, sides, backlog.as_deref(), parked.as_ref())
+            let fault = faults.as_ref().and_then(|all| all.iter().find(|fault| fault.model == model.name));
+            let run = runs.as_ref().and_then(|all| all.iter().find(|run| run.model == model.name));
+            let known = Known { copy, fault, run, backlog: backlog.as_deref(), parked: parked.as_ref() };
+            model_status(engine, model, known, sides)
         })
         .collect();
     let now = engine.now();
@@ -130,9 +148,10 @@ pub(crate) async fn status(engine: &Engine, counted: bool) -> Status {
         backlog: backlog.as_ref().map(|all| business(all).map(|waiting| waiting.entries).sum()),
         oldest_seconds: oldest,
         parked: parked.as_ref().map(|counts| counts.values().sum()),
+        quarantined: often,
         rate: engine.figures.rate.load(Ordering::Relaxed),
         lag_ms: engine.figures.lag_ms.load(Ordering::Relaxed),
-        heartbeat_seconds: beat,
+        heartbeat_seconds: beat.flatten(),
         applied: engine.figures.applied.load(Ordering::Relaxed),
         failures: engine.figures.failures.load(Ordering::Relaxed),
         trouble: engine.figures.trouble().map(|(at, text)| format!("{}: {text}", written(at))),
@@ -155,17 +174,27 @@ fn verdict(engine: &Engine, status: &Status) -> (&'static str, Option<String>) {
         let waiting = status.backlog.unwrap_or(0);
         return ("unreachable", Some(format!("the second database does not answer; {waiting} changes wait for it")));
     }
-    if let Some(faulted) = status.models.iter().find(|model| model.state == CopyState::Faulted.name()) {
+    if let Some(faulted) = status.models.iter().find(|model| model.state == FAULTED) {
         return ("faulted", Some(format!("{}: {}", faulted.model, faulted.reason.as_deref().unwrap_or("unknown"))));
     }
     let oldest = status.oldest_seconds.unwrap_or(0.0);
-    if oldest >= engine.settings.stall_after.as_secs_f64() {
-        let moving = status.rate > 0;
-        let word = if moving { "behind" } else { "stalled" };
+    let stall = engine.settings.stall_after;
+    if oldest >= stall.as_secs_f64() {
+        // Where nobody in this process watches the queue, nobody knows whether it moves.
+        let stuck = engine.figures.stuck_for(engine.now()) >= stall;
+        let word = if stuck { "stalled" } else { "behind" };
         return (word, Some(format!("the oldest change waits for {oldest:.1} s")));
+    }
+    let silent = stall + 2 * engine.settings.heartbeat;
+    if let Some(beat) = status.heartbeat_seconds.filter(|beat| *beat >= silent.as_secs_f64()) {
+        return ("stalled", Some(format!("no heartbeat has come through for {beat:.1} s")));
     }
     if let Some(copying) = status.models.iter().find(|model| model.state != CopyState::Live.name()) {
         return ("behind", Some(format!("{} is {}", copying.model, copying.state)));
+    }
+    if let Some(drifting) = status.models.iter().find(|model| model.drift) {
+        let result = drifting.last_verification.as_deref().unwrap_or("");
+        return ("behind", Some(format!("{} was found different: {result}", drifting.model)));
     }
     if status.parked.unwrap_or(0) > 0 {
         return ("behind", Some(format!("{} entities are parked", status.parked.unwrap_or(0))));
@@ -184,29 +213,37 @@ async fn counts(engine: &Engine, model: &'static Model) -> (Option<u64>, Option<
 }
 
 /// Age of the oldest partition's last beat.
-async fn last_beat(engine: &Engine) -> Result<f64, SyncError> {
+async fn last_beat(engine: &Engine) -> Result<Option<f64>, SyncError> {
     let ids: Vec<String> = crate::heartbeat::beats(engine.now()).into_iter().map(|beat| beat.entity_id).collect();
     let seen = documents(engine, &HEARTBEATS, &ids).await?;
     let oldest = seen.iter().filter_map(|seen| seen.stamp.version).min().filter(|_| seen.len() == ids.len());
-    let millis = oldest.map_or(i64::MAX, |beat| engine.now().timestamp_millis().saturating_sub(beat));
+    let millis = oldest.map(|beat| engine.now().timestamp_millis().saturating_sub(beat));
     #[expect(clippy::cast_precision_loss, reason = "an age in seconds")]
-    Ok(millis.max(0) as f64 / 1000.0)
+    Ok(millis.map(|millis| millis.max(0) as f64 / 1000.0))
+}
+
+/// What is known of a model.
+struct Known<'k> {
+    copy: Option<&'k Copy>,
+    fault: Option<&'k ModelFault>,
+    run: Option<&'k Run>,
+    backlog: Option<&'k [Backlog]>,
+    parked: Option<&'k BTreeMap<String, u64>>,
 }
 
 fn model_status(
     engine: &Engine,
     model: &'static Model,
-    copy: Option<&Copy>,
+    known: Known<'_>,
     (mysql_count, mongodb_count): (Option<u64>, Option<u64>),
-    backlog: Option<&[Backlog]>,
-    parked: Option<&BTreeMap<String, u64>>,
 ) -> ModelStatus {
+    let Known { copy, fault, run, backlog, parked } = known;
     let waiting = backlog.map(|all| all.iter().find(|waiting| waiting.model == model.name));
     ModelStatus {
         model: model.name,
-        state: copy.map_or(CopyState::Pending, |copy| copy.state).name(),
-        reason: copy.and_then(|copy| copy.reason.clone()),
-        hint: copy.and_then(|copy| copy.hint.clone()),
+        state: fault.map_or_else(|| copy.map_or(CopyState::Pending, |copy| copy.state).name(), |_| FAULTED),
+        reason: fault.map(|fault| fault.reason.clone()),
+        hint: fault.map(|fault| fault.hint.clone()),
         mysql_count,
         mongodb_count,
         backlog: waiting.map(|waiting| waiting.map_or(0, |waiting| waiting.entries)),
@@ -219,6 +256,9 @@ fn model_status(
         rate: copy.map_or(0, |copy| copy.rate),
         last_run: copy.and_then(|copy| copy.last_run_at).map(written),
         last_result: copy.and_then(|copy| copy.last_result.clone()),
+        last_verified: run.and_then(|run| run.finished_at).map(written),
+        last_verification: run.map(|run| run.outcome.clone()),
+        drift: run.is_some_and(|run| ["drift", "breaker"].contains(&run.outcome.as_str())),
         every_seconds: engine.settings.every(model).as_secs(),
     }
 }
@@ -268,7 +308,7 @@ pub(crate) async fn why(engine: &Engine, model: &'static Model, id: &str) -> Res
     let verdict = match sides.verdicts.get(id) {
         _ if unreadable.is_some() => "unreadable",
         _ if parked.is_some() => "parked",
-        Some(Verdict::InFlight) => "in flight",
+        Some(Verdict::InFlight(_)) => "in flight",
         Some(Verdict::Drift(class) | Verdict::Undecided(class)) => class.name(),
         None if row.is_none() => "absent",
         None => "equal",

@@ -48,6 +48,14 @@ impl Sync {
 
     /// Starts the relay's lanes, the sharing of partitions and the keeper.
     pub fn start(&self) -> Running {
+        let mut running = self.relay();
+        running.others.spawn(keeper::watch(self.engine.clone(), running.stop.clone()));
+        running.others.spawn(keeper::lead(self.engine.clone(), running.stop.clone()));
+        tracing::info!(owner = self.engine.owner, "Sync runs to {}", self.engine.mirror.engine());
+        running
+    }
+
+    fn relay(&self) -> Running {
         let (stop, lanes_ended) = (CancellationToken::new(), CancellationToken::new());
         let (mut lanes, mut others) = (JoinSet::new(), JoinSet::new());
         let partitions = Partitions::new(self.engine.clone());
@@ -55,10 +63,29 @@ impl Sync {
             lanes.spawn(Lane::new(self.engine.clone(), index, partitions.held()).run(stop.clone()));
         }
         others.spawn(partitions.run(stop.clone(), lanes_ended.clone()));
-        others.spawn(keeper::watch(self.engine.clone(), stop.clone()));
-        others.spawn(keeper::lead(self.engine.clone(), stop.clone()));
-        tracing::info!(owner = self.engine.owner, "Sync runs to {}", self.engine.mirror.engine());
         Running { stop, lanes_ended, lanes, others }
+    }
+
+    /// Carries out everything that waits now, beside whoever else relays: for a process that has work done and does not
+    /// stay. What cannot be written is parked by then.
+    ///
+    /// # Errors
+    /// [`SyncError::Stopped`] when asked to stop; when the primary does not answer.
+    pub async fn settle(&self, stop: &CancellationToken) -> Result<(), SyncError> {
+        let (began, running) = (self.engine.now(), self.relay());
+        let settled = async {
+            loop {
+                let backlog = self.engine.records.backlog().await?;
+                let oldest = backlog.iter().filter_map(|waiting| waiting.oldest).min();
+                if oldest.is_none_or(|oldest| oldest > began) {
+                    return Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let result = tokio::select! { result = settled => result, () = stop.cancelled() => Err(SyncError::Stopped) };
+        running.stop().await;
+        result
     }
 
     /// What there is to say, within a second.
@@ -115,7 +142,7 @@ impl Sync {
     pub async fn one(&self, model: &'static Model, id: &str) -> Result<(Repaired, Why), SyncError> {
         let run = self.engine.records.new_id();
         relay::carry_now(&self.engine, model, id).await?;
-        let repaired = repair::repair(&self.engine, model, &[id.to_owned()], &run).await?;
+        let repaired = repair::repair(&self.engine, model, &[id.to_owned()], &run, true).await?;
         Ok((repaired, self.why(model, id).await?))
     }
 
@@ -201,7 +228,8 @@ pub(crate) async fn fill(
 ) -> Result<Copied, SyncError> {
     let copied = copy::copy(engine, model, report, stop).await?;
     if copied.found_documents {
-        let order = Order::new("initial", Level::Fast, Mending::Repair);
+        // Nothing but what was just copied may be there: whatever else is found goes, however much of it there is.
+        let order = Order::new("initial", Level::Deep, Mending::Force);
         runs::run(engine, model, order, &|_| {}, stop).await?;
     }
     Ok(copied)
@@ -218,8 +246,7 @@ pub(crate) async fn recognise(engine: &Arc<Engine>) -> Result<(), SyncError> {
         None => tracing::info!("Sync finds the second database empty and fills it"),
         Some(other) => tracing::warn!("Sync finds copies of another primary ({other}) and makes its own"),
     }
-    engine.mirror.prepare(engine.settings.models(), engine.settings.retention).await?;
-    engine.mirror.prepare(&[&crate::HEARTBEATS], engine.settings.retention).await?;
+    prepare(engine).await?;
     for model in engine.settings.models() {
         let mut copy = engine.records.copy(model).await?;
         copy.state = CopyState::Pending;
@@ -228,4 +255,10 @@ pub(crate) async fn recognise(engine: &Arc<Engine>) -> Result<(), SyncError> {
     }
     engine.mirror.set_identity(&ours).await?;
     Ok(())
+}
+
+/// Makes collections and indexes as this release and these settings want them.
+pub(crate) async fn prepare(engine: &Engine) -> Result<(), SyncError> {
+    engine.mirror.prepare(engine.settings.models(), engine.settings.retention).await?;
+    Ok(engine.mirror.prepare(&[&crate::HEARTBEATS], engine.settings.retention).await?)
 }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use chainbill_domain::{Random, SystemClock, SystemRandom};
+use chainbill_domain::{Clock, Random, SystemClock, SystemRandom};
 use chainbill_mirror::{EmbeddedMirror, Mirror, MongoMirror, MongoSettings};
 use chainbill_records::{
     Records,
@@ -18,8 +18,14 @@ use chainbill_records::{
     sea_orm::ConnectionTrait as _,
 };
 
+mod between;
+mod clock;
+mod foreign;
 mod proxy;
 
+pub use between::{Between, Largest, Writing};
+pub use clock::ManualClock;
+pub use foreign::{Foreign, ForeignDocuments};
 pub use proxy::{Fault, Proxy};
 
 /// The word for a database without a server.
@@ -95,9 +101,14 @@ impl Fresh {
 
     /// Opens the primary with all its tables.
     pub async fn records(&self) -> Records {
+        self.records_at(Arc::new(SystemClock)).await
+    }
+
+    /// The same with another clock.
+    pub async fn records_at(&self, clock: Arc<dyn Clock>) -> Records {
         let Connected { db, dialect, .. } = open(&self.primary).await;
         migrations::up(&db, dialect, None).await.unwrap();
-        Records::new(db, dialect, Arc::new(SystemClock), Arc::new(SystemRandom))
+        Records::new(db, dialect, clock, Arc::new(SystemRandom))
     }
 
     /// The same primary through the synchronisation's own connections, as the product has them.
@@ -111,6 +122,20 @@ impl Fresh {
             return Arc::new(EmbeddedMirror::open(&self.folder.join("secondary.db")).await.unwrap());
         }
         Arc::new(MongoMirror::connect(&self.secondary, MongoSettings::default()).unwrap())
+    }
+
+    /// Empties the second database as somebody with another client would.
+    pub async fn empty_secondary(&self) {
+        if self.secondary != EMBEDDED {
+            let client = mongodb::Client::with_uri_str(&self.secondary).await.unwrap();
+            return client.database(&self.name).drop().await.unwrap();
+        }
+        let db = open(&format!("sqlite://{}", self.folder.join("secondary.db").display())).await.db;
+        let names: Vec<&str> = chainbill_domain::models::ALL.iter().map(|model| model.name).collect();
+        for table in names.into_iter().chain(["_chainbill", "analytics", "app_logs"]) {
+            db.execute_unprepared(&format!("DELETE FROM \"{table}\"")).await.unwrap();
+        }
+        db.close().await.unwrap();
     }
 
     /// Removes both.

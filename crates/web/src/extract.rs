@@ -1,7 +1,7 @@
 //! Reading requests strictly.
 
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, HttpBody as _},
     extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
 };
@@ -9,7 +9,15 @@ use chainbill_app::{App, AppError, Context};
 use chainbill_domain::freshness::Token;
 use serde::de::DeserializeOwned;
 
-use crate::{Problem, State, address::Asker};
+use crate::{
+    Problem, State,
+    address::Asker,
+    body,
+    objects::Objects,
+    words::{escaped, pointer, refused},
+};
+
+pub(crate) use crate::query::Asked;
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -28,16 +36,20 @@ pub(crate) async fn under_request_id<T>(id: String, work: impl Future<Output = T
 /// The session's cookie.
 pub(crate) const COOKIE: &str = "chainbill_session";
 
-/// Most bytes of a body.
-const MOST_BYTES: usize = 1 << 20;
-
-/// A body of strict JSON.
+/// A body of strict JSON. Where nothing is needed, no body at all stands for an empty object.
 pub(crate) struct Strict<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Strict<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let untyped = !request.headers().contains_key(header::CONTENT_TYPE);
+        if untyped
+            && request.body().is_end_stream()
+            && let Ok(nothing) = parse(b"{}")
+        {
+            return Ok(nothing);
+        }
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
         let media = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
         if media != "application/json" {
@@ -48,57 +60,45 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Strict<T> {
             let detail = "compressed bodies are not accepted";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
         }
-        parse(&read(request.into_body()).await?)
+        let (parts, body) = request.into_parts();
+        parse(&body::read(&parts.headers, body).await?)
     }
 }
 
-async fn read(body: Body) -> Result<Bytes, Problem> {
-    axum::body::to_bytes(body, MOST_BYTES).await.map_err(|_| {
-        let detail = format!("the body is larger than {MOST_BYTES} bytes, or ended early");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
-    })
+/// Lets a request without a body pass to an endpoint that takes none, and refuses what somebody sent along: fields that
+/// do nothing are a misunderstanding. Whoever is not known hears that first.
+pub(crate) async fn without_body(request: Request, state: &State) -> Result<Request, Problem> {
+    if request.body().is_end_stream() {
+        return Ok(request);
+    }
+    let (mut parts, body) = request.into_parts();
+    let bytes = body::read(&parts.headers, body).await?;
+    let fields = match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes) {
+        Ok(fields) => fields.keys().map(|name| format!("/{}", escaped(name))).collect(),
+        Err(_) if bytes.trim_ascii().is_empty() => Vec::new(),
+        Err(_) => vec![String::new()],
+    };
+    if fields.is_empty() {
+        return Ok(Request::from_parts(parts, Body::empty()));
+    }
+    Who::from_request_parts(&mut parts, state).await?.0.actor()?;
+    Err(Problem::fields(fields.into_iter().map(|pointer| (pointer, "is not accepted: no body is taken here"))))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Strict<T>, Problem> {
     let malformed = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "malformed", detail);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut reader)).map_err(|error| {
         let pointer = pointer(error.path());
         let inner = error.into_inner();
         if inner.is_data() && !inner.to_string().contains("duplicate field") {
-            Problem::field(pointer, inner.to_string())
+            refused(&pointer, &inner.to_string())
         } else {
             malformed(format!("the body is not accepted JSON at {pointer:?}: {inner}"))
         }
     })?;
     reader.end().map_err(|error| malformed(format!("something follows the JSON: {error}")))?;
     Ok(Strict(value))
-}
-
-/// A path as a JSON pointer (RFC 6901).
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    path.iter()
-        .map(|segment| match segment {
-            Segment::Seq { index } => format!("/{index}"),
-            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-            Segment::Enum { variant } => format!("/{variant}"),
-            Segment::Unknown => String::new(),
-        })
-        .collect()
-}
-
-/// A query string, strictly.
-pub(crate) struct Asked<T>(pub T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        axum::extract::Query::try_from_uri(&parts.uri)
-            .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|error| Problem::field("/query", error.body_text()))
-    }
 }
 
 /// Who asks, under which circumstances.
@@ -121,8 +121,8 @@ impl FromRequestParts<State> for Who {
             return Err(Problem::field("/Idempotency-Key", "1 to 200 visible ASCII characters are accepted"));
         }
         if let Some(bearer) = text("authorization") {
-            let token = bearer.strip_prefix("Bearer ").ok_or(AppError::Unauthenticated)?;
-            context.actor = Some(state.app.authenticate(token.trim()).await?.ok_or(AppError::Unauthenticated)?);
+            let token = of_scheme(&bearer, "bearer").ok_or(AppError::Unauthenticated)?;
+            context.actor = Some(state.app.authenticate(token).await?.ok_or(AppError::Unauthenticated)?);
         } else if let Some(token) = cookie(&parts.headers) {
             context.actor = state.app.authenticate(&token).await?;
             if let Some(actor) = context.actor.as_ref().filter(|_| changes(&parts.method)) {
@@ -135,6 +135,12 @@ impl FromRequestParts<State> for Who {
         }
         Ok(Self(context))
     }
+}
+
+/// The credentials, when they are of this scheme, whose letters may be small or large (RFC 9110, 11.1).
+fn of_scheme<'a>(credentials: &'a str, scheme: &str) -> Option<&'a str> {
+    let (given, token) = credentials.split_once(' ')?;
+    given.eq_ignore_ascii_case(scheme).then(|| token.trim())
 }
 
 fn changes(method: &Method) -> bool {
@@ -150,25 +156,6 @@ fn cookie(headers: &HeaderMap) -> Option<String> {
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(name, _)| *name == COOKIE)
         .map(|(_, value)| value.to_owned())
-}
-
-/// The version in `If-Match`.
-pub(crate) struct IfMatch(pub Option<i64>);
-
-impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Some(tag) = parts.headers.get(header::IF_MATCH) else { return Ok(Self(None)) };
-        let text = tag.to_str().unwrap_or("").trim();
-        if text == "*" {
-            return Ok(Self(None));
-        }
-        let version = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
-        let refused =
-            || Problem::field("/If-Match", "is no ETag of ours: the ETag of an answer, such as \"3\", is accepted");
-        version.map(|version| Self(Some(version))).ok_or_else(refused)
-    }
 }
 
 /// The token that a reading of the copies must have reached.

@@ -2,14 +2,20 @@
 
 mod address;
 mod api;
+mod body;
+mod description;
 mod desk;
 mod extract;
 mod limits;
+mod objects;
 mod pages;
 mod problem;
+mod query;
 mod reading;
 mod router;
 mod serve;
+mod tags;
+mod words;
 
 pub use desk::{Copies, Desk, DeskError, Part, Row, SyncDesk, Verification};
 pub use limits::Rates;

@@ -21,6 +21,7 @@ pub struct Problem {
     errors: Vec<FieldError>,
     more: Vec<(&'static str, Value)>,
     retry_after: Option<u64>,
+    closing: bool,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -50,17 +51,30 @@ impl Problem {
     /// An error of this status, code and detail.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), more: Vec::new(), retry_after: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            more: Vec::new(),
+            retry_after: None,
+            closing: false,
+        }
     }
 
     /// A refused field.
     #[must_use]
     pub fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        let error = FieldError { pointer: pointer.into(), detail: detail.into() };
-        Self::fields(vec![error])
+        Self::fields([(pointer.into(), detail.into())])
     }
 
-    fn fields(errors: Vec<FieldError>) -> Self {
+    /// Refused fields: where, and why.
+    pub(crate) fn fields<D: Into<String>>(fields: impl IntoIterator<Item = (String, D)>) -> Self {
+        let error = |(pointer, detail): (String, D)| FieldError { pointer, detail: detail.into() };
+        Self::of_fields(fields.into_iter().map(error).collect())
+    }
+
+    fn of_fields(errors: Vec<FieldError>) -> Self {
         let mut problem =
             Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", "the request is not accepted as it is");
         problem.errors = errors;
@@ -74,9 +88,20 @@ impl Problem {
         self
     }
 
+    /// Ends the connection: what comes on it is not read to its end.
+    pub(crate) const fn closing(mut self) -> Self {
+        self.closing = true;
+        self
+    }
+
     fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.more.push((name, value.into()));
         self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn refused_fields(&self) -> Vec<(&str, &str)> {
+        self.errors.iter().map(|error| (error.pointer.as_str(), error.detail.as_str())).collect()
     }
 
     /// A failure whose cause goes to the log and to nobody else.
@@ -105,6 +130,9 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if self.closing {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -117,7 +145,7 @@ impl From<AppError> for Problem {
         use StatusCode as Is;
         let detail = error.to_string();
         match error {
-            AppError::Validation(errors) => Self::fields(errors),
+            AppError::Validation(errors) => Self::of_fields(errors),
             AppError::Unauthenticated => {
                 Self::new(Is::UNAUTHORIZED, "unauthenticated", "a valid login is needed: Authorization: Bearer <token>")
             }

@@ -1,6 +1,6 @@
 //! All routes, and what happens around every request.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -11,6 +11,7 @@ use axum::{
 };
 use chainbill_app::App;
 use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 use utoipa::OpenApi;
@@ -19,9 +20,11 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     Copies, Problem, Rates, SyncDesk, address,
     api::{self, health::Readings},
-    extract::under_request_id,
+    description,
+    extract::{under_request_id, without_body},
     limits::Gate,
     pages,
+    tags::IfNoneMatch,
 };
 
 /// How it serves.
@@ -46,7 +49,9 @@ pub struct State {
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) fresh_bound: Duration,
     pub(crate) secure_cookies: bool,
-    pub(crate) openapi: Arc<utoipa::openapi::OpenApi>,
+    pub(crate) description: Arc<Value>,
+    /// Operations that take no body, as `POST /api/auth/logout`.
+    bodiless: Arc<BTreeSet<String>>,
     pub(crate) readings: Arc<Readings>,
     trusted_proxies: Arc<[IpAddr]>,
     gate: Gate,
@@ -62,6 +67,7 @@ impl State {
         metrics: Option<PrometheusHandle>,
         serving: Serving,
     ) -> Self {
+        let description = openapi();
         Self {
             app,
             copies,
@@ -69,7 +75,8 @@ impl State {
             metrics,
             fresh_bound: serving.fresh_bound,
             secure_cookies: serving.secure_cookies,
-            openapi: Arc::new(openapi()),
+            bodiless: Arc::new(description::bodiless(&description)),
+            description: Arc::new(description),
             readings: Arc::default(),
             trusted_proxies: serving.trusted_proxies.into(),
             gate: Gate::new(serving.rates),
@@ -99,10 +106,10 @@ fn routes() -> OpenApiRouter<State> {
         .merge(api::sync::routes())
 }
 
-/// The description of the API.
+/// The description of the API, as OpenAPI.
 #[must_use]
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes().split_for_parts().1
+pub fn openapi() -> Value {
+    description::complete(&routes().split_for_parts().1)
 }
 
 /// Everything that is served.
@@ -156,11 +163,11 @@ async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> R
     let id = request_id_of(&request);
     let method = request.method().clone();
     let matched = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", id, %method, path = matched);
+    let span = tracing::info_span!("request", id, %method, path = matched.as_str());
     let started = tokio::time::Instant::now();
-    let mut response = under_request_id(id.clone(), guarded(&state, request, next)).instrument(span).await;
+    let mut response = under_request_id(id.clone(), guarded(&state, request, next, &matched)).instrument(span).await;
     let status = response.status().as_u16().to_string();
-    let labels = [("method", method.to_string()), ("path", matched), ("status", status)];
+    let labels = [("method", known(&method).to_owned()), ("path", matched), ("status", status)];
     metrics::counter!("chainbill_http_requests_total", &labels).increment(1);
     metrics::histogram!("chainbill_http_request_seconds", &labels).record(started.elapsed().as_secs_f64());
     for (name, value) in [
@@ -178,7 +185,17 @@ async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> R
     response
 }
 
-async fn guarded(state: &State, mut request: Request, next: Next) -> Response {
+/// A method as a label of figures: whatever clients invent, there are few.
+fn known(method: &Method) -> &str {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
+            method.as_str()
+        }
+        _ => "other",
+    }
+}
+
+async fn guarded(state: &State, mut request: Request, next: Next, matched: &str) -> Response {
     let url = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if url > MOST_URL {
         let detail = format!("the path has {url} bytes: at most {MOST_URL} are accepted");
@@ -196,10 +213,45 @@ async fn guarded(state: &State, mut request: Request, next: Next) -> Response {
     };
     request.extensions_mut().insert(asker);
     let (method, deadline) = (request.method().clone(), deadline(request.uri().path()));
-    let answer = tokio::time::timeout(deadline, next.run(request)).await;
-    let mut response = answer.unwrap_or_else(|_| late(&method).into_response());
+    let known = IfNoneMatch::of(&method, request.headers());
+    let mut response = match tokio::time::timeout(deadline, answered(state, request, next, matched)).await {
+        Ok(response) => known.spare(response),
+        Err(_) => late(&method).into_response(),
+    };
     passed.tell(&mut response);
     response
+}
+
+/// What every handler relies on: parameters that are text, and no body where none is taken.
+async fn answered(state: &State, request: Request, next: Next, matched: &str) -> Response {
+    if let Some(name) = unreadable(matched, request.uri().path()) {
+        return Problem::field(name, "is not UTF-8 when it is decoded").into_response();
+    }
+    if !state.bodiless.contains(&format!("{} {matched}", request.method())) {
+        return next.run(request).await;
+    }
+    match without_body(request, state).await {
+        Ok(request) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// The parameter of a path that is no text once its percent signs are decoded, as a pointer.
+fn unreadable(template: &str, path: &str) -> Option<String> {
+    let parameter = |part: &str| Some(format!("/{}", part.strip_prefix('{')?.strip_suffix('}')?));
+    template.split('/').zip(path.split('/')).filter(|(_, part)| !is_text(part)).find_map(|(name, _)| parameter(name))
+}
+
+fn is_text(part: &str) -> bool {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let [first, after @ ..] = rest {
+        let pair = after.first_chunk::<2>().filter(|_| *first == b'%');
+        let decoded = pair.and_then(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+        bytes.push(decoded.unwrap_or(*first));
+        rest = if decoded.is_some() { &after[2..] } else { after };
+    }
+    std::str::from_utf8(&bytes).is_ok()
 }
 
 /// The caller's id where it is a decent one, else a new one.
@@ -230,5 +282,23 @@ mod tests {
         for path in ["/api/invoices", "/api/sync/verify", "/api/healthy"] {
             assert!((10..30).contains(&deadline(path).as_secs()), "{path}");
         }
+    }
+
+    #[test]
+    fn methods_that_clients_invent_share_one_label() {
+        assert_eq!(known(&Method::PATCH), "PATCH");
+        for invented in ["BREW", "get", "TRACE"] {
+            assert_eq!(known(&invented.parse().unwrap()), "other", "{invented}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_is_no_text_is_named() {
+        let template = "/api/sync/{model}/{id}";
+        for fine in ["/api/sync/users/1", "/api/sync/%c3%a9/%zz", "/api/sync/users/%"] {
+            assert_eq!(unreadable(template, fine), None, "{fine}");
+        }
+        assert_eq!(unreadable(template, "/api/sync/users/%ff").as_deref(), Some("/id"));
+        assert_eq!(unreadable(template, "/api/sync/%c3%28/1").as_deref(), Some("/model"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::{Server, folder};
+use super::{Server, Set, folder};
 use crate::shell::run;
 
 const FILE: &str = "deploy/test-databases.compose.yml";
@@ -24,7 +24,7 @@ pub fn up(server: Server) -> anyhow::Result<()> {
     let mut command = Command::new("docker");
     command.args(["compose", "-f", FILE, "up", "--detach", "--wait", &service]);
     for server in Server::ALL {
-        command.env(format!("{}_TEST_PORT", server.name().to_uppercase()), server.port().to_string());
+        command.env(format!("{}_TEST_PORT", server.name().to_uppercase()), Set::Tests.port(server).to_string());
     }
     run(&log, &mut command)
 }

@@ -3,15 +3,21 @@
 
 mod debian;
 mod docker;
+mod set;
 
 use std::{env, fs, path::PathBuf, time::Instant};
 
 use anyhow::Context as _;
 
+pub use self::{
+    debian::{Harm, harm},
+    set::Set,
+};
 use crate::shell::say;
 
 /// A server and what it is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "lower")]
 pub enum Server {
     /// MySQL.
     MySql,
@@ -42,30 +48,6 @@ impl Server {
             Self::MongoDb => "MONGODB_TEST_URL",
         }
     }
-
-    /// Its loopback port; `MYSQL_TEST_PORT` and so on choose another.
-    pub fn port(self) -> u16 {
-        let (variable, otherwise) = match self {
-            Self::MySql => ("MYSQL_TEST_PORT", 33062),
-            Self::MariaDb => ("MARIADB_TEST_PORT", 33061),
-            Self::MongoDb => ("MONGODB_TEST_PORT", 27117),
-        };
-        port(variable, otherwise)
-    }
-
-    /// Its address when it was started here.
-    pub fn url(self) -> String {
-        let port = self.port();
-        match self {
-            Self::MySql | Self::MariaDb => format!("mysql://chainbill:chainbill@127.0.0.1:{port}/chainbill"),
-            Self::MongoDb => format!("mongodb://127.0.0.1:{port}/chainbill"),
-        }
-    }
-}
-
-/// A port that the environment may choose.
-pub fn port(variable: &str, otherwise: u16) -> u16 {
-    env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
 /// What there is.
@@ -118,10 +100,10 @@ pub fn up() -> Servers {
     let docker = docker::works();
     let found = Server::ALL.into_iter().map(|server| {
         let started = Instant::now();
-        let url = match env::var(server.variable()).ok().filter(|url| !url.is_empty()) {
+        let url = match named(server) {
             Some(url) => Ok(url),
-            None if docker => docker::up(server).map(|()| server.url()),
-            None => debian::up(server).map(|()| server.url()),
+            None if docker => docker::up(server).map(|()| Set::Tests.url(server)),
+            None => debian::up(Set::Tests, server).map(|()| Set::Tests.url(server)),
         };
         let seconds = started.elapsed().as_secs_f64();
         if url.is_ok() {
@@ -132,23 +114,59 @@ pub fn up() -> Servers {
     Servers { found: found.collect() }
 }
 
+/// The address that the environment names.
+fn named(server: Server) -> Option<String> {
+    env::var(server.variable()).ok().filter(|url| !url.is_empty())
+}
+
+/// Servers to be tortured, and whether they are ours to kill.
+pub fn victims() -> (Servers, bool) {
+    const NEEDED: [Server; 2] = [Server::MySql, Server::MongoDb];
+    let foreign = if NEEDED.iter().any(|server| named(*server).is_some()) {
+        Some("the environment names servers, and they are not ours to kill")
+    } else if docker::works() {
+        Some("docker keeps the servers, and they are not ours to kill")
+    } else {
+        None
+    };
+    if let Some(why) = foreign {
+        say(&format!("THE DATABASES THEMSELVES ARE NOT KILLED: {why}; only proxies break what they say"));
+        return (up(), false);
+    }
+    let found = NEEDED.map(|server| {
+        let url = bring_up(Set::Torture, server).map_err(|error| format!("{error:#}"));
+        (server, url)
+    });
+    let servers = Servers { found: found.into() };
+    let whole = servers.variables().len() == NEEDED.len();
+    if !whole {
+        say("THE DATABASES THEMSELVES ARE NOT KILLED: not all of them could be started");
+    }
+    (servers, whole)
+}
+
+/// Starts one server of a set with Debian's packages; its address.
+pub fn bring_up(set: Set, server: Server) -> anyhow::Result<String> {
+    debian::up(set, server)?;
+    Ok(set.url(server))
+}
+
 /// Stops what was started here.
-pub fn down() -> anyhow::Result<()> {
-    if docker::works() {
+pub fn down(set: Set) -> anyhow::Result<()> {
+    if set == Set::Tests && docker::works() {
         docker::down()?;
     }
-    debian::down()
+    debian::down(set)
 }
 
 /// Says what runs.
-pub fn status() {
+pub fn status(set: Set) {
     for server in Server::ALL {
-        let set = env::var(server.variable()).is_ok_and(|url| !url.is_empty());
-        let word = match (set, debian::is_up(server)) {
-            (true, _) => "named by the environment",
-            (false, true) => "up",
-            (false, false) => "down",
+        let word = match (set, named(server), debian::is_up(set, server)) {
+            (Set::Tests, Some(_), _) => "named by the environment",
+            (_, _, true) => "up",
+            (_, _, false) => "down",
         };
-        say(&format!("{:<8} {word:<25} {}={}", server.name(), server.variable(), server.url()));
+        say(&format!("{:<8} {word:<25} {}={}", server.name(), server.variable(), set.url(server)));
     }
 }

@@ -16,7 +16,7 @@ use std::{path::Path, time::Duration};
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value};
 use sqlx::{
-    SqlitePool,
+    Connection as _, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -164,6 +164,19 @@ impl Mirror for EmbeddedMirror {
 
     async fn get(&self, model: &'static Model, id: &str) -> Result<Option<Stored>, MirrorError> {
         within(self.deadlines.request, "get", read::get(&self.readers, model, id)).await
+    }
+
+    async fn get_many(&self, model: &'static Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
+        within(self.deadlines.bulk, "get many", read::get_many(&self.readers, model, ids)).await
+    }
+
+    async fn takes_writes(&self, _model: &'static Model) -> Result<(), MirrorError> {
+        within(self.deadlines.request, "takes writes", async {
+            let mut connection = self.writer.acquire().await.map_err(|e| failed(&e))?;
+            let transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|e| failed(&e))?;
+            transaction.rollback().await.map_err(|e| failed(&e))
+        })
+        .await
     }
 
     async fn stamps(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stamp>, MirrorError> {

@@ -17,6 +17,13 @@ pub(super) async fn get(readers: &SqlitePool, model: &Model, id: &str) -> Result
     Ok(row.map(|row| stored(&row)))
 }
 
+/// Some documents.
+pub(super) async fn get_many(readers: &SqlitePool, model: &Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
+    let list = Json::from(ids.to_vec()).to_string();
+    let sql = format!("SELECT {WHOLE} FROM \"{}\" WHERE id IN (SELECT value FROM json_each(?))", model.name);
+    Ok(or_nothing(sqlx::query(AssertSqlSafe(sql)).bind(list).fetch_all(readers).await)?.iter().map(stored).collect())
+}
+
 /// The stamps of a page.
 pub(super) async fn stamps(readers: &SqlitePool, model: &Model, page: Page<'_>) -> Result<Vec<Stamp>, MirrorError> {
     Ok(rows(readers, model, STAMP, page).await?.iter().map(stamp).collect())

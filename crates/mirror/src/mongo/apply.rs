@@ -18,7 +18,7 @@ use super::{
     OWN,
     answer::{WriteError, write_errors},
     encode,
-    errors::{about_the_document, failed, refused, refused_for_a_document, short},
+    errors::{failed, refused, refused_for_a_document, short},
     read,
 };
 use crate::{
@@ -194,6 +194,12 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// Whether the server takes and confirms writes: one that can match nothing; see [`crate::Mirror::takes_writes`].
+pub(super) async fn takes_writes(database: &Database, model: &Model) -> Result<(), MirrorError> {
+    let answer = database.run_raw_command(encode::probe(model.name)).await.map_err(|cause| failed(&cause))?;
+    write_errors(&answer).map(drop)
+}
+
 /// Cuts the writes into commands of so many statements and of bounded size.
 fn chunks<'s, 'a>(sent: &'s [Sent<'a>], statements: usize) -> impl Iterator<Item = &'s [Sent<'a>]> {
     let mut rest = sent;
@@ -215,12 +221,14 @@ fn fates<'a>(sent: &[Sent<'a>], errors: Vec<WriteError>) -> Result<Vec<(Sent<'a>
     let mut fates: Vec<_> = sent.iter().map(|sent| (*sent, Fate::Applied)).collect();
     for error in errors {
         let Some((_, fate)) = fates.get_mut(error.index) else { continue };
+        // What is said about one statement of many is about its document (somebody's validator or unique index, say),
+        // unless it passes by itself.
         *fate = if error.id_is_taken() {
             Fate::Taken
-        } else if about_the_document(error.code) {
-            Fate::Rejected(format!("{} (code {})", short(&error.message), error.code))
+        } else if let failure @ MirrorError::Unavailable(_) = refused(error.code, &error.message) {
+            return Err(failure);
         } else {
-            return Err(refused(error.code, &error.message));
+            Fate::Rejected(format!("{} (code {})", short(&error.message), error.code))
         };
     }
     Ok(fates)

@@ -45,7 +45,7 @@ pub(super) fn refused_for_a_document(cause: &Error) -> Option<String> {
 }
 
 /// Whether a code speaks about the document alone.
-pub(super) fn about_the_document(code: i32) -> bool {
+fn about_the_document(code: i32) -> bool {
     ABOUT_THE_DOCUMENT.contains(&code)
 }
 

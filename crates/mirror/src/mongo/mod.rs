@@ -135,6 +135,20 @@ impl Mirror for MongoMirror {
         within(self.deadlines.request, "get", async { read::get(self.client.database().await?, model, id).await }).await
     }
 
+    async fn get_many(&self, model: &'static Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
+        within(self.deadlines.bulk, "get many", async {
+            read::get_many(self.client.database().await?, model, ids).await
+        })
+        .await
+    }
+
+    async fn takes_writes(&self, model: &'static Model) -> Result<(), MirrorError> {
+        within(self.deadlines.request, "takes writes", async {
+            apply::takes_writes(self.client.database().await?, model).await
+        })
+        .await
+    }
+
     async fn stamps(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stamp>, MirrorError> {
         within(self.deadlines.bulk, "stamps", async {
             let stored = read::page(self.client.database().await?, model, page, read::Depth::Stamps).await?;

@@ -39,6 +39,12 @@ pub(super) async fn get(database: &Database, model: &Model, id: &str) -> Result<
     Ok(all(collection(database, model.name).find(filter).limit(1).await).await?.pop())
 }
 
+/// Some documents, by what their ids are called.
+pub(super) async fn get_many(database: &Database, model: &Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
+    let named: Vec<Bson> = ids.iter().flat_map(|id| candidates(id)).collect();
+    all(collection(database, model.name).find(doc! { "_id": { "$in": named } }).await).await
+}
+
 /// What `_id` a name may stand for: the text itself, or the `_id` of another type that we named so.
 pub(super) fn candidates(name: &str) -> Vec<Bson> {
     std::iter::once(Bson::String(name.to_owned())).chain(foreign::id(name)).collect()

@@ -1,4 +1,4 @@
-//! How far a run over a model is, so that one that was interrupted can go on.
+//! How far a run over a model is, so that one that was interrupted can go on; and what hinders a model, by who met it.
 
 use sea_orm::DbErr;
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
@@ -14,19 +14,27 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        super::run(
-            manager,
-            &["CREATE TABLE IF NOT EXISTS sync_resume (
-            run_id VARCHAR(36) NOT NULL PRIMARY KEY,
-            `cursor` VARCHAR(255) NOT NULL,
-            state {long} NOT NULL,
-            at {time} NOT NULL
-        ){options}"],
-        )
-        .await
+        super::run(manager, TABLES).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        super::drop_tables(manager, &["sync_resume"]).await
+        super::drop_tables(manager, &["sync_resume", "sync_faults"]).await
     }
 }
+
+const TABLES: &[&str] = &[
+    "CREATE TABLE IF NOT EXISTS sync_resume (
+        run_id VARCHAR(36) NOT NULL PRIMARY KEY,
+        `cursor` VARCHAR(255) NOT NULL,
+        state {long} NOT NULL,
+        at {time} NOT NULL
+    ){options}",
+    "CREATE TABLE IF NOT EXISTS sync_faults (
+        model VARCHAR(32) NOT NULL,
+        source VARCHAR(16) NOT NULL,
+        reason {long} NOT NULL,
+        hint {long} NOT NULL,
+        at {time} NOT NULL,
+        PRIMARY KEY (model, source)
+    ){options}",
+];

@@ -17,6 +17,8 @@ use crate::{
     cli::{Cli, Command, SyncCommand},
     logs,
     output::Output,
+    redact::redacted,
+    settings::Settings,
 };
 
 /// How a command went.
@@ -46,7 +48,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         out.json |= words.len() < all;
     }
     if let Err(error) = settings.check() {
-        return failed(out, &error);
+        return failed(out, &settings, &error);
     }
     let mut quiet = settings.clone();
     if !matches!(command, Command::Serve) {
@@ -64,20 +66,21 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Proof(crate::cli::Proof::Check { file, certificate, chain }) => {
             proof::check(out, &file, certificate.as_deref(), &chain)
         }
-        Command::Health { url } => health::health(out, &url).await,
+        Command::Health { url } => health::health(&settings, out, url).await,
     };
     match went {
         Ok(Went::Fine) => ExitCode::SUCCESS,
         Ok(Went::Wrong) => ExitCode::from(1),
-        Err(error) => failed(out, &error),
+        Err(error) => failed(out, &settings, &error),
     }
 }
 
-fn failed(out: Output, error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+fn failed(out: Output, settings: &Settings, error: &anyhow::Error) -> ExitCode {
+    let text = redacted(&format!("{error:#}"), &settings.secrets());
+    eprintln!("error: {text}");
     if out.json {
         // Scripts read the standard output; when nobody reads it any more there is nobody to tell.
-        let _ = out.result(&serde_json::json!({"error": format!("{error:#}")}), String::new);
+        let _ = out.result(&serde_json::json!({"error": text}), String::new);
     }
     ExitCode::from(2)
 }

@@ -18,6 +18,7 @@ use crate::{
     logs::{self, Lines},
     monitor, open,
     settings::Settings,
+    slot::Slot,
 };
 
 /// How often what is over is cleaned away.
@@ -39,7 +40,10 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     })?;
     let address = listener.local_addr()?;
 
-    let sync = Sync::new(open::beside(&records, settings).await?, mirror.clone(), settings.sync());
+    let slot = Slot::take(&settings.data_dir);
+    let owner = slot.as_ref().map(|slot| slot.name.clone());
+    let wish = chainbill_sync::Settings { owner, ..settings.sync() };
+    let sync = Sync::new(open::beside(&records, settings).await?, mirror.clone(), wish);
     let running = sync.start();
     let background = CancellationToken::new();
     let desk = ServerDesk::new(sync.clone(), background.clone());

@@ -13,6 +13,7 @@ use crate::{
     mapping, open,
     output::{Output, follow},
     settings::Settings,
+    slot::Slot,
 };
 
 pub(super) async fn sync(
@@ -29,7 +30,9 @@ pub(super) async fn sync(
     let records = open::primary(settings).await?;
     up_to_date(&records).await?;
     let mirror = open::secondary(settings).await?;
-    let sync = Sync::new(records, mirror, settings.sync());
+    let slot = Slot::take(&settings.data_dir);
+    let owner = slot.as_ref().map(|slot| slot.name.clone());
+    let sync = Sync::new(records, mirror, chainbill_sync::Settings { owner, ..settings.sync() });
     match wish {
         SyncCommand::Initial => initial(&sync, out, stop).await,
         SyncCommand::Status => status(&sync, out).await,
@@ -39,6 +42,7 @@ pub(super) async fn sync(
             runs(&sync, out, model.as_deref(), order, stop).await
         }
         SyncCommand::Repair(Repair { model, force }) => {
+            sync.settle(stop).await?;
             let mending = if force { Mending::Force } else { Mending::Repair };
             runs(&sync, out, model.as_deref(), Order::new("repair", Level::Deep, mending), stop).await
         }
@@ -67,6 +71,7 @@ async fn initial(sync: &Sync, out: Output, stop: &CancellationToken) -> anyhow::
     for model in chainbill_domain::models::ALL {
         models.push(copy(sync, out, model, stop).await?);
     }
+    sync.settle(stop).await?;
     let parked = models.iter().any(|model| model["parked"] != 0);
     out.result(&json!({"models": models}), || {
         models
@@ -143,7 +148,7 @@ async fn runs(
         bar.finish_and_clear();
         reports.push(report?);
     }
-    let equal = reports.iter().all(|report| report.outcome != chainbill_sync::Outcome::Drift);
+    let equal = reports.iter().all(|report| report.outcome.is_equal());
     let rows: Vec<Value> = reports.iter().map(of_run).collect();
     out.result(&json!({"equal": equal, "models": rows}), || reports.iter().map(told).collect())?;
     Ok(Went::fine_if(equal))
@@ -151,19 +156,8 @@ async fn runs(
 
 fn told(report: &RunReport) -> String {
     let comparison = &report.comparison;
-    let mut text = format!(
-        "{:<13} {:<9} {} compared, {} in flight, {} differ, {} repaired{}\n",
-        comparison.model,
-        report.outcome.name(),
-        comparison.compared,
-        comparison.in_flight,
-        comparison.drifting(),
-        report.repaired.repaired,
-        report
-            .certificate
-            .as_ref()
-            .map_or_else(String::new, |certificate| format!(", certificate {}", certificate.hash))
-    );
+    let certificate = report.certificate.as_ref().map(|certificate| format!(", certificate {}", certificate.hash));
+    let mut text = format!("{:<13} {}{}\n", comparison.model, report.line(), certificate.unwrap_or_default());
     for finding in &comparison.findings {
         text.push_str(&format!(
             "    {} {} {} {}\n",
@@ -213,9 +207,11 @@ async fn failures(
 async fn one_model(sync: &Sync, out: Output, model: &'static Model, stop: &CancellationToken) -> anyhow::Result<Went> {
     if sync.needs_copy(model).await? {
         let copied = copy(sync, out, model, stop).await?;
+        sync.settle(stop).await?;
         out.result(&copied, || format!("{}: {} copied, {} parked", model.name, copied["copied"], copied["parked"]))?;
         return Ok(Went::fine_if(copied["parked"] == 0));
     }
+    sync.settle(stop).await?;
     runs(sync, out, Some(model.name), Order::new("manual", Level::Fast, Mending::Repair), stop).await
 }
 

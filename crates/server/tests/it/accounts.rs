@@ -1,5 +1,9 @@
 //! Registration, logins, profiles, skills.
 
+use chainbill_records::{
+    entities::audit_entries,
+    sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _},
+};
 use reqwest::Method;
 use serde_json::json;
 
@@ -42,6 +46,36 @@ fn a_wrong_password_and_an_unknown_address_look_the_same() {
             answers.push(answer.json()["detail"].clone());
         }
         assert!(answers.windows(2).all(|pair| pair[0] == pair[1]));
+        let records = world.fresh.records().await;
+        let refused = audit_entries::Entity::find()
+            .filter(audit_entries::Column::Action.eq("session.refuse"))
+            .all(records.db())
+            .await
+            .unwrap();
+        let mut subjects: Vec<&str> = refused.iter().map(|entry| entry.subject_id.as_str()).collect();
+        subjects.sort_unstable();
+        assert_eq!((subjects.len(), &subjects[1..]), (3, &["unknown", "unknown"][..]), "the known one by its id");
+        for entry in &refused {
+            assert!(entry.address.is_some() && entry.request_id.is_some());
+            assert!(entry.after_doc.is_none() && entry.before_doc.is_none(), "no password is near");
+        }
+    });
+}
+
+#[test]
+fn a_registration_is_replayed_to_who_knows_its_password_only() {
+    embedded(async |world| {
+        let ask = async |password: &str| {
+            let new = json!({"email": "ada@example.org", "password": password, "name": "Ada", "role": "CLIENT"});
+            let key = [("idempotency-key", "once")];
+            world.server.ask(Method::POST, "/api/auth/register", None, Some(new), &key).await
+        };
+        ask(PASSWORD).await.expect(201);
+        let again = ask(PASSWORD).await;
+        again.expect(201);
+        assert_eq!(again.header("idempotent-replayed"), "true");
+        assert_eq!(ask("another password").await.refused(422), "idempotency-mismatch");
+        world.server.login("ada@example.org").await;
     });
 }
 
@@ -64,6 +98,10 @@ fn a_cookie_needs_its_csrf_token_to_change_something() {
     embedded(async |world| {
         let ada = world.server.register("Ada", "CLIENT").await;
         let cookie = format!("chainbill_session={}", ada.token);
+        for scheme in ["bearer", "BEARER"] {
+            let value = format!("{scheme} {}", ada.token);
+            world.server.ask(Method::GET, "/api/auth/me", None, None, &[("authorization", &value)]).await.expect(200);
+        }
         let path = format!("/api/users/{}", ada.id);
         let body = Some(json!({"name": "Ada L."}));
         let server = &world.server;
@@ -90,6 +128,16 @@ fn a_profile_is_changed_by_its_owner_at_the_version_that_was_read() {
         assert_eq!(stale.refused(412), "stale");
         let emptied = server.send(Method::PATCH, &path, Some(&ada), Some(json!({"title": null}))).await.expect(200);
         assert_eq!((&emptied["title"], &emptied["hourlyRate"]["currency"]), (&json!(null), &json!("BHD")));
+        let same = json!({"title": null, "name": emptied["name"], "available": true});
+        for unchanged in [json!({}), same] {
+            let answer = server.send(Method::PATCH, &path, Some(&ada), Some(unchanged)).await;
+            assert_eq!(answer.expect(200)["version"], emptied["version"], "nothing changed");
+            assert_eq!((answer.header("sync-token"), answer.header("etag")), ("", "\"3\""));
+        }
+        for field in ["name", "available"] {
+            let answer = server.send(Method::PATCH, &path, Some(&ada), Some(json!({field: null}))).await;
+            assert_eq!(answer.fields(), [format!("/{field}")]);
+        }
         let bad = json!({"hourlyRate": {"amount": "1.001", "currency": "USD"}, "name": ""});
         assert_eq!(server.send(Method::PATCH, &path, Some(&ada), Some(bad)).await.fields().len(), 2);
     });

@@ -117,7 +117,15 @@ fn amounts_and_days_that_are_none_are_refused_by_field() {
             refused(json!({"/dueDate": day}), "/dueDate").await;
         }
         let id = crate::world::sent(world, &client, &freelancer).await;
-        for at in ["2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z", "10000-01-01T00:00:00Z", "2026-01-01"] {
+        for at in [
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:60:00Z",
+            "10000-01-01T00:00:00Z",
+            "2026-01-01",
+            "2016-12-31T23:59:60Z",
+            "2026-01-01 00:00:00Z",
+            "9999-01-01T00:00:00Z",
+        ] {
             let mut body = crate::world::payment("1.00", at);
             body["receivedAt"] = json!(at);
             let path = format!("/api/invoices/{id}/pay");
@@ -205,5 +213,88 @@ fn floods_are_told_to_wait() {
         assert_eq!(last, 429);
         server.send(Method::GET, "/api/health", None, None).await.expect(200);
         server.stop().await;
+    });
+}
+
+#[test]
+fn an_array_is_no_object() {
+    embedded(async |world| {
+        let (client, freelancer) = world.client_and_freelancer().await;
+        let server = &world.server;
+        let skill = server.post("/api/skills", &client, json!(["tuple", "cat", null])).await;
+        assert_eq!(skill.fields(), [""]);
+        let mut body = bill(&client);
+        body["lines"][1] = json!(["Audit", "1", {"amount": "1.00", "currency": "EUR"}, null]);
+        assert_eq!(server.post("/api/invoices", &freelancer, body).await.fields(), ["/lines/1"]);
+        let mut body = bill(&client);
+        body["lines"][0]["unitPrice"] = json!(["1.00", "EUR"]);
+        assert_eq!(server.post("/api/invoices", &freelancer, body).await.fields(), ["/lines/0/unitPrice"]);
+    });
+}
+
+#[test]
+fn where_no_body_is_taken_none_is_accepted() {
+    embedded(async |world| {
+        let (client, freelancer) = world.client_and_freelancer().await;
+        let server = &world.server;
+        let made = server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+        let send = format!("/api/invoices/{}/send", made["id"].as_str().unwrap());
+        let fields = json!({"number": "1", "status": "PAID"});
+        assert_eq!(server.post(&send, &freelancer, fields.clone()).await.fields(), ["/number", "/status"]);
+        assert_eq!(server.post(&send, &freelancer, json!(["x"])).await.fields(), [""]);
+        assert_eq!(server.post("/api/auth/logout", &client, fields.clone()).await.fields().len(), 2);
+        assert_eq!(server.post("/api/sync/initial", &world.admin, fields.clone()).await.fields().len(), 2);
+        assert_eq!(server.send(Method::POST, &send, None, Some(fields)).await.refused(401), "unauthenticated");
+        server.post(&send, &freelancer, json!({})).await.expect(200);
+        let verified = server.act("/api/sync/verify", &world.admin).await;
+        assert!([200, 202].contains(&verified.status.as_u16()), "an empty wish needs no body: {}", verified.text);
+        let login = server.send(Method::POST, "/api/auth/login", None, None).await;
+        assert_eq!(login.refused(415), "unsupported-media-type", "this one needs its fields");
+    });
+}
+
+#[test]
+fn a_body_that_says_it_is_too_large_is_refused_before_it_comes() {
+    embedded(async |world| {
+        let head = "POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9999999\r\n\r\n{";
+        let (status, text) = raw(&world.server, head.as_bytes()).await;
+        assert_eq!(status, 413, "{text}");
+        assert!(text.contains("application/problem+json") && text.contains("connection: close"), "{text}");
+    });
+}
+
+#[test]
+fn parameters_that_are_none_are_refused_by_name() {
+    embedded(async |world| {
+        let (server, admin) = (&world.server, &world.admin);
+        for (path, pointer) in [
+            ("/api/invoices/%ff", "/id"),
+            ("/api/sync/users/%c3%28", "/id"),
+            ("/api/sync/failures?modle=users", "/modle"),
+            ("/api/users?limit=-1", "/limit"),
+            ("/api/users?limit=1&limit=2", "/limit"),
+            ("/api/search/users", "/q"),
+            ("/api/analytics/system?days=soon", "/days"),
+        ] {
+            let answer = server.get(path, admin).await;
+            assert_eq!(answer.fields(), [pointer], "{path}");
+            assert!(!answer.text.contains("eserialize"), "{}", answer.text);
+        }
+    });
+}
+
+#[test]
+fn figures_do_not_grow_with_what_clients_invent() {
+    embedded(async |world| {
+        let server = &world.server;
+        for place in 0..3 {
+            let request = format!("BREW{place} /api/pot{place} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+            raw(server, request.as_bytes()).await;
+            let request = format!("BREW{place} /api/skills HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+            assert_eq!(raw(server, request.as_bytes()).await.0, 405);
+        }
+        let figures = server.send(Method::GET, "/metrics", None, None).await.text;
+        assert!(figures.contains("method=\"other\",path=\"/api/skills\",status=\"405\""), "{figures}");
+        assert!(!figures.contains("BREW") && !figures.contains("pot1"), "{figures}");
     });
 }

@@ -89,7 +89,7 @@ fn a_search_refuses_what_is_none() {
         ] {
             assert_eq!(server.get(&format!("/api/search/users?{query}"), &world.admin).await.fields(), [field]);
         }
-        assert_eq!(server.get("/api/search/users", &world.admin).await.fields(), ["/query"]);
+        assert_eq!(server.get("/api/search/users", &world.admin).await.fields(), ["/q"]);
         let hostile =
             ["%22OR%201%3D1", "%7B%22%24gt%22%3A%22%22%7D", "%28%29%2A%3A%5E", "-root", "NEAR%28a%20b%29", "%00"];
         for words in hostile {

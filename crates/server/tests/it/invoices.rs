@@ -198,6 +198,86 @@ fn a_walk_over_a_list_neither_skips_nor_repeats_while_rows_come() {
         assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), before);
         assert_eq!(server.get("/api/invoices?limit=0", &freelancer).await.fields(), ["/limit"]);
         assert_eq!(server.get("/api/invoices?cursor=***", &freelancer).await.fields(), ["/cursor"]);
-        assert_eq!(server.get("/api/invoices?sort=evil", &freelancer).await.fields(), ["/query"]);
+        assert_eq!(server.get("/api/invoices?sort=evil", &freelancer).await.fields(), ["/sort"]);
+        assert_eq!(server.get("/api/invoices?limit=many", &freelancer).await.fields(), ["/limit"]);
+    });
+}
+
+#[test]
+fn a_bill_that_nobody_can_pay_in_time_is_not_sent() {
+    embedded(async |world| {
+        let (client, freelancer) = world.client_and_freelancer().await;
+        let server = &world.server;
+        let send = async |change: serde_json::Value| {
+            let mut body = bill(&client);
+            body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            let made = server.post("/api/invoices", &freelancer, body).await.expect(201);
+            server.act(&format!("/api/invoices/{}/send", made["id"].as_str().unwrap()), &freelancer).await
+        };
+        let free = json!([{"description": "Gift", "quantity": "1", "unitPrice": {"amount": "0", "currency": "EUR"}}]);
+        assert_eq!(send(json!({"lines": free})).await.fields(), ["/total"]);
+        assert_eq!(send(json!({"dueDate": "2020-01-01"})).await.fields(), ["/dueDate"]);
+        let fine = send(json!({"dueDate": null})).await.expect(200);
+        assert!(fine["number"].as_str().unwrap().ends_with("-000001"), "what was refused took no number: {fine}");
+    });
+}
+
+#[test]
+fn a_payments_name_tells_nothing_of_other_peoples_payments() {
+    on_every_pair(async |world| {
+        let (client, freelancer) = world.client_and_freelancer().await;
+        let (server, other) = (&world.server, world.server.register("Mallory", "CLIENT").await);
+        let pay = async |who: &crate::world::Person, key: &str| {
+            let path = format!("/api/invoices/{}/pay", sent(world, who, &freelancer).await);
+            let body = Some(payment("10.00", "wire-7"));
+            server.ask(Method::POST, &path, Some(who), body, &[("idempotency-key", key)]).await
+        };
+        pay(&client, "a").await.expect(201);
+        assert_eq!(pay(&client, "b").await.refused(409), "wrong-state", "one's own is known");
+        let refused = pay(&other, "c").await;
+        assert_eq!(refused.fields(), ["/externalRef"]);
+        assert!(!refused.text.contains("recorded"), "{}", refused.text);
+    });
+}
+
+#[test]
+fn a_draft_is_patched_and_removed_at_the_versions_that_are_named() {
+    on_every_pair(async |world| {
+        let (client, freelancer) = world.client_and_freelancer().await;
+        let server = &world.server;
+        let draft = server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+        let path = format!("/api/invoices/{}", draft["id"].as_str().unwrap());
+        let patch = async |body: serde_json::Value, tags: &str| {
+            server.ask(Method::PATCH, &path, Some(&freelancer), Some(body), &[("if-match", tags)]).await
+        };
+        for same in [json!({}), json!({"title": draft["title"], "dueDate": draft["dueDate"], "notes": null})] {
+            let answer = patch(same, "*").await;
+            assert_eq!((&answer.expect(200)["version"], answer.header("sync-token")), (&json!(1), ""));
+        }
+        for field in ["title", "lines"] {
+            assert_eq!(patch(json!({field: null}), "*").await.fields(), [format!("/{field}")]);
+        }
+        let some = json!({"discount": {"amount": "1.00", "currency": "EUR"}, "notes": "x"});
+        assert_eq!(patch(some, "\"7\", \"1\"").await.expect(200)["version"], 2);
+        let none = patch(json!({"discount": null, "notes": null, "dueDate": null}), "\"2\"").await.expect(200);
+        assert_eq!(
+            (&none["discount"]["amount"], &none["notes"], &none["dueDate"]),
+            (&json!("0.00"), &json!(null), &json!(null))
+        );
+        for stale in ["\"1\"", "W/\"3\"", "\"else\""] {
+            assert_eq!(patch(json!({}), stale).await.refused(412), "stale", "{stale}");
+            let gone = server.ask(Method::DELETE, &path, Some(&freelancer), None, &[("if-match", stale)]).await;
+            assert_eq!(gone.refused(412), "stale", "{stale}");
+        }
+        assert_eq!(patch(json!({}), "3").await.fields(), ["/If-Match"]);
+        let read = async |tags: &str| {
+            server.ask(Method::GET, &path, Some(&freelancer), None, &[("if-none-match", tags)]).await
+        };
+        let spared = read("\"2\", W/\"3\"").await;
+        assert_eq!((spared.status.as_u16(), spared.text.as_str(), spared.header("etag")), (304, "", "\"3\""));
+        read("\"2\"").await.expect(200);
+        server.ask(Method::DELETE, &path, Some(&freelancer), None, &[("if-match", "\"3\"")]).await.expect(204);
+        world.server.drained().await;
+        world.assert_equal();
     });
 }

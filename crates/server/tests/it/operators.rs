@@ -7,7 +7,7 @@ use chainbill_records::{
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{embedded, on_every_pair, sent};
+use crate::world::{Server, embedded, on_every_pair, program, sent};
 
 #[test]
 fn health_names_both_databases_and_what_is_between_them() {
@@ -229,5 +229,47 @@ fn the_description_holds_every_path_and_figures_have_their_names() {
                 .all(|name| text.contains(name))
             })
             .await;
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn embedded_databases_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    embedded(async |world| {
+        let folder = world.fresh.folder.join("deep/data");
+        let mut command = program(&world.fresh);
+        command.env("DATA_DIR", &folder).env_remove("DATABASE_URL");
+        let mut server = Server::start(command).await;
+        let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder), 0o700);
+        let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+        for name in ["primary.db", "primary.db-wal", "secondary.db", "secondary.db-wal"] {
+            assert!(files.iter().any(|file| file.ends_with(name)), "{name}: {files:?}");
+        }
+        for file in files {
+            assert_eq!(mode(&file), 0o600, "{}", file.display());
+        }
+        server.stop().await;
+    });
+}
+
+#[test]
+fn the_command_line_takes_no_secret_and_the_file_is_looked_through() {
+    embedded(async |world| {
+        world.server.drained().await;
+        let port = world.server.base.rsplit(':').next().unwrap();
+        let health = program(&world.fresh).env("PORT", port).arg("health").output().unwrap();
+        assert_eq!(health.status.code(), Some(0), "it asks where PORT says: {health:?}");
+        let flag = program(&world.fresh).args(["--database-url", "mysql://u:canary@h/d", "check"]).output().unwrap();
+        let said = String::from_utf8_lossy(&flag.stderr).into_owned();
+        assert!(flag.status.code() == Some(2) && !said.contains("canary"), "{said}");
+        let help = program(&world.fresh).arg("--help").output().unwrap();
+        assert!(String::from_utf8_lossy(&help.stdout).contains("[env: DATABASE_URL]"), "it is explained all the same");
+        std::fs::write(world.fresh.folder.join(".env"), "DATABASE_ULR=canary\nCOMPOSE_PROJECT_NAME=x\n").unwrap();
+        let check = program(&world.fresh).arg("check").output().unwrap();
+        let said = String::from_utf8_lossy(&check.stderr).into_owned();
+        assert!(said.contains("DATABASE_ULR") && said.contains("DATABASE_URL is the nearest"), "{said}");
+        assert!(!said.contains("canary") && !said.contains("COMPOSE"), "{said}");
     });
 }

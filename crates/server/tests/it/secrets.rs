@@ -55,12 +55,15 @@ fn a_refused_address_is_logged_without_its_password() {
         let fresh = chainbill_testkit::Fresh::make(chainbill_testkit::EMBEDDED, chainbill_testkit::EMBEDDED).await;
         for (name, value) in [
             ("DATABASE_URL", "mysql://chainbill:canary@127.0.0.1:1/none"),
+            ("DATABASE_URL", "mysql://chainbill:x#canary/pw@127.0.0.1:1/none"),
+            ("DATABASE_URL", "mysql://chainbill:x%23canary@127.0.0.1:1/none"),
             ("MONGODB_URI", "mongodb://chainbill:canary@127.0.0.1:port/none"),
+            ("MONGODB_URI", "mongodb://chainbill:x#canary@127.0.0.1:1/none"),
         ] {
             let output = program(&fresh)
                 .env(name, value)
                 .env("DATABASE_TIMEOUT", "500ms")
-                .args(["sync", "status"])
+                .args(["sync", "status", "--json"])
                 .output()
                 .unwrap();
             let said =

@@ -1,8 +1,15 @@
 //! The synchronisation between real databases. Each story runs on the embedded pair and on every server that there is.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
+mod behind;
+mod changing;
+mod injecting;
+mod jumping;
 mod relaying;
+mod restoring;
 mod simulation;
+mod stage;
+mod takeover;
 mod values;
 mod verifying;
 mod world;

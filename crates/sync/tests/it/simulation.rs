@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chainbill_domain::{
-    Digest, Document, Row, Value,
+    Digest, Document, Row, Timestamp, Value,
     document::{digest, encode},
     mapping::Kind,
     models::SKILLS,
@@ -60,6 +60,9 @@ const PLANTED: [Bug; 11] = [
     Bug::NoSecondLook,
     Bug::NewDocumentsAgain,
 ];
+
+/// Time plays no part here: order does.
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 /// `SplitMix64`.
 struct Dice(u64);
@@ -182,7 +185,7 @@ impl Simulation {
         let entry = Entry { model: SKILLS.name.to_owned(), entity_id: id, version, op, body: None };
         // Ids commit out of order: an entry may stand before one that is older.
         let name = format!("{:04}-{}", self.dice.roll(10_000), self.queue.len());
-        let created_at = chainbill_domain::Timestamp::UNIX_EPOCH;
+        let created_at = NOW;
         self.queue.push(Queued { part: 0, id: name, entry, created_at, parked: false });
         self.queue.sort_by(|one, other| one.id.cmp(&other.id));
     }
@@ -272,7 +275,7 @@ impl Simulation {
     fn snapshot(&self, then: Vec<Seen>) -> Cut {
         let mut pending = BTreeMap::new();
         for Queued { entry, .. } in self.queue.iter().filter(|_| self.bug != Bug::BlindComparison) {
-            pending.insert(entry.entity_id.clone(), Pending { version: entry.version, op: entry.op });
+            pending.insert(entry.entity_id.clone(), Pending { version: entry.version, op: entry.op, since: NOW });
         }
         Cut {
             rows: self.rows.iter().map(|(id, (version, payload))| row(id, *version, *payload)).collect(),
@@ -317,7 +320,7 @@ impl Simulation {
                 }
                 again
             }
-            then => second_look(&SKILLS, then, &rows, &documents, &cut.pending),
+            then => second_look(&SKILLS, then, &rows, &documents, &cut.pending, NOW),
         };
         let mut undecided = BTreeSet::new();
         for (id, verdict) in judged {
@@ -327,7 +330,7 @@ impl Simulation {
                 }
                 Verdict::Drift(class) => self.false_alarms.push(format!("{id} is {}", class.name())),
                 Verdict::Undecided(_) => drop(undecided.insert(id)),
-                Verdict::InFlight => {}
+                Verdict::InFlight(_) => {}
             }
         }
         if !undecided.is_empty() {

@@ -12,8 +12,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Answer, created, done, tagged, tell};
 use crate::{
     State,
-    extract::{Asked, IfMatch, Strict, Who},
+    extract::{Asked, Strict, Who},
     problem::ProblemBody,
+    tags::IfMatch,
 };
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
@@ -58,18 +59,23 @@ async fn patch(
     Shared(state): Shared<State>,
     Who(context): Who,
     Path(id): Path<String>,
-    IfMatch(version): IfMatch,
+    IfMatch(versions): IfMatch,
     Strict(change): Strict<PatchInvoice>,
 ) -> Answer {
-    Ok(done(StatusCode::OK, &state.app.patch_invoice(&context, &id, version, change).await?))
+    Ok(done(StatusCode::OK, &state.app.patch_invoice(&context, &id, versions.as_deref(), change).await?))
 }
 
 /// Throw a draft away.
 #[utoipa::path(delete, path = "/api/invoices/{id}", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 204), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody)))]
-async fn delete(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
-    let gone = state.app.delete_invoice(&context, &id).await?;
+async fn delete(
+    Shared(state): Shared<State>,
+    Who(context): Who,
+    Path(id): Path<String>,
+    IfMatch(versions): IfMatch,
+) -> Answer {
+    let gone = state.app.delete_invoice(&context, &id, versions.as_deref()).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     tell(&mut response, &gone);
     Ok(response)

@@ -84,7 +84,9 @@ fn created<T: Versioned>(path: &str, id: &str, new: &Done<T>) -> Response {
 }
 
 fn tell<T>(response: &mut Response, done: &Done<T>) {
-    if let Ok(token) = HeaderValue::from_str(&done.token.to_string()) {
+    // What changed nothing has nothing to wait for.
+    let token = Some(&done.token).filter(|token| !token.0.is_empty());
+    if let Some(Ok(token)) = token.map(|token| HeaderValue::from_str(&token.to_string())) {
         response.headers_mut().insert("sync-token", token);
     }
     if done.replayed {

@@ -12,8 +12,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Answer, created, done, tagged};
 use crate::{
     State,
-    extract::{Asked, IfMatch, Strict, Who},
+    extract::{Asked, Strict, Who},
     problem::ProblemBody,
+    tags::IfMatch,
 };
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
@@ -57,10 +58,10 @@ async fn patch(
     Shared(state): Shared<State>,
     Who(context): Who,
     Path(id): Path<String>,
-    IfMatch(version): IfMatch,
+    IfMatch(versions): IfMatch,
     Strict(change): Strict<PatchProject>,
 ) -> Answer {
-    Ok(done(StatusCode::OK, &state.app.patch_project(&context, &id, version, change).await?))
+    Ok(done(StatusCode::OK, &state.app.patch_project(&context, &id, versions.as_deref(), change).await?))
 }
 
 /// Give the project to a freelancer.

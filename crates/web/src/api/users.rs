@@ -12,8 +12,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Answer, done, tagged};
 use crate::{
     State,
-    extract::{Asked, IfMatch, Strict, Who},
+    extract::{Asked, Strict, Who},
     problem::ProblemBody,
+    tags::IfMatch,
 };
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
@@ -47,10 +48,10 @@ async fn patch(
     Shared(state): Shared<State>,
     Who(context): Who,
     Path(id): Path<String>,
-    IfMatch(version): IfMatch,
+    IfMatch(versions): IfMatch,
     Strict(change): Strict<PatchProfile>,
 ) -> Answer {
-    Ok(done(StatusCode::OK, &state.app.patch_profile(&context, &id, version, change).await?))
+    Ok(done(StatusCode::OK, &state.app.patch_profile(&context, &id, versions.as_deref(), change).await?))
 }
 
 /// Give a person a skill, or change its level.

@@ -1,0 +1,222 @@
+//! The hand that breaks things: a deck of faults in an order that the seed decides, again and again.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::ensure;
+use chainbill_testkit::Fault;
+use tokio::time::sleep;
+
+use crate::{
+    databases::{Databases, Side},
+    dice::Dice,
+    load::Load,
+    process::Process,
+};
+
+/// A fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Card {
+    /// ChainBill is killed and started again.
+    Killed,
+    /// ChainBill stands still for a while.
+    Frozen,
+    /// ChainBill stands still until another has its leases, and then wakes in the middle of what it did.
+    FrozenPastItsLease,
+    /// A database is killed and started again.
+    DatabaseKilled(Side),
+    /// A database stands still.
+    DatabaseFrozen(Side),
+    /// Something stands between ChainBill and a database.
+    Between(Side, Fault),
+}
+
+const DELAY: Duration = Duration::from_millis(30);
+
+/// Each fault, and how often it is in the deck.
+const DECK: &[(Card, usize)] = &[
+    (Card::Killed, 8),
+    (Card::Frozen, 1),
+    (Card::FrozenPastItsLease, 1),
+    (Card::DatabaseKilled(Side::Second), 1),
+    (Card::DatabaseFrozen(Side::Second), 1),
+    (Card::Between(Side::Second, Fault::Silence), 1),
+    (Card::Between(Side::Second, Fault::Refuse), 1),
+    (Card::Between(Side::Second, Fault::LoseAnswers), 1),
+    (Card::Between(Side::Second, Fault::Latency(DELAY)), 1),
+    (Card::Between(Side::Second, Fault::Bytes), 1),
+    (Card::Between(Side::Second, Fault::Reset), 1),
+    (Card::DatabaseKilled(Side::Primary), 1),
+    (Card::DatabaseFrozen(Side::Primary), 1),
+    (Card::Between(Side::Primary, Fault::LoseCommits), 2),
+    (Card::Between(Side::Primary, Fault::Silence), 1),
+    (Card::Between(Side::Primary, Fault::Refuse), 1),
+    (Card::Between(Side::Primary, Fault::Reset), 1),
+    (Card::Between(Side::Primary, Fault::Latency(DELAY)), 1),
+];
+
+impl Card {
+    /// Its line in the table.
+    fn name(self) -> String {
+        let of = |side: Side| if side == Side::Primary { "primary" } else { "second database" };
+        match self {
+            Self::Killed => "ChainBill killed".to_owned(),
+            Self::Frozen => "ChainBill frozen".to_owned(),
+            Self::FrozenPastItsLease => "ChainBill frozen past its lease".to_owned(),
+            Self::DatabaseKilled(side) => format!("{} killed", of(side)),
+            Self::DatabaseFrozen(side) => format!("{} frozen", of(side)),
+            Self::Between(side, fault) => {
+                let word = match fault {
+                    Fault::None => "left alone",
+                    Fault::Silence => "silent",
+                    Fault::Refuse => "refusing",
+                    Fault::LoseAnswers => "'s answers lost",
+                    Fault::Latency(_) => "slow",
+                    Fault::Bytes => "'s answers byte by byte",
+                    Fault::Reset => "'s answers cut by a reset",
+                    Fault::LoseCommits => "'s replies to COMMIT lost",
+                };
+                format!("{}{}{word}", of(side), if word.starts_with('\'') { "" } else { " " })
+            }
+        }
+    }
+}
+
+/// Counts and times.
+#[derive(Default)]
+pub struct Tally {
+    /// How often each fault was.
+    pub cycles: BTreeMap<String, u64>,
+    /// From the kill to the first answer of the new process.
+    pub answering: Vec<Duration>,
+    /// From the primary's return to the first acknowledged write.
+    pub acknowledging: Vec<Duration>,
+}
+
+/// What plays the cards.
+pub struct Hand {
+    /// ChainBill.
+    pub program: PathBuf,
+    /// What it keeps its things in.
+    pub databases: Databases,
+    /// Its processes.
+    pub servers: Vec<Process>,
+    /// Its clients.
+    pub load: Arc<Load>,
+    /// Chance.
+    pub dice: Dice,
+    /// What was done.
+    pub tally: Tally,
+}
+
+impl Hand {
+    /// A new deck. The longest fault lies on top, so that even a short run has it.
+    pub fn deck(&mut self) -> Vec<Card> {
+        let all = DECK.iter().flat_map(|(card, times)| std::iter::repeat_n(*card, *times));
+        let mut deck: Vec<Card> = all.filter(|card| self.can(*card)).collect();
+        self.dice.shuffle(&mut deck);
+        if let Some(place) = deck.iter().position(|card| *card == Card::FrozenPastItsLease) {
+            let last = deck.len() - 1;
+            deck.swap(place, last);
+        }
+        deck
+    }
+
+    fn can(&self, card: Card) -> bool {
+        match card {
+            Card::Killed | Card::Frozen | Card::FrozenPastItsLease => true,
+            Card::DatabaseKilled(_) | Card::DatabaseFrozen(_) => self.databases.ours(),
+            Card::Between(side, _) => self.databases.proxy(side).is_some(),
+        }
+    }
+
+    /// Plays a card to its end.
+    pub async fn play(&mut self, card: Card) -> anyhow::Result<()> {
+        let victim = usize::try_from(self.dice.roll(0, 1))?;
+        sleep(self.some(20, 400)).await;
+        match card {
+            Card::Killed => self.kill(victim).await?,
+            Card::Frozen => self.freeze(victim, 500, 4_000).await?,
+            Card::FrozenPastItsLease => self.freeze(victim, 11_000, 13_000).await?,
+            Card::DatabaseKilled(side) => self.kill_database(side).await?,
+            Card::DatabaseFrozen(side) => self.freeze_database(side).await?,
+            Card::Between(side, fault) => self.between(side, fault).await?,
+        }
+        for server in &mut self.servers {
+            server.must_live()?;
+        }
+        *self.tally.cycles.entry(card.name()).or_default() += 1;
+        Ok(())
+    }
+
+    fn some(&mut self, low: u64, high: u64) -> Duration {
+        Duration::from_millis(self.dice.roll(low, high))
+    }
+
+    async fn kill(&mut self, victim: usize) -> anyhow::Result<()> {
+        let killed = Instant::now();
+        self.servers[victim].kill()?;
+        self.servers[victim] = Process::start(&self.program, &self.databases)?;
+        self.servers[victim].ready(&self.load.client).await?;
+        self.tally.answering.push(killed.elapsed());
+        self.load.moved(victim, &self.servers[victim].base);
+        Ok(())
+    }
+
+    async fn freeze(&mut self, victim: usize, low: u64, high: u64) -> anyhow::Result<()> {
+        let pause = self.some(low, high);
+        self.servers[victim].signal("-STOP")?;
+        sleep(pause).await;
+        self.servers[victim].signal("-CONT")
+    }
+
+    async fn kill_database(&mut self, side: Side) -> anyhow::Result<()> {
+        let pause = self.some(0, 1_500);
+        self.databases.harm(side, "kill").await?;
+        sleep(pause).await;
+        let back = self.databases.start(side).await?;
+        self.acknowledged_since(side, back).await
+    }
+
+    async fn freeze_database(&mut self, side: Side) -> anyhow::Result<()> {
+        let pause = self.some(300, 4_000);
+        self.databases.harm(side, "stop").await?;
+        sleep(pause).await;
+        self.databases.harm(side, "cont").await?;
+        self.acknowledged_since(side, Instant::now()).await
+    }
+
+    async fn between(&mut self, side: Side, fault: Fault) -> anyhow::Result<()> {
+        let pause = self.some(100, 2_000);
+        let Some(proxy) = self.databases.proxy(side) else { return Ok(()) };
+        proxy.set(fault);
+        sleep(pause).await;
+        proxy.set(Fault::None);
+        if matches!(fault, Fault::Silence | Fault::Refuse) {
+            return self.acknowledged_since(side, Instant::now()).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until the clients write again after the primary's return. What happens to the second database does not
+    /// concern them.
+    async fn acknowledged_since(&mut self, side: Side, back: Instant) -> anyhow::Result<()> {
+        if side == Side::Second {
+            return Ok(());
+        }
+        let told = self.load.oracle.told();
+        while self.load.oracle.told() == told {
+            ensure!(
+                back.elapsed() < Duration::from_secs(60),
+                "nothing is acknowledged a minute after the primary's return"
+            );
+            sleep(Duration::from_millis(2)).await;
+        }
+        self.tally.acknowledging.push(back.elapsed());
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! `cargo xtask torture`: two servers on the same databases under load, while a seeded hand kills and freezes them and both
+//! their databases and breaks what stands between. What clients meant and what they were told is written to a file: that
+//! file is the oracle. In the end nothing that was acknowledged is lost, nothing is doubled, and both sides are equal.
+
+#![expect(clippy::print_stdout, reason = "the result is printed")]
+
+mod databases;
+mod dice;
+mod hand;
+mod judge;
+mod load;
+mod process;
+
+use std::{
+    fs::File,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::{
+    databases::Databases,
+    dice::Dice,
+    hand::{Hand, Tally},
+    judge::{judge, settled},
+    load::{Load, Oracle},
+    process::{Process, command},
+};
+
+const WRITERS: u64 = 4;
+/// How long the last round of the writers may take.
+const LAST_ROUND: Duration = Duration::from_secs(60);
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let mut words = std::env::args().skip(1);
+    let mut next =
+        |what: &str| words.next().with_context(|| format!("torture PROGRAM SECONDS SEED: {what} is missing"));
+    let program = PathBuf::from(next("the program")?).canonicalize()?;
+    let (seconds, seed): (u64, u64) = (next("seconds")?.parse()?, next("a seed")?.parse()?);
+    let databases = Databases::make().await;
+    let (primary, folder) = (databases.fresh.primary.clone(), databases.fresh.folder.clone());
+    let result = torture(program, databases, seconds, seed).await;
+    match result {
+        Ok(databases) => databases.fresh.remove().await,
+        Err(error) => {
+            eprintln!("everything is kept for a look: {primary} {}", folder.display());
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+async fn torture(program: PathBuf, databases: Databases, seconds: u64, seed: u64) -> anyhow::Result<Databases> {
+    let servers = vec![Process::start(&program, &databases)?, Process::start(&program, &databases)?];
+    let oracle = databases.fresh.folder.join("oracle.txt");
+    let bases = servers.iter().map(|server| server.base.clone()).collect();
+    let load = Load::new(chainbill_testkit::http(), bases, Oracle::new(File::create(&oracle)?)).await?;
+    let mut hand =
+        Hand { program, databases, servers, load: Arc::new(load), dice: Dice(seed), tally: Tally::default() };
+    let mut writers = JoinSet::new();
+    for place in 0..WRITERS {
+        writers.spawn(hand.load.clone().write(place));
+    }
+    let started = Instant::now();
+    let mut deck = Vec::new();
+    while started.elapsed() < Duration::from_secs(seconds) {
+        if deck.is_empty() {
+            deck = hand.deck();
+        }
+        let Some(card) = deck.pop() else { break };
+        hand.play(card).await.with_context(|| format!("{card:?}"))?;
+        if let Some(ended) = writers.try_join_next() {
+            ended??;
+        }
+    }
+    let lasted = started.elapsed();
+    hand.load.end();
+    let all = async {
+        while let Some(ended) = writers.join_next().await {
+            ended??;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(LAST_ROUND, all).await.context("clients still wait for an answer a minute after all")??;
+    let verdict = Verdict::of(&hand, &oracle).await?;
+    for server in &mut hand.servers {
+        server.kill()?;
+    }
+    println!("seed {seed}, {:.0} s", lasted.as_secs_f64());
+    print(&hand, &verdict);
+    verdict.ensure()?;
+    Ok(hand.databases)
+}
+
+/// What was found in the end.
+struct Verdict {
+    acknowledged: u64,
+    lost: u64,
+    doubled: u64,
+    drift: u64,
+    settled: Duration,
+    invariants: (i32, Value),
+    comparison: (i32, Value),
+}
+
+impl Verdict {
+    async fn of(hand: &Hand, oracle: &std::path::Path) -> anyhow::Result<Self> {
+        let base = &hand.servers[0].base;
+        let (lost, doubled) = judge(&hand.load, base, oracle).await?;
+        let settled = settled(&hand.load.client, base).await?;
+        let invariants = command(&hand.program, &hand.databases, &["check"])?;
+        let comparison = command(&hand.program, &hand.databases, &["sync", "verify", "--deep"])?;
+        let runs = comparison.1["models"].as_array().into_iter().flatten();
+        let drift = runs.filter_map(|run| run["drift"].as_u64()).sum();
+        Ok(Self { acknowledged: hand.load.oracle.told(), lost, doubled, drift, settled, invariants, comparison })
+    }
+
+    fn ensure(&self) -> anyhow::Result<()> {
+        ensure!(self.invariants.0 == 0, "invariants are broken: {:#}", self.invariants.1);
+        let right = self.lost == 0 && self.doubled == 0 && self.drift == 0 && self.comparison.0 == 0;
+        ensure!(right, "torture found something: {:#}", self.comparison.1);
+        Ok(())
+    }
+}
+
+fn print(hand: &Hand, verdict: &Verdict) {
+    let Tally { cycles, answering, acknowledging } = &hand.tally;
+    for (fault, times) in cycles {
+        println!("{times:>7} × {fault}");
+    }
+    if !hand.databases.ours() {
+        println!("        THE DATABASES THEMSELVES WERE NOT KILLED: they are not ours");
+    }
+    println!("{:>7} cycles", cycles.values().sum::<u64>());
+    println!("{:>7} acknowledged writes", verdict.acknowledged);
+    println!("{:>7} lost\n{:>7} doubled\n{:>7} drift\n{:>7} parked", verdict.lost, verdict.doubled, verdict.drift, 0);
+    println!("settled {:.1} s after the last fault, every model live", verdict.settled.as_secs_f64());
+    println!("ChainBill killed → answering again: {}", spread(answering));
+    println!("primary back → writes acknowledged again: {}", spread(acknowledging));
+}
+
+fn spread(times: &[Duration]) -> String {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    let millis = |time: Option<&Duration>| time.map_or_else(|| "–".to_owned(), |time| time.as_millis().to_string());
+    let (middle, most) = (millis(times.get(times.len() / 2)), millis(times.last()));
+    format!("p50 {middle} ms, max {most} ms of {}", times.len())
+}

@@ -1,0 +1,95 @@
+//! What hinders a model's synchronisation, by who met it: the relay's fault is over when the relay works again, and a
+//! comparison's when a comparison ends well. Neither ends the other's.
+
+use chainbill_domain::Model;
+use sea_orm::{ConnectionTrait, Value};
+
+use crate::{Records, RecordsError};
+
+/// Who met the fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FaultSource {
+    /// The relay could not write.
+    Relay,
+    /// The initial copy could not go on.
+    Copy,
+    /// A comparison could not be made, or found more than may be repaired.
+    Run,
+}
+
+impl FaultSource {
+    /// The stored word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::Copy => "copy",
+            Self::Run => "run",
+        }
+    }
+}
+
+/// Something that an operator should see to.
+#[derive(Debug, Clone)]
+pub struct ModelFault {
+    /// The model's name.
+    pub model: String,
+    /// What went wrong.
+    pub reason: String,
+    /// What can be done.
+    pub hint: String,
+}
+
+impl Records {
+    /// Writes a fault down.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn add_fault(
+        &self,
+        model: &Model,
+        source: FaultSource,
+        reason: &str,
+        hint: &str,
+    ) -> Result<(), RecordsError> {
+        let values = || -> [Value; 5] {
+            [reason.into(), hint.into(), self.now().into(), model.name.into(), source.name().into()]
+        };
+        let update = "UPDATE sync_faults SET reason=?, hint=?, at=? WHERE model=? AND source=?";
+        if self.run(update, values()).await? > 0 {
+            return Ok(());
+        }
+        let insert = "INSERT INTO sync_faults (reason, hint, at, model, source) VALUES (?,?,?,?,?)";
+        match self.run(insert, values()).await {
+            Err(RecordsError::Duplicate(_)) => self.run(update, values()).await.map(drop),
+            other => other.map(drop),
+        }
+    }
+
+    /// Takes a fault away; whether there was one.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn end_fault(&self, model: &Model, source: FaultSource) -> Result<bool, RecordsError> {
+        let sql = "DELETE FROM sync_faults WHERE model=? AND source=?";
+        Ok(self.run(sql, [model.name.into(), source.name().into()]).await? > 0)
+    }
+
+    /// All faults, the oldest first.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn faults(&self) -> Result<Vec<ModelFault>, RecordsError> {
+        let sql = "SELECT model, reason, hint FROM sync_faults ORDER BY at, model, source";
+        let rows = self.db().query_all_raw(self.statement(sql, [])).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ModelFault {
+                    model: row.try_get_by_index(0)?,
+                    reason: row.try_get_by_index(1)?,
+                    hint: row.try_get_by_index(2)?,
+                })
+            })
+            .collect()
+    }
+}

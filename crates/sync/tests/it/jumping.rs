@@ -1,0 +1,82 @@
+//! A clock that jumps takes nothing with it.
+
+use std::{sync::Arc, time::Duration};
+
+use chainbill_sync::Sync;
+use chainbill_testkit::{Fresh, ManualClock};
+
+use crate::{
+    stage::on_every_database,
+    world::{World, quick},
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn by_a_clock(database: &Fresh, clock: &Arc<ManualClock>) -> World {
+    let records = database.records_at(clock.clone()).await;
+    let mirror = database.mirror().await;
+    let sync = Sync::new(database.beside(&records).await, mirror.clone(), quick());
+    World { records, mirror, sync }
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_and_back_loses_nothing_and_leases_go_on() {
+    on_every_database(async |database| {
+        let clock = Arc::new(ManualClock::running());
+        let world = by_a_clock(database, &clock).await;
+        let running = world.sync.start();
+        world.bills(100).await;
+        world.live().await;
+        let user = world.save_user("before").await;
+        clock.forward(HOUR);
+        world.bills(100).await;
+        let user = world.rename(&user, "ahead").await;
+        world.drained().await;
+        world.assert_equal().await;
+        leases_go_on(&world, "an hour ahead").await;
+        clock.back(2 * HOUR);
+        world.bills(100).await;
+        world.rename(&user, "back").await;
+        world.drained().await;
+        world.assert_equal().await;
+        leases_go_on(&world, "an hour behind").await;
+        running.stop().await;
+    });
+}
+
+#[test]
+fn whoever_takes_over_does_not_wait_for_the_hour_in_which_the_other_seemed_to_live() {
+    on_every_database(async |database| {
+        let clock = Arc::new(ManualClock::running());
+        let world = by_a_clock(database, &clock).await;
+        let running = world.sync.start();
+        let user = world.save_user("before").await;
+        world.live().await;
+        clock.forward(HOUR);
+        leases_go_on(&world, "an hour ahead").await;
+        // It ends without a word, and then the clock is set right.
+        drop(running);
+        clock.back(HOUR);
+        let other = Sync::new(database.beside(&world.records).await, world.mirror.clone(), quick());
+        let running = other.start();
+        world.rename(&user, "taken over").await;
+        world.bills(100).await;
+        world.drained().await;
+        world.assert_equal().await;
+        leases_go_on(&world, "after all").await;
+        running.stop().await;
+    });
+}
+
+/// Waits until every partition's lease is held and ends soon by the present clock.
+async fn leases_go_on(world: &World, when: &str) {
+    world
+        .eventually(&format!("leases go on {when}"), async || {
+            let now = world.records.now();
+            let leases = world.records.leases().await.unwrap();
+            let mut parts = leases.iter().filter(|lease| lease.name.starts_with("outbox-")).peekable();
+            parts.peek().is_some()
+                && parts.all(|lease| lease.owner.is_some() && lease.until > now && lease.until < now + HOUR / 60)
+        })
+        .await;
+}

@@ -1,0 +1,94 @@
+//! One of the two databases is suddenly another: the primary restored from a backup, the second database emptied.
+
+use chainbill_domain::models::USERS;
+use chainbill_sync::{Mending, Outcome, compare::Class};
+
+use crate::{
+    stage::on_every_database,
+    world::{World, on_every_pair, quick},
+};
+
+/// What a backup of the primary holds, children after their parents.
+const TABLES: &[&str] = &["users", "user_skills", "invoices", "invoice_lines", "outbox", "sync_models"];
+
+async fn back_up(world: &World) {
+    for table in TABLES {
+        world.sql(&format!("CREATE TABLE backup_{table} AS SELECT * FROM {table}")).await;
+    }
+}
+
+async fn restore(world: &World) {
+    for table in TABLES {
+        world.sql(&format!("DELETE FROM {table}")).await;
+        world.sql(&format!("INSERT INTO {table} SELECT * FROM backup_{table}")).await;
+    }
+}
+
+#[test]
+fn a_primary_restored_from_an_older_backup_is_told_repaired_and_written_to_again() {
+    on_every_pair(async |world: World| {
+        let running = world.sync.start();
+        let untouched = world.save_user("untouched").await;
+        let changed = world.save_user("changed after the backup").await;
+        let deleted = world.save_user("deleted after the backup").await;
+        world.drained().await;
+        running.stop().await;
+        back_up(&world).await;
+
+        let running = world.sync.start();
+        let later = world.rename(&changed, "once").await;
+        world.rename(&later, "twice").await;
+        world.remove_user(&deleted).await;
+        let forgotten = world.save_user("made after the backup").await;
+        world.drained().await;
+        running.stop().await;
+        restore(&world).await;
+
+        let report = world.deep(Mending::Report).await;
+        let mut found: Vec<(String, Class)> =
+            report.comparison.findings.iter().map(|finding| (finding.id.clone(), finding.class)).collect();
+        found.sort();
+        let mut expected = vec![
+            (changed.id.to_string(), Class::Ahead),
+            (deleted.id.to_string(), Class::Ahead),
+            (forgotten.id.to_string(), Class::Phantom),
+        ];
+        expected.sort();
+        assert_eq!((report.outcome, found), (Outcome::Drift, expected));
+
+        let report = world.deep(Mending::Force).await;
+        assert_eq!((report.outcome, report.repaired.repaired), (Outcome::Repaired, 3));
+        world.assert_equal().await;
+
+        let running = world.sync.start();
+        for user in [&untouched, &changed, &deleted] {
+            world.rename(user, "after the restore").await;
+        }
+        world.drained().await;
+        world.assert_equal().await;
+        running.stop().await;
+        assert_eq!(world.deep(Mending::Report).await.outcome, Outcome::Equal);
+    });
+}
+
+#[test]
+fn a_second_database_emptied_under_a_running_synchronisation_is_filled_again() {
+    on_every_database(async |database| {
+        let world = World::open(database, quick()).await;
+        let running = world.sync.start();
+        world.save_user("Ada").await;
+        world.bills(150).await;
+        world.drained().await;
+        world.live().await;
+        world.assert_equal().await;
+        database.empty_secondary().await;
+        // Nothing is written here: it is noticed all the same.
+        world.eventually("it is filled again", async || world.is_equal().await).await;
+        world.save_user("Bob").await;
+        world.drained().await;
+        world.live().await;
+        world.assert_equal().await;
+        assert_eq!(world.mirror.count(&USERS).await.unwrap(), 2);
+        running.stop().await;
+    });
+}

@@ -1,0 +1,131 @@
+//! Both databases as a program sees them that knows nothing of ChainBill: plain drivers and plain statements.
+
+use std::{collections::BTreeMap, path::Path};
+
+use mongodb::bson::{Bson, Document};
+use serde_json::{Map, Value, json};
+use sqlx::{AssertSqlSafe, MySqlPool, Row as _, SqlitePool};
+
+/// A primary behind a plain driver.
+pub enum Foreign {
+    /// MySQL or MariaDB.
+    MySql(MySqlPool),
+    /// An embedded one.
+    Sqlite(SqlitePool),
+}
+
+/// A row, every cell as text; none for NULL.
+pub type Texts = Vec<Option<String>>;
+
+impl Foreign {
+    /// Opens it.
+    pub async fn open(url: &str) -> Self {
+        if url.starts_with("sqlite://") {
+            return Self::Sqlite(SqlitePool::connect(url).await.unwrap());
+        }
+        Self::MySql(MySqlPool::connect(url).await.unwrap())
+    }
+
+    /// An expression that makes text of a column; of a moment, its milliseconds since 1970.
+    #[must_use]
+    pub fn text_of(&self, column: &str, is_moment: bool) -> String {
+        match (self, is_moment) {
+            (Self::MySql(_), true) => {
+                format!("CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', `{column}`) DIV 1000 AS CHAR)")
+            }
+            (Self::MySql(_), false) => format!("CAST(`{column}` AS CHAR)"),
+            (Self::Sqlite(_), true) => {
+                format!("CAST(CAST(round((julianday(`{column}`) - 2440587.5) * 86400000) AS INTEGER) AS TEXT)")
+            }
+            (Self::Sqlite(_), false) => format!("CAST(`{column}` AS TEXT)"),
+        }
+    }
+
+    /// What a statement of such expressions answers.
+    pub async fn rows(&self, sql: &str) -> Vec<Texts> {
+        let query = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::MySql(pool) => {
+                let rows = sqlx::query(query).fetch_all(pool).await.unwrap();
+                rows.iter().map(|row| (0..row.len()).map(|place| row.get(place)).collect()).collect()
+            }
+            Self::Sqlite(pool) => {
+                let rows = sqlx::query(query).fetch_all(pool).await.unwrap();
+                rows.iter().map(|row| (0..row.len()).map(|place| row.get(place)).collect()).collect()
+            }
+        }
+    }
+}
+
+/// A second database behind a plain driver.
+pub enum ForeignDocuments {
+    /// MongoDB.
+    Mongo(mongodb::Database),
+    /// An embedded one.
+    Sqlite(SqlitePool),
+}
+
+impl ForeignDocuments {
+    /// Opens a server's database.
+    pub async fn server(url: &str) -> Self {
+        let client = mongodb::Client::with_uri_str(url).await.unwrap();
+        Self::Mongo(client.default_database().expect("the address names a database"))
+    }
+
+    /// Opens an embedded one.
+    pub async fn file(path: &Path) -> Self {
+        Self::Sqlite(SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap())
+    }
+
+    /// Every document of a collection by its id, without tombstones: 64-bit integers as numbers, moments as
+    /// `{"$date": milliseconds}`, anything that ChainBill never writes as `{"$foreign": …}`.
+    pub async fn all(&self, collection: &str) -> BTreeMap<String, Value> {
+        match self {
+            Self::Mongo(database) => {
+                let mut cursor = database.collection::<Document>(collection).find(Document::new()).await.unwrap();
+                let mut all = BTreeMap::new();
+                while cursor.advance().await.unwrap() {
+                    let document = cursor.deserialize_current().unwrap();
+                    let id = document.get_str("_id").unwrap().to_owned();
+                    if document.get_document("_sync").is_ok_and(|sync| sync.contains_key("deletedAt")) {
+                        continue;
+                    }
+                    all.insert(id, plain(Bson::Document(document)));
+                }
+                all
+            }
+            Self::Sqlite(pool) => {
+                let sql = format!(
+                    "SELECT id, version, digest, applied_at, body FROM \"{collection}\" WHERE deleted_at IS NULL"
+                );
+                let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(pool).await.unwrap();
+                let document = |row: &sqlx::sqlite::SqliteRow| {
+                    let id: String = row.get(0);
+                    let mut body: Value = serde_json::from_str(row.get(4)).unwrap();
+                    body["_id"] = json!(id);
+                    body["_sync"] = json!({
+                        "version": row.get::<i64, _>(1), "digest": row.get::<String, _>(2),
+                        "appliedAt": {"$date": row.get::<i64, _>(3)},
+                    });
+                    (id, body)
+                };
+                rows.iter().map(document).collect()
+            }
+        }
+    }
+}
+
+fn plain(value: Bson) -> Value {
+    match value {
+        Bson::Null => Value::Null,
+        Bson::Boolean(flag) => json!(flag),
+        Bson::Int64(number) => json!(number),
+        Bson::String(text) => json!(text),
+        Bson::DateTime(at) => json!({"$date": at.timestamp_millis()}),
+        Bson::Array(items) => items.into_iter().map(plain).collect(),
+        Bson::Document(fields) => {
+            Value::Object(fields.into_iter().map(|(name, value)| (name, plain(value))).collect::<Map<_, _>>())
+        }
+        other => json!({"$foreign": other.to_string()}),
+    }
+}

@@ -1,0 +1,73 @@
+//! Finding a `COMMIT` in what a MySQL client sends.
+
+/// Length of a packet's header: three bytes of length, one of sequence.
+const HEADER: usize = 4;
+/// `COM_QUERY` and the statement, as every driver sends it.
+const COMMIT: &[u8] = b"\x03COMMIT";
+
+/// Follows the packets of one direction, whatever the pieces in which they arrive.
+#[derive(Default)]
+pub(super) struct Commits {
+    header: Vec<u8>,
+    start: Vec<u8>,
+    /// Bytes of the current packet that have not come yet.
+    missing: usize,
+    length: usize,
+}
+
+impl Commits {
+    /// Whether these bytes complete a packet that commits.
+    pub fn end_in(&mut self, bytes: &[u8]) -> bool {
+        let mut found = false;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.missing == 0 {
+                self.header.push(rest[0]);
+                rest = &rest[1..];
+                if self.header.len() == HEADER {
+                    self.length = usize::from(self.header[0])
+                        | usize::from(self.header[1]) << 8
+                        | usize::from(self.header[2]) << 16;
+                    self.missing = self.length;
+                    self.header.clear();
+                    self.start.clear();
+                }
+                continue;
+            }
+            let (some, later) = rest.split_at(self.missing.min(rest.len()));
+            let wanted = COMMIT.len().saturating_sub(self.start.len()).min(some.len());
+            self.start.extend_from_slice(&some[..wanted]);
+            self.missing -= some.len();
+            rest = later;
+            found |= self.missing == 0 && self.length == COMMIT.len() && self.start.eq_ignore_ascii_case(COMMIT);
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap().to_le_bytes();
+        [&length[..3], &[0], payload].concat()
+    }
+
+    #[test]
+    fn a_commit_is_found_in_whatever_pieces_it_comes() {
+        let stream = [packet(b"\x03INSERT INTO t VALUES ('COMMIT')"), packet(b"\x03COMMIT"), packet(b"\x0e")].concat();
+        for size in 1..stream.len() {
+            let mut commits = Commits::default();
+            let found = stream.chunks(size).filter(|piece| commits.end_in(piece)).count();
+            assert_eq!(found, 1, "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn other_statements_are_no_commits() {
+        for payload in [&b"\x03COMMIT RELEASE"[..], b"\x16COMMIT", b"\x03ROLLBACK", b"\x03COMMI", b""] {
+            assert!(!Commits::default().end_in(&packet(payload)), "{payload:?}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What serde says, in words of ours and with a pointer to what it is about.
+
+use crate::Problem;
+
+/// A path as a JSON pointer (RFC 6901).
+pub(crate) fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", escaped(key)),
+            Segment::Enum { variant } => format!("/{variant}"),
+            Segment::Unknown => String::new(),
+        })
+        .collect()
+}
+
+/// A name as it stands in a pointer.
+pub(crate) fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// The refusal of a value that does not fit its type.
+pub(crate) fn refused(pointer: &str, said: &str) -> Problem {
+    // Where in the text it is says less than the pointer.
+    let said = said.split(" at line ").next().unwrap_or(said);
+    let mut names = said.split('`').skip(1).step_by(2);
+    // Of these, the path ends at what holds the field.
+    for (kind, detail) in [("missing field", "is missing"), ("duplicate field", "is given more than once")] {
+        if said.starts_with(kind) {
+            return Problem::field(format!("{pointer}/{}", escaped(names.next().unwrap_or(""))), detail);
+        }
+    }
+    let detail = if said.starts_with("unknown field") {
+        let known: Vec<&str> = names.skip(1).collect();
+        match known.as_slice() {
+            [] => "is not known here: nothing is".to_owned(),
+            known => format!("is not known here: {} are", known.join(", ")),
+        }
+    } else if ["invalid digit", "number too", "cannot parse integer"].iter().any(|start| said.starts_with(start)) {
+        "is not accepted: a whole number is".to_owned()
+    } else if said.contains("`true` or `false`") {
+        "is not accepted: true or false is".to_owned()
+    } else {
+        said.to_owned()
+    };
+    Problem::field(pointer, detail)
+}

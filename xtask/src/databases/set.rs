@@ -1,0 +1,66 @@
+//! Which group of servers: each has ports and data of its own.
+
+use std::env;
+
+use super::Server;
+
+/// A group of servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Set {
+    /// Shared by all tests, and left running.
+    Tests,
+    /// A second group for torture, so that killing it disturbs nobody.
+    Torture,
+}
+
+impl Set {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Tests, Self::Torture];
+
+    /// A server's loopback port; `MYSQL_TEST_PORT`, `MYSQL_TORTURE_PORT` and so on choose another. Those of torture lie below
+    /// the ports that connections are given: a server that is killed must find its own free again.
+    pub fn port(self, server: Server) -> u16 {
+        match (self, server) {
+            (Self::Tests, Server::MySql) => port("MYSQL_TEST_PORT", 33062),
+            (Self::Tests, Server::MariaDb) => port("MARIADB_TEST_PORT", 33061),
+            (Self::Tests, Server::MongoDb) => port("MONGODB_TEST_PORT", 27117),
+            (Self::Torture, Server::MySql) => port("MYSQL_TORTURE_PORT", 23072),
+            (Self::Torture, Server::MariaDb) => port("MARIADB_TORTURE_PORT", 23071),
+            (Self::Torture, Server::MongoDb) => port("MONGODB_TORTURE_PORT", 27127),
+        }
+    }
+
+    /// The port of the PostgreSQL behind the MongoDB wire server.
+    pub fn postgres_port(self) -> u16 {
+        match self {
+            Self::Tests => port("POSTGRES_TEST_PORT", 54329),
+            Self::Torture => port("POSTGRES_TORTURE_PORT", 25439),
+        }
+    }
+
+    /// A server's address when it was started here.
+    pub fn url(self, server: Server) -> String {
+        let port = self.port(server);
+        let login = match self {
+            Self::Tests => "chainbill:chainbill",
+            Self::Torture => "torture",
+        };
+        match server {
+            Server::MySql | Server::MariaDb => format!("mysql://{login}@127.0.0.1:{port}/chainbill"),
+            Server::MongoDb => format!("mongodb://127.0.0.1:{port}/chainbill"),
+        }
+    }
+
+    /// What makes the users of MySQL and MariaDB.
+    pub const fn users(self) -> &'static str {
+        match self {
+            Self::Tests => include_str!("../../../deploy/test-databases.sql"),
+            Self::Torture => include_str!("../../../deploy/torture-databases.sql"),
+        }
+    }
+}
+
+/// A port that the environment may choose.
+fn port(variable: &str, otherwise: u16) -> u16 {
+    env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
