@@ -92,6 +92,24 @@ pub fn path(hashes: &[Digest], place: usize) -> Vec<Step> {
     steps
 }
 
+/// On which sides the siblings of a place stand in a tree of so many leaves, from the leaf upwards: whether on the left. None
+/// when there is no such place, or no such tree could be.
+#[must_use]
+pub fn turns(mut place: u64, mut count: u64) -> Option<Vec<bool>> {
+    if place >= count {
+        return None;
+    }
+    let mut turns = Vec::new();
+    while count > 1 {
+        let split = count.checked_next_power_of_two()? / 2;
+        let right = place >= split;
+        turns.push(right);
+        (place, count) = if right { (place - split, count - split) } else { (place, split) };
+    }
+    turns.reverse();
+    Some(turns)
+}
+
 /// Climbs from a leaf's hash along its path.
 #[must_use]
 pub fn climb(leaf: Digest, steps: &[Step]) -> Digest {
@@ -127,16 +145,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_place_that_is_not_there_has_no_turns() {
+        assert_eq!(turns(0, 0), None);
+        assert_eq!(turns(5, 5), None);
+        assert_eq!(turns(0, 1), Some(Vec::new()));
+        assert_eq!(turns(0, u64::MAX), None, "no tree has so many leaves");
+    }
+
     proptest! {
         #[test]
         fn every_path_climbs_to_the_root(count in 1_usize..700, place in 0_usize..700) {
             let (all, place) = (leaves(count), place % count);
             prop_assert_eq!(climb(all[place], &path(&all, place)), root(&all));
+            let sides: Vec<bool> = path(&all, place).iter().map(|step| step.left).collect();
+            prop_assert_eq!(turns(place as u64, count as u64), Some(sides));
             let tiles: Vec<&[Digest]> = all.chunks(TILE).collect();
             let roots: Vec<Digest> = tiles.iter().map(|tile| root(tile)).collect();
             let mut steps = path(tiles[place / TILE], place % TILE);
             steps.extend(path(&roots, place / TILE));
             prop_assert_eq!(climb(all[place], &steps), root(&all));
+            let sides: Vec<bool> = steps.iter().map(|step| step.left).collect();
+            prop_assert_eq!(turns(place as u64, count as u64), Some(sides));
         }
 
         #[test]

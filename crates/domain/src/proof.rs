@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     Digest, Model,
     document::digest,
-    merkle::{Step, climb, leaf},
+    merkle::{Step, climb, leaf, turns},
     models, wire,
 };
 
@@ -125,9 +125,31 @@ pub enum Broken {
     /// The path leads elsewhere.
     #[error("the path does not lead to the certificate's root: the entity was not among the certified rows")]
     Path,
+    /// The path belongs to another place.
+    #[error("the path's turns are not those of place {index} among {count}")]
+    Place {
+        /// The place that the proof names.
+        index: u64,
+        /// The certificate's number of rows.
+        count: u64,
+    },
     /// The certificate was changed.
     #[error("the certificate does not have its hash: it was changed")]
     Certificate,
+    /// A certificate of the chain was changed.
+    #[error("certificate {0} of the chain does not have its hash: it was changed")]
+    Link(String),
+    /// The trusted certificate is another, and nothing leads from it to the proof's.
+    #[error("the trusted certificate {trusted} does not lead to the proof's certificate {own}")]
+    Untrusted {
+        /// The hash that is trusted.
+        trusted: String,
+        /// The hash of the proof's certificate.
+        own: String,
+    },
+    /// The chain does not hold the proof's certificate.
+    #[error("the chain does not hold the proof's certificate {0}")]
+    Absent(String),
     /// The certificate is of another model or encoder.
     #[error("the certificate is of another model or encoder")]
     Elsewhere,
@@ -165,13 +187,140 @@ impl Proof {
         if self.certificate.computed_hash() != self.certificate.hash {
             return Err(Broken::Certificate);
         }
+        let Certificate { count, .. } = self.certificate;
+        if turns(self.index, count) != Some(steps.iter().map(|step| step.left).collect()) {
+            return Err(Broken::Place { index: self.index, count });
+        }
         let here = self.certificate.model == self.model
-            && self.certificate.encoder_version == crate::document::ENCODER_VERSION
-            && self.index < self.certificate.count;
+            && self.certificate.encoder_version == crate::document::ENCODER_VERSION;
         if here { Ok(()) } else { Err(Broken::Elsewhere) }
     }
+
+    /// Checks against what the asker knows from elsewhere: the hash of a certificate that is trusted, and a chain of
+    /// certificates. A trusted certificate vouches for its model's earlier ones, because each names the hash of the one before
+    /// it; the chain must then hold those in between. Without a trusted hash nothing tells who made the certificate.
+    ///
+    /// # Errors
+    /// What is broken.
+    pub fn check_against(&self, trusted: Option<&str>, chain: &[Certificate]) -> Result<(), Broken> {
+        self.check()?;
+        if let Some(changed) = chain.iter().find(|link| link.computed_hash() != link.hash) {
+            return Err(Broken::Link(changed.hash.clone()));
+        }
+        let own = &self.certificate.hash;
+        match trusted {
+            Some(trusted) if leads(chain, trusted, own) => Ok(()),
+            Some(trusted) => Err(Broken::Untrusted { trusted: trusted.to_owned(), own: own.clone() }),
+            None if chain.is_empty() || chain.iter().any(|link| link.hash == *own) => Ok(()),
+            None => Err(Broken::Absent(own.clone())),
+        }
+    }
+}
+
+/// Whether following predecessors leads from one certificate to another. It ends: each step uses a certificate up, and the
+/// chain has so many.
+fn leads(chain: &[Certificate], from: &str, to: &str) -> bool {
+    let mut at = from;
+    for _ in 0..=chain.len() {
+        if at == to {
+            return true;
+        }
+        let link = chain.iter().find(|link| link.hash == at);
+        let Some(previous) = link.and_then(|link| link.previous.as_deref()) else { return false };
+        at = previous;
+    }
+    false
 }
 
 fn step(written: &WrittenStep) -> Option<Step> {
     Some(Step { hash: Digest::from_hex(&written.hash)?, left: written.side == Side::Left })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        merkle::{path, root},
+        models::USERS,
+    };
+
+    fn digest_of(place: u8) -> Digest {
+        Digest(Sha256::digest([place]).into())
+    }
+
+    fn certificate(root: Digest, previous: Option<String>) -> Certificate {
+        Certificate::new(&USERS, "2026-11-24T12:00:00.000Z".to_owned(), 5, root, previous)
+    }
+
+    /// A proof of the second of five rows.
+    fn proof() -> Proof {
+        let leaves: Vec<Digest> = (0..5).map(|place| leaf(digest_of(place))).collect();
+        Proof {
+            format: FORMAT.to_owned(),
+            model: USERS.name.to_owned(),
+            id: "01890a5d-ac96-774b-bcce-b302099a8057".to_owned(),
+            version: 1,
+            digest: digest_of(1).to_hex(),
+            document: None,
+            index: 1,
+            path: path(&leaves, 1).into_iter().map(Into::into).collect(),
+            certificate: certificate(root(&leaves), Some("before".to_owned())),
+        }
+    }
+
+    #[test]
+    fn a_proof_holds_at_its_own_place_only() {
+        assert_eq!(proof().check(), Ok(()));
+        for index in [0, 2, 4, 5, u64::MAX] {
+            assert_eq!(Proof { index, ..proof() }.check(), Err(Broken::Place { index, count: 5 }));
+        }
+        let mut huge = proof();
+        huge.certificate.count = u64::MAX;
+        huge.certificate.hash = huge.certificate.computed_hash();
+        assert!(matches!(huge.check(), Err(Broken::Place { .. })), "no count makes it panic");
+        assert_eq!(Proof { digest: digest_of(2).to_hex(), ..proof() }.check(), Err(Broken::Path));
+    }
+
+    #[test]
+    fn a_trusted_certificate_vouches_for_itself_and_for_those_before_it() {
+        let proof = proof();
+        let own = proof.certificate.hash.clone();
+        let next = certificate(digest_of(8), Some(own.clone()));
+        let last = certificate(digest_of(9), Some(next.hash.clone()));
+        let chain = [last.clone(), next.clone(), proof.certificate.clone()];
+        assert_eq!(proof.check_against(Some(&own), &[]), Ok(()));
+        assert_eq!(proof.check_against(Some(&last.hash), &chain), Ok(()));
+        assert_eq!(proof.check_against(None, &chain), Ok(()));
+        let untrusted = |trusted: &str| Err(Broken::Untrusted { trusted: trusted.to_owned(), own: own.clone() });
+        assert_eq!(proof.check_against(Some(&last.hash), &[last.clone()]), untrusted(&last.hash), "a link is missing");
+        assert_eq!(
+            proof.check_against(Some("before"), &chain),
+            untrusted("before"),
+            "an earlier one cannot know a later"
+        );
+        assert_eq!(proof.check_against(None, &[last.clone(), next.clone()]), Err(Broken::Absent(own.clone())));
+    }
+
+    #[test]
+    fn a_chain_that_was_changed_is_found() {
+        let proof = proof();
+        let mut forged = certificate(digest_of(9), None);
+        forged.previous = Some(proof.certificate.hash.clone());
+        let chain = [forged.clone(), proof.certificate.clone()];
+        assert_eq!(proof.check_against(Some(&forged.hash), &chain), Err(Broken::Link(forged.hash)));
+    }
+
+    #[test]
+    fn a_forger_who_makes_everything_anew_is_caught_by_a_trusted_hash_alone() {
+        let trusted = proof().certificate.hash;
+        let leaves: Vec<Digest> = (0..5).map(|place| leaf(digest_of(place + 100))).collect();
+        let forged = Proof {
+            digest: digest_of(101).to_hex(),
+            path: path(&leaves, 1).into_iter().map(Into::into).collect(),
+            certificate: certificate(root(&leaves), Some("before".to_owned())),
+            ..proof()
+        };
+        assert_eq!(forged.check_against(None, &[]), Ok(()));
+        assert!(matches!(forged.check_against(Some(&trusted), &[]), Err(Broken::Untrusted { .. })));
+    }
 }

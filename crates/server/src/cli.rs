@@ -177,5 +177,12 @@ pub enum Proof {
     Check {
         /// The file that `GET /api/invoices/{id}/proof` answered.
         file: PathBuf,
+        /// The hash of a certificate that you trust, because you kept it or somebody you trust published it: the proof's own,
+        /// or a later one that the chain leads back from. Without it nothing tells who made the proof's certificate.
+        #[arg(long, value_name = "HASH")]
+        certificate: Option<String>,
+        /// Certificates as `GET /api/sync/certificates` answers them; may be given several times, once per page.
+        #[arg(long, value_name = "FILE")]
+        chain: Vec<PathBuf>,
     },
 }

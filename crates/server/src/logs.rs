@@ -1,17 +1,12 @@
 //! The program's log: to the error stream, and from a level on to `app_logs` in the second database.
 //!
 //! The way to the second database never blocks and never grows: lines wait in a bounded queue, what does not fit is
-//! counted, and a line that cannot be written is tried again while the queue holds.
+//! counted, and lines are tried again while nobody answers. Lines that are refused are counted and given up.
 
-use std::{
-    fmt::Write as _,
-    io::IsTerminal as _,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt::Write as _, io::IsTerminal as _, sync::Arc, time::Duration};
 
 use chainbill_domain::{Clock as _, Random, SystemClock, SystemRandom, id::EventId};
-use chainbill_mirror::{LogLine, Mirror};
+use chainbill_mirror::{LogLine, Mirror, MirrorError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{Event, Subscriber, field::Field};
@@ -26,7 +21,7 @@ const BATCH: usize = 500;
 /// Longest text kept of one line.
 const MOST_CHARACTERS: usize = 4000;
 
-/// Lines that did not fit into the queue since the start.
+/// Lines that did not fit into the queue, or were refused, since the start.
 pub(crate) const DROPPED: &str = "chainbill_app_logs_dropped_total";
 
 /// The waiting lines' reading end.
@@ -73,15 +68,39 @@ pub(crate) async fn write(lines: Lines, mirror: Arc<dyn Mirror>, stop: Cancellat
             let _ = tokio::time::timeout(Duration::from_secs(1), mirror.log(&batch)).await;
             return;
         }
-        let mut pause = Duration::from_millis(200);
-        while mirror.log(&batch).await.is_err() {
-            tokio::select! {
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(5)),
-                () = stop.cancelled() => return,
-            }
+        if !bring(batch.len(), &stop, || mirror.log(&batch)).await {
+            return;
         }
         batch.clear();
     }
+}
+
+/// Brings lines there, trying again while nobody answers; lines that are refused are counted and given up, for they would be
+/// refused for ever and hold up all others. `false` when asked to stop meanwhile.
+async fn bring<F: Future<Output = Result<(), MirrorError>>>(
+    lines: usize,
+    stop: &CancellationToken,
+    log: impl Fn() -> F,
+) -> bool {
+    let mut pause = Duration::from_millis(200);
+    loop {
+        match log().await {
+            Ok(()) => return true,
+            Err(MirrorError::Refused(_)) => {
+                count_dropped(lines);
+                return true;
+            }
+            Err(MirrorError::Unavailable(_)) => tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(5)),
+                () = stop.cancelled() => return false,
+            },
+        }
+    }
+}
+
+/// Looked up each time: the recorder may come after the first line.
+fn count_dropped(lines: usize) {
+    metrics::counter!(DROPPED).increment(lines as u64);
 }
 
 struct Keep {
@@ -113,7 +132,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Keep {
             fields,
         };
         if self.sender.try_send(line).is_err() {
-            dropped().increment(1);
+            count_dropped(1);
         }
     }
 
@@ -124,11 +143,6 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Keep {
             span.extensions_mut().insert(Request(text.fields));
         }
     }
-}
-
-fn dropped() -> &'static metrics::Counter {
-    static COUNTER: OnceLock<metrics::Counter> = OnceLock::new();
-    COUNTER.get_or_init(|| metrics::counter!(DROPPED))
 }
 
 /// The fields of a span.
@@ -164,5 +178,100 @@ impl Text {
         } else {
             self.fields.push((field.name().to_owned(), text));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chainbill_mirror::{EmbeddedMirror, Retention};
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    /// Runs a story with a queue of so many lines; what was counted as dropped meanwhile.
+    fn counted(queue: usize, story: impl FnOnce(Lines)) -> u64 {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let figures = recorder.handle();
+        let (sender, receiver) = mpsc::channel(queue);
+        let subscriber = tracing_subscriber::registry().with(Keep { sender, level: tracing::Level::WARN });
+        metrics::with_local_recorder(&recorder, || {
+            tracing::subscriber::with_default(subscriber, || story(Lines(receiver)));
+        });
+        let text = figures.render();
+        let value = text.lines().find_map(|line| line.strip_prefix(DROPPED));
+        value.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
+    }
+
+    fn run<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
+    }
+
+    #[test]
+    fn a_warning_reaches_the_second_database_and_what_is_less_does_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dropped = counted(8, |lines| {
+            let span = tracing::info_span!("request", id = "r-1");
+            span.in_scope(|| tracing::warn!(place = 7, "it is getting late"));
+            tracing::info!("it is nine");
+            run(async {
+                let mirror = EmbeddedMirror::open(&folder.path().join("secondary.db")).await.expect("it opens");
+                let keep = Duration::from_secs(86_400);
+                let retention = Retention { analytics: keep, logs: keep, tombstones: keep };
+                mirror.prepare(&[], retention).await.expect("it is prepared");
+                let mirror: Arc<dyn Mirror> = Arc::new(mirror);
+                let stop = CancellationToken::new();
+                stop.cancel();
+                write(lines, mirror.clone(), stop).await;
+                let since = SystemClock.now() - Duration::from_secs(60);
+                let activity = mirror.activity(None, since).await.expect("it answers");
+                assert_eq!(activity.log_levels, [("WARN".to_owned(), 1)]);
+            });
+        });
+        assert_eq!(dropped, 0);
+    }
+
+    #[test]
+    fn a_queue_that_is_full_counts_what_it_drops() {
+        let dropped = counted(3, |mut lines| {
+            for _ in 0..10 {
+                tracing::error!("again");
+            }
+            let mut kept = 0;
+            while lines.0.try_recv().is_ok() {
+                kept += 1;
+            }
+            assert_eq!(kept, 3);
+        });
+        assert_eq!(dropped, 7);
+    }
+
+    #[test]
+    fn what_is_refused_is_counted_and_given_up() {
+        let dropped = counted(8, |mut lines| {
+            tracing::warn!("one");
+            tracing::warn!("two");
+            run(async {
+                let mut batch = Vec::new();
+                lines.0.recv_many(&mut batch, BATCH).await;
+                let refuse = || std::future::ready(Err(MirrorError::Refused("too long".to_owned())));
+                assert!(bring(batch.len(), &CancellationToken::new(), refuse).await, "the next lines may come");
+            });
+        });
+        assert_eq!(dropped, 2);
+    }
+
+    #[test]
+    fn while_nobody_answers_lines_are_tried_again_until_the_stop() {
+        let dropped = counted(8, |_| {
+            run(async {
+                let stop = CancellationToken::new();
+                let silent = || {
+                    stop.cancel();
+                    std::future::ready(Err(MirrorError::Unavailable("silent".to_owned())))
+                };
+                assert!(!bring(1, &stop, silent).await);
+            });
+        });
+        assert_eq!(dropped, 0);
     }
 }

@@ -52,9 +52,10 @@ async fn what_is_over_is_cleaned_away_and_nothing_else() {
         add_keys(app, 30, chrono::Duration::hours(1)).await;
         let now = chainbill_app::moment(app.now());
         let (day, time) = (&now[..10], &now[11..19]);
-        for (id, year) in [("01900000-0000-7000-8000-000000000001", "2001"), ("01900000-0000-7000-8000-000000000002", "2999")] {
+        let ids = ["01890a5d-ac96-774b-bcce-b302099a8057", "01890a5d-ac96-774b-bcce-b302099a8058"];
+        for (id, year) in ids.into_iter().zip(["2001", "2999"]) {
             let sql = format!(
-                "INSERT INTO sessions (id, user_id, token_hash, created_at, expires_at) VALUES ('{id}', '{id}', '{id}', \
+                "INSERT INTO sessions (id, user_id, token_hash, created_at, expires_at) VALUES ('{id}', 'x', '{id}', \
                  '{day} {time}', '{year}-01-01 00:00:00')"
             );
             app.records().db().execute_unprepared(&sql).await.unwrap();

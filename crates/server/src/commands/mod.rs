@@ -63,7 +63,9 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Admin(crate::cli::Admin::Create { name }) => admin::create(&settings, out, &name).await,
         Command::Demo(wish) => demo::demo(&settings, out, wish, &stop).await,
         Command::Check => check::check(&settings, out).await,
-        Command::Proof(crate::cli::Proof::Check { file }) => proof::check(out, &file),
+        Command::Proof(crate::cli::Proof::Check { file, certificate, chain }) => {
+            proof::check(out, &file, certificate.as_deref(), &chain)
+        }
         Command::Health { url } => health::health(&settings, out, url).await,
     };
     match went {

@@ -15,4 +15,5 @@ mod operators;
 mod primary_faults;
 mod projects;
 mod secrets;
+mod silence;
 mod world;

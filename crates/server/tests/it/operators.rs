@@ -90,6 +90,16 @@ fn an_operator_copies_verifies_and_looks_why() {
         std::fs::write(&file, proof.to_string()).unwrap();
         let (code, said) = world.command(&["proof", "check", file.to_str().unwrap()]);
         assert_eq!((code, &said["holds"]), (0, &json!(true)), "{said}");
+        assert_eq!((&said["trusted"], said["notProven"].to_string().contains("--certificate")), (&json!(false), true));
+        let chain = world.fresh.folder.join("certificates.json");
+        std::fs::write(&chain, server.get("/api/sync/certificates?limit=100", admin).await.text).unwrap();
+        let check = |hash: &str| {
+            let (file, chain) = (file.to_str().unwrap(), chain.to_str().unwrap());
+            world.command(&["proof", "check", file, "--certificate", hash, "--chain", chain])
+        };
+        let (code, said) = check(proof["certificate"]["hash"].as_str().unwrap());
+        assert_eq!((code, &said["trusted"]), (0, &json!(true)), "{said}");
+        assert_eq!(check("another").0, 1);
         std::fs::write(&file, proof.to_string().replace("Audit", "Audio")).unwrap();
         assert_eq!(world.command(&["proof", "check", file.to_str().unwrap()]).0, 1);
         for list in ["verifications", "certificates"] {
@@ -98,6 +108,44 @@ fn an_operator_copies_verifies_and_looks_why() {
         }
         assert_eq!(server.get("/api/sync/failures", admin).await.expect(200)["data"], json!([]));
         assert_eq!(server.get("/api/sync/evidence", admin).await.expect(200)["data"], json!([]));
+    });
+}
+
+#[test]
+fn lists_come_in_pages_that_neither_skip_nor_repeat() {
+    on_every_pair(async |world| {
+        let (server, admin) = (&world.server, &world.admin);
+        server.drained().await;
+        for _ in 0..2 {
+            server.post("/api/sync/verify", admin, json!({"model": "users", "deep": true})).await.expect(200);
+            server.post("/api/sync/verify", admin, json!({"model": "skills", "deep": true})).await.expect(200);
+        }
+        let records = world.fresh.records().await;
+        for (model, id) in [("users", "b"), ("users", "a"), ("skills", "c")] {
+            let entry =
+                Entry { model: model.to_owned(), entity_id: id.to_owned(), version: 1, op: Op::Upsert, body: None };
+            records.park(&entry, "planted", &[]).await.unwrap();
+        }
+        for list in ["verifications", "certificates", "failures", "evidence"] {
+            let (mut seen, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = server.get(&format!("/api/sync/{list}?limit=1{cursor}"), admin).await.expect(200);
+                seen.extend(page["data"].as_array().unwrap().clone());
+                assert_eq!(page["hasMore"], json!(page["nextCursor"].is_string()), "{list}");
+                match page["nextCursor"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => break,
+                }
+            }
+            let all = server.get(&format!("/api/sync/{list}?limit=100"), admin).await.expect(200);
+            assert_eq!(&json!(seen), &all["data"], "{list}");
+            assert!(list == "evidence" || seen.len() >= 3, "{list}: {seen:?}");
+            assert_eq!(server.get(&format!("/api/sync/{list}?limit=101"), admin).await.fields(), ["/limit"]);
+            assert_eq!(server.get(&format!("/api/sync/{list}?cursor=!"), admin).await.fields(), ["/cursor"]);
+        }
+        let failures = server.get("/api/sync/failures?model=users", admin).await.expect(200);
+        assert_eq!(failures["data"].as_array().unwrap().len(), 2);
+        records.db().clone().close().await.unwrap();
     });
 }
 

@@ -137,10 +137,10 @@ async fn answer(
 
 /// Walks the hits until a page of those that the asker may see is full, or enough was read; the page, and where the next one
 /// begins.
-async fn walk<E, R: Future<Output = Result<Vec<Hit>, E>>>(
+async fn walk<E, F: Future<Output = Result<Vec<Hit>, E>>>(
     limit: usize,
     mut skip: u32,
-    read: impl Fn(u32) -> R,
+    read: impl Fn(u32) -> F,
     sees: impl Fn(&Hit) -> bool,
 ) -> Result<(Vec<Hit>, Option<u32>), E> {
     let mut page = Vec::new();
