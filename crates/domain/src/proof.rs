@@ -292,7 +292,11 @@ mod tests {
         assert_eq!(proof.check_against(Some(&last.hash), &chain), Ok(()));
         assert_eq!(proof.check_against(None, &chain), Ok(()));
         let untrusted = |trusted: &str| Err(Broken::Untrusted { trusted: trusted.to_owned(), own: own.clone() });
-        assert_eq!(proof.check_against(Some(&last.hash), &[last.clone()]), untrusted(&last.hash), "a link is missing");
+        assert_eq!(
+            proof.check_against(Some(&last.hash), std::slice::from_ref(&last)),
+            untrusted(&last.hash),
+            "a link is missing"
+        );
         assert_eq!(
             proof.check_against(Some("before"), &chain),
             untrusted("before"),
