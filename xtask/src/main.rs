@@ -213,7 +213,8 @@ fn test(embedded: bool, rest: &[String]) -> anyhow::Result<()> {
     cargo(PROGRAMS, &[])?;
     let result = cargo(&arguments, &servers.variables());
     // The tests' own test: mistakes planted into the synchronisation must be caught. Only this build can have them.
-    let planted = ["test", "-p", "chainbill-sync", "--features", "planted-bugs", "--test", "planted"];
+    // The whole workspace is named, so that everything else stays compiled as it is.
+    let planted = ["test", "--workspace", "--features", "chainbill-sync/planted-bugs", "--test", "planted"];
     let planted = if rest.is_empty() { cargo(&planted, &servers.variables()) } else { Ok(()) };
     let missing = servers.missing();
     for (name, why) in &missing {

@@ -129,7 +129,9 @@ fn verifying_beside_writes_reports_no_false_drift() {
                         run => run.unwrap(),
                     };
                     looked += 1;
-                    assert_eq!(report.outcome, Outcome::Equal, "{:?}", report.comparison.findings);
+                    // On a busy machine a change may be on its way for long; that is no drift either.
+                    assert_eq!(report.comparison.drifting(), 0, "{:?}", report.comparison.findings);
+                    assert_ne!(report.outcome, Outcome::Drift);
                 }
             }
             stop.cancel();
