@@ -5,6 +5,7 @@ use chainbill_domain::{
     proof::Broken,
 };
 use chainbill_mirror::{Content, Guard, Write};
+use chainbill_records::CopyState;
 use chainbill_sync::{
     Mending, Order, Outcome, Progress, SyncError,
     compare::{Class, Level},
@@ -27,7 +28,9 @@ async fn filled(world: &World) -> Vec<String> {
     for name in ["a", "b", "c", "d", "e"] {
         ids.push(world.save_user(name).await.id.to_string());
     }
-    world.sync.initial(&USERS, &|_| {}, &CancellationToken::new()).await.unwrap();
+    world
+        .eventually("the model is live", async || world.records.copy(&USERS).await.unwrap().state == CopyState::Live)
+        .await;
     world.drained().await;
     running.stop().await;
     ids
