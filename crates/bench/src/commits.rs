@@ -3,16 +3,31 @@
 use std::time::Instant;
 
 use chainbill_domain::{
-    id::Id,
-    states::{Role, UserStatus},
+    event::{Event, EventKind},
+    id::{Id, InvoiceId, UserId},
+    money::Currency,
+    states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus, Role, UserStatus},
 };
 use chainbill_records::{
     Records, Text,
-    entities::users,
-    sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _, TransactionTrait as _},
+    entities::{audit_entries, invoice_lines, invoices, users},
+    sea_orm::{
+        ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait as _, IntoActiveModel,
+        TransactionTrait as _,
+    },
 };
 
 use crate::rate;
+
+/// What is committed.
+#[derive(Clone, Copy)]
+pub(crate) enum Commit {
+    /// One row: the smallest commit there is.
+    Row,
+    /// A bill's draft: its parties are looked up; the bill, a line and the audit's entry are saved. The outbox takes an
+    /// entry and a happening.
+    Draft,
+}
 
 /// Commits per second.
 pub(crate) struct Cost {
@@ -26,15 +41,15 @@ impl Cost {
     }
 }
 
-const TURNS: usize = 6;
+const TURNS: usize = 8;
 const COMMITS: u64 = 1500;
 const WRITERS: u64 = 8;
 
-pub(crate) async fn outbox_cost(records: &Records) -> anyhow::Result<Cost> {
+pub(crate) async fn outbox_cost(records: &Records, commit: Commit) -> anyhow::Result<Cost> {
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        without.push(turn(records, false).await?);
-        with.push(turn(records, true).await?);
+        without.push(turn(records, commit, false).await?);
+        with.push(turn(records, commit, true).await?);
     }
     // The median: a flush of the server's in one turn says nothing about the outbox.
     let median = |mut rates: Vec<f64>| {
@@ -44,25 +59,26 @@ pub(crate) async fn outbox_cost(records: &Records) -> anyhow::Result<Cost> {
     Ok(Cost { with: median(with), without: median(without) })
 }
 
-async fn turn(records: &Records, outbox: bool) -> anyhow::Result<f64> {
+async fn turn(records: &Records, commit: Commit, outbox: bool) -> anyhow::Result<f64> {
     let started = Instant::now();
     let mut writers = tokio::task::JoinSet::new();
     for _ in 0..WRITERS {
         let records = records.clone();
         writers.spawn(async move {
             for _ in 0..COMMITS / WRITERS {
-                if outbox {
-                    let mut unit = records.begin().await?;
-                    unit.insert::<users::Entity>(user(&records)).await?;
-                    unit.commit().await?;
-                } else {
-                    let tx = records.db().begin().await?;
-                    let row = users::Model { version: 1, ..user(&records) };
-                    // The statement that the saving path sends, and no reading back.
-                    users::Entity::insert_many([row.into_active_model().reset_all()])
-                        .exec_without_returning(&tx)
-                        .await?;
-                    tx.commit().await?;
+                match (commit, outbox) {
+                    (Commit::Row, true) => {
+                        let mut unit = records.begin().await?;
+                        unit.insert::<users::Entity>(user(&records)).await?;
+                        unit.commit().await?;
+                    }
+                    (Commit::Row, false) => {
+                        let tx = records.db().begin().await?;
+                        save(&tx, users::Model { version: 1, ..user(&records) }).await?;
+                        tx.commit().await?;
+                    }
+                    (Commit::Draft, true) => with_outbox(&records).await?,
+                    (Commit::Draft, false) => without_outbox(&records).await?,
                 }
             }
             anyhow::Ok(())
@@ -72,6 +88,108 @@ async fn turn(records: &Records, outbox: bool) -> anyhow::Result<f64> {
         one??;
     }
     Ok(rate(COMMITS, started.elapsed().as_secs_f64()))
+}
+
+async fn with_outbox(records: &Records) -> anyhow::Result<()> {
+    let mut unit = records.begin().await?;
+    let (bill, line, audit) = draft(records);
+    parties(unit.db(), &bill).await?;
+    let mut event = Event::new(Id::new(unit.now(), records.random().bytes()), EventKind::InvoiceCreated, unit.now());
+    event.invoice_id = Some(bill.id.0);
+    unit.event(&event);
+    unit.insert_with::<invoice_lines::Entity>(bill, vec![line]).await?;
+    unit.add::<audit_entries::Entity>(audit).await?;
+    unit.commit().await?;
+    Ok(())
+}
+
+/// The statements that the saving path sends, without the outbox's.
+async fn without_outbox(records: &Records) -> anyhow::Result<()> {
+    let tx = records.db().begin().await?;
+    let (bill, line, audit) = draft(records);
+    parties(&tx, &bill).await?;
+    save(&tx, invoices::Model { version: 1, ..bill }).await?;
+    save(&tx, line).await?;
+    save(&tx, audit).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn save<M, A>(tx: &DatabaseTransaction, row: M) -> anyhow::Result<()>
+where
+    M: IntoActiveModel<A>,
+    A: ActiveModelTrait,
+{
+    A::Entity::insert_many([row.into_active_model().reset_all()]).exec_without_returning(tx).await?;
+    Ok(())
+}
+
+async fn parties(db: &impl ConnectionTrait, bill: &invoices::Model) -> anyhow::Result<()> {
+    users::Entity::find_by_id(bill.freelancer_id).one(db).await?;
+    users::Entity::find_by_id(bill.client_id).one(db).await?;
+    Ok(())
+}
+
+fn draft(records: &Records) -> (invoices::Model, invoice_lines::Model, audit_entries::Model) {
+    let now = records.now();
+    let id: InvoiceId = Id::new(now, records.random().bytes());
+    let currency = Text(Currency::all().next().expect("there are currencies"));
+    let (freelancer, client): (UserId, UserId) =
+        (Id::new(now, records.random().bytes()), Id::new(now, records.random().bytes()));
+    let bill = invoices::Model {
+        id: Text(id),
+        version: 0,
+        number: None,
+        number_seq: None,
+        project_id: None,
+        freelancer_id: Text(freelancer),
+        client_id: Text(client),
+        title: "A wallet for a bakery chain".to_owned(),
+        notes: Some("Payable within fourteen days.".to_owned()),
+        status: Text(InvoiceStatus::Draft),
+        payment_status: Text(PaymentStatus::Unpaid),
+        escrow: Text(EscrowStatus::Unfunded),
+        anchor_status: Text(AnchorStatus::None),
+        currency,
+        subtotal_minor: 125_000,
+        discount_minor: 0,
+        tax_minor: 0,
+        total_minor: 125_000,
+        paid_minor: 0,
+        due_date: Some("2028-02-29".to_owned()),
+        canonical_hash: None,
+        token_id: None,
+        tx_hash: None,
+        sent_at: None,
+        paid_at: None,
+        released_at: None,
+        voided_at: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let line = invoice_lines::Model {
+        invoice_id: Text(id),
+        position: 0,
+        description: "Design and implementation".to_owned(),
+        quantity_milli: 1000,
+        unit_price_minor: 125_000,
+        currency,
+        tax_rate_bp: 0,
+        amount_minor: 125_000,
+    };
+    let audit = audit_entries::Model {
+        id: records.new_id(),
+        at: now,
+        actor_id: Some(Text(freelancer)),
+        action: "invoice.create".to_owned(),
+        subject_model: "invoices".to_owned(),
+        subject_id: id.to_string(),
+        before_doc: None,
+        after_doc: Some(format!("{{\"id\":\"{id}\",\"title\":\"A wallet for a bakery chain\",\"total\":\"1250.00\"}}")),
+        request_id: Some(records.new_id()),
+        address: Some("127.0.0.1".to_owned()),
+    };
+    (bill, line, audit)
 }
 
 /// A person, as a registration saves one.

@@ -1,20 +1,23 @@
-//! From a commit's answer to the moment at which a reader of the second database sees the change.
+//! From a commit's answer to the moment at which the second database has acknowledged its document, and readers see it.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use chainbill_domain::models::USERS;
-use chainbill_mirror::Mirror;
-use chainbill_records::{Records, entities::users};
+use async_trait::async_trait;
+use chainbill_domain::{Model, Timestamp};
+use chainbill_mirror::{Guard, Mirror, MirrorError, Outcome, Write};
+use chainbill_records::Records;
 use chainbill_sync::Sync;
+use chainbill_testkit::{Between, Fresh, Writing};
 use tokio::sync::mpsc;
 
-use crate::{commits::user, processor_seconds};
+use crate::{
+    load::{Kind, Load},
+    settings,
+};
 
 /// What was seen.
 pub(crate) struct Seen {
@@ -24,115 +27,56 @@ pub(crate) struct Seen {
     pub cpu_per_thousand: f64,
 }
 
-const SECONDS: u64 = 8;
-const WRITERS: u64 = 16;
-/// Changes whose appearance is watched, per second.
-const WATCHED: u64 = 20;
+const LASTING: Duration = Duration::from_secs(10);
 
-pub(crate) async fn commit_to_visible(
-    records: &Records,
-    sync: &Sync,
-    mirror: Arc<dyn Mirror>,
-    target: u64,
-) -> anyhow::Result<Seen> {
-    let alone = load(records, target, None).await?;
+/// Stands before the second database and remembers when it acknowledged what. Reading documents again and again until
+/// they are there would be a load of its own.
+#[derive(Default)]
+struct Acknowledged(Mutex<HashMap<String, Instant>>);
+
+#[async_trait]
+impl Writing for Acknowledged {
+    async fn apply(
+        &self,
+        inner: &dyn Mirror,
+        model: &'static Model,
+        guard: Guard,
+        writes: &[Write],
+        at: Timestamp,
+    ) -> Result<Vec<Outcome>, MirrorError> {
+        let outcomes = inner.apply(model, guard, writes, at).await?;
+        let now = Instant::now();
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for write in writes {
+            known.entry(write.id.clone()).or_insert(now);
+        }
+        Ok(outcomes)
+    }
+}
+
+pub(crate) async fn commit_to_visible(fresh: &Fresh, records: &Records, target: u64) -> anyhow::Result<Seen> {
+    let watched = Between::before(fresh.mirror().await, Acknowledged::default());
+    let sync = Sync::new(fresh.beside(records).await, watched.clone(), settings());
+    let load = Load { target, kind: Kind::Creations, lasting: LASTING };
+    let alone = load.run(records, None).await?;
     let running = sync.start();
     anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
-    let with_relay = load(records, target, None).await?;
-    anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
-    let (tell, told) = mpsc::unbounded_channel();
-    let watching = tokio::spawn(watch(mirror, told));
-    let watched = load(records, target, Some(tell)).await?;
-    let mut seen = watching.await??;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let relayed = load.run(records, Some(tell)).await?;
     anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
     running.stop().await;
+    let mut seen = Vec::new();
+    let known = watched.writing.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    while let Ok((id, committed)) = told.try_recv() {
+        let Some(acknowledged) = known.get(&id) else { anyhow::bail!("{id} never appeared") };
+        seen.push(acknowledged.saturating_duration_since(committed).as_secs_f64() * 1000.0);
+    }
     seen.sort_by(f64::total_cmp);
     let at = |share: usize| seen[(seen.len() - 1) * share / 100];
     Ok(Seen {
-        reached: watched.rate,
+        reached: relayed.rate,
         p50: at(50),
         p99: at(99),
-        cpu_per_thousand: with_relay.cpu_per_thousand - alone.cpu_per_thousand,
+        cpu_per_thousand: relayed.cpu_per_thousand - alone.cpu_per_thousand,
     })
-}
-
-type Committed = (String, Instant);
-
-/// Milliseconds from each commit to its document. One question at a time names all that are awaited, so that watching
-/// does not become a load of its own.
-async fn watch(mirror: Arc<dyn Mirror>, mut told: mpsc::UnboundedReceiver<Committed>) -> anyhow::Result<Vec<f64>> {
-    let (mut awaited, mut all) = (Vec::<Committed>::new(), Vec::new());
-    loop {
-        if awaited.is_empty() {
-            let Some(first) = told.recv().await else { return Ok(all) };
-            awaited.push(first);
-        }
-        while let Ok(more) = told.try_recv() {
-            awaited.push(more);
-        }
-        // Documents become visible one after another; the oldest answers for the moment.
-        let looks = awaited.iter().map(|(id, _)| mirror.get(&USERS, id));
-        let found = futures::future::try_join_all(looks).await?;
-        let seen = Instant::now();
-        let mut found = found.into_iter();
-        awaited.retain(|(_, committed)| {
-            let there = found.next().flatten().is_some();
-            if there {
-                all.push((seen - *committed).as_secs_f64() * 1000.0);
-            }
-            !there
-        });
-        anyhow::ensure!(
-            awaited.iter().all(|(_, committed)| committed.elapsed() < Duration::from_secs(60)),
-            "a change never appeared"
-        );
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-/// What a load came to.
-struct Load {
-    rate: f64,
-    cpu_per_thousand: f64,
-}
-
-/// Commits at a steady rate, some of which are told to a watcher.
-async fn load(records: &Records, target: u64, tell: Option<mpsc::UnboundedSender<Committed>>) -> anyhow::Result<Load> {
-    let count = Arc::new(AtomicU64::new(0));
-    let (started, cpu) = (Instant::now(), processor_seconds()?);
-    let mut writers = tokio::task::JoinSet::new();
-    for _ in 0..WRITERS {
-        writers.spawn(write(records.clone(), target, count.clone(), tell.clone()));
-    }
-    drop(tell);
-    while let Some(one) = writers.join_next().await {
-        one??;
-    }
-    let written = count.load(Relaxed) as f64;
-    Ok(Load {
-        rate: written / started.elapsed().as_secs_f64(),
-        cpu_per_thousand: (processor_seconds()? - cpu) / written * 1000.0,
-    })
-}
-
-/// One of the writers: its share of the commits, evenly spread.
-async fn write(
-    records: Records,
-    target: u64,
-    count: Arc<AtomicU64>,
-    tell: Option<mpsc::UnboundedSender<Committed>>,
-) -> anyhow::Result<()> {
-    let mut ticks = tokio::time::interval(Duration::from_micros(1_000_000 * WRITERS / target));
-    let until = Instant::now() + Duration::from_secs(SECONDS);
-    while Instant::now() < until {
-        ticks.tick().await;
-        let mut unit = records.begin().await?;
-        let row = unit.insert::<users::Entity>(user(&records)).await?;
-        unit.commit().await?;
-        let place = count.fetch_add(1, Relaxed);
-        if let Some(tell) = tell.as_ref().filter(|_| place.is_multiple_of((target / WATCHED).max(1))) {
-            tell.send((row.id.to_string(), Instant::now()))?;
-        }
-    }
-    Ok(())
 }

@@ -2,9 +2,15 @@
 #![expect(clippy::print_stdout, reason = "the table is the program's result")]
 #![expect(clippy::cast_precision_loss, reason = "rates are rounded anyway")]
 
+mod beside;
+mod child;
 mod commits;
 mod latency;
+mod load;
+mod outage;
+mod processes;
 mod raw;
+mod scale;
 
 use std::{fs, time::Duration, time::Instant};
 
@@ -19,6 +25,11 @@ use chainbill_server::demo;
 use chainbill_sync::{Mending, Order, Settings, Sync, compare::Level};
 use chainbill_testkit::{EMBEDDED, Fresh, server};
 use tokio_util::sync::CancellationToken;
+
+use crate::{
+    child::{Role, Said},
+    commits::Commit,
+};
 
 /// What waits for the relay.
 #[derive(Clone, Copy)]
@@ -35,42 +46,62 @@ struct Bench {
     records: Records,
     sync: Sync,
     documents: u32,
-    /// The parts to measure; all when empty.
-    only: Vec<String>,
+    parts: Vec<Part>,
+}
+
+/// What can be measured, in this order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Rates,
+    Latency,
+    Commits,
+    Memory,
+    Beside,
+    Outage,
+    Processes,
+    Million,
+}
+
+impl Part {
+    const ALL: [(&'static str, Self); 8] = [
+        ("rates", Self::Rates),
+        ("latency", Self::Latency),
+        ("commits", Self::Commits),
+        ("memory", Self::Memory),
+        ("beside", Self::Beside),
+        ("outage", Self::Outage),
+        ("processes", Self::Processes),
+        ("million", Self::Million),
+    ];
+
+    fn named(name: &str) -> anyhow::Result<Self> {
+        let found = Self::ALL.into_iter().find(|(own, _)| *own == name).map(|(_, part)| part);
+        let names = Self::ALL.map(|(name, _)| name).join(", ");
+        found.with_context(|| format!("{name:?} cannot be measured: {names} are accepted"))
+    }
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let words: Vec<String> = std::env::args().collect();
-    if let [_, child, primary, secondary] = words.as_slice()
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [child, role, primary, secondary] = words.as_slice()
         && child == "child"
     {
-        return copy_and_verify(primary, secondary).await;
+        return child::play(role, primary, secondary).await;
     }
-    let documents = std::env::args().nth(1).map_or(Ok(50_000), |text| text.parse()).context("a number of documents")?;
+    let documents = words.first().map_or(Ok(50_000), |text| text.parse()).context("a number of documents")?;
+    let named: Vec<Part> = words.iter().skip(1).map(|name| Part::named(name)).collect::<Result<_, _>>()?;
+    let parts = Part::ALL.into_iter().map(|(_, part)| part);
+    let parts = parts.filter(|part| named.is_empty() || named.contains(part)).collect();
     let mongo = server("MONGODB_TEST_URL").unwrap_or_else(|| EMBEDDED.to_owned());
     let primary = server("MYSQL_TEST_URL").unwrap_or_else(|| EMBEDDED.to_owned());
     let fresh = Fresh::make(&primary, &mongo).await;
     let records = fresh.records().await;
     let sync = Sync::new(fresh.beside(&records).await, fresh.mirror().await, settings());
-    let only = std::env::args().skip(2).collect();
-    let bench = Bench { fresh, records, sync, documents, only };
+    let bench = Bench { fresh, records, sync, documents, parts };
     let result = bench.run().await;
     bench.fresh.remove().await;
     result
-}
-
-async fn copy_and_verify(primary: &str, secondary: &str) -> anyhow::Result<()> {
-    let fresh = Fresh::existing(primary, secondary);
-    let stop = CancellationToken::new();
-    let sync = Sync::new(fresh.records().await, fresh.mirror().await, settings());
-    for model in models::ALL {
-        sync.initial(model, &|_| {}, &stop).await?;
-        let report = sync.run(model, deep(), &|_| {}, &stop).await?;
-        anyhow::ensure!(report.comparison.drifting() == 0, "the copies differ: {:?}", report.comparison.drift);
-    }
-    println!("{}", peak_memory()?);
-    Ok(())
 }
 
 fn settings() -> Settings {
@@ -108,18 +139,16 @@ impl Bench {
         for model in models::ALL {
             self.sync.initial(model, &|_| {}, &stop).await?;
         }
-        for (name, part) in [("rates", 0), ("latency", 1), ("commits", 2), ("memory", 3)] {
-            if !self.only.is_empty() && !self.only.iter().any(|only| only == name) {
-                continue;
-            }
+        for part in &self.parts {
             match part {
-                0 => self.rates(&stop).await?,
-                1 => self.latencies().await?,
-                2 => self.commits().await?,
-                _ => line(
-                    "most resident memory while copying and verifying everything",
-                    &format!("{} MB", self.in_a_child().await?),
-                ),
+                Part::Rates => self.rates(&stop).await?,
+                Part::Latency => self.latencies().await?,
+                Part::Commits => self.commits().await?,
+                Part::Memory => self.memory().await?,
+                Part::Beside => self.beside().await?,
+                Part::Outage => self.outage().await?,
+                Part::Processes => self.processes().await?,
+                Part::Million => self.million().await?,
             }
         }
         Ok(())
@@ -147,7 +176,7 @@ impl Bench {
 
     async fn latencies(&self) -> anyhow::Result<()> {
         for target in [500, 1000, 2000] {
-            let seen = latency::commit_to_visible(&self.records, &self.sync, self.fresh.mirror().await, target).await?;
+            let seen = latency::commit_to_visible(&self.fresh, &self.records, target).await?;
             line(
                 &format!("commit → visible at {target} commits/s (reached {:.0}/s)", seen.reached),
                 &format!("p50 {:.1} ms, p99 {:.1} ms", seen.p50, seen.p99),
@@ -161,22 +190,78 @@ impl Bench {
     }
 
     async fn commits(&self) -> anyhow::Result<()> {
-        let cost = commits::outbox_cost(&self.records).await?;
-        line(
-            "commits with / without an outbox entry",
-            &format!("{:.0}/s / {:.0}/s: cost {:.1} %", cost.with, cost.without, cost.percent()),
-        );
+        for (what, commit) in [("single rows", Commit::Row), ("drafts of bills", Commit::Draft)] {
+            let cost = commits::outbox_cost(&self.records, commit).await?;
+            line(
+                &format!("commits of {what} with / without the outbox"),
+                &format!("{:.0}/s / {:.0}/s: cost {:.1} %", cost.with, cost.without, cost.percent()),
+            );
+        }
         Ok(())
     }
 
-    /// Copies and verifies all models in a process of its own, which has held nothing else.
-    async fn in_a_child(&self) -> anyhow::Result<u64> {
-        let output = tokio::process::Command::new(std::env::current_exe()?)
-            .args(["child", &self.fresh.primary, &self.fresh.secondary])
-            .output()
-            .await?;
-        anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+    /// In processes that have held nothing else.
+    async fn memory(&self) -> anyhow::Result<()> {
+        let (copied, verified) =
+            (child::run(Role::Copy, &self.fresh).await?, child::run(Role::Verify, &self.fresh).await?);
+        let most = copied.peak_mb.max(verified.peak_mb);
+        line("most resident memory while copying and verifying everything", &format!("{most} MB"));
+        Ok(())
+    }
+
+    async fn beside(&self) -> anyhow::Result<()> {
+        for target in [500, 1000] {
+            let seen = beside::beside_writes(&self.records, &self.sync, target).await?;
+            line(
+                &format!("deep comparisons beside {target} writes/s (reached {:.0}/s) for 30 s", seen.rate),
+                &format!(
+                    "{} with {} entities: {} in flight, {} false alarms",
+                    seen.comparisons, seen.compared, seen.in_flight, seen.drift
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    async fn outage(&self) -> anyhow::Result<()> {
+        let Some(seen) = outage::outage(&self.fresh, &self.records).await? else {
+            line("the second database silent for 45 s under load", "no server that could be");
+            return Ok(());
+        };
+        line(
+            &format!("the second database silent for 45 s at {:.0} commits/s: said after", seen.arriving),
+            &format!("{:.1} s", seen.noticed.as_secs_f64()),
+        );
+        line(
+            &format!("{} waiting changes made good beside the load", seen.waiting),
+            &format!("{:.1} s: {:.0}/s", seen.draining.as_secs_f64(), seen.drain_rate),
+        );
+        line("rate of making good / rate of arrival", &format!("{:.1}", seen.drain_rate / seen.arriving));
+        line("wrong copies afterwards", &seen.drift.to_string());
+        Ok(())
+    }
+
+    /// The same backlog of changed rows for more and more processes.
+    async fn processes(&self) -> anyhow::Result<()> {
+        for count in [1, 2, 4] {
+            let rate = processes::drain(&self.fresh, &self.records, &self.sync, count).await?;
+            line(&format!("{count} processes draining a backlog of changed rows"), &format!("{rate:.0}/s"));
+        }
+        Ok(())
+    }
+
+    async fn million(&self) -> anyhow::Result<()> {
+        let bills = scale::multiply(&self.records, 1_000_000).await?;
+        let (copied, verified) =
+            (child::run(Role::Copy, &self.fresh).await?, child::run(Role::Verify, &self.fresh).await?);
+        for (what, said) in [("initial copy", copied), ("deep verification with certificates", verified)] {
+            let Said { rows, seconds, peak_mb } = said;
+            line(
+                &format!("{what} of {rows} rows ({bills} of them invoices)"),
+                &format!("{seconds:.1} s: {:.0}/s, {peak_mb} MB", rate(rows, seconds)),
+            );
+        }
+        Ok(())
     }
 
     async fn copy(&self, stop: &CancellationToken) -> anyhow::Result<f64> {
@@ -211,36 +296,13 @@ impl Bench {
                 db.execute_unprepared("UPDATE invoices SET version = version + 1").await?;
             }
         }
-        let snapshot = self.records.snapshot().await?;
-        let mut after: Option<String> = None;
-        let mut all = Vec::new();
-        loop {
-            let page = chainbill_records::RowPage { after: after.as_deref(), up_to: None, limit: 5000 };
-            let rows = snapshot.versions(&INVOICES, page).await?;
-            let Some((last, _)) = rows.last() else { break };
-            after = Some(last.clone());
-            all.extend(rows);
-        }
-        snapshot.close().await?;
-        let entries: Vec<Entry> = all
-            .into_iter()
-            .map(|(entity_id, version)| Entry {
-                model: INVOICES.name.into(),
-                entity_id,
-                version,
-                op: Op::Upsert,
-                body: None,
-            })
-            .collect();
-        for batch in entries.chunks(2000) {
-            self.records.enqueue(batch).await?;
-        }
+        let entries = enqueue_all(&self.records).await?;
         let started = Instant::now();
         let running = self.sync.start();
         anyhow::ensure!(self.sync.drained(Duration::from_secs(600)).await?, "the backlog did not drain");
         let seconds = started.elapsed().as_secs_f64();
         running.stop().await;
-        Ok(rate(entries.len() as u64, seconds))
+        Ok(rate(entries, seconds))
     }
 
     async fn verify(&self, stop: &CancellationToken) -> anyhow::Result<f64> {
@@ -251,14 +313,6 @@ impl Bench {
     }
 }
 
-/// The most memory that this process ever held, in MB.
-fn peak_memory() -> anyhow::Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("the system says no peak")?;
-    let kilobytes: u64 = line.split_whitespace().nth(1).context("a number")?.parse()?;
-    Ok(kilobytes / 1024)
-}
-
 /// Seconds of processor time that this process has used.
 fn processor_seconds() -> anyhow::Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat")?;
@@ -266,4 +320,28 @@ fn processor_seconds() -> anyhow::Result<f64> {
     let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
     // Linux counts a hundred ticks a second for programs, whatever its own clock does.
     Ok(ticks as f64 / 100.0)
+}
+
+/// An entry for every invoice at its present version; how many.
+async fn enqueue_all(records: &Records) -> anyhow::Result<u64> {
+    let snapshot = records.snapshot().await?;
+    let (mut after, mut count) = (None::<String>, 0);
+    loop {
+        let page = chainbill_records::RowPage { after: after.as_deref(), up_to: None, limit: 2000 };
+        let rows = snapshot.versions(&INVOICES, page).await?;
+        let Some((last, _)) = rows.last() else { break };
+        after = Some(last.clone());
+        let entry = |(entity_id, version)| Entry {
+            model: INVOICES.name.into(),
+            entity_id,
+            version,
+            op: Op::Upsert,
+            body: None,
+        };
+        let entries: Vec<Entry> = rows.into_iter().map(entry).collect();
+        count += entries.len() as u64;
+        records.enqueue(&entries).await?;
+    }
+    snapshot.close().await?;
+    Ok(count)
 }

@@ -6,15 +6,23 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{mapping::Model, models};
 
-/// One entity at one version.
+/// Something that a write left, and that shall be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// Its model.
-    pub model: &'static Model,
-    /// Its id.
-    pub id: String,
-    /// The version that must be reached.
-    pub version: i64,
+pub enum Mark {
+    /// An entity, at this version or a later one.
+    Entity {
+        /// Its model.
+        model: &'static Model,
+        /// Its id.
+        id: String,
+        /// The version that must be reached.
+        version: i64,
+    },
+    /// A tracked happening.
+    Event {
+        /// Its id.
+        id: String,
+    },
 }
 
 impl PartialEq for Model {
@@ -25,26 +33,58 @@ impl PartialEq for Model {
 
 impl Eq for Model {}
 
-/// The entities that one write touched. As text it is opaque to clients: base64url of `model:id:version` lines.
+/// What one write left. As text it is opaque to clients: base64url of lines.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Token(pub Vec<Mark>);
+pub struct Token {
+    /// At most [`MOST_MARKS`].
+    pub marks: Vec<Mark>,
+    /// There was more than the marks name: such a write is never known to be there as a whole.
+    pub more: bool,
+}
+
+impl Token {
+    /// Names one thing more, as long as there is room.
+    pub fn push(&mut self, mark: Mark) {
+        if self.marks.len() < MOST_MARKS {
+            self.marks.push(mark);
+        } else {
+            self.more = true;
+        }
+    }
+
+    /// Whether the write left nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+}
 
 /// A token that this program never gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a sync token: the value of a Sync-Token header is accepted")]
 pub struct NotAToken;
 
-/// Marks beyond this many are left out of a token: whoever writes thousands at once does not wait for each.
+/// More than this one write through the API leaves nowhere; headers must stay short.
 pub const MOST_MARKS: usize = 32;
+
+/// The line of a happening begins so, as if its collection were a model.
+const EVENT: &str = "analytics";
+/// The line of a token that does not name everything.
+const MORE: &str = "+";
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entity { model, id, version } => write!(f, "{}:{id}:{version}", model.name),
+            Self::Event { id } => write!(f, "{EVENT}:{id}"),
+        }
+    }
+}
 
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self
-            .0
-            .iter()
-            .take(MOST_MARKS)
-            .map(|mark| format!("{}:{}:{}", mark.model.name, mark.id, mark.version))
-            .collect();
+        let mut lines: Vec<String> = self.marks.iter().map(Mark::to_string).collect();
+        lines.extend(self.more.then(|| MORE.to_owned()));
         f.write_str(&URL_SAFE_NO_PAD.encode(lines.join("\n")))
     }
 }
@@ -55,16 +95,28 @@ impl FromStr for Token {
     fn from_str(text: &str) -> Result<Self, NotAToken> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| NotAToken)?;
         let lines = String::from_utf8(bytes).map_err(|_| NotAToken)?;
-        let marks: Vec<Mark> = lines.lines().map(mark).collect::<Option<_>>().ok_or(NotAToken)?;
-        if marks.len() > MOST_MARKS { Err(NotAToken) } else { Ok(Self(marks)) }
+        let mut token = Self::default();
+        for line in lines.lines() {
+            match line {
+                MORE => token.more = true,
+                line => token.marks.push(mark(line).ok_or(NotAToken)?),
+            }
+        }
+        if token.marks.len() > MOST_MARKS { Err(NotAToken) } else { Ok(token) }
     }
 }
 
 fn mark(line: &str) -> Option<Mark> {
-    let mut parts = line.split(':');
-    let (model, id, version) = (parts.next()?, parts.next()?, parts.next()?);
-    let whole = parts.next().is_none() && id.len() <= 64;
-    whole.then_some(Mark { model: models::named(model)?, id: id.to_owned(), version: version.parse().ok()? })
+    let parts: Vec<&str> = line.split(':').collect();
+    let id = (*parts.get(1)?).to_owned();
+    if id.len() > 64 {
+        return None;
+    }
+    match parts.as_slice() {
+        [EVENT, _] => Some(Mark::Event { id }),
+        [model, _, version] => Some(Mark::Entity { model: models::named(model)?, id, version: version.parse().ok()? }),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -73,17 +125,22 @@ mod tests {
 
     #[test]
     fn a_token_comes_back_as_it_was_given() {
-        let token = Token(vec![
-            Mark { model: &models::USERS, id: "0193".into(), version: 7 },
-            Mark { model: &models::INVOICES, id: "0194".into(), version: i64::MAX },
-        ]);
+        let mut token = Token::default();
+        token.push(Mark::Entity { model: &models::USERS, id: "0193".into(), version: 7 });
+        token.push(Mark::Event { id: "0195".into() });
+        token.push(Mark::Entity { model: &models::INVOICES, id: "0194".into(), version: i64::MAX });
+        for _ in 0..40 {
+            assert_eq!(token.to_string().parse(), Ok(token.clone()));
+            token.push(Mark::Event { id: "0196".into() });
+        }
+        assert!(token.more && token.marks.len() == MOST_MARKS);
         assert_eq!(token.to_string().parse(), Ok(token));
         assert_eq!("".parse(), Ok(Token::default()));
     }
 
     #[test]
     fn what_was_never_given_is_refused() {
-        for text in ["!", "dXNlcnM", "Z2hvc3RzOjE6MQ", "dXNlcnM6MTp4"] {
+        for text in ["!", "dXNlcnM", "dXNlcnM6MQ", "Z2hvc3RzOjE6MQ", "dXNlcnM6MTp4", "YW5hbHl0aWNzOjE6MQ"] {
             assert_eq!(text.parse::<Token>(), Err(NotAToken), "{text}");
         }
     }

@@ -239,6 +239,9 @@ pub trait Mirror: Send + Sync + 'static {
     /// Keeps tracked happenings in `analytics`; known ids are left alone.
     async fn track(&self, events: &[Tracked]) -> Result<(), MirrorError>;
 
+    /// Whether a happening is kept.
+    async fn has_tracked(&self, id: &str) -> Result<bool, MirrorError>;
+
     /// Keeps log lines in `app_logs`; known ids are left alone.
     async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError>;
 

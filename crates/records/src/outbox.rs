@@ -99,15 +99,56 @@ pub fn part_of(entity_id: &str) -> u16 {
     u16::try_from((hash >> 32) % u64::from(PARTS)).expect("a remainder of 16 fits")
 }
 
+const COLUMNS: &str = "o.part,o.id,o.model,o.entity_id,o.version,o.op,o.body,o.created_at";
+/// So many entries are read without looking for the oldest of each partition.
+const FEW: usize = 256;
+const INSERT: &str = "INSERT INTO outbox (part,id,model,entity_id,version,op,body,created_at) VALUES ";
 const ENTRY_COLUMNS: usize = 8;
 const ENTRIES_PER_STATEMENT: usize = 1000;
+/// Entries that travel together with COMMIT; more are cheaper as a prepared statement.
+const ENTRIES_WITH_COMMIT: usize = 32;
 
-pub(crate) async fn write(
-    tx: &DatabaseTransaction,
+/// Writes the entries and makes the transaction durable. Where the server takes two statements at once, few entries travel
+/// together with COMMIT: no commit waits for a round trip of the outbox while it holds locks.
+pub(crate) async fn commit(
+    tx: DatabaseTransaction,
+    dialect: Dialect,
     entries: &[Entry],
     now: Timestamp,
     random: &dyn Random,
-) -> Result<(), DbErr> {
+) -> Result<(), RecordsError> {
+    let together = matches!(dialect, Dialect::MySql | Dialect::MariaDb) && entries.len() <= ENTRIES_WITH_COMMIT;
+    if !together {
+        write(&tx, entries, now, random).await?;
+        return tx.commit().await.map_err(RecordsError::at_commit);
+    }
+    let rows: Vec<String> = entries.iter().map(|entry| literals(entry, now, random)).collect();
+    // A server stops at the first statement that fails: without the entries there is no COMMIT.
+    let both = format!("{INSERT}{};COMMIT", rows.join(","));
+    tx.execute_unprepared(&both).await.map_err(RecordsError::at_commit)?;
+    // The driver does not know that the transaction has ended and sends a ROLLBACK, which undoes nothing, when nobody
+    // waits any more.
+    drop(tx);
+    Ok(())
+}
+
+/// The row of an entry, as text.
+fn literals(entry: &Entry, now: Timestamp, random: &dyn Random) -> String {
+    let id = EventId::new(now, random.bytes());
+    let Entry { model, entity_id, version, op, body } = entry;
+    let body = body.as_deref().map_or_else(|| "NULL".to_owned(), literal);
+    let (part, model, entity_id) = (part_of(entity_id), literal(model), literal(entity_id));
+    let at = now.format("%Y-%m-%d %H:%M:%S%.3f");
+    format!("({part},'{id}',{model},{entity_id},{version},'{}',{body},'{at}')", op.name())
+}
+
+/// A text that means itself whatever the session's rules for quotes are: anything but plain words goes in hexadecimal.
+fn literal(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if text.bytes().all(plain) { format!("'{text}'") } else { format!("_utf8mb4 X'{}'", hex::encode_upper(text)) }
+}
+
+async fn write(tx: &DatabaseTransaction, entries: &[Entry], now: Timestamp, random: &dyn Random) -> Result<(), DbErr> {
     for batch in entries.chunks(ENTRIES_PER_STATEMENT) {
         let mut values = Vec::with_capacity(batch.len() * ENTRY_COLUMNS);
         for entry in batch {
@@ -122,8 +163,7 @@ pub(crate) async fn write(
                 now.into(),
             ]);
         }
-        let rows = vec!["(?,?,?,?,?,?,?,?)"; batch.len()].join(",");
-        let sql = format!("INSERT INTO outbox (part,id,model,entity_id,version,op,body,created_at) VALUES {rows}");
+        let sql = format!("{INSERT}{}", vec!["(?,?,?,?,?,?,?,?)"; batch.len()].join(","));
         tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
     }
     Ok(())
@@ -139,16 +179,46 @@ impl Records {
         if parts.is_empty() {
             return Ok(Vec::new());
         }
-        let but =
-            if except.is_empty() { String::new() } else { format!("AND model NOT IN ({})", exactly(except.len())) };
+        let all = self.all_queued(parts, except).await?;
+        let mut queued = if all.len() < FEW { all } else { self.oldest_queued(parts, limit, except).await? };
+        queued.sort_by(|a, b| (a.part, &a.id).cmp(&(b.part, &b.id)));
+        let mut taken = [0; PARTS as usize];
+        queued.retain(|queued| {
+            let count: &mut u32 = &mut taken[usize::from(queued.part)];
+            *count += 1;
+            *count <= limit
+        });
+        Ok(queued)
+    }
+
+    /// All entries of the partitions, as long as they are fewer than [`FEW`]: a plain question, which costs a server much
+    /// less than the oldest of each.
+    async fn all_queued(&self, parts: &[u16], except: &[&str]) -> Result<Vec<Queued>, RecordsError> {
+        let sql = format!(
+            "SELECT {COLUMNS}, k.entity_id IS NOT NULL FROM outbox o \
+             LEFT JOIN sync_parked k ON k.model=o.model AND k.entity_id=o.entity_id \
+             WHERE o.part IN ({}){} LIMIT {FEW}",
+            marks(parts.len()),
+            but(except)
+        );
+        let same = std::iter::repeat_n(&parts[0], padded(parts.len()) - parts.len());
+        let values = parts.iter().chain(same).map(|&part| Value::from(part));
+        let values: Vec<Value> = values.chain(except.iter().map(|&model| model.into())).collect();
+        let rows = self.db().query_all_raw(self.statement(sql, values)).await?;
+        rows.iter().map(queued).collect()
+    }
+
+    async fn oldest_queued(&self, parts: &[u16], limit: u32, except: &[&str]) -> Result<Vec<Queued>, RecordsError> {
         let one = format!(
-            "SELECT * FROM (SELECT part,id,model,entity_id,version,op,body,created_at FROM outbox \
-             WHERE part=? {but} ORDER BY id LIMIT {limit}) p"
+            "SELECT * FROM (SELECT {COLUMNS} FROM outbox o WHERE o.part=?{} ORDER BY o.id LIMIT ?) p",
+            but(except)
         );
         let sql = with_parked(&vec![one; parts.len()].join(" UNION ALL "));
-        let values = parts
-            .iter()
-            .flat_map(|&part| std::iter::once(Value::from(part)).chain(except.iter().map(|&model| model.into())));
+        // The limit is bound too: as text it would make a new statement for the server to prepare with every batch.
+        let values = parts.iter().flat_map(|&part| {
+            let except = except.iter().map(|&model| Value::from(model));
+            std::iter::once(Value::from(part)).chain(except).chain([Value::from(limit)])
+        });
         let rows = self.db().query_all_raw(self.statement(sql, values)).await?;
         rows.iter().map(queued).collect()
     }
@@ -211,9 +281,7 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn queued_of(&self, model: &Model, id: &str) -> Result<Vec<Queued>, RecordsError> {
-        let sql = with_parked(
-            "SELECT part,id,model,entity_id,version,op,body,created_at FROM outbox WHERE entity_id=? AND model=?",
-        );
+        let sql = with_parked(&format!("SELECT {COLUMNS} FROM outbox o WHERE o.entity_id=? AND o.model=?"));
         let values = [Value::from(id), model.name.into()];
         self.db()
             .query_all_raw(self.statement(format!("{sql} ORDER BY q.id"), values))
@@ -237,10 +305,9 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn enqueue(&self, entries: &[Entry]) -> Result<(), RecordsError> {
-        let unit = self.begin().await?;
-        write(unit.db(), entries, unit.now(), self.random()).await?;
+        let mut unit = self.begin().await?;
+        unit.ask(entries);
         unit.commit().await?;
-        self.wake_relay(entries);
         Ok(())
     }
 }
@@ -275,8 +342,12 @@ pub(crate) fn padded(count: usize) -> usize {
     count.next_power_of_two()
 }
 
-fn exactly(count: usize) -> String {
-    vec!["?"; count].join(",")
+/// The condition that leaves these models' entries where they are.
+fn but(models: &[&str]) -> String {
+    if models.is_empty() {
+        return String::new();
+    }
+    format!(" AND o.model NOT IN ({})", vec!["?"; models.len()].join(","))
 }
 
 pub(crate) fn marks(count: usize) -> String {

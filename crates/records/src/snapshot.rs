@@ -10,7 +10,7 @@ use chainbill_domain::{
 use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Statement, Value as SqlValue};
 
 use crate::{
-    RecordsError,
+    Records, RecordsError,
     outbox::{Op, marks, pad},
 };
 
@@ -90,24 +90,7 @@ impl Snapshot {
     /// # Errors
     /// When the primary does not answer.
     pub async fn rows(&self, model: &Model, ids: &[String]) -> Result<Vec<Row>, RecordsError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sql = format!("SELECT {} FROM {} WHERE id IN ({})", selection(model), model.name, marks(ids.len()));
-        let mut rows = read_rows(model, &self.all(sql, pad(ids)).await?)?;
-        for (slot, embed) in model.embeds.iter().enumerate() {
-            let sql = format!(
-                "SELECT {} FROM {} WHERE {} IN ({}) ORDER BY {}, {}",
-                child_selection(embed),
-                embed.table,
-                embed.parent,
-                marks(ids.len()),
-                embed.parent,
-                embed.order_by
-            );
-            adopt(&mut rows, slot, embed, &self.all(sql, pad(ids)).await?)?;
-        }
-        Ok(rows)
+        rows(&self.tx, model, ids).await
     }
 
     /// Sizes of the large texts of these rows in bytes; empty for a model without any.
@@ -203,9 +186,56 @@ impl Snapshot {
         sql: String,
         values: impl IntoIterator<Item = SqlValue>,
     ) -> Result<Vec<QueryResult>, RecordsError> {
-        let statement = Statement::from_sql_and_values(self.tx.get_database_backend(), sql, values);
-        Ok(self.tx.query_all_raw(statement).await?)
+        all(&self.tx, sql, values).await
     }
+}
+
+impl Records {
+    /// The rows with these ids as they are now, those that exist, in no particular order, with their children: all of one
+    /// moment.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn rows(&self, model: &Model, ids: &[String]) -> Result<Vec<Row>, RecordsError> {
+        if model.embeds.is_empty() {
+            // One statement is of one moment by itself.
+            return rows(self.db(), model, ids).await;
+        }
+        let snapshot = self.snapshot().await?;
+        let rows = snapshot.rows(model, ids).await?;
+        snapshot.release();
+        Ok(rows)
+    }
+}
+
+async fn rows(db: &impl ConnectionTrait, model: &Model, ids: &[String]) -> Result<Vec<Row>, RecordsError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("SELECT {} FROM {} WHERE id IN ({})", selection(model), model.name, marks(ids.len()));
+    let mut rows = read_rows(model, &all(db, sql, pad(ids)).await?)?;
+    for (slot, embed) in model.embeds.iter().enumerate() {
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {} IN ({}) ORDER BY {}, {}",
+            child_selection(embed),
+            embed.table,
+            embed.parent,
+            marks(ids.len()),
+            embed.parent,
+            embed.order_by
+        );
+        adopt(&mut rows, slot, embed, &all(db, sql, pad(ids)).await?)?;
+    }
+    Ok(rows)
+}
+
+async fn all(
+    db: &impl ConnectionTrait,
+    sql: String,
+    values: impl IntoIterator<Item = SqlValue>,
+) -> Result<Vec<QueryResult>, RecordsError> {
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    Ok(db.query_all_raw(statement).await?)
 }
 
 fn keyset(column: &str, page: RowPage<'_>) -> (String, Vec<SqlValue>) {

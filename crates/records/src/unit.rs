@@ -29,7 +29,7 @@ pub struct Unit {
 /// What a commit saved.
 #[derive(Debug, Clone, Default)]
 pub struct Committed {
-    /// The synchronised rows with the versions that they reached.
+    /// The synchronised rows with the versions that they reached, and the happenings.
     pub token: Token,
 }
 
@@ -269,8 +269,7 @@ impl Unit {
             tx.commit().await.map_err(RecordsError::at_commit)?;
             return Ok(Committed::default());
         }
-        outbox::write(&tx, &entries, now, records.random()).await?;
-        tx.commit().await.map_err(RecordsError::at_commit)?;
+        outbox::commit(tx, records.dialect(), &entries, now, records.random()).await?;
         records.wake_relay(&entries);
         Ok(Committed { token: token(&entries) })
     }
@@ -288,21 +287,34 @@ impl Unit {
         Ok(())
     }
 
+    /// Asks the relay to look at entities, whatever has happened to their copies.
+    pub(crate) fn ask(&mut self, entries: &[Entry]) {
+        self.entries.extend_from_slice(entries);
+    }
+
     fn note(&mut self, model: &'static Model, id: String, version: i64, op: Op) {
         self.entries.push(Entry { model: model.name.into(), entity_id: id, version, op, body: None });
     }
 }
 
-/// The last version of each synchronised row of the unit.
+/// The last version of each synchronised row of the unit, and its happenings.
 fn token(entries: &[Entry]) -> Token {
-    let mut marks: Vec<Mark> = Vec::new();
+    let mut newest: Vec<&Entry> = Vec::new();
     for entry in entries {
-        let Some(model) = models::named(&entry.model) else { continue };
-        if let Some(mark) = marks.iter_mut().find(|mark| mark.model == model && mark.id == entry.entity_id) {
-            mark.version = entry.version;
-        } else if marks.len() < MOST_MARKS {
-            marks.push(Mark { model, id: entry.entity_id.clone(), version: entry.version });
+        match newest.iter().position(|known| known.entity_id == entry.entity_id && known.model == entry.model) {
+            Some(place) => newest[place] = entry,
+            // One more than a token has room for tells that there was more.
+            None if newest.len() <= MOST_MARKS => newest.push(entry),
+            None => {}
         }
     }
-    Token(marks)
+    let mut token = Token::default();
+    for Entry { model, entity_id, version, op, .. } in newest {
+        match (op, models::named(model)) {
+            (Op::Event, _) => token.push(Mark::Event { id: entity_id.clone() }),
+            (_, Some(model)) => token.push(Mark::Entity { model, id: entity_id.clone(), version: *version }),
+            (_, None) => {}
+        }
+    }
+    token
 }

@@ -22,10 +22,9 @@ pub(crate) async fn wait(engine: &Engine, token: &Token, bound: Duration) -> Res
     let until = Instant::now() + bound;
     let mut pause = Duration::from_millis(2);
     loop {
-        let answers =
-            tokio::time::timeout_at(until, try_join_all(token.0.iter().map(|mark| reached(engine, mark)))).await;
-        match answers {
-            Ok(answers) if answers.as_ref().is_ok_and(|all| all.iter().all(|reached| *reached)) => {
+        let marks = token.marks.iter().map(|mark| reached(engine, mark));
+        match tokio::time::timeout_at(until, try_join_all(marks)).await {
+            Ok(Ok(all)) if !token.more && all.iter().all(|reached| *reached) => {
                 return Ok(Freshness::Reached);
             }
             Ok(Err(error)) => return Err(error),
@@ -41,6 +40,11 @@ pub(crate) async fn wait(engine: &Engine, token: &Token, bound: Duration) -> Res
 }
 
 async fn reached(engine: &Engine, mark: &Mark) -> Result<bool, SyncError> {
-    let stored = engine.mirror.get(mark.model, &mark.id).await?;
-    Ok(stored.and_then(|stored| stored.stamp.version).is_some_and(|version| version >= mark.version))
+    match mark {
+        Mark::Entity { model, id, version } => {
+            let stored = engine.mirror.get(model, id).await?;
+            Ok(stored.and_then(|stored| stored.stamp.version).is_some_and(|there| there >= *version))
+        }
+        Mark::Event { id } => Ok(engine.mirror.has_tracked(id).await?),
+    }
 }

@@ -11,6 +11,7 @@ mod freshness;
 mod heartbeat;
 mod held;
 mod keeper;
+mod lane;
 mod partitions;
 pub mod plan;
 #[cfg(feature = "planted-bugs")]

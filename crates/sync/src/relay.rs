@@ -1,256 +1,54 @@
-//! The relay: takes batches off the outbox and carries them out. What to do is decided in [`crate::plan`]; here it is
-//! done, in lanes that work side by side on their own partitions.
-//!
-//! A batch is carried out first and taken off the queue afterwards, which nobody waits for: the next batch is looked for
-//! meanwhile, without what is just being taken off.
+//! The relay: carries out batches of the outbox. What to do is decided in [`crate::plan`]; here it is done. Who takes which
+//! batches, and when, is [`crate::lane`]'s matter.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chainbill_domain::{Model, Row, Timestamp};
 use chainbill_mirror::{Content, Guard, Mirror, MirrorError, Outcome, Stamp, Write};
 use chainbill_records::{
-    Commits, FaultSource,
-    outbox::{ANALYTICS, PARTS, Queued},
+    FaultSource,
+    outbox::{ANALYTICS, Queued},
 };
 use futures::future::join_all;
-use tokio::{sync::watch, task::JoinHandle, time::Instant};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     SyncError,
-    backoff::Backoff,
-    engine::{Engine, Figures},
-    errors::{Retry, retry},
+    engine::Engine,
     heartbeat::{self, HEARTBEATS},
     plan::{Batch, Settlement, Task, Writes, model_named},
     planted::{Mistake, is as planted},
     repair::repair,
 };
 
-/// More entries than this are waited for until they are off the queue, before the next are looked for.
-const OVERLAP: usize = 200;
-
-/// One lane of the relay.
-pub(crate) struct Lane {
-    engine: Arc<Engine>,
-    index: usize,
-    parts: watch::Receiver<Vec<u16>>,
-    commits: watch::Receiver<Commits>,
-    /// The commits of this process whose entries were looked for.
-    seen: Commits,
-    /// When all partitions are looked at again, and how long to wait after that.
-    next_look: Instant,
-    pause: Duration,
-    /// Models that wait after a failure of their own, and until when.
-    resting: HashMap<&'static str, (Backoff, Instant)>,
-    leaving: Option<Leaving>,
+/// What became of a batch.
+pub(crate) struct Carried {
+    /// Of its entries. What a failed model left undone is not among them.
+    pub settlement: Settlement,
+    /// Of each model in it, and of the happenings.
+    pub results: Vec<(&'static str, Result<(), SyncError>)>,
 }
 
-/// Entries that are being taken off the queue.
-struct Leaving {
-    ids: HashSet<String>,
-    end: JoinHandle<Result<(), SyncError>>,
-}
-
-impl Lane {
-    pub fn new(engine: Arc<Engine>, index: usize, parts: watch::Receiver<Vec<u16>>) -> Self {
-        let commits = engine.records.commits();
-        let (seen, pause) = (*commits.borrow(), engine.settings.poll.0);
-        let (resting, leaving) = (HashMap::new(), None);
-        Self { engine, index, parts, commits, seen, pause, next_look: Instant::now(), resting, leaving }
+/// Carries out a batch, all its models side by side.
+pub(crate) async fn carry_out(engine: &Engine, queued: Vec<Queued>) -> Result<Carried, SyncError> {
+    let batch = Batch::plan(queued);
+    let models = batch.tasks.iter().filter_map(|(name, tasks)| Some((model_named(name)?, tasks)));
+    let works: Vec<_> = models.map(async |(model, tasks)| (model, relay_model(engine, model, tasks).await)).collect();
+    let (answers, events) = futures::join!(join_all(works), relay_events(engine, &batch));
+    let mut settlement = Settlement::default();
+    batch.settle_unreadable(&mut settlement);
+    if events.is_ok() {
+        batch.settle_events(&mut settlement);
     }
-
-    /// Works until asked to stop. A batch that has begun is brought to its end.
-    pub async fn run(mut self, stop: CancellationToken) {
-        let mut backoff = Backoff::new(self.engine.settings.backoff);
-        while !stop.is_cancelled() {
-            match self.turn().await {
-                Ok(0) => {}
-                Ok(_) => {
-                    backoff.succeeded();
-                    continue;
-                }
-                Err(error) => {
-                    // What this process has counted as seen was not carried out.
-                    self.next_look = Instant::now();
-                    self.failed(&error, &mut backoff, &stop).await;
-                    continue;
-                }
-            }
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep_until(self.next_look) => {}
-                _ = self.commits.changed() => {}
-                changed = self.parts.changed() => {
-                    if changed.is_err() {
-                        break;
-                    }
-                    self.next_look = Instant::now();
-                }
-            }
+    let mut results = vec![(ANALYTICS, events)];
+    for (model, (settled, result)) in answers {
+        merge(&mut settlement, settled);
+        match &result {
+            Ok(()) => engine.cured(model, FaultSource::Relay).await?,
+            Err(error) => engine.failed(model, FaultSource::Relay, error).await?,
         }
-        if let Err(error) = self.left().await {
-            tracing::warn!(
-                lane = self.index,
-                "Sync leaves entries that were carried out to whoever comes next: {error}"
-            );
-        }
+        results.push((model.name, result));
     }
-
-    async fn failed(&mut self, error: &SyncError, backoff: &mut Backoff, stop: &CancellationToken) {
-        Figures::add(&self.engine.figures.failures, 1);
-        metrics::counter!("chainbill_sync_failures_total").increment(1);
-        let wait = backoff.failed(self.engine.records.random());
-        if backoff.failures() == 1 {
-            tracing::warn!(lane = self.index, "Sync waits: {error}");
-        }
-        self.engine.figures.note_trouble(self.engine.now(), Some(error.to_string()));
-        tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(wait) => {} }
-    }
-
-    /// One batch; the number of entries looked at.
-    pub async fn turn(&mut self) -> Result<usize, SyncError> {
-        let queued = self.claim().await?;
-        let count = queued.len();
-        if count == 0 {
-            return Ok(0);
-        }
-        if planted(Mistake::MarkBeforeApply) {
-            let ids: Vec<_> = queued.iter().map(|queued| (queued.part, queued.id.clone())).collect();
-            self.engine.records.dequeue(&ids).await?;
-        }
-        let settlement = self.carry_out(queued).await?;
-        self.left().await?;
-        self.leave(settlement.0);
-        // What a failed model left undone is tried again after a pause; what the others did stays done.
-        settlement.1.map(|()| count)
-    }
-
-    /// The next entries of this lane's partitions: of those that this process has committed to since it last looked, and
-    /// now and then of all, for what others have committed.
-    async fn claim(&mut self) -> Result<Vec<Queued>, SyncError> {
-        let (commits, now) = (*self.commits.borrow_and_update(), Instant::now());
-        let everywhere = now >= self.next_look;
-        let lanes = self.engine.settings.lanes;
-        let parts: Vec<u16> = {
-            let held = self.parts.borrow_and_update();
-            let own = held.iter().copied().filter(|part| usize::from(*part) % lanes == self.index);
-            own.filter(|part| everywhere || commits[usize::from(*part)] != self.seen[usize::from(*part)]).collect()
-        };
-        if parts.is_empty() {
-            self.next_look = if everywhere { now + self.pause } else { self.next_look };
-            return Ok(Vec::new());
-        }
-        let resting: Vec<&str> =
-            self.resting.iter().filter(|(_, (_, until))| *until > now).map(|(model, _)| *model).collect();
-        // Reading past many entries that are on their way out costs more than waiting for them.
-        if self.leaving.as_ref().is_some_and(|leaving| leaving.ids.len() > OVERLAP) {
-            self.left().await?;
-        }
-        let leaving = self.leaving.as_ref().map_or(0, |leaving| leaving.ids.len());
-        let each = self.engine.settings.batch.div_ceil(u32::try_from(parts.len()).unwrap_or(1));
-        let limit = each.saturating_add(u32::try_from(leaving).unwrap_or(each));
-        let mut queued = self.engine.records.queued(&parts, limit, &resting).await?;
-        let leaving = self.leaving.as_ref();
-        queued.retain(|queued| leaving.is_none_or(|leaving| !leaving.ids.contains(&queued.id)));
-        self.note_looks(&parts, &commits, &queued, each, everywhere);
-        let mut taken = [0; PARTS as usize];
-        queued.retain(|queued| {
-            let count = &mut taken[usize::from(queued.part)];
-            *count += 1;
-            *count <= each
-        });
-        Ok(queued)
-    }
-
-    /// Remembers what was looked at. A partition that held more than was asked for is looked at again at once; a look
-    /// everywhere that finds what others have committed is followed by the next one soon.
-    fn note_looks(&mut self, parts: &[u16], commits: &Commits, queued: &[Queued], each: u32, everywhere: bool) {
-        let mut others = false;
-        for part in parts {
-            let place = usize::from(*part);
-            let found = queued.iter().filter(|queued| queued.part == *part).count();
-            others |= found > 0 && commits[place] == self.seen[place];
-            let more = found >= each as usize;
-            self.seen[place] = if more { commits[place].wrapping_sub(1) } else { commits[place] };
-        }
-        if everywhere {
-            let (shortest, longest) = self.engine.settings.poll;
-            self.pause = if others { shortest } else { (self.pause * 2).min(longest) };
-            self.next_look = Instant::now() + self.pause;
-        }
-    }
-
-    /// Waits until the entries of the batch before are off the queue.
-    async fn left(&mut self) -> Result<(), SyncError> {
-        match self.leaving.take() {
-            Some(leaving) => leaving.end.await.unwrap_or(Err(SyncError::Stopped)),
-            None => Ok(()),
-        }
-    }
-
-    /// Takes entries off the queue without waiting for it.
-    fn leave(&mut self, settlement: Settlement) {
-        let parked = settlement.parked.iter().flat_map(|(task, _)| &task.taken);
-        let ids: HashSet<String> = settlement.done.iter().chain(parked).map(|(_, id)| id.clone()).collect();
-        if !ids.is_empty() {
-            self.leaving = Some(Leaving { ids, end: tokio::spawn(take_off(self.engine.clone(), settlement)) });
-        }
-    }
-
-    /// What became of the entries, and the first failure that holds up the whole lane.
-    async fn carry_out(&mut self, queued: Vec<Queued>) -> Result<(Settlement, Result<(), SyncError>), SyncError> {
-        let batch = Batch::plan(queued);
-        let engine = &self.engine;
-        let models = batch.tasks.iter().filter_map(|(name, tasks)| Some((model_named(name)?, tasks)));
-        let works: Vec<_> =
-            models.map(async |(model, tasks)| (model, relay_model(engine, model, tasks).await)).collect();
-        let (answers, events) = futures::join!(join_all(works), relay_events(engine, &batch));
-        let mut total = Settlement::default();
-        batch.settle_unreadable(&mut total);
-        let mut first_error = None;
-        if events.is_ok() {
-            batch.settle_events(&mut total);
-        }
-        if let Err(error) = self.rest_or_fail(ANALYTICS, events) {
-            first_error = Some(error);
-        }
-        for (model, (settlement, result)) in answers {
-            merge(&mut total, settlement);
-            match &result {
-                Ok(()) => self.engine.cured(model, FaultSource::Relay).await?,
-                Err(error) => self.engine.failed(model, FaultSource::Relay, error).await?,
-            }
-            if let Err(error) = self.rest_or_fail(model.name, result) {
-                first_error.get_or_insert(error);
-            }
-        }
-        note(&self.engine, &total);
-        Ok((total, first_error.map_or(Ok(()), Err)))
-    }
-
-    /// A failure of one model, or of the happenings, that an operator must see does not hold up the others: they rest.
-    fn rest_or_fail(&mut self, model: &'static str, result: Result<(), SyncError>) -> Result<(), SyncError> {
-        let Err(error) = result else {
-            self.resting.remove(model);
-            return Ok(());
-        };
-        if !matches!(retry(&error), Retry::Operator(_)) {
-            return Err(error);
-        }
-        let bounds = self.engine.settings.backoff;
-        let (backoff, until) = self.resting.entry(model).or_insert_with(|| (Backoff::new(bounds), Instant::now()));
-        if backoff.failures() == 0 {
-            tracing::error!(model, "Sync of {model} rests: {error}");
-        }
-        *until = Instant::now() + backoff.failed(self.engine.records.random());
-        self.engine.figures.note_trouble(self.engine.now(), Some(error.to_string()));
-        Ok(())
-    }
+    Ok(Carried { settlement, results })
 }
 
 fn merge(total: &mut Settlement, other: Settlement) {
@@ -261,52 +59,6 @@ fn merge(total: &mut Settlement, other: Settlement) {
     total.stale += other.stale;
     for (model, ids) in other.healed {
         total.healed.entry(model).or_default().extend(ids);
-    }
-}
-
-/// Takes finished entries off the queue and parks what cannot be written.
-async fn take_off(engine: Arc<Engine>, settlement: Settlement) -> Result<(), SyncError> {
-    engine.records.dequeue(&settlement.done).await?;
-    if planted(Mistake::DropPoison) {
-        let dropped: Vec<_> = settlement.parked.iter().flat_map(|(task, _)| task.taken.clone()).collect();
-        return Ok(engine.records.dequeue(&dropped).await?);
-    }
-    for (task, cause) in &settlement.parked {
-        let Task { newest, taken, .. } = task;
-        tracing::error!(
-            model = newest.model,
-            id = newest.entity_id,
-            "Sync parks {} {}: {cause}",
-            newest.model,
-            newest.entity_id
-        );
-        engine.records.park(newest, cause, taken).await?;
-    }
-    for (model, ids) in &settlement.healed {
-        engine.records.unpark(model, ids).await?;
-    }
-    Ok(())
-}
-
-/// Counts what was done.
-fn note(engine: &Engine, settlement: &Settlement) {
-    let now = engine.now();
-    Figures::add(&engine.figures.applied, settlement.applied);
-    Figures::add(&engine.figures.stale, settlement.stale);
-    metrics::counter!("chainbill_sync_applied_total").increment(settlement.applied as u64);
-    metrics::counter!("chainbill_sync_stale_total").increment(settlement.stale as u64);
-    let lags = settlement.since.iter().map(|since| (now - *since).to_std().unwrap_or(Duration::ZERO));
-    let lag_seconds = metrics::histogram!("chainbill_sync_lag_seconds");
-    let mut last = None;
-    for lag in lags {
-        lag_seconds.record(lag.as_secs_f64());
-        last = Some(lag);
-    }
-    if let Some(lag) = last {
-        engine.figures.lag_ms.store(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-    if settlement.applied + settlement.stale > 0 {
-        engine.figures.note_trouble(now, None);
     }
 }
 
@@ -465,10 +217,7 @@ async fn read(engine: &Engine, model: &'static Model, tasks: &[Task]) -> Result<
     if model.name == HEARTBEATS.name {
         return Ok(tasks.iter().map(|task| heartbeat::row(&task.newest)).collect());
     }
-    let snapshot = engine.records.snapshot().await?;
-    let rows = snapshot.rows(model, &Batch::ids(tasks)).await?;
-    snapshot.release();
-    Ok(rows)
+    Ok(engine.records.rows(model, &Batch::ids(tasks)).await?)
 }
 
 /// Where rows may be megabytes, as many at once as fit into about eight.

@@ -10,8 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Copied, Freshness, Mending, Order, Repaired, Report, RunReport, Settings, Status, SyncError, Why, certificate,
-    compare::Level, copy, engine::Engine, freshness, keeper, partitions::Partitions, relay, relay::Lane, repair, runs,
-    status,
+    compare::Level,
+    copy,
+    engine::Engine,
+    freshness, keeper,
+    lane::{Lane, Width},
+    partitions::Partitions,
+    relay, repair, runs, status,
 };
 
 /// Keeps the second database identical to the primary. Cloning shares the engine.
@@ -59,8 +64,9 @@ impl Sync {
         let (stop, lanes_ended) = (CancellationToken::new(), CancellationToken::new());
         let (mut lanes, mut others) = (JoinSet::new(), JoinSet::new());
         let partitions = Partitions::new(self.engine.clone());
+        let width = Width::of(self.engine.settings.lanes);
         for index in 0..self.engine.settings.lanes {
-            lanes.spawn(Lane::new(self.engine.clone(), index, partitions.held()).run(stop.clone()));
+            lanes.spawn(Lane::new(self.engine.clone(), index, width.clone(), partitions.held()).run(stop.clone()));
         }
         others.spawn(partitions.run(stop.clone(), lanes_ended.clone()));
         Running { stop, lanes_ended, lanes, others }

@@ -150,6 +150,10 @@ impl<W: Writing> Mirror for Between<W> {
         self.inner.track(events).await
     }
 
+    async fn has_tracked(&self, id: &str) -> Result<bool, MirrorError> {
+        self.inner.has_tracked(id).await
+    }
+
     async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError> {
         self.inner.log(lines).await
     }

@@ -29,6 +29,12 @@ pub(super) async fn track(writer: &SqlitePool, events: &[Tracked]) -> Result<(),
     transaction.commit().await.map_err(|e| failed(&e))
 }
 
+/// Whether a happening is kept.
+pub(super) async fn has_tracked(reader: &SqlitePool, id: &str) -> Result<bool, MirrorError> {
+    let found = sqlx::query("SELECT 1 FROM analytics WHERE id = ?").bind(id).fetch_optional(reader).await;
+    Ok(found.map_err(|e| failed(&e))?.is_some())
+}
+
 fn text<'a>(body: &'a Document, path: &str) -> Option<&'a str> {
     match body.at(path) {
         Some(Value::Text(text)) => Some(text),

@@ -210,6 +210,10 @@ impl Mirror for EmbeddedMirror {
         within(self.deadlines.bulk, "track", events::track(&self.writer, events)).await
     }
 
+    async fn has_tracked(&self, id: &str) -> Result<bool, MirrorError> {
+        within(self.deadlines.request, "has tracked", events::has_tracked(&self.readers, id)).await
+    }
+
     async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError> {
         within(self.deadlines.bulk, "log", events::log(&self.writer, lines)).await
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chainbill_domain::{Document, Timestamp, Value};
 use mongodb::{
     Database,
-    bson::{DateTime, doc},
+    bson::{DateTime, RawDocumentBuf, doc},
 };
 
 use super::{
@@ -24,6 +24,13 @@ pub(super) async fn track(database: &Database, events: &[Tracked]) -> Result<(),
         insert(database, ANALYTICS, chunk.iter().map(|event| (event.id.as_str(), &event.body))).await?;
     }
     Ok(())
+}
+
+/// Whether a happening is kept.
+pub(super) async fn has_tracked(database: &Database, id: &str) -> Result<bool, MirrorError> {
+    let collection = database.collection::<RawDocumentBuf>(ANALYTICS);
+    let found = collection.find_one(doc! { "_id": id }).projection(doc! { "_id": 1 }).await;
+    Ok(found.map_err(|cause| failed(&cause))?.is_some())
 }
 
 /// Keeps log lines; known ids are left alone.

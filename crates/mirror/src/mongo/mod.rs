@@ -198,6 +198,13 @@ impl Mirror for MongoMirror {
         within(self.deadlines.bulk, "track", async { events::track(self.client.database().await?, events).await }).await
     }
 
+    async fn has_tracked(&self, id: &str) -> Result<bool, MirrorError> {
+        within(self.deadlines.request, "has tracked", async {
+            events::has_tracked(self.client.database().await?, id).await
+        })
+        .await
+    }
+
     async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError> {
         within(self.deadlines.bulk, "log", async { events::log(self.client.database().await?, lines).await }).await
     }

@@ -1,14 +1,16 @@
 //! The one way to save: row, version and outbox entry together or not at all.
 
 use chainbill_domain::{
+    freshness::Mark,
     id::{Id, UserId},
     models::SKILLS,
 };
 use chainbill_records::{
     Records, RecordsError, Text,
+    dialect::Dialect,
     entities::skills,
-    outbox::{Op, PARTS},
-    sea_orm::EntityTrait as _,
+    outbox::{Entry, Op, PARTS, Queued, part_of},
+    sea_orm::{ConnectionTrait as _, EntityTrait as _},
 };
 use chainbill_testkit::{EMBEDDED, Fresh, primaries};
 
@@ -61,7 +63,7 @@ async fn each_change_raises_the_version_by_one_and_leaves_its_entry() {
             unit.update::<skills::Entity>(&first, skills::Model { verified: true, ..first.clone() }).await.unwrap();
         let committed = unit.commit().await.unwrap();
         assert_eq!((first.version, second.version), (1, 2));
-        assert_eq!(committed.token.0[0].version, 2);
+        assert!(matches!(committed.token.marks[..], [Mark::Entity { version: 2, .. }]), "{:?}", committed.token);
         let mut unit = records.begin().await.unwrap();
         unit.delete::<skills::Entity>(&second).await.unwrap();
         unit.commit().await.unwrap();
@@ -139,6 +141,52 @@ async fn of_many_writers_of_one_row_each_change_counts() {
         let row = skills::Entity::find_by_id(row.id).one(records.db()).await.unwrap().unwrap();
         assert_eq!(row.version, 41);
         assert_eq!(waiting(records, &row.id.to_string()).await.len(), 41);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_entry_holds_any_text_as_it_was_given() {
+    on_every_primary(async |records| {
+        for text in ["it's", "\\", "\\'", "'; DROP TABLE outbox; --", "😀 e\u{301} ", "?", "", "{\"$a.b\":\"'\\\\\"}"]
+        {
+            let entry = Entry {
+                model: "analytics".to_owned(),
+                entity_id: text.chars().take(36).collect(),
+                version: i64::MAX,
+                op: Op::Event,
+                body: Some(text.to_owned()),
+            };
+            // One entry travels with its COMMIT, many do not.
+            for count in [1, 40] {
+                records.enqueue(&vec![entry.clone(); count]).await.unwrap();
+                let parts: Vec<u16> = (0..PARTS).collect();
+                let queued = records.queued(&parts, 100, &[]).await.unwrap();
+                assert_eq!(queued.len(), count, "{text:?}");
+                for Queued { part, id, entry: found, .. } in &queued {
+                    assert_eq!((found.entity_id.as_str(), found.body.as_deref()), (&*entry.entity_id, Some(text)));
+                    assert_eq!((*part, found.version), (part_of(&entry.entity_id), i64::MAX));
+                    records.dequeue(&[(*part, id.clone())]).await.unwrap();
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_kept_keeps_its_row_from_being_saved() {
+    on_every_primary(async |records| {
+        if records.dialect() == Dialect::Sqlite {
+            // It has no limits of length.
+            return;
+        }
+        let row = skill(records, "Rust");
+        let mut unit = records.begin().await.unwrap();
+        unit.insert::<skills::Entity>(row.clone()).await.unwrap();
+        records.db().execute_unprepared("ALTER TABLE outbox ADD CONSTRAINT no CHECK (version < 0)").await.unwrap();
+        unit.commit().await.unwrap_err();
+        assert!(skills::Entity::find_by_id(row.id).one(records.db()).await.unwrap().is_none());
     })
     .await;
 }

@@ -2,14 +2,18 @@
 
 /// Length of a packet's header: three bytes of length, one of sequence.
 const HEADER: usize = 4;
-/// `COM_QUERY` and the statement, as every driver sends it.
-const COMMIT: &[u8] = b"\x03COMMIT";
+/// The command that every driver sends a `COMMIT` with.
+const COM_QUERY: u8 = 3;
+/// The statement, alone or after others of the same packet.
+const COMMIT: &[u8] = b"COMMIT";
 
 /// Follows the packets of one direction, whatever the pieces in which they arrive.
 #[derive(Default)]
 pub(super) struct Commits {
     header: Vec<u8>,
-    start: Vec<u8>,
+    command: Option<u8>,
+    /// The last bytes of the current packet: the statement, and what would be before it.
+    tail: Vec<u8>,
     /// Bytes of the current packet that have not come yet.
     missing: usize,
     length: usize,
@@ -30,18 +34,25 @@ impl Commits {
                         | usize::from(self.header[2]) << 16;
                     self.missing = self.length;
                     self.header.clear();
-                    self.start.clear();
+                    (self.command, self.tail) = (None, Vec::new());
                 }
                 continue;
             }
             let (some, later) = rest.split_at(self.missing.min(rest.len()));
-            let wanted = COMMIT.len().saturating_sub(self.start.len()).min(some.len());
-            self.start.extend_from_slice(&some[..wanted]);
+            self.command = self.command.or(some.first().copied());
+            self.tail.extend_from_slice(&some[some.len().saturating_sub(COMMIT.len() + 1)..]);
+            self.tail.drain(..self.tail.len().saturating_sub(COMMIT.len() + 1));
             self.missing -= some.len();
             rest = later;
-            found |= self.missing == 0 && self.length == COMMIT.len() && self.start.eq_ignore_ascii_case(COMMIT);
+            found |= self.missing == 0 && self.commits();
         }
         found
+    }
+
+    fn commits(&self) -> bool {
+        let Some((before, statement)) = self.tail.split_first() else { return false };
+        let begins = if self.length == COMMIT.len() + 1 { COM_QUERY } else { b';' };
+        self.command == Some(COM_QUERY) && *before == begins && statement.eq_ignore_ascii_case(COMMIT)
     }
 }
 
@@ -56,17 +67,20 @@ mod tests {
 
     #[test]
     fn a_commit_is_found_in_whatever_pieces_it_comes() {
-        let stream = [packet(b"\x03INSERT INTO t VALUES ('COMMIT')"), packet(b"\x03COMMIT"), packet(b"\x0e")].concat();
-        for size in 1..stream.len() {
-            let mut commits = Commits::default();
-            let found = stream.chunks(size).filter(|piece| commits.end_in(piece)).count();
-            assert_eq!(found, 1, "in pieces of {size}");
+        for statement in [&b"\x03COMMIT"[..], b"\x03INSERT INTO t VALUES (1);COMMIT"] {
+            let stream = [packet(b"\x03INSERT INTO t VALUES (';COMMIT')"), packet(statement), packet(b"\x0e")].concat();
+            for size in 1..stream.len() {
+                let mut commits = Commits::default();
+                let found = stream.chunks(size).filter(|piece| commits.end_in(piece)).count();
+                assert_eq!(found, 1, "in pieces of {size}");
+            }
         }
     }
 
     #[test]
     fn other_statements_are_no_commits() {
-        for payload in [&b"\x03COMMIT RELEASE"[..], b"\x16COMMIT", b"\x03ROLLBACK", b"\x03COMMI", b""] {
+        for payload in [&b"\x03COMMIT RELEASE"[..], b"\x16COMMIT", b"\x03ROLLBACK", b"\x03COMMI", b"\x17x;COMMIT", b""]
+        {
             assert!(!Commits::default().end_in(&packet(payload)), "{payload:?}");
         }
     }

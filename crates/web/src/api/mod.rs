@@ -85,7 +85,7 @@ fn created<T: Versioned>(path: &str, id: &str, new: &Done<T>) -> Response {
 
 fn tell<T>(response: &mut Response, done: &Done<T>) {
     // What changed nothing has nothing to wait for.
-    let token = Some(&done.token).filter(|token| !token.0.is_empty());
+    let token = Some(&done.token).filter(|token| !token.is_empty());
     if let Some(Ok(token)) = token.map(|token| HeaderValue::from_str(&token.to_string())) {
         response.headers_mut().insert("sync-token", token);
     }

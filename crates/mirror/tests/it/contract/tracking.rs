@@ -54,6 +54,9 @@ pub async fn events_are_kept_once_and_counted(world: World) {
     let world = world.prepared().await;
     let today = ago(60);
     world.mirror.track(&happenings(today)[..4]).await.unwrap();
+    for (id, kept) in [("1", true), ("4", true), ("5", false), ("", false)] {
+        assert_eq!(world.mirror.has_tracked(id).await.unwrap(), kept, "{id:?}");
+    }
     world.mirror.track(&happenings(today)).await.unwrap();
     let figures = world.mirror.activity(None, ago(3 * 86_400)).await.unwrap();
     assert_eq!((figures.events, figures.users), (8, 2));

@@ -1,0 +1,50 @@
+//! Deep comparisons beside writes: none may cry wolf.
+
+use std::time::Duration;
+
+use chainbill_domain::models::USERS;
+use chainbill_records::Records;
+use chainbill_sync::Sync;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    deep,
+    load::{Kind, Load},
+};
+
+const LASTING: Duration = Duration::from_secs(30);
+
+/// What was seen.
+pub(crate) struct Seen {
+    /// Commits a second.
+    pub rate: f64,
+    pub comparisons: u64,
+    /// Entities of all comparisons.
+    pub compared: u64,
+    /// Differences that were on their way.
+    pub in_flight: u64,
+    /// Differences that were called drift: false ones.
+    pub drift: u64,
+}
+
+pub(crate) async fn beside_writes(records: &Records, sync: &Sync, target: u64) -> anyhow::Result<Seen> {
+    let running = sync.start();
+    anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
+    let load = Load { target, kind: Kind::Mixed, lasting: LASTING };
+    let writing = {
+        let records = records.clone();
+        tokio::spawn(async move { load.run(&records, None).await })
+    };
+    let mut seen = Seen { rate: 0.0, comparisons: 0, compared: 0, in_flight: 0, drift: 0 };
+    while !writing.is_finished() {
+        let comparison = sync.run(&USERS, deep(), &|_| {}, &CancellationToken::new()).await?.comparison;
+        seen.comparisons += 1;
+        seen.compared += comparison.compared;
+        seen.in_flight += comparison.in_flight + comparison.waiting;
+        seen.drift += comparison.drifting();
+    }
+    seen.rate = writing.await??.rate;
+    anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
+    running.stop().await;
+    Ok(seen)
+}

@@ -1,0 +1,100 @@
+//! Commits at a steady rate, through the saving path.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use chainbill_records::{Records, entities::users};
+use tokio::sync::mpsc;
+
+use crate::{commits::user, processor_seconds};
+
+const WRITERS: u64 = 16;
+
+/// An entity's id, and when its commit was answered.
+pub(crate) type Committed = (String, Instant);
+
+/// What is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// New people.
+    Creations,
+    /// New people and, as often, changes of the last.
+    Mixed,
+}
+
+/// A steady load.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    /// Commits a second.
+    pub target: u64,
+    pub kind: Kind,
+    pub lasting: Duration,
+}
+
+/// What a load came to.
+pub(crate) struct Done {
+    /// Commits a second.
+    pub rate: f64,
+    /// Processor time of this process per thousand commits.
+    pub cpu_per_thousand: f64,
+}
+
+impl Load {
+    /// Carries it out; each commit is told to a watcher, if there is one.
+    pub async fn run(self, records: &Records, tell: Option<mpsc::UnboundedSender<Committed>>) -> anyhow::Result<Done> {
+        let count = Arc::new(AtomicU64::new(0));
+        let (started, cpu) = (Instant::now(), processor_seconds()?);
+        let mut writers = tokio::task::JoinSet::new();
+        for place in 0..WRITERS {
+            writers.spawn(self.write(place, records.clone(), count.clone(), tell.clone()));
+        }
+        drop(tell);
+        while let Some(one) = writers.join_next().await {
+            one??;
+        }
+        let written = count.load(Relaxed) as f64;
+        Ok(Done {
+            rate: written / started.elapsed().as_secs_f64(),
+            cpu_per_thousand: (processor_seconds()? - cpu) / written * 1000.0,
+        })
+    }
+
+    /// One of the writers: its share of the commits, evenly spread between those of the others.
+    async fn write(
+        self,
+        place: u64,
+        records: Records,
+        count: Arc<AtomicU64>,
+        tell: Option<mpsc::UnboundedSender<Committed>>,
+    ) -> anyhow::Result<()> {
+        let each = Duration::from_micros(1_000_000 / self.target);
+        let first = tokio::time::Instant::now() + each * u32::try_from(place)?;
+        let mut ticks = tokio::time::interval_at(first, each * u32::try_from(WRITERS)?);
+        let until = Instant::now() + self.lasting;
+        let mut last = None::<users::Model>;
+        while Instant::now() < until {
+            ticks.tick().await;
+            let mut unit = records.begin().await?;
+            let changed = last.take().filter(|_| self.kind == Kind::Mixed);
+            let row = match &changed {
+                Some(before) => {
+                    let after = users::Model { available: !before.available, ..before.clone() };
+                    unit.update::<users::Entity>(before, after).await?
+                }
+                None => unit.insert::<users::Entity>(user(&records)).await?,
+            };
+            unit.commit().await?;
+            count.fetch_add(1, Relaxed);
+            if let Some(tell) = &tell {
+                tell.send((row.id.to_string(), Instant::now()))?;
+            }
+            last = changed.is_none().then_some(row);
+        }
+        Ok(())
+    }
+}

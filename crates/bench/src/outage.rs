@@ -1,0 +1,96 @@
+//! A second database that does not answer for a while, under load: what waits, who says so, and how fast it is made good.
+
+use std::{
+    net::ToSocketAddrs as _,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use chainbill_domain::models::USERS;
+use chainbill_records::Records;
+use chainbill_sync::Sync;
+use chainbill_testkit::{EMBEDDED, Fault, Fresh, Proxy};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    deep,
+    load::{Kind, Load},
+    settings,
+};
+
+const BEFORE: Duration = Duration::from_secs(3);
+const AWAY: Duration = Duration::from_secs(45);
+const AFTER: Duration = Duration::from_secs(30);
+const TARGET: u64 = 500;
+
+/// What was seen.
+pub(crate) struct Seen {
+    /// Commits a second, over everything.
+    pub arriving: f64,
+    /// How long it was said to be healthy after it had gone.
+    pub noticed: Duration,
+    /// Changes that waited when it came back.
+    pub waiting: u64,
+    /// How long until nothing waited but what had just come.
+    pub draining: Duration,
+    /// Changes a second that were made good meanwhile.
+    pub drain_rate: f64,
+    /// Wrong copies in the end.
+    pub drift: u64,
+}
+
+/// None without a server that could be away.
+pub(crate) async fn outage(fresh: &Fresh, records: &Records) -> anyhow::Result<Option<Seen>> {
+    if fresh.secondary == EMBEDDED {
+        return Ok(None);
+    }
+    let (_, rest) = fresh.secondary.split_once("://").context("an address")?;
+    let server = rest.split('/').next().unwrap_or(rest).to_socket_addrs()?.next().context("a server")?;
+    let proxy = Proxy::before(server).await;
+    let through = Fresh::existing(&fresh.primary, &proxy.instead_of(&fresh.secondary));
+    let sync = Sync::new(fresh.beside(records).await, through.mirror().await, settings());
+    let running = sync.start();
+    anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
+    let load = Load { target: TARGET, kind: Kind::Mixed, lasting: BEFORE + AWAY + AFTER };
+    let writing = {
+        let records = records.clone();
+        tokio::spawn(async move { load.run(&records, None).await })
+    };
+    tokio::time::sleep(BEFORE).await;
+    proxy.set(Fault::Silence);
+    let away = Instant::now();
+    let mut noticed = None;
+    while away.elapsed() < AWAY {
+        if noticed.is_none() && sync.status().await.status != "healthy" {
+            noticed = Some(away.elapsed());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let waiting = waiting(records).await?;
+    let applied = sync.status().await.applied;
+    proxy.set(Fault::None);
+    let back = Instant::now();
+    // As much as arrives in a tenth of a second is always on its way.
+    while self::waiting(records).await? > TARGET / 10 {
+        anyhow::ensure!(back.elapsed() < Duration::from_secs(300), "the backlog did not drain");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let draining = back.elapsed();
+    let made_good = sync.status().await.applied - applied;
+    let arriving = writing.await??.rate;
+    anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
+    running.stop().await;
+    let comparison = sync.run(&USERS, deep(), &|_| {}, &CancellationToken::new()).await?.comparison;
+    Ok(Some(Seen {
+        arriving,
+        noticed: noticed.unwrap_or(AWAY),
+        waiting,
+        draining,
+        drain_rate: made_good as f64 / draining.as_secs_f64(),
+        drift: comparison.drifting(),
+    }))
+}
+
+async fn waiting(records: &Records) -> anyhow::Result<u64> {
+    Ok(records.backlog().await?.iter().map(|waiting| waiting.entries).sum())
+}

@@ -1,0 +1,53 @@
+//! Very many documents: the server multiplies its own rows.
+
+use chainbill_records::{
+    Records,
+    entities::{invoice_lines, invoices},
+    sea_orm::{ConnectionTrait as _, IdenStatic, Iterable},
+};
+
+/// What a copied bill must not share with its original.
+const UNIQUE: [&str; 3] = ["number", "number_seq", "token_id"];
+
+/// Copies all bills with their lines until there are about so many; how many there are then.
+pub(crate) async fn multiply(records: &Records, bills: u64) -> anyhow::Result<u64> {
+    let snapshot = records.snapshot().await?;
+    let before = snapshot.count(&chainbill_domain::models::INVOICES).await?;
+    snapshot.close().await?;
+    let copies = bills.div_ceil(before.max(1)).saturating_sub(1);
+    let statements = [
+        copying("invoices", "id", columns::<invoices::Column>()),
+        copying("invoice_lines", "invoice_id", columns::<invoice_lines::Column>()),
+    ];
+    // The copies have ids beside those of their originals, so each round takes the originals alone.
+    let db = records.db();
+    for table in ["invoices", "invoice_lines"] {
+        db.execute_unprepared(&format!("CREATE TABLE original_{table} AS SELECT * FROM {table}")).await?;
+    }
+    for round in 1..=copies {
+        for statement in &statements {
+            db.execute_unprepared(&statement.replace("{round}", &format!("{round:04x}"))).await?;
+        }
+        eprint!("\r{} bills", before * (round + 1));
+    }
+    eprintln!();
+    for table in ["invoices", "invoice_lines"] {
+        db.execute_unprepared(&format!("DROP TABLE original_{table}")).await?;
+    }
+    Ok(before * (copies + 1))
+}
+
+fn columns<C: Iterable + IdenStatic>() -> Vec<&'static str> {
+    C::iter().map(|column| column.as_str()).collect()
+}
+
+/// The statement that copies a table's originals: four digits of the key's random part are the round.
+fn copying(table: &str, key: &str, columns: Vec<&'static str>) -> String {
+    let value = |column: &&str| match *column {
+        column if column == key => format!("CONCAT(SUBSTR({key},1,24),'{{round}}',SUBSTR({key},29))"),
+        column if UNIQUE.contains(&column) => "NULL".to_owned(),
+        column => column.to_owned(),
+    };
+    let values: Vec<String> = columns.iter().map(value).collect();
+    format!("INSERT INTO {table} ({}) SELECT {} FROM original_{table}", columns.join(","), values.join(","))
+}

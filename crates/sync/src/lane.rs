@@ -1,0 +1,372 @@
+//! Lanes: each takes batches off its partitions of the outbox and has them carried out (see [`crate::relay`]).
+//!
+//! A batch is carried out first and taken off the queue afterwards, which nobody waits for: the next batch is looked for
+//! meanwhile, without what is just being taken off.
+//!
+//! While little waits, the first lane works for all: few batches of some entries cost both databases less than many of
+//! one. When much waits, every lane takes its own partitions.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use chainbill_records::{
+    Commits,
+    outbox::{PARTS, Queued},
+};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard, watch},
+    task::JoinHandle,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    SyncError,
+    backoff::Backoff,
+    engine::{Engine, Figures},
+    errors::{Retry, retry},
+    plan::{Settlement, Task},
+    planted::{Mistake, is as planted},
+    relay::{self, Carried},
+};
+
+/// More entries than this are waited for until they are off the queue, before the next are looked for.
+const OVERLAP: usize = 200;
+/// From so many entries in a batch on, all lanes work.
+const WIDE_FROM: usize = 100;
+/// When the first lane's own batch has fewer again, it works for all.
+const NARROW_BELOW: usize = 25;
+
+/// Who works on whose partitions.
+pub(crate) struct Width {
+    wide: watch::Sender<bool>,
+    /// Whoever holds a place works on that lane's partitions: the lane itself, or the first.
+    places: Vec<Arc<Mutex<()>>>,
+}
+
+impl Width {
+    /// So many lanes; little waits.
+    pub fn of(lanes: usize) -> Arc<Self> {
+        Arc::new(Self { wide: watch::Sender::new(false), places: (0..lanes).map(|_| Arc::default()).collect() })
+    }
+
+    fn is_wide(&self) -> bool {
+        *self.wide.borrow()
+    }
+}
+
+/// One lane of the relay.
+pub(crate) struct Lane {
+    engine: Arc<Engine>,
+    index: usize,
+    width: Arc<Width>,
+    /// The lanes whose partitions it works on at present.
+    places: Vec<(usize, OwnedMutexGuard<()>)>,
+    parts: watch::Receiver<Vec<u16>>,
+    commits: watch::Receiver<Commits>,
+    /// The commits of this process whose entries were looked for.
+    seen: Commits,
+    /// When all partitions are looked at again, and how long to wait after that.
+    next_look: Instant,
+    pause: Duration,
+    /// Models that wait after a failure of their own, and until when.
+    resting: HashMap<&'static str, (Backoff, Instant)>,
+    leaving: Option<Leaving>,
+}
+
+/// Entries that are being taken off the queue.
+struct Leaving {
+    ids: HashSet<String>,
+    end: JoinHandle<Result<(), SyncError>>,
+}
+
+impl Lane {
+    pub fn new(engine: Arc<Engine>, index: usize, width: Arc<Width>, parts: watch::Receiver<Vec<u16>>) -> Self {
+        let commits = engine.records.commits();
+        let (seen, pause) = (*commits.borrow(), engine.settings.poll.0);
+        Self {
+            engine,
+            index,
+            width,
+            places: Vec::new(),
+            parts,
+            commits,
+            seen,
+            pause,
+            next_look: Instant::now(),
+            resting: HashMap::new(),
+            leaving: None,
+        }
+    }
+
+    /// Works until asked to stop. A batch that has begun is brought to its end.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut backoff = Backoff::new(self.engine.settings.backoff);
+        while !stop.is_cancelled() {
+            self.take_places(&stop).await;
+            match self.turn().await {
+                Ok(0) => {}
+                Ok(_) => {
+                    backoff.succeeded();
+                    continue;
+                }
+                Err(error) => {
+                    // What this process has counted as seen was not carried out.
+                    self.next_look = Instant::now();
+                    self.failed(&error, &mut backoff, &stop).await;
+                    continue;
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep_until(self.next_look) => {}
+                _ = self.commits.changed() => {}
+                changed = self.parts.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    self.next_look = Instant::now();
+                }
+            }
+        }
+        self.let_leave().await;
+    }
+
+    /// Takes the places that are its own at present. The first lane takes all that are free while little waits; the others
+    /// wait until much does.
+    async fn take_places(&mut self, stop: &CancellationToken) {
+        let mut wide = self.width.wide.subscribe();
+        if self.index > 0 && !self.width.is_wide() {
+            self.let_leave().await;
+            self.places.clear();
+            tokio::select! { () = stop.cancelled() => {}, _ = wide.wait_for(|wide| *wide) => {} }
+        }
+        let wanted = if self.index == 0 && !self.width.is_wide() {
+            0..self.width.places.len()
+        } else {
+            self.index..self.index + 1
+        };
+        for lane in wanted {
+            if self.works_for(lane) {
+                continue;
+            }
+            if let Ok(place) = self.width.places[lane].clone().try_lock_owned() {
+                self.places.push((lane, place));
+                // What others have left there is not known yet.
+                self.next_look = Instant::now();
+            }
+        }
+    }
+
+    fn works_for(&self, lane: usize) -> bool {
+        self.places.iter().any(|(held, _)| *held == lane)
+    }
+
+    async fn failed(&mut self, error: &SyncError, backoff: &mut Backoff, stop: &CancellationToken) {
+        Figures::add(&self.engine.figures.failures, 1);
+        metrics::counter!("chainbill_sync_failures_total").increment(1);
+        let wait = backoff.failed(self.engine.records.random());
+        if backoff.failures() == 1 {
+            tracing::warn!(lane = self.index, "Sync waits: {error}");
+        }
+        self.engine.figures.note_trouble(self.engine.now(), Some(error.to_string()));
+        tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(wait) => {} }
+    }
+
+    /// One batch; the number of entries looked at.
+    pub async fn turn(&mut self) -> Result<usize, SyncError> {
+        let queued = self.claim().await?;
+        let count = queued.len();
+        if count == 0 {
+            return Ok(0);
+        }
+        if planted(Mistake::MarkBeforeApply) {
+            let ids: Vec<_> = queued.iter().map(|queued| (queued.part, queued.id.clone())).collect();
+            self.engine.records.dequeue(&ids).await?;
+        }
+        let Carried { settlement, results } = relay::carry_out(&self.engine, queued).await?;
+        note(&self.engine, &settlement);
+        let mut first_error = None;
+        for (model, result) in results {
+            if let Err(error) = self.rest_or_fail(model, result) {
+                first_error.get_or_insert(error);
+            }
+        }
+        self.left().await?;
+        self.leave(settlement);
+        // What a failed model left undone is tried again after a pause; what the others did stays done.
+        first_error.map_or(Ok(count), Err)
+    }
+
+    /// The next entries of this lane's partitions: of those that this process has committed to since it last looked, and
+    /// now and then of all, for what others have committed.
+    async fn claim(&mut self) -> Result<Vec<Queued>, SyncError> {
+        let (commits, now) = (*self.commits.borrow_and_update(), Instant::now());
+        let everywhere = now >= self.next_look;
+        let parts: Vec<u16> = {
+            let held = self.parts.borrow_and_update().clone();
+            let own = held.into_iter().filter(|part| self.works_for(self.lane_of(*part)));
+            own.filter(|part| everywhere || commits[usize::from(*part)] != self.seen[usize::from(*part)]).collect()
+        };
+        if parts.is_empty() {
+            self.next_look = if everywhere { now + self.pause } else { self.next_look };
+            return Ok(Vec::new());
+        }
+        let resting: Vec<&str> =
+            self.resting.iter().filter(|(_, (_, until))| *until > now).map(|(model, _)| *model).collect();
+        // Reading past many entries that are on their way out costs more than waiting for them.
+        if self.leaving.as_ref().is_some_and(|leaving| leaving.ids.len() > OVERLAP) {
+            self.left().await?;
+        }
+        let leaving = self.leaving.as_ref().map_or(0, |leaving| leaving.ids.len());
+        let each = self.engine.settings.batch.div_ceil(u32::try_from(parts.len()).unwrap_or(1));
+        let limit = each.saturating_add(u32::try_from(leaving).unwrap_or(each));
+        let mut queued = self.engine.records.queued(&parts, limit, &resting).await?;
+        let leaving = self.leaving.as_ref();
+        queued.retain(|queued| leaving.is_none_or(|leaving| !leaving.ids.contains(&queued.id)));
+        self.note_looks(&parts, &commits, &queued, each, everywhere);
+        self.widen_or_narrow(&mut queued).await?;
+        let mut taken = [0; PARTS as usize];
+        queued.retain(|queued| {
+            let count = &mut taken[usize::from(queued.part)];
+            *count += 1;
+            *count <= each
+        });
+        Ok(queued)
+    }
+
+    fn lane_of(&self, part: u16) -> usize {
+        usize::from(part) % self.width.places.len()
+    }
+
+    /// The first lane decides, by what it has found.
+    async fn widen_or_narrow(&mut self, queued: &mut Vec<Queued>) -> Result<(), SyncError> {
+        if self.index > 0 || self.width.places.len() == 1 {
+            return Ok(());
+        }
+        let wide = self.width.is_wide();
+        if !wide && queued.len() >= WIDE_FROM {
+            // Nothing of what the others will find is on its way out.
+            self.left().await?;
+            self.places.retain(|(lane, _)| *lane == 0);
+            queued.retain(|queued| self.lane_of(queued.part) == 0);
+            self.width.wide.send_replace(true);
+        } else if wide && queued.len() < NARROW_BELOW {
+            self.width.wide.send_replace(false);
+        }
+        Ok(())
+    }
+
+    /// Remembers what was looked at. A partition that held more than was asked for is looked at again at once; a look
+    /// everywhere that finds what others have committed is followed by the next one soon.
+    fn note_looks(&mut self, parts: &[u16], commits: &Commits, queued: &[Queued], each: u32, everywhere: bool) {
+        let mut others = false;
+        for part in parts {
+            let place = usize::from(*part);
+            let found = queued.iter().filter(|queued| queued.part == *part).count();
+            others |= found > 0 && commits[place] == self.seen[place];
+            let more = found >= each as usize;
+            self.seen[place] = if more { commits[place].wrapping_sub(1) } else { commits[place] };
+        }
+        if everywhere {
+            let (shortest, longest) = self.engine.settings.poll;
+            self.pause = if others { shortest } else { (self.pause * 2).min(longest) };
+            self.next_look = Instant::now() + self.pause;
+        }
+    }
+
+    /// Waits until the entries of the batch before are off the queue.
+    async fn left(&mut self) -> Result<(), SyncError> {
+        match self.leaving.take() {
+            Some(leaving) => leaving.end.await.unwrap_or(Err(SyncError::Stopped)),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for a lane that ends its work.
+    async fn let_leave(&mut self) {
+        if let Err(error) = self.left().await {
+            tracing::warn!(
+                lane = self.index,
+                "Sync leaves entries that were carried out to whoever comes next: {error}"
+            );
+        }
+    }
+
+    /// Takes entries off the queue without waiting for it.
+    fn leave(&mut self, settlement: Settlement) {
+        let parked = settlement.parked.iter().flat_map(|(task, _)| &task.taken);
+        let ids: HashSet<String> = settlement.done.iter().chain(parked).map(|(_, id)| id.clone()).collect();
+        if !ids.is_empty() {
+            self.leaving = Some(Leaving { ids, end: tokio::spawn(take_off(self.engine.clone(), settlement)) });
+        }
+    }
+
+    /// A failure of one model, or of the happenings, that an operator must see does not hold up the others: they rest.
+    fn rest_or_fail(&mut self, model: &'static str, result: Result<(), SyncError>) -> Result<(), SyncError> {
+        let Err(error) = result else {
+            self.resting.remove(model);
+            return Ok(());
+        };
+        if !matches!(retry(&error), Retry::Operator(_)) {
+            return Err(error);
+        }
+        let bounds = self.engine.settings.backoff;
+        let (backoff, until) = self.resting.entry(model).or_insert_with(|| (Backoff::new(bounds), Instant::now()));
+        if backoff.failures() == 0 {
+            tracing::error!(model, "Sync of {model} rests: {error}");
+        }
+        *until = Instant::now() + backoff.failed(self.engine.records.random());
+        self.engine.figures.note_trouble(self.engine.now(), Some(error.to_string()));
+        Ok(())
+    }
+}
+
+/// Takes finished entries off the queue and parks what cannot be written.
+async fn take_off(engine: Arc<Engine>, settlement: Settlement) -> Result<(), SyncError> {
+    engine.records.dequeue(&settlement.done).await?;
+    if planted(Mistake::DropPoison) {
+        let dropped: Vec<_> = settlement.parked.iter().flat_map(|(task, _)| task.taken.clone()).collect();
+        return Ok(engine.records.dequeue(&dropped).await?);
+    }
+    for (task, cause) in &settlement.parked {
+        let Task { newest, taken, .. } = task;
+        tracing::error!(
+            model = newest.model,
+            id = newest.entity_id,
+            "Sync parks {} {}: {cause}",
+            newest.model,
+            newest.entity_id
+        );
+        engine.records.park(newest, cause, taken).await?;
+    }
+    for (model, ids) in &settlement.healed {
+        engine.records.unpark(model, ids).await?;
+    }
+    Ok(())
+}
+
+/// Counts what was done.
+fn note(engine: &Engine, settlement: &Settlement) {
+    let now = engine.now();
+    Figures::add(&engine.figures.applied, settlement.applied);
+    Figures::add(&engine.figures.stale, settlement.stale);
+    metrics::counter!("chainbill_sync_applied_total").increment(settlement.applied as u64);
+    metrics::counter!("chainbill_sync_stale_total").increment(settlement.stale as u64);
+    let lags = settlement.since.iter().map(|since| (now - *since).to_std().unwrap_or(Duration::ZERO));
+    let lag_seconds = metrics::histogram!("chainbill_sync_lag_seconds");
+    let mut last = None;
+    for lag in lags {
+        lag_seconds.record(lag.as_secs_f64());
+        last = Some(lag);
+    }
+    if let Some(lag) = last {
+        engine.figures.lag_ms.store(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+    if settlement.applied + settlement.stale > 0 {
+        engine.figures.note_trouble(now, None);
+    }
+}
