@@ -14,7 +14,6 @@ use chainbill_records::{
     RecordsError, Text, Unit,
     entities::{invoices, ledger_postings, payments},
     retry,
-    sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _},
 };
 use chrono::Timelike as _;
 use serde::{Deserialize, Serialize};
@@ -135,7 +134,7 @@ impl App {
             created_at: unit.now(),
         };
         match unit.add::<payments::Entity>(row.clone()).await {
-            Err(RecordsError::Duplicate(_)) => return Err(self.taken(unit, &row).await?),
+            Err(RecordsError::Duplicate(_)) => return Err(known_payment(&row.external_ref)),
             result => result?,
         }
         self.post(&mut unit, &row).await?;
@@ -160,21 +159,6 @@ impl App {
         let subject = ("invoices", invoice.id.clone());
         self.audit(&mut unit, context, "invoice.pay", subject, (Some(&old), Some(&invoice))).await?;
         self.finish(unit, context, PaymentView::of(row, invoice)).await
-    }
-
-    /// Why a payment's name is taken. Only its payer hears that there is a payment of that name; to anybody else the name
-    /// itself is refused, so that asking tells nothing of other people's money.
-    async fn taken(&self, unit: Unit, payment: &payments::Model) -> Result<AppError, AppError> {
-        unit.rollback().await?;
-        let own = payments::Entity::find()
-            .filter(payments::Column::ExternalRef.eq(payment.external_ref.as_str()))
-            .filter(payments::Column::PayerId.eq(payment.payer_id))
-            .one(self.records.db())
-            .await?;
-        Ok(match own {
-            Some(_) => known_payment(&payment.external_ref),
-            None => AppError::field("/externalRef", "is not accepted: a name that holds this bill's number is"),
-        })
     }
 
     /// One transfer of two postings that sum to zero: out of the world, into the bill's escrow.

@@ -6,9 +6,6 @@ use chainbill_records::{
     sea_orm::{ConnectionTrait as _, IdenStatic, Iterable},
 };
 
-/// What a copied bill must not share with its original.
-const UNIQUE: [&str; 3] = ["number", "number_seq", "token_id"];
-
 /// Copies all bills with their lines until there are about so many; how many there are then.
 pub(crate) async fn multiply(records: &Records, bills: u64) -> anyhow::Result<u64> {
     let snapshot = records.snapshot().await?;
@@ -45,7 +42,9 @@ fn columns<C: Iterable + IdenStatic>() -> Vec<&'static str> {
 fn copying(table: &str, key: &str, columns: Vec<&'static str>) -> String {
     let value = |column: &&str| match *column {
         column if column == key => format!("CONCAT(SUBSTR({key},1,24),'{{round}}',SUBSTR({key},29))"),
-        column if UNIQUE.contains(&column) => "NULL".to_owned(),
+        // What a copy must not share with its original.
+        "number" => "CASE WHEN number IS NULL THEN NULL ELSE CONCAT(number,'{round}') END".to_owned(),
+        "token_id" => "NULL".to_owned(),
         column => column.to_owned(),
     };
     let values: Vec<String> = columns.iter().map(value).collect();

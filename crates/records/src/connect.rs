@@ -3,7 +3,10 @@
 use std::{net::IpAddr, path::Path, time::Duration};
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
-use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sqlx::{
+    Connection as _,
+    sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
 
 use crate::{Records, dialect::Dialect};
 
@@ -106,6 +109,16 @@ async fn sqlite(settings: &ConnectSettings) -> Result<Connected, ConnectError> {
             .pragma("cache_size", "-32000")
             .pragma("temp_store", "MEMORY")
             .statement_cache_capacity(200)
+    });
+    // A full disk makes SQLite end a transaction by itself. The driver takes it for still open, and what it begins next
+    // for a part of it: such a connection is not used again.
+    options.map_sqlx_sqlite_pool_opts(|options| {
+        options.after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
     });
     let db = Database::connect(options).await.map_err(ConnectError::Unreachable)?;
     let version = ask(&db, "SELECT sqlite_version()").await.map_err(ConnectError::Unreachable)?.unwrap_or_default();

@@ -63,6 +63,7 @@ pub(crate) struct Lane {
     engine: Arc<Engine>,
     index: usize,
     width: Arc<Width>,
+    wide: watch::Receiver<bool>,
     /// The lanes whose partitions it works on at present.
     places: Vec<(usize, OwnedMutexGuard<()>)>,
     parts: watch::Receiver<Vec<u16>>,
@@ -90,6 +91,7 @@ impl Lane {
         Self {
             engine,
             index,
+            wide: width.wide.subscribe(),
             width,
             places: Vec::new(),
             parts,
@@ -107,10 +109,15 @@ impl Lane {
         let mut backoff = Backoff::new(self.engine.settings.backoff);
         while !stop.is_cancelled() {
             self.take_places(&stop).await;
+            let began = Instant::now();
             match self.turn().await {
                 Ok(0) => {}
-                Ok(_) => {
+                Ok(count) => {
                     backoff.succeeded();
+                    if count < WIDE_FROM {
+                        // What comes meanwhile makes one batch instead of several.
+                        tokio::time::sleep_until(began + self.engine.settings.pace).await;
+                    }
                     continue;
                 }
                 Err(error) => {
@@ -120,10 +127,12 @@ impl Lane {
                     continue;
                 }
             }
+            let wake = if self.lacks_places() { began + self.engine.settings.poll.0 } else { self.next_look };
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep_until(self.next_look) => {}
+                () = tokio::time::sleep_until(wake) => {}
                 _ = self.commits.changed() => {}
+                _ = self.wide.changed() => {}
                 changed = self.parts.changed() => {
                     if changed.is_err() {
                         break;
@@ -138,11 +147,10 @@ impl Lane {
     /// Takes the places that are its own at present. The first lane takes all that are free while little waits; the others
     /// wait until much does.
     async fn take_places(&mut self, stop: &CancellationToken) {
-        let mut wide = self.width.wide.subscribe();
         if self.index > 0 && !self.width.is_wide() {
             self.let_leave().await;
             self.places.clear();
-            tokio::select! { () = stop.cancelled() => {}, _ = wide.wait_for(|wide| *wide) => {} }
+            tokio::select! { () = stop.cancelled() => {}, _ = self.wide.wait_for(|wide| *wide) => {} }
         }
         let wanted = if self.index == 0 && !self.width.is_wide() {
             0..self.width.places.len()
@@ -159,6 +167,11 @@ impl Lane {
                 self.next_look = Instant::now();
             }
         }
+    }
+
+    /// Whether another lane has not given its place to the first one yet.
+    fn lacks_places(&self) -> bool {
+        self.index == 0 && !self.width.is_wide() && self.places.len() < self.width.places.len()
     }
 
     fn works_for(&self, lane: usize) -> bool {

@@ -21,6 +21,9 @@ pub struct Settings {
     pub batch: u32,
     /// Batches that one process works on side by side.
     pub lanes: usize,
+    /// Shortest time between the beginnings of two small batches of a lane. A change that comes alone is carried out at
+    /// once; of many that come one after another, those of about so long make one batch, which costs both databases less.
+    pub pace: Duration,
     /// Shortest and longest pause between looks at an empty queue. Commits of this process wake the relay at once.
     pub poll: (Duration, Duration),
     /// The name of this process among others in leases, when it has one that outlives it: whoever comes after it by the
@@ -64,6 +67,7 @@ impl Default for Settings {
         Self {
             batch: 1000,
             lanes: 2,
+            pace: Duration::from_millis(8),
             poll: (Duration::from_millis(5), Duration::from_millis(200)),
             owner: None,
             lease: Duration::from_secs(10),

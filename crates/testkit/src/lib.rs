@@ -41,6 +41,17 @@ pub fn pairs() -> Vec<(String, String)> {
     pairs
 }
 
+/// Every primary with every second database: [`pairs`], and those that somebody might mix.
+#[must_use]
+pub fn all_pairs() -> Vec<(String, String)> {
+    let pairs = pairs();
+    let secondaries: std::collections::BTreeSet<&String> = pairs.iter().map(|(_, secondary)| secondary).collect();
+    let with_each = |(primary, _): &(String, String)| {
+        secondaries.iter().map(|secondary| (primary.clone(), (*secondary).clone())).collect::<Vec<_>>()
+    };
+    pairs.iter().flat_map(with_each).collect()
+}
+
 /// Every primary: the embedded one, and each server that the environment names.
 #[must_use]
 pub fn primaries() -> Vec<String> {

@@ -16,7 +16,7 @@ use std::{path::Path, time::Duration};
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value};
 use sqlx::{
-    Connection as _, SqlitePool,
+    Connection as _, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -57,7 +57,10 @@ impl EmbeddedMirror {
             .pragma("cache_size", "-32768")
             .pragma("temp_store", "MEMORY");
         let pool = |connections: u32| {
-            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(5))
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(5))
+                .after_release(|connection, _| Box::pin(is_free(connection)))
         };
         let writer = pool(1).connect_with(options.clone()).await.map_err(|cause| failed(&cause))?;
         schema::base(&writer).await?;
@@ -71,6 +74,14 @@ impl EmbeddedMirror {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Whether a connection may be used again. A full disk makes SQLite end a transaction by itself, which the driver takes for
+/// still open and would refuse to begin another for ever.
+async fn is_free(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // What was begun to be undone is undone by then.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// What an SQLite error means to the caller.

@@ -5,6 +5,7 @@ mod m0001_models;
 mod m0002_accounts;
 mod m0003_sync;
 mod m0004_resuming;
+mod m0005_payers;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_accounts::Migration),
             Box::new(m0003_sync::Migration),
             Box::new(m0004_resuming::Migration),
+            Box::new(m0005_payers::Migration),
         ]
     }
 }

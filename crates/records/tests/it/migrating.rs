@@ -47,3 +47,36 @@ async fn two_first_starts_beside_each_other_both_go_well() {
         fresh.remove().await;
     }
 }
+
+fn payment(id: &str, payer: &str) -> String {
+    format!(
+        "INSERT INTO payments VALUES ('{id}', 'bill', '{payer}', 'ref-1', 'CARD', 5, 'EUR', '2026-01-01 00:00:00.000', \
+         '{payer}', '2026-01-01 00:00:00.000')"
+    )
+}
+
+#[tokio::test]
+async fn a_payments_name_becomes_its_payers_own_and_no_payment_is_lost() {
+    for primary in primaries() {
+        let fresh = Fresh::make(&primary, EMBEDDED).await;
+        let records = fresh.records().await;
+        let run = async |sql: &str| records.db().execute_unprepared(sql).await;
+        migrations::down(records.db(), records.dialect(), Some(1)).await.unwrap();
+        run(&payment("1", "ada")).await.unwrap();
+        run(&payment("2", "bob")).await.unwrap_err();
+        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        run(&payment("2", "bob")).await.unwrap();
+        run(&payment("3", "ada")).await.unwrap_err();
+        migrations::down(records.db(), records.dialect(), Some(1)).await.unwrap_err();
+        run("DELETE FROM payments WHERE id = '2'").await.unwrap();
+        // As after a kill between the two halves: each can run again.
+        migrations::down(records.db(), records.dialect(), Some(1)).await.unwrap();
+        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        run("DELETE FROM seaql_migrations WHERE version = 'm0005_payers'").await.unwrap();
+        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        run(&payment("2", "bob")).await.unwrap();
+        assert_eq!(run("DELETE FROM payments").await.unwrap().rows_affected(), 2, "{primary}");
+        records.db().clone().close().await.unwrap();
+        fresh.remove().await;
+    }
+}

@@ -223,7 +223,7 @@ fn a_bill_that_nobody_can_pay_in_time_is_not_sent() {
 }
 
 #[test]
-fn a_payments_name_tells_nothing_of_other_peoples_payments() {
+fn a_payments_name_is_its_payers_own() {
     on_every_pair(async |world| {
         let (client, freelancer) = world.client_and_freelancer().await;
         let (server, other) = (&world.server, world.server.register("Mallory", "CLIENT").await);
@@ -234,9 +234,7 @@ fn a_payments_name_tells_nothing_of_other_peoples_payments() {
         };
         pay(&client, "a").await.expect(201);
         assert_eq!(pay(&client, "b").await.refused(409), "wrong-state", "one's own is known");
-        let refused = pay(&other, "c").await;
-        assert_eq!(refused.fields(), ["/externalRef"]);
-        assert!(!refused.text.contains("recorded"), "{}", refused.text);
+        pay(&other, "c").await.expect(201);
     });
 }
 

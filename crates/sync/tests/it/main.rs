@@ -3,6 +3,7 @@
 
 mod behind;
 mod changing;
+mod freshness;
 mod injecting;
 mod jumping;
 mod relaying;

@@ -1,4 +1,5 @@
-//! Values that must survive, each by name, on every pair of databases: written through the saving path, read back from the
+//! Values that must survive, each by name, on every primary with every second
+//! database: written through the saving path, read back from the
 //! second database's own documents.
 
 use chainbill_domain::{
@@ -14,7 +15,7 @@ use chainbill_records::{
 };
 use chrono::DateTime;
 
-use crate::world::{World, on_every_pair};
+use crate::world::{World, on_all_pairs};
 
 fn txt(text: &str) -> Value {
     Value::Text(text.to_owned())
@@ -39,7 +40,7 @@ async fn document(world: &World, model: &'static Model, id: &str) -> chainbill_d
 
 #[test]
 fn texts_survive_byte_for_byte() {
-    on_every_pair(async |world: World| {
+    on_all_pairs(async |world: World| {
         let texts = [
             "😀 and 😁",
             "e\u{301} is not é",
@@ -68,7 +69,7 @@ fn texts_survive_byte_for_byte() {
 
 #[test]
 fn null_and_empty_stay_apart_and_nothing_is_absent() {
-    on_every_pair(async |world: World| {
+    on_all_pairs(async |world: World| {
         let none = person(&world, |row| row.bio = None).await;
         let empty = person(&world, |row| row.bio = Some(String::new())).await;
         assert_eq!((none.get("bio"), empty.get("bio")), (Some(&Value::Null), Some(&txt(""))));
@@ -79,7 +80,7 @@ fn null_and_empty_stay_apart_and_nothing_is_absent() {
 
 #[test]
 fn the_largest_numbers_and_currencies_of_every_kind_survive() {
-    on_every_pair(async |world: World| {
+    on_all_pairs(async |world: World| {
         for (minor, code) in [(i64::MAX, "BHD"), (9_007_199_254_740_993, "USD"), (1, "JPY"), (0, "EUR")] {
             let document = person(&world, |row| {
                 row.hourly_rate_minor = Some(minor);
@@ -94,7 +95,7 @@ fn the_largest_numbers_and_currencies_of_every_kind_survive() {
 
 #[test]
 fn days_at_the_edges_of_the_calendar_survive_to_the_millisecond() {
-    on_every_pair(async |world: World| {
+    on_all_pairs(async |world: World| {
         for text in
             ["2028-02-29T23:59:59.999Z", "9999-12-31T23:59:59.999Z", "1970-01-01T00:00:00.001Z", "2026-03-29T01:30:00Z"]
         {
@@ -107,7 +108,7 @@ fn days_at_the_edges_of_the_calendar_survive_to_the_millisecond() {
 
 #[test]
 fn keys_that_look_alike_are_distinct() {
-    on_every_pair(async |world: World| {
+    on_all_pairs(async |world: World| {
         for email in ["ada@x.org", "Ada@x.org", "ada@x.org ", "adá@x.org", "ada\u{301}@x.org", "😀@x.org", "😁@x.org"]
         {
             let document = person(&world, |row| row.email = email.to_owned()).await;
@@ -119,7 +120,7 @@ fn keys_that_look_alike_are_distinct() {
 
 #[test]
 fn five_megabytes_of_text_survive() {
-    on_every_pair(async |world: World| {
+    on_all_pairs(async |world: World| {
         let text = "Ω😀x".repeat(5 * 1024 * 1024 / 7);
         let document = person(&world, |row| row.bio = Some(text.clone())).await;
         assert!(document.get("bio") == Some(&txt(&text)), "a long text changed on its way");
@@ -128,7 +129,7 @@ fn five_megabytes_of_text_survive() {
 
 #[test]
 fn a_document_over_sixteen_megabytes_is_parked_with_its_cause_and_blocks_nobody() {
-    on_every_pair(async |world: World| {
+    on_all_pairs(async |world: World| {
         let running = world.sync.start();
         let (id, now) = (Id::new(world.records.now(), world.records.random().bytes()), world.records.now());
         // Each row is below what servers take in one statement; the document that they make together is not.
@@ -201,7 +202,7 @@ fn a_document_over_sixteen_megabytes_is_parked_with_its_cause_and_blocks_nobody(
 
 #[test]
 fn lines_keep_their_order() {
-    on_every_pair(async |world: World| {
+    on_all_pairs(async |world: World| {
         let (invoice, lines) = world.invoice(7);
         let id = invoice.id.to_string();
         let many: Vec<_> = (0..40)

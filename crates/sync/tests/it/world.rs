@@ -15,7 +15,7 @@ use chainbill_records::{
     entities::{invoice_lines, invoices, users},
 };
 use chainbill_sync::{Settings, Sync};
-use chainbill_testkit::{Fresh, pairs};
+use chainbill_testkit::{Fresh, all_pairs, pairs};
 
 pub struct World {
     pub records: Records,
@@ -25,9 +25,18 @@ pub struct World {
 
 /// Runs a story on every pair of databases.
 pub fn on_every_pair(story: impl AsyncFn(World)) {
+    on_pairs(pairs(), story);
+}
+
+/// Runs a story on every primary with every second database.
+pub fn on_all_pairs(story: impl AsyncFn(World)) {
+    on_pairs(all_pairs(), story);
+}
+
+fn on_pairs(pairs: Vec<(String, String)>, story: impl AsyncFn(World)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        for (primary, secondary) in pairs() {
+        for (primary, secondary) in pairs {
             let database = Fresh::make(&primary, &secondary).await;
             let world = World::open(&database, quick()).await;
             story(world).await;

@@ -1,0 +1,72 @@
+//! A payment's name is its payer's own: two payers may call their payments alike, and neither hears of the other's.
+
+use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+
+use crate::dialect::Dialect;
+
+pub struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0005_payers"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let (own, shared) = ("payments_payer_ref", "payments_external_ref");
+        rename(manager, (own, "payer_id, external_ref"), shared).await
+    }
+
+    /// Fails where two payers have called payments alike meanwhile: nothing is lost then.
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let (own, shared) = ("payments_payer_ref", "payments_external_ref");
+        rename(manager, (shared, "external_ref"), own).await
+    }
+}
+
+/// Makes what is to be unique so, and gives up what was.
+async fn rename(manager: &SchemaManager<'_>, new: (&str, &str), old: &str) -> Result<(), DbErr> {
+    let (name, columns) = new;
+    if super::of(manager.get_connection()).await? == Dialect::Sqlite {
+        return rebuild(manager, name, columns).await;
+    }
+    super::run(manager, &[&format!("ALTER TABLE payments ADD CONSTRAINT {name} UNIQUE ({columns})")]).await?;
+    // An index that is not there was given up before the migration was interrupted.
+    let dropped = manager.get_connection().execute_unprepared(&format!("ALTER TABLE payments DROP INDEX {old}")).await;
+    match dropped {
+        Err(error) if super::mysql_number(&error) == Some(NO_SUCH_KEY) => Ok(()),
+        other => other.map(|_| ()),
+    }
+}
+
+const NO_SUCH_KEY: u16 = 1091;
+
+/// SQLite cannot take a constraint away: the table is made anew, in the transaction of all migrations.
+async fn rebuild(manager: &SchemaManager<'_>, name: &str, columns: &str) -> Result<(), DbErr> {
+    let table = format!(
+        "CREATE TABLE payments_new (
+        id VARCHAR(36) NOT NULL PRIMARY KEY,
+        invoice_id VARCHAR(36) NOT NULL,
+        payer_id VARCHAR(36) NOT NULL,
+        external_ref VARCHAR(200) NOT NULL,
+        method VARCHAR(16) NOT NULL,
+        amount_minor BIGINT NOT NULL CHECK (amount_minor > 0),
+        currency VARCHAR(3) NOT NULL,
+        received_at {{time}} NOT NULL,
+        recorded_by VARCHAR(36) NOT NULL,
+        created_at {{time}} NOT NULL,
+        CONSTRAINT {name} UNIQUE ({columns})
+    )"
+    );
+    let copy = [
+        table.as_str(),
+        "INSERT INTO payments_new SELECT * FROM payments",
+        "DROP TABLE payments",
+        "ALTER TABLE payments_new RENAME TO payments",
+        "CREATE INDEX payments_invoice ON payments (invoice_id, id)",
+    ];
+    super::run(manager, &copy).await
+}
