@@ -8,7 +8,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -37,7 +40,7 @@ use crate::{
 const OVERLAP: usize = 200;
 /// From so many entries in a batch on, all lanes work.
 const WIDE_FROM: usize = 100;
-/// When the first lane's own batch has fewer again, it works for all.
+/// When the batches of all have fewer again, the first lane works for all.
 const NARROW_BELOW: usize = 25;
 
 /// Who works on whose partitions.
@@ -45,12 +48,28 @@ pub(crate) struct Width {
     wide: watch::Sender<bool>,
     /// Whoever holds a place works on that lane's partitions: the lane itself, or the first.
     places: Vec<Arc<Mutex<()>>>,
+    /// Whether much waited when the lane last looked.
+    busy: Vec<AtomicBool>,
 }
 
 impl Width {
     /// So many lanes; little waits.
     pub fn of(lanes: usize) -> Arc<Self> {
-        Arc::new(Self { wide: watch::Sender::new(false), places: (0..lanes).map(|_| Arc::default()).collect() })
+        let (wide, places) = (watch::Sender::new(false), (0..lanes).map(|_| Arc::default()).collect());
+        Arc::new(Self { wide, places, busy: (0..lanes).map(|_| AtomicBool::new(false)).collect() })
+    }
+
+    fn widen(&self) {
+        self.busy.iter().for_each(|busy| busy.store(true, Ordering::Relaxed));
+        self.wide.send_replace(true);
+    }
+
+    /// Notes what a lane has found; little everywhere makes the first lane work for all again.
+    fn note(&self, lane: usize, found: usize) {
+        self.busy[lane].store(found >= NARROW_BELOW, Ordering::Relaxed);
+        if self.is_wide() && !self.busy.iter().any(|busy| busy.load(Ordering::Relaxed)) {
+            self.wide.send_replace(false);
+        }
     }
 
     fn is_wide(&self) -> bool {
@@ -225,6 +244,7 @@ impl Lane {
             own.filter(|part| everywhere || commits[usize::from(*part)] != self.seen[usize::from(*part)]).collect()
         };
         if parts.is_empty() {
+            self.width.note(self.index, 0);
             self.next_look = if everywhere { now + self.pause } else { self.next_look };
             return Ok(Vec::new());
         }
@@ -241,7 +261,11 @@ impl Lane {
         let leaving = self.leaving.as_ref();
         queued.retain(|queued| leaving.is_none_or(|leaving| !leaving.ids.contains(&queued.id)));
         self.note_looks(&parts, &commits, &queued, each, everywhere);
-        self.widen_or_narrow(&mut queued).await?;
+        if self.index == 0 && !self.width.is_wide() && self.width.places.len() > 1 && queued.len() >= WIDE_FROM {
+            self.give_places(&mut queued).await?;
+        } else {
+            self.width.note(self.index, queued.len());
+        }
         let mut taken = [0; PARTS as usize];
         queued.retain(|queued| {
             let count = &mut taken[usize::from(queued.part)];
@@ -255,21 +279,13 @@ impl Lane {
         usize::from(part) % self.width.places.len()
     }
 
-    /// The first lane decides, by what it has found.
-    async fn widen_or_narrow(&mut self, queued: &mut Vec<Queued>) -> Result<(), SyncError> {
-        if self.index > 0 || self.width.places.len() == 1 {
-            return Ok(());
-        }
-        let wide = self.width.is_wide();
-        if !wide && queued.len() >= WIDE_FROM {
-            // Nothing of what the others will find is on its way out.
-            self.left().await?;
-            self.places.retain(|(lane, _)| *lane == 0);
-            queued.retain(|queued| self.lane_of(queued.part) == 0);
-            self.width.wide.send_replace(true);
-        } else if wide && queued.len() < NARROW_BELOW {
-            self.width.wide.send_replace(false);
-        }
+    /// Gives every lane its own place, and leaves it what was found there.
+    async fn give_places(&mut self, queued: &mut Vec<Queued>) -> Result<(), SyncError> {
+        // Nothing of what the others will find is on its way out.
+        self.left().await?;
+        self.places.retain(|(lane, _)| *lane == 0);
+        queued.retain(|queued| self.lane_of(queued.part) == 0);
+        self.width.widen();
         Ok(())
     }
 
