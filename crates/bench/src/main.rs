@@ -230,7 +230,7 @@ impl Bench {
         };
         line(
             &format!("the second database silent for 45 s at {:.0} commits/s: said after", seen.arriving),
-            &format!("{:.1} s", seen.noticed.as_secs_f64()),
+            &format!("{:.1} s, and {} times healthy after that", seen.noticed.as_secs_f64(), seen.said_healthy),
         );
         line(
             &format!("{} waiting changes made good beside the load", seen.waiting),

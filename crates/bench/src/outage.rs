@@ -35,6 +35,8 @@ pub(crate) struct Seen {
     pub draining: Duration,
     /// Changes a second that were made good meanwhile.
     pub drain_rate: f64,
+    /// How often, of ten looks a second, it was said to be healthy again while it was away.
+    pub said_healthy: u32,
     /// Wrong copies in the end.
     pub drift: u64,
 }
@@ -59,10 +61,13 @@ pub(crate) async fn outage(fresh: &Fresh, records: &Records) -> anyhow::Result<O
     tokio::time::sleep(BEFORE).await;
     proxy.set(Fault::Silence);
     let away = Instant::now();
-    let mut noticed = None;
+    let (mut noticed, mut said_healthy) = (None, 0);
     while away.elapsed() < AWAY {
-        if noticed.is_none() && sync.status().await.status != "healthy" {
-            noticed = Some(away.elapsed());
+        match (sync.status().await.status, noticed) {
+            ("healthy", None) => {}
+            ("healthy", Some(_)) => said_healthy += 1,
+            (_, None) => noticed = Some(away.elapsed()),
+            (_, Some(_)) => {}
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -87,6 +92,7 @@ pub(crate) async fn outage(fresh: &Fresh, records: &Records) -> anyhow::Result<O
         waiting,
         draining,
         drain_rate: made_good as f64 / draining.as_secs_f64(),
+        said_healthy,
         drift: comparison.drifting(),
     }))
 }
