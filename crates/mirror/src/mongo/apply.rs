@@ -2,6 +2,8 @@
 //! Documents that are expected to be new are inserted instead, which can replace nothing and is several times cheaper;
 //! those that meet a taken `_id` go the guarded way.
 //!
+//! Every command writes in the order of ids.
+//!
 //! A statement whose condition does not hold tries to insert and meets the `_id` that is taken. That means "stale" only
 //! when what is there is indeed as new: two first writes of one document may also meet, so the versions are looked at.
 
@@ -83,6 +85,10 @@ pub(super) async fn apply(
             Err(why) => outcomes[index] = Outcome::Rejected(why),
         }
     }
+    // Two who write the same documents (a relay beside a copy, say) wait for each other in one direction only. In different
+    // orders they would block each other document by document, each time until the server notices. The sort is stable:
+    // of one document written twice the later one stays the later.
+    waiting.sort_by(|a, b| a.write.id.cmp(&b.write.id));
     let fresh: Vec<Sent<'_>> = waiting.extract_if(.., |sent| sent.write.fresh).collect();
     waiting.extend(batch.send_all(Command::Insert, &fresh, &mut outcomes).await?);
     for _ in 0..ROUNDS {

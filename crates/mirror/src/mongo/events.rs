@@ -18,8 +18,10 @@ use crate::port::{LogLine, MirrorError, Retention, Tracked};
 
 const MAX_STATEMENTS: usize = 1000;
 
-/// Keeps happenings; known ids are left alone.
+/// Keeps happenings; known ids are left alone. They are written in the order of ids, as documents are.
 pub(super) async fn track(database: &Database, events: &[Tracked]) -> Result<(), MirrorError> {
+    let mut events: Vec<&Tracked> = events.iter().collect();
+    events.sort_by(|a, b| a.id.cmp(&b.id));
     for chunk in events.chunks(MAX_STATEMENTS) {
         insert(database, ANALYTICS, chunk.iter().map(|event| (event.id.as_str(), &event.body))).await?;
     }

@@ -55,6 +55,22 @@ pub async fn what_is_expected_to_be_new_goes_by_the_guard_when_something_is_ther
     assert!(world.mirror.get(&THINGS, "gone").await.unwrap().unwrap().stamp.tombstone);
 }
 
+pub async fn two_who_write_the_same_documents_in_opposite_orders_do_not_hold_each_other_up(world: World) {
+    let world = world.prepared().await;
+    for round in 0..4 {
+        // New documents, and then changes of them.
+        for version in [1, 2] {
+            let write = |n: usize| Write { fresh: version == 1, ..thing(&format!("{round}-{n:04}"), version, "same") };
+            let one: Vec<Write> = (0..600).map(write).collect();
+            let other: Vec<Write> = one.iter().rev().cloned().collect();
+            // Whoever waits for the other document by document misses the deadline of a request.
+            let (first, second) = tokio::join!(world.apply(Guard::Newer, &one), world.apply(Guard::Newer, &other));
+            let applied = first.iter().chain(&second).filter(|outcome| **outcome == Applied).count();
+            assert_eq!(applied, 600, "each document is written once");
+        }
+    }
+}
+
 pub async fn a_late_older_write_does_not_raise_a_tombstone(world: World) {
     let world = world.prepared().await;
     assert_eq!(world.newer(thing("a", 1, "first")).await, Applied);

@@ -21,6 +21,7 @@ contract! {
     applying::a_newer_version_replaces_and_an_equal_or_older_one_is_stale,
     applying::versions_that_arrive_out_of_order_end_with_the_newest,
     applying::the_same_document_twice_in_one_batch_ends_with_the_newest,
+    applying::two_who_write_the_same_documents_in_opposite_orders_do_not_hold_each_other_up,
     applying::what_is_expected_to_be_new_goes_by_the_guard_when_something_is_there,
     applying::a_late_older_write_does_not_raise_a_tombstone,
     applying::a_newer_write_replaces_a_tombstone,
