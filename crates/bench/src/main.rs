@@ -178,7 +178,7 @@ impl Bench {
         for target in [500, 1000, 2000] {
             let seen = latency::commit_to_visible(&self.fresh, &self.records, target).await?;
             line(
-                &format!("commit → visible at {target} commits/s (reached {:.0}/s)", seen.reached),
+                &format!("commit → acknowledged at {target} commits/s (reached {:.0}/s)", seen.reached),
                 &format!("p50 {:.1} ms, p99 {:.1} ms", seen.p50, seen.p99),
             );
             line(

@@ -160,11 +160,6 @@ impl Snapshot {
         Ok(self.tx.commit().await?)
     }
 
-    /// Ends the view in the background: for those who have what they wanted and somebody waiting.
-    pub fn release(self) {
-        drop(self);
-    }
-
     /// How many rows of the page fit into a portion; the whole limit for models without large texts.
     async fn affordable(&self, model: &Model, page: RowPage<'_>) -> Result<u32, RecordsError> {
         let Some(size) = size_expression(model) else { return Ok(page.limit) };
@@ -202,9 +197,8 @@ impl Records {
             return rows(self.db(), model, ids).await;
         }
         let snapshot = self.snapshot().await?;
-        let rows = snapshot.rows(model, ids).await?;
-        snapshot.release();
-        Ok(rows)
+        // The view ends behind whoever waits for the rows.
+        snapshot.rows(model, ids).await
     }
 }
 

@@ -1,17 +1,11 @@
 //! Lanes: each takes batches off its partitions of the outbox and has them carried out (see [`crate::relay`]).
 //!
 //! A batch is carried out first and taken off the queue afterwards, which nobody waits for: the next batch is looked for
-//! meanwhile, without what is just being taken off.
-//!
-//! While little waits, the first lane works for all: few batches of some entries cost both databases less than many of
-//! one. When much waits, every lane takes its own partitions.
+//! meanwhile, without what is just being taken off. Which lanes work is [`crate::width`]'s matter.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -19,11 +13,7 @@ use chainbill_records::{
     Commits,
     outbox::{PARTS, Queued},
 };
-use tokio::{
-    sync::{Mutex, OwnedMutexGuard, watch},
-    task::JoinHandle,
-    time::Instant,
-};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -34,49 +24,11 @@ use crate::{
     plan::{Settlement, Task},
     planted::{Mistake, is as planted},
     relay::{self, Carried},
+    width::{Place, WIDE_FROM, Width},
 };
 
 /// More entries than this are waited for until they are off the queue, before the next are looked for.
 const OVERLAP: usize = 200;
-/// From so many entries in a batch on, all lanes work.
-const WIDE_FROM: usize = 100;
-/// When the batches of all have fewer again, the first lane works for all.
-const NARROW_BELOW: usize = 25;
-
-/// Who works on whose partitions.
-pub(crate) struct Width {
-    wide: watch::Sender<bool>,
-    /// Whoever holds a place works on that lane's partitions: the lane itself, or the first.
-    places: Vec<Arc<Mutex<()>>>,
-    /// Whether much waited when the lane last looked.
-    busy: Vec<AtomicBool>,
-}
-
-impl Width {
-    /// So many lanes; little waits.
-    pub fn of(lanes: usize) -> Arc<Self> {
-        let (wide, places) = (watch::Sender::new(false), (0..lanes).map(|_| Arc::default()).collect());
-        Arc::new(Self { wide, places, busy: (0..lanes).map(|_| AtomicBool::new(false)).collect() })
-    }
-
-    fn widen(&self) {
-        self.busy.iter().for_each(|busy| busy.store(true, Ordering::Relaxed));
-        self.wide.send_replace(true);
-    }
-
-    /// Notes what a lane has found; little everywhere makes the first lane work for all again.
-    fn note(&self, lane: usize, found: usize) {
-        self.busy[lane].store(found >= NARROW_BELOW, Ordering::Relaxed);
-        if self.is_wide() && !self.busy.iter().any(|busy| busy.load(Ordering::Relaxed)) {
-            self.wide.send_replace(false);
-        }
-    }
-
-    fn is_wide(&self) -> bool {
-        *self.wide.borrow()
-    }
-}
-
 /// One lane of the relay.
 pub(crate) struct Lane {
     engine: Arc<Engine>,
@@ -84,7 +36,7 @@ pub(crate) struct Lane {
     width: Arc<Width>,
     wide: watch::Receiver<bool>,
     /// The lanes whose partitions it works on at present.
-    places: Vec<(usize, OwnedMutexGuard<()>)>,
+    places: Vec<Place>,
     parts: watch::Receiver<Vec<u16>>,
     commits: watch::Receiver<Commits>,
     /// The commits of this process whose entries were looked for.
@@ -110,7 +62,7 @@ impl Lane {
         Self {
             engine,
             index,
-            wide: width.wide.subscribe(),
+            wide: width.changes(),
             width,
             places: Vec::new(),
             parts,
@@ -171,17 +123,12 @@ impl Lane {
             self.places.clear();
             tokio::select! { () = stop.cancelled() => {}, _ = self.wide.wait_for(|wide| *wide) => {} }
         }
-        let wanted = if self.index == 0 && !self.width.is_wide() {
-            0..self.width.places.len()
-        } else {
-            self.index..self.index + 1
-        };
-        for lane in wanted {
+        for lane in self.width.places_of(self.index) {
             if self.works_for(lane) {
                 continue;
             }
-            if let Ok(place) = self.width.places[lane].clone().try_lock_owned() {
-                self.places.push((lane, place));
+            if let Some(place) = self.width.take(lane) {
+                self.places.push(place);
                 // What others have left there is not known yet.
                 self.next_look = Instant::now();
             }
@@ -190,11 +137,11 @@ impl Lane {
 
     /// Whether another lane has not given its place to the first one yet.
     fn lacks_places(&self) -> bool {
-        self.index == 0 && !self.width.is_wide() && self.places.len() < self.width.places.len()
+        self.index == 0 && self.places.len() < self.width.places_of(0).len()
     }
 
     fn works_for(&self, lane: usize) -> bool {
-        self.places.iter().any(|(held, _)| *held == lane)
+        self.places.iter().any(|place| place.lane == lane)
     }
 
     async fn failed(&mut self, error: &SyncError, backoff: &mut Backoff, stop: &CancellationToken) {
@@ -240,7 +187,7 @@ impl Lane {
         let everywhere = now >= self.next_look;
         let parts: Vec<u16> = {
             let held = self.parts.borrow_and_update().clone();
-            let own = held.into_iter().filter(|part| self.works_for(self.lane_of(*part)));
+            let own = held.into_iter().filter(|part| self.works_for(self.width.lane_of(*part)));
             own.filter(|part| everywhere || commits[usize::from(*part)] != self.seen[usize::from(*part)]).collect()
         };
         if parts.is_empty() {
@@ -261,7 +208,7 @@ impl Lane {
         let leaving = self.leaving.as_ref();
         queued.retain(|queued| leaving.is_none_or(|leaving| !leaving.ids.contains(&queued.id)));
         self.note_looks(&parts, &commits, &queued, each, everywhere);
-        if self.index == 0 && !self.width.is_wide() && self.width.places.len() > 1 && queued.len() >= WIDE_FROM {
+        if self.places.len() > 1 && queued.len() >= WIDE_FROM {
             self.give_places(&mut queued).await?;
         } else {
             self.width.note(self.index, queued.len());
@@ -275,16 +222,12 @@ impl Lane {
         Ok(queued)
     }
 
-    fn lane_of(&self, part: u16) -> usize {
-        usize::from(part) % self.width.places.len()
-    }
-
     /// Gives every lane its own place, and leaves it what was found there.
     async fn give_places(&mut self, queued: &mut Vec<Queued>) -> Result<(), SyncError> {
         // Nothing of what the others will find is on its way out.
         self.left().await?;
-        self.places.retain(|(lane, _)| *lane == 0);
-        queued.retain(|queued| self.lane_of(queued.part) == 0);
+        self.places.retain(|place| place.lane == self.index);
+        queued.retain(|queued| self.width.lane_of(queued.part) == self.index);
         self.width.widen();
         Ok(())
     }

@@ -25,6 +25,7 @@ mod runs;
 mod settings;
 mod status;
 mod synchronise;
+mod width;
 
 pub use copy::{Copied, Progress, Report};
 pub use errors::{Retry, SyncError, retry};

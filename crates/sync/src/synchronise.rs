@@ -10,13 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Copied, Freshness, Mending, Order, Repaired, Report, RunReport, Settings, Status, SyncError, Why, certificate,
-    compare::Level,
-    copy,
-    engine::Engine,
-    freshness, keeper,
-    lane::{Lane, Width},
-    partitions::Partitions,
-    relay, repair, runs, status,
+    compare::Level, copy, engine::Engine, freshness, keeper, lane::Lane, partitions::Partitions, relay, repair, runs,
+    status, width::Width,
 };
 
 /// Keeps the second database identical to the primary. Cloning shares the engine.

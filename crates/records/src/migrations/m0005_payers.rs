@@ -7,6 +7,10 @@ use crate::dialect::Dialect;
 
 pub struct Migration;
 
+/// Constraints: of a payer's own names, and of names over all payers.
+const OWN: &str = "payments_payer_ref";
+const SHARED: &str = "payments_external_ref";
+
 impl MigrationName for Migration {
     fn name(&self) -> &str {
         "m0005_payers"
@@ -16,19 +20,17 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let (own, shared) = ("payments_payer_ref", "payments_external_ref");
-        rename(manager, (own, "payer_id, external_ref"), shared).await
+        replace(manager, (OWN, "payer_id, external_ref"), SHARED).await
     }
 
     /// Fails where two payers have called payments alike meanwhile: nothing is lost then.
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let (own, shared) = ("payments_payer_ref", "payments_external_ref");
-        rename(manager, (shared, "external_ref"), own).await
+        replace(manager, (SHARED, "external_ref"), OWN).await
     }
 }
 
 /// Makes what is to be unique so, and gives up what was.
-async fn rename(manager: &SchemaManager<'_>, new: (&str, &str), old: &str) -> Result<(), DbErr> {
+async fn replace(manager: &SchemaManager<'_>, new: (&str, &str), old: &str) -> Result<(), DbErr> {
     let (name, columns) = new;
     if super::of(manager.get_connection()).await? == Dialect::Sqlite {
         return rebuild(manager, name, columns).await;

@@ -1,5 +1,7 @@
 //! The one way to save: row, version and outbox entry together or not at all.
 
+use std::{sync::Arc, time::Duration};
+
 use chainbill_domain::{
     freshness::Mark,
     id::{Id, UserId},
@@ -12,7 +14,7 @@ use chainbill_records::{
     outbox::{Entry, Op, PARTS, Queued, part_of},
     sea_orm::{ConnectionTrait as _, EntityTrait as _},
 };
-use chainbill_testkit::{EMBEDDED, Fresh, primaries};
+use chainbill_testkit::{EMBEDDED, Fresh, ManualClock, primaries};
 
 async fn on_every_primary(story: impl AsyncFn(&Records)) {
     for primary in primaries() {
@@ -193,17 +195,21 @@ async fn an_entry_that_cannot_be_kept_keeps_its_row_from_being_saved() {
 
 #[tokio::test]
 async fn a_lease_is_held_by_one_and_passes_on_when_it_ends() {
-    on_every_primary(async |records| {
-        let (name, ttl) = ("test".to_owned(), std::time::Duration::from_millis(300));
+    for primary in primaries() {
+        let fresh = Fresh::make(&primary, EMBEDDED).await;
+        let clock = Arc::new(ManualClock::running());
+        let records = fresh.records_at(clock.clone()).await;
+        let (name, ttl) = ("test".to_owned(), Duration::from_secs(30));
         records.ensure_leases(std::slice::from_ref(&name)).await.unwrap();
         let first = records.take_lease(&name, "one", ttl).await.unwrap().unwrap();
         assert!(records.take_lease(&name, "other", ttl).await.unwrap().is_none());
-        tokio::time::sleep(ttl + ttl).await;
+        clock.forward(ttl + ttl);
         let second = records.take_lease(&name, "other", ttl).await.unwrap().unwrap();
         assert!(second.epoch > first.epoch);
         assert!(records.renew_leases(&[name], "one", ttl).await.unwrap().is_empty(), "the first has lost it");
-    })
-    .await;
+        records.db().clone().close().await.unwrap();
+        fresh.remove().await;
+    }
 }
 
 #[test]

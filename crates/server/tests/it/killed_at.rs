@@ -38,6 +38,13 @@ async fn newest_run(records: &Records) -> (String, String) {
     runs.pop().map(|run| (run.id, run.outcome)).unwrap_or_default()
 }
 
+/// A figure for monitors; 0 when it is not there yet.
+async fn figure(world: &World, name: &str) -> f64 {
+    let text = world.server.send(Method::GET, "/metrics", None, None).await.text;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    line.unwrap_or(0.0)
+}
+
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let mut look = tokio::time::interval(Duration::from_millis(5));
     let end = Instant::now() + Duration::from_secs(60);
@@ -147,7 +154,10 @@ fn killed_between_a_document_and_the_end_of_its_entry_the_entry_is_carried_out_a
                 .await;
             assert!(records.waits(model.name, id).await.unwrap(), "the entry is there as well");
             again(&mut world).await;
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            until("the next process finds it in place", async || {
+                figure(&world, "chainbill_sync_stale_total").await > 0.0
+            })
+            .await;
             holding.rollback().await.unwrap();
             world.server.drained().await;
             world.assert_equal();
@@ -188,6 +198,25 @@ fn killed_in_the_middle_of_a_copy_the_next_process_goes_on_with_it() {
     });
 }
 
+/// Starts a command over the bills beside a slow second database, and kills it when its run is so far.
+async fn killed_when(world: &World, mongo: &Proxy, arguments: &[&str], so_far: impl AsyncFn(&str) -> bool) {
+    let records = world.fresh.records().await;
+    let before = newest_run(&records).await.0;
+    mongo.set(Fault::Latency(Duration::from_millis(60)));
+    let mut command = program(&world.fresh);
+    command.args(arguments).args(["--model", "invoices"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
+    until("it is in the middle", async || {
+        let (run, _) = newest_run(&records).await;
+        run != before && so_far(&run).await
+    })
+    .await;
+    child.kill().await.unwrap();
+    assert_eq!(newest_run(&records).await.1, "running", "{arguments:?} was killed in the middle");
+    mongo.set(Fault::None);
+    records.db().clone().close().await.unwrap();
+}
+
 #[test]
 fn killed_in_the_middle_of_a_comparison_and_of_a_repair_the_next_one_ends_equal() {
     run(async {
@@ -198,18 +227,10 @@ fn killed_in_the_middle_of_a_comparison_and_of_a_repair_the_next_one_ends_equal(
             let records = world.fresh.records().await;
             // Somebody changes bills behind the application's back: fewer than the breaker thinks a program's mistake.
             records.db().execute_unprepared("UPDATE invoices SET title='stolen' ORDER BY id LIMIT 40").await.unwrap();
-            for arguments in [&["sync", "verify", "--deep"][..], &["sync", "repair"]] {
-                let before = newest_run(&records).await.0;
-                mongo.set(Fault::Latency(Duration::from_millis(30)));
-                let mut command = program(&world.fresh);
-                command.args(arguments).args(["--model", "invoices"]).stdout(Stdio::null()).stderr(Stdio::null());
-                let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
-                until("it compares", async || newest_run(&records).await.0 != before).await;
-                tokio::time::sleep(Duration::from_millis(200)).await;
-                child.kill().await.unwrap();
-                assert_eq!(newest_run(&records).await.1, "running", "{arguments:?} was killed in the middle");
-                mongo.set(Fault::None);
-            }
+            let written_down = async |run: &str| records.resume(run).await.unwrap().is_some();
+            killed_when(&world, &mongo, &["sync", "verify", "--deep"], written_down).await;
+            let repairing = async |_: &str| !records.evidence(Some("invoices"), None, 1).await.unwrap().is_empty();
+            killed_when(&world, &mongo, &["sync", "repair"], repairing).await;
             let (code, said) = world.command(&["sync", "repair", "--model", "invoices"]);
             assert_eq!(code, 0, "{said:#}");
             world.assert_equal();
