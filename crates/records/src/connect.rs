@@ -8,7 +8,7 @@ use sqlx::{
     sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 
-use crate::{Records, dialect::Dialect};
+use crate::{Records, dialect::Dialect, errors::is_conflict};
 
 /// How to reach the primary.
 #[derive(Clone)]
@@ -120,9 +120,23 @@ async fn sqlite(settings: &ConnectSettings) -> Result<Connected, ConnectError> {
             })
         })
     });
-    let db = Database::connect(options).await.map_err(ConnectError::Unreachable)?;
+    let db = first_come(options, busy).await.map_err(ConnectError::Unreachable)?;
     let version = ask(&db, "SELECT sqlite_version()").await.map_err(ConnectError::Unreachable)?.unwrap_or_default();
     Ok(Connected { db, dialect: Dialect::Sqlite, version, warnings: Vec::new() })
+}
+
+/// Opens the file, and while others make a new one ready for writing ahead, waits for them: each of them reads before it
+/// writes then, and SQLite refuses all but one of those at once, whatever the busy timeout.
+async fn first_come(options: ConnectOptions, patience: Duration) -> Result<DatabaseConnection, DbErr> {
+    let until = tokio::time::Instant::now() + patience;
+    loop {
+        match Database::connect(options.clone()).await {
+            Err(error) if is_conflict(&error) && tokio::time::Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            other => return other,
+        }
+    }
 }
 
 async fn pool(settings: &ConnectSettings) -> Result<DatabaseConnection, ConnectError> {

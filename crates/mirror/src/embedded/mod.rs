@@ -29,6 +29,9 @@ use crate::{
 
 const READERS: u32 = 4;
 
+/// How long to wait for another process that has the file.
+const BUSY: Duration = Duration::from_secs(5);
+
 /// The second database in a file of its own.
 #[derive(Debug, Clone)]
 pub struct EmbeddedMirror {
@@ -53,16 +56,16 @@ impl EmbeddedMirror {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(5))
+            .busy_timeout(BUSY)
             .pragma("cache_size", "-32768")
             .pragma("temp_store", "MEMORY");
         let pool = |connections: u32| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
-                .acquire_timeout(Duration::from_secs(5))
+                .acquire_timeout(BUSY)
                 .after_release(|connection, _| Box::pin(is_free(connection)))
         };
-        let writer = pool(1).connect_with(options.clone()).await.map_err(|cause| failed(&cause))?;
+        let writer = first_come(&pool(1), &options).await.map_err(|cause| failed(&cause))?;
         schema::base(&writer).await?;
         let readers =
             pool(READERS).connect_with(options.pragma("query_only", "1")).await.map_err(|cause| failed(&cause))?;
@@ -76,6 +79,20 @@ impl EmbeddedMirror {
     }
 }
 
+/// Opens the file, and while others make a new one ready for writing ahead, waits for them: each of them reads before it
+/// writes then, and SQLite refuses all but one of those at once, whatever the busy timeout.
+async fn first_come(pool: &SqlitePoolOptions, options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let until = tokio::time::Instant::now() + BUSY;
+    loop {
+        match pool.clone().connect_with(options.clone()).await {
+            Err(cause) if primary_code(&cause) == Some(5) && tokio::time::Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
 /// Whether a connection may be used again. A full disk makes SQLite end a transaction by itself, which the driver takes for
 /// still open and would refuse to begin another for ever.
 async fn is_free(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
@@ -84,18 +101,18 @@ async fn is_free(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error>
     Ok(!connection.is_in_transaction())
 }
 
+/// SQLite's own number of an error, without what extends it.
+fn primary_code(cause: &sqlx::Error) -> Option<i32> {
+    cause.as_database_error()?.code()?.parse::<i32>().ok().map(|code| code & 0xff)
+}
+
 /// What an SQLite error means to the caller.
 fn failed(cause: &sqlx::Error) -> MirrorError {
     const PASSING: [i32; 6] = [5, 6, 10, 13, 14, 15];
     let text = cause.to_string();
     match cause {
-        sqlx::Error::Database(database) => {
-            let primary_code = database.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff);
-            if primary_code.is_some_and(|code| PASSING.contains(&code)) {
-                MirrorError::Unavailable(text)
-            } else {
-                MirrorError::Refused(text)
-            }
+        sqlx::Error::Database(_) if primary_code(cause).is_some_and(|code| PASSING.contains(&code)) => {
+            MirrorError::Unavailable(text)
         }
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
             MirrorError::Unavailable(text)

@@ -46,6 +46,17 @@ fn a_file_that_is_no_database_is_refused() {
     });
 }
 
+/// Only a new file shows it: it is made ready for writing ahead once, and who comes in that moment must wait.
+#[test]
+fn a_new_file_opened_by_many_at_once_is_opened_by_all() {
+    for _ in 0..25 {
+        in_a_folder(async |file| {
+            let open = async || EmbeddedMirror::open(&file).await.unwrap().close().await;
+            tokio::join!(open(), open(), open(), open(), open(), open());
+        });
+    }
+}
+
 #[test]
 fn two_openers_of_one_file_do_not_lose_writes() {
     in_a_folder(async |file| {

@@ -48,6 +48,17 @@ async fn two_first_starts_beside_each_other_both_go_well() {
     }
 }
 
+/// Only a new file shows it: it is made ready for writing ahead once, and who comes in that moment must wait.
+#[tokio::test]
+async fn a_new_file_opened_by_many_at_once_is_opened_by_all() {
+    for _ in 0..25 {
+        let fresh = Fresh::make(EMBEDDED, EMBEDDED).await;
+        let start = async || open(&fresh.primary).await.db.close().await.unwrap();
+        tokio::join!(start(), start(), start(), start(), start(), start());
+        fresh.remove().await;
+    }
+}
+
 fn payment(id: &str, payer: &str) -> String {
     format!(
         "INSERT INTO payments VALUES ('{id}', 'bill', '{payer}', 'ref-1', 'CARD', 5, 'EUR', '2026-01-01 00:00:00.000', \
