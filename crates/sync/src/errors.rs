@@ -18,6 +18,9 @@ pub enum SyncError {
     /// The work was asked to stop; what it had done stays, and it can go on from there.
     #[error("stopped")]
     Stopped,
+    /// Something panicked: ChainBill is wrong.
+    #[error("a bug of ChainBill: {0}")]
+    Bug(String),
     /// No model of that name.
     #[error("{0:?} is no synchronised model: {known} are", known = crate::known_models())]
     UnknownModel(String),
@@ -65,6 +68,9 @@ pub fn retry(error: &SyncError) -> Retry {
         SyncError::Breaker { .. } => Retry::Operator(
             "find out what wrote past the application; `chainbill sync verify --deep` lists the differences, \
              `chainbill sync repair --force` repairs them all",
+        ),
+        SyncError::Bug(_) => Retry::Operator(
+            "report it with the log's lines before it; what cannot be synchronised because of it is parked or tried again",
         ),
         SyncError::Stopped | SyncError::UnknownModel(_) => Retry::Never,
     }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     SyncError,
+    caught::caught,
     compare::Level,
     engine::Engine,
     heartbeat::{self, HEARTBEATS},
@@ -27,24 +28,22 @@ const AGAIN: Duration = Duration::from_secs(60);
 pub(crate) async fn watch(engine: Arc<Engine>, stop: CancellationToken) {
     let (mut stalled, mut applied) = (false, 0);
     while !stop.is_cancelled() {
-        match engine.records.backlog().await {
-            Ok(backlog) => {
-                stalled = alarm(&engine, &backlog, stalled);
-                if let Err(error) = catch_up(&engine, &backlog).await {
-                    tracing::warn!("Sync cannot write down its states: {error}");
-                }
-            }
-            Err(error) => tracing::warn!("Sync cannot see its backlog: {error}"),
-        }
-        if let Ok(parked) = engine.records.parked_counts().await {
-            let count: u64 = parked.iter().map(|(_, count)| count).sum();
-            metrics::gauge!("chainbill_sync_parked").set(count as f64);
+        if let Err(error) = caught(look(&engine, &mut stalled)).await {
+            tracing::warn!("Sync cannot look after its backlog: {error}");
         }
         let now = engine.figures.applied.load(Ordering::Relaxed);
         engine.figures.rate.store(now.saturating_sub(applied), Ordering::Relaxed);
         applied = now;
         tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(ROUND) => {} }
     }
+}
+
+async fn look(engine: &Engine, stalled: &mut bool) -> Result<(), SyncError> {
+    let backlog = engine.records.backlog().await?;
+    *stalled = alarm(engine, &backlog, *stalled);
+    let parked = engine.records.parked_counts().await?;
+    metrics::gauge!("chainbill_sync_parked").set(parked.iter().map(|(_, count)| count).sum::<u64>() as f64);
+    catch_up(engine, &backlog).await
 }
 
 /// Says once that it stalls and once that it goes on.
@@ -96,7 +95,9 @@ pub(crate) async fn lead(engine: Arc<Engine>, stop: CancellationToken) {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = held.lost() => {}
-                () = duties(&engine, &stop) => {}
+                ended = caught(duties(&engine, &stop)) => if let Err(error) = ended {
+                    tracing::error!("Sync begins its duties again: {error}");
+                }
             }
             held.release().await;
         }
@@ -104,7 +105,7 @@ pub(crate) async fn lead(engine: Arc<Engine>, stop: CancellationToken) {
     }
 }
 
-async fn duties(engine: &Arc<Engine>, stop: &CancellationToken) {
+async fn duties(engine: &Arc<Engine>, stop: &CancellationToken) -> Result<(), SyncError> {
     tokio::join!(
         beat(engine),
         prepare_and_copy(engine, stop),
@@ -112,6 +113,7 @@ async fn duties(engine: &Arc<Engine>, stop: &CancellationToken) {
         verify(engine, stop),
         clean(engine)
     );
+    Ok(())
 }
 
 /// Beats, unless the last beats still wait: a queue of beats would say nothing more.

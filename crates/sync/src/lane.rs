@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     SyncError,
     backoff::Backoff,
+    caught::caught,
     engine::{Engine, Figures},
     errors::{Retry, retry},
     plan::{Settlement, Task},
@@ -81,7 +82,7 @@ impl Lane {
         while !stop.is_cancelled() {
             self.take_places(&stop).await;
             let began = Instant::now();
-            match self.turn().await {
+            match caught(self.turn()).await {
                 Ok(0) => {}
                 Ok(count) => {
                     backoff.succeeded();

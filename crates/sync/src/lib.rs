@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backoff;
+mod caught;
 mod certificate;
 pub mod compare;
 mod copy;

@@ -7,7 +7,7 @@ use chainbill_records::outbox::PARTS;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{SyncError, engine::Engine};
+use crate::{SyncError, caught::caught, engine::Engine};
 
 fn lease_name(part: u16) -> String {
     format!("outbox-{part:02}")
@@ -33,7 +33,7 @@ impl Partitions {
     pub async fn run(self, stop: CancellationToken, lanes_ended: CancellationToken) {
         let lease = self.engine.settings.lease;
         while !stop.is_cancelled() {
-            let pause = match self.round().await {
+            let pause = match caught(self.round()).await {
                 Ok(()) => lease / 3,
                 Err(error) => {
                     tracing::warn!("Sync cannot renew its leases: {error}");

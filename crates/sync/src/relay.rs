@@ -13,6 +13,7 @@ use futures::future::join_all;
 
 use crate::{
     SyncError,
+    caught::caught,
     engine::Engine,
     heartbeat::{self, HEARTBEATS},
     plan::{Batch, Settlement, Task, Writes, model_named},
@@ -88,7 +89,17 @@ async fn relay_model(engine: &Engine, model: &'static Model, tasks: &[Task]) -> 
     (settlement, Ok(()))
 }
 
+/// Carries out some tasks of one model. A document that ChainBill itself stumbles over is a failure like others.
 async fn relay_portion(
+    engine: &Engine,
+    model: &'static Model,
+    tasks: &[Task],
+    settlement: &mut Settlement,
+) -> Result<(), SyncError> {
+    caught(relay_tasks(engine, model, tasks, settlement)).await
+}
+
+async fn relay_tasks(
     engine: &Engine,
     model: &'static Model,
     tasks: &[Task],
@@ -181,8 +192,8 @@ pub(crate) async fn carry_now(engine: &Engine, model: &'static Model, id: &str) 
     relay_portion(engine, model, tasks, &mut Settlement::default()).await
 }
 
-/// When a server that takes writes fails a portion again and again, one document may be the reason: the portion is halved
-/// until it is alone, and parked.
+/// When a server that takes writes fails a portion again and again, or ChainBill stumbles over it, one document may be the
+/// reason: the portion is halved until it is alone, and parked.
 async fn find_poison(
     engine: &Engine,
     model: &'static Model,
@@ -190,7 +201,7 @@ async fn find_poison(
     error: SyncError,
     settlement: &mut Settlement,
 ) -> Result<(), SyncError> {
-    if !matches!(error, SyncError::Mirror(MirrorError::Unavailable(_))) {
+    if !matches!(error, SyncError::Mirror(MirrorError::Unavailable(_)) | SyncError::Bug(_)) {
         return Err(error);
     }
     for _ in 1..engine.settings.attempts {

@@ -10,6 +10,7 @@ mod relaying;
 mod restoring;
 mod simulation;
 mod stage;
+mod stumbling;
 mod takeover;
 mod values;
 mod verifying;
