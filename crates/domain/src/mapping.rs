@@ -66,7 +66,7 @@ pub struct Embed {
     pub table: &'static str,
     /// The child's column that holds the parent's id; left out of the items, for the parent says it.
     pub parent: &'static str,
-    /// The child's column that orders the list; unique within a parent.
+    /// The child's column that orders the list: an integer, unique within a parent.
     pub order_by: &'static str,
     /// Columns of an item.
     pub columns: &'static [Column],

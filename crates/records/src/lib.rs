@@ -18,6 +18,7 @@ mod runs;
 mod snapshot;
 mod store;
 mod synced;
+mod transaction;
 mod unit;
 
 pub use copies::{Copy, CopyState};
@@ -34,4 +35,5 @@ pub use snapshot::{Pending, RowPage, Snapshot};
 pub use store::{Commits, Records};
 pub use synced::{Child, Synced};
 pub use text::Text;
+pub use transaction::Transaction;
 pub use unit::{Committed, Unit};

@@ -5,9 +5,9 @@
 //! one entity never meet in two healthy relays, and a batch costs no update per entry.
 
 use chainbill_domain::{Model, Random, Timestamp, id::EventId};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
 
-use crate::{Records, RecordsError, dialect::Dialect};
+use crate::{Records, RecordsError, Transaction, dialect::Dialect};
 
 /// Number of partitions: the most relays that can share the work.
 pub const PARTS: u16 = 16;
@@ -111,7 +111,7 @@ const ENTRIES_WITH_COMMIT: usize = 32;
 /// Writes the entries and makes the transaction durable. Where the server takes two statements at once, few entries travel
 /// together with COMMIT: no commit waits for a round trip of the outbox while it holds locks.
 pub(crate) async fn commit(
-    tx: DatabaseTransaction,
+    tx: Transaction,
     dialect: Dialect,
     entries: &[Entry],
     now: Timestamp,
@@ -123,13 +123,7 @@ pub(crate) async fn commit(
         return tx.commit().await.map_err(RecordsError::at_commit);
     }
     let rows: Vec<String> = entries.iter().map(|entry| literals(entry, now, random)).collect();
-    // A server stops at the first statement that fails: without the entries there is no COMMIT.
-    let both = format!("{INSERT}{};COMMIT", rows.join(","));
-    tx.execute_unprepared(&both).await.map_err(RecordsError::at_commit)?;
-    // The driver does not know that the transaction has ended and sends a ROLLBACK, which undoes nothing, when nobody
-    // waits any more.
-    drop(tx);
-    Ok(())
+    tx.commit_after(&format!("{INSERT}{}", rows.join(","))).await.map_err(RecordsError::at_commit)
 }
 
 /// The row of an entry, as text.
@@ -148,7 +142,7 @@ fn literal(text: &str) -> String {
     if text.bytes().all(plain) { format!("'{text}'") } else { format!("_utf8mb4 X'{}'", hex::encode_upper(text)) }
 }
 
-async fn write(tx: &DatabaseTransaction, entries: &[Entry], now: Timestamp, random: &dyn Random) -> Result<(), DbErr> {
+async fn write(tx: &Transaction, entries: &[Entry], now: Timestamp, random: &dyn Random) -> Result<(), DbErr> {
     for batch in entries.chunks(ENTRIES_PER_STATEMENT) {
         let mut values = Vec::with_capacity(batch.len() * ENTRY_COLUMNS);
         for entry in batch {

@@ -7,16 +7,16 @@ use chainbill_domain::{
     Model, Row, Timestamp, Value,
     mapping::{Column, Embed, Kind},
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Statement, Value as SqlValue};
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value as SqlValue};
 
 use crate::{
-    Records, RecordsError,
+    Records, RecordsError, Transaction,
     outbox::{Op, marks, pad},
 };
 
 /// A consistent view of the primary. The first read fixes its moment.
 pub struct Snapshot {
-    tx: DatabaseTransaction,
+    tx: Transaction,
 }
 
 /// A page of rows: ids strictly after `after`, up to and with `up_to`, ascending by bytes, at most `limit`.
@@ -45,7 +45,7 @@ pub struct Pending {
 const PORTION_BYTES: i64 = 8 << 20;
 
 impl Snapshot {
-    pub(crate) fn new(tx: DatabaseTransaction) -> Self {
+    pub(crate) fn new(tx: Transaction) -> Self {
         Self { tx }
     }
 
@@ -192,35 +192,79 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn rows(&self, model: &Model, ids: &[String]) -> Result<Vec<Row>, RecordsError> {
-        if model.embeds.is_empty() {
-            // One statement is of one moment by itself.
-            return rows(self.db(), model, ids).await;
-        }
-        let snapshot = self.snapshot().await?;
-        // The view ends behind whoever waits for the rows.
-        snapshot.rows(model, ids).await
+        rows(self.db(), model, ids).await
     }
 }
 
+/// Rows and their children in one statement, which is of one moment by itself and costs one round trip: each part of the
+/// union has its own columns and NULL in those of the others.
 async fn rows(db: &impl ConnectionTrait, model: &Model, ids: &[String]) -> Result<Vec<Row>, RecordsError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!("SELECT {} FROM {} WHERE id IN ({})", selection(model), model.name, marks(ids.len()));
-    let mut rows = read_rows(model, &all(db, sql, pad(ids)).await?)?;
-    for (slot, embed) in model.embeds.iter().enumerate() {
-        let sql = format!(
-            "SELECT {} FROM {} WHERE {} IN ({}) ORDER BY {}, {}",
-            child_selection(embed),
-            embed.table,
-            embed.parent,
-            marks(ids.len()),
-            embed.parent,
-            embed.order_by
-        );
-        adopt(&mut rows, slot, embed, &all(db, sql, pad(ids)).await?)?;
+    let parts = parts(model);
+    let sql: Vec<String> = parts.iter().enumerate().map(|(number, _)| part_sql(&parts, number, ids.len())).collect();
+    let values = parts.iter().flat_map(|_| pad(ids));
+    let results = all(db, sql.join(" UNION ALL "), values).await?;
+    let mut places = HashMap::with_capacity(ids.len());
+    let (mut rows, mut children) = (Vec::with_capacity(ids.len()), Vec::new());
+    for result in &results {
+        let (number, id, order): (i64, String, i64) =
+            (result.try_get_by_index(0)?, result.try_get_by_index(1)?, result.try_get_by_index(2)?);
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        let Some(part) = parts.get(number) else { continue };
+        let cells = cells(part.columns, result, part.first);
+        match number.checked_sub(1) {
+            Some(slot) => children.push((id, slot, order, cells)),
+            None => {
+                places.insert(id.clone(), rows.len());
+                rows.push(Row { id, version: order, cells, children: vec![Vec::new(); model.embeds.len()] });
+            }
+        }
+    }
+    children.sort_by_key(|(_, _, order, _)| *order);
+    for (id, slot, _, cells) in children {
+        // A child without its parent is in no document.
+        if let Some(&place) = places.get(&id) {
+            rows[place].children[slot].push(cells);
+        }
     }
     Ok(rows)
+}
+
+/// One table of a model: its own, or one whose rows live inside its documents.
+struct Part {
+    table: &'static str,
+    key: &'static str,
+    /// An integer: the row's version, or a child's place.
+    order: &'static str,
+    columns: &'static [Column],
+    /// Where its columns stand in the union; before them are the part's number, the key and the order.
+    first: usize,
+}
+
+fn parts(model: &Model) -> Vec<Part> {
+    let own = (model.name, "id", "version", model.columns);
+    let embedded = model.embeds.iter().map(|embed| (embed.table, embed.parent, embed.order_by, embed.columns));
+    let mut next = 3;
+    let place = |(table, key, order, columns): (_, _, _, &'static [Column])| {
+        let first = next;
+        next += columns.iter().flat_map(Column::selected).count();
+        Part { table, key, order, columns, first }
+    };
+    std::iter::once(own).chain(embedded).map(place).collect()
+}
+
+fn part_sql(parts: &[Part], number: usize, ids: usize) -> String {
+    let mut selected = String::new();
+    for (other, part) in parts.iter().enumerate() {
+        for (name, _) in part.columns.iter().flat_map(Column::selected) {
+            selected.push(',');
+            selected.push_str(if other == number { name } else { "NULL" });
+        }
+    }
+    let Part { table, key, order, .. } = parts[number];
+    format!("SELECT {number},{key},{order}{selected} FROM {table} WHERE {key} IN ({})", marks(ids))
 }
 
 async fn all(

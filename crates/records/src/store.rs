@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use chainbill_domain::{Clock, Random, Timestamp, id::EventId};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, Value};
 use tokio::sync::watch;
 
 use crate::{
-    RecordsError, Snapshot, Unit,
+    RecordsError, Snapshot, Transaction, Unit,
     dialect::Dialect,
     outbox::{Entry, PARTS, part_of},
+    transaction::Purpose,
 };
 
 /// The source of truth. Cloning shares the connections.
@@ -76,11 +75,7 @@ impl Records {
     /// # Errors
     /// When the primary does not answer, or the lock is not free within its deadline.
     pub async fn begin(&self) -> Result<Unit, RecordsError> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        Ok(Unit::new(self.db.begin_with_options(options).await?, self.clone()))
+        Ok(Unit::new(Transaction::begin(&self.db, Purpose::Writing).await?, self.clone()))
     }
 
     /// Opens a consistent view: everything read through it is of one moment. It blocks no writer.
@@ -88,7 +83,7 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn snapshot(&self) -> Result<Snapshot, RecordsError> {
-        Ok(Snapshot::new(self.db.begin().await?))
+        Ok(Snapshot::new(Transaction::begin(&self.db, Purpose::Reading).await?))
     }
 
     /// Counts what this process commits for the relay, so that the relay need not wait for its next poll.

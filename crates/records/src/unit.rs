@@ -8,19 +8,19 @@ use chainbill_domain::{
     models, wire,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable,
-    ModelTrait, QueryFilter, QueryTrait, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, ModelTrait, QueryFilter,
+    QueryTrait, sea_query::Expr,
 };
 
 use crate::{
-    Child, Records, RecordsError, Synced,
+    Child, Records, RecordsError, Synced, Transaction,
     outbox::{self, Entry, Op},
 };
 
 /// An open transaction of the primary. Dropping it undoes everything.
 #[must_use = "nothing is saved before `commit`"]
 pub struct Unit {
-    tx: DatabaseTransaction,
+    tx: Transaction,
     records: Records,
     now: Timestamp,
     entries: Vec<Entry>,
@@ -34,7 +34,7 @@ pub struct Committed {
 }
 
 impl Unit {
-    pub(crate) fn new(tx: DatabaseTransaction, records: Records) -> Self {
+    pub(crate) fn new(tx: Transaction, records: Records) -> Self {
         let now = records.now();
         Self { tx, records, now, entries: Vec::new() }
     }
@@ -48,7 +48,7 @@ impl Unit {
     /// The transaction, for reading (with locks where a decision depends on it) and for tables that are not
     /// synchronised. Saving a synchronised row here would leave it without an outbox entry.
     #[must_use]
-    pub fn db(&self) -> &DatabaseTransaction {
+    pub fn db(&self) -> &Transaction {
         &self.tx
     }
 
