@@ -9,7 +9,8 @@ use crate::SyncError;
 /// Does the work, and makes a failure of a panic. What the work had in hand is dropped then; what it shares with others is
 /// behind locks that a panic does not leave half written.
 pub(crate) async fn caught<T>(work: impl Future<Output = Result<T, SyncError>>) -> Result<T, SyncError> {
-    let done = AssertUnwindSafe(work).catch_unwind().await;
+    // In a box: what is begun again and again is deep, and the compiler does not follow futures without end.
+    let done = AssertUnwindSafe(Box::pin(work)).catch_unwind().await;
     done.unwrap_or_else(|panic| Err(SyncError::Bug(words(panic.as_ref()))))
 }
 

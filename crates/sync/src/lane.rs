@@ -1,10 +1,10 @@
 //! Lanes: each takes batches off its partitions of the outbox and has them carried out (see [`crate::relay`]).
 //!
-//! A batch is carried out first and taken off the queue afterwards, which nobody waits for: the next batch is looked for
-//! meanwhile, without what is just being taken off. Which lanes work is [`crate::width`]'s matter.
+//! A batch is carried out first and taken off the queue afterwards ([`crate::leaving`]): the next batch is looked for
+//! meanwhile, without what is on its way off. Which lanes work is [`crate::width`]'s matter.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -13,7 +13,7 @@ use chainbill_records::{
     Commits,
     outbox::{PARTS, Queued},
 };
-use tokio::{sync::watch, task::JoinHandle, time::Instant};
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -22,7 +22,8 @@ use crate::{
     caught::caught,
     engine::{Engine, Figures},
     errors::{Retry, retry},
-    plan::{Settlement, Task},
+    leaving::Leaving,
+    plan::Settlement,
     planted::{Mistake, is as planted},
     relay::{self, Carried},
     width::{Place, WIDE_FROM, Width},
@@ -30,6 +31,7 @@ use crate::{
 
 /// More entries than this are waited for until they are off the queue, before the next are looked for.
 const OVERLAP: usize = 200;
+
 /// One lane of the relay.
 pub(crate) struct Lane {
     engine: Arc<Engine>,
@@ -47,13 +49,7 @@ pub(crate) struct Lane {
     pause: Duration,
     /// Models that wait after a failure of their own, and until when.
     resting: HashMap<&'static str, (Backoff, Instant)>,
-    leaving: Option<Leaving>,
-}
-
-/// Entries that are being taken off the queue.
-struct Leaving {
-    ids: HashSet<String>,
-    end: JoinHandle<Result<(), SyncError>>,
+    leaving: Leaving,
 }
 
 impl Lane {
@@ -72,7 +68,7 @@ impl Lane {
             pause,
             next_look: Instant::now(),
             resting: HashMap::new(),
-            leaving: None,
+            leaving: Leaving::default(),
         }
     }
 
@@ -83,7 +79,7 @@ impl Lane {
             self.take_places(&stop).await;
             let began = Instant::now();
             match caught(self.turn()).await {
-                Ok(0) => {}
+                Ok(0) => self.let_go().await,
                 Ok(count) => {
                     backoff.succeeded();
                     if count < WIDE_FROM {
@@ -114,6 +110,13 @@ impl Lane {
             }
         }
         self.let_leave().await;
+    }
+
+    /// Lets what was carried out go at once: nothing comes that it could go with.
+    async fn let_go(&mut self) {
+        if let Err(error) = self.leaving.go(&self.engine).await {
+            self.tell_left(&error);
+        }
     }
 
     /// Takes the places that are its own at present. The first lane takes all that are free while little waits; the others
@@ -175,8 +178,7 @@ impl Lane {
                 first_error.get_or_insert(error);
             }
         }
-        self.left().await?;
-        self.leave(settlement);
+        self.leaving.add(&self.engine, settlement).await?;
         // What a failed model left undone is tried again after a pause; what the others did stays done.
         first_error.map_or(Ok(count), Err)
     }
@@ -199,15 +201,13 @@ impl Lane {
         let resting: Vec<&str> =
             self.resting.iter().filter(|(_, (_, until))| *until > now).map(|(model, _)| *model).collect();
         // Reading past many entries that are on their way out costs more than waiting for them.
-        if self.leaving.as_ref().is_some_and(|leaving| leaving.ids.len() > OVERLAP) {
-            self.left().await?;
+        if self.leaving.len() > OVERLAP {
+            self.leaving.all(&self.engine).await?;
         }
-        let leaving = self.leaving.as_ref().map_or(0, |leaving| leaving.ids.len());
         let each = self.engine.settings.batch.div_ceil(u32::try_from(parts.len()).unwrap_or(1));
-        let limit = each.saturating_add(u32::try_from(leaving).unwrap_or(each));
+        let limit = each.saturating_add(u32::try_from(self.leaving.len()).unwrap_or(each));
         let mut queued = self.engine.records.queued(&parts, limit, &resting).await?;
-        let leaving = self.leaving.as_ref();
-        queued.retain(|queued| leaving.is_none_or(|leaving| !leaving.ids.contains(&queued.id)));
+        queued.retain(|queued| !self.leaving.has(&queued.id));
         self.note_looks(&parts, &commits, &queued, each, everywhere);
         if self.places.len() > 1 && queued.len() >= WIDE_FROM {
             self.give_places(&mut queued).await?;
@@ -226,7 +226,7 @@ impl Lane {
     /// Gives every lane its own place, and leaves it what was found there.
     async fn give_places(&mut self, queued: &mut Vec<Queued>) -> Result<(), SyncError> {
         // Nothing of what the others will find is on its way out.
-        self.left().await?;
+        self.leaving.all(&self.engine).await?;
         self.places.retain(|place| place.lane == self.index);
         queued.retain(|queued| self.width.lane_of(queued.part) == self.index);
         self.width.widen();
@@ -251,31 +251,15 @@ impl Lane {
         }
     }
 
-    /// Waits until the entries of the batch before are off the queue.
-    async fn left(&mut self) -> Result<(), SyncError> {
-        match self.leaving.take() {
-            Some(leaving) => leaving.end.await.unwrap_or(Err(SyncError::Stopped)),
-            None => Ok(()),
-        }
-    }
-
-    /// The same for a lane that ends its work.
+    /// Waits until everything that was carried out is off the queue: for a lane that ends its work.
     async fn let_leave(&mut self) {
-        if let Err(error) = self.left().await {
-            tracing::warn!(
-                lane = self.index,
-                "Sync leaves entries that were carried out to whoever comes next: {error}"
-            );
+        if let Err(error) = self.leaving.all(&self.engine).await {
+            self.tell_left(&error);
         }
     }
 
-    /// Takes entries off the queue without waiting for it.
-    fn leave(&mut self, settlement: Settlement) {
-        let parked = settlement.parked.iter().flat_map(|(task, _)| &task.taken);
-        let ids: HashSet<String> = settlement.done.iter().chain(parked).map(|(_, id)| id.clone()).collect();
-        if !ids.is_empty() {
-            self.leaving = Some(Leaving { ids, end: tokio::spawn(take_off(self.engine.clone(), settlement)) });
-        }
+    fn tell_left(&self, error: &SyncError) {
+        tracing::warn!(lane = self.index, "Sync leaves entries that were carried out to whoever comes next: {error}");
     }
 
     /// A failure of one model, or of the happenings, that an operator must see does not hold up the others: they rest.
@@ -296,30 +280,6 @@ impl Lane {
         self.engine.figures.note_trouble(self.engine.now(), Some(error.to_string()));
         Ok(())
     }
-}
-
-/// Takes finished entries off the queue and parks what cannot be written.
-async fn take_off(engine: Arc<Engine>, settlement: Settlement) -> Result<(), SyncError> {
-    engine.records.dequeue(&settlement.done).await?;
-    if planted(Mistake::DropPoison) {
-        let dropped: Vec<_> = settlement.parked.iter().flat_map(|(task, _)| task.taken.clone()).collect();
-        return Ok(engine.records.dequeue(&dropped).await?);
-    }
-    for (task, cause) in &settlement.parked {
-        let Task { newest, taken, .. } = task;
-        tracing::error!(
-            model = newest.model,
-            id = newest.entity_id,
-            "Sync parks {} {}: {cause}",
-            newest.model,
-            newest.entity_id
-        );
-        engine.records.park(newest, cause, taken).await?;
-    }
-    for (model, ids) in &settlement.healed {
-        engine.records.unpark(model, ids).await?;
-    }
-    Ok(())
 }
 
 /// Counts what was done.

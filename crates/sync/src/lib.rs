@@ -13,6 +13,7 @@ mod heartbeat;
 mod held;
 mod keeper;
 mod lane;
+mod leaving;
 mod partitions;
 pub mod plan;
 #[cfg(feature = "planted-bugs")]

@@ -61,6 +61,20 @@ pub struct Settlement {
     pub since: Vec<Timestamp>,
 }
 
+impl Settlement {
+    /// Adds what became of others.
+    pub fn merge(&mut self, other: Self) {
+        self.done.extend(other.done);
+        self.parked.extend(other.parked);
+        self.since.extend(other.since);
+        self.applied += other.applied;
+        self.stale += other.stale;
+        for (model, ids) in other.healed {
+            self.healed.entry(model).or_default().extend(ids);
+        }
+    }
+}
+
 /// The model of that name, the heartbeat among them.
 #[must_use]
 pub fn model_named(name: &str) -> Option<&'static Model> {

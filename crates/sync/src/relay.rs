@@ -42,7 +42,7 @@ pub(crate) async fn carry_out(engine: &Engine, queued: Vec<Queued>) -> Result<Ca
     }
     let mut results = vec![(ANALYTICS, events)];
     for (model, (settled, result)) in answers {
-        merge(&mut settlement, settled);
+        settlement.merge(settled);
         match &result {
             Ok(()) => engine.cured(model, FaultSource::Relay).await?,
             Err(error) => engine.failed(model, FaultSource::Relay, error).await?,
@@ -50,17 +50,6 @@ pub(crate) async fn carry_out(engine: &Engine, queued: Vec<Queued>) -> Result<Ca
         results.push((model.name, result));
     }
     Ok(Carried { settlement, results })
-}
-
-fn merge(total: &mut Settlement, other: Settlement) {
-    total.done.extend(other.done);
-    total.parked.extend(other.parked);
-    total.since.extend(other.since);
-    total.applied += other.applied;
-    total.stale += other.stale;
-    for (model, ids) in other.healed {
-        total.healed.entry(model).or_default().extend(ids);
-    }
 }
 
 async fn relay_events(engine: &Engine, batch: &Batch) -> Result<(), SyncError> {

@@ -1,0 +1,119 @@
+//! Entries that were carried out, on their way off the queue. Nobody waits for it: they are left out of what is found there
+//! meanwhile. While a lane is busy some batches' entries go together, for each removal is a transaction of the primary.
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::task::JoinHandle;
+
+use crate::{
+    SyncError,
+    engine::Engine,
+    plan::{Settlement, Task},
+    planted::{Mistake, is as planted},
+};
+
+/// So many entries go without waiting for more,
+const ENOUGH: usize = 100;
+/// and so old ones.
+const LONGEST: Duration = Duration::from_millis(100);
+
+/// What a lane has carried out and not seen off the queue.
+#[derive(Default)]
+pub(crate) struct Leaving {
+    /// Carried out, to be taken off.
+    waiting: Waiting,
+    since: Option<Instant>,
+    /// Being taken off.
+    going: Option<Going>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    ids: HashSet<String>,
+    settlement: Settlement,
+}
+
+struct Going {
+    ids: HashSet<String>,
+    end: JoinHandle<Result<(), SyncError>>,
+}
+
+impl Leaving {
+    /// How many entries it holds.
+    pub fn len(&self) -> usize {
+        self.waiting.ids.len() + self.going.as_ref().map_or(0, |going| going.ids.len())
+    }
+
+    /// Whether an entry is among them.
+    pub fn has(&self, id: &str) -> bool {
+        self.waiting.ids.contains(id) || self.going.as_ref().is_some_and(|going| going.ids.contains(id))
+    }
+
+    /// Adds what was carried out, and takes off what is due.
+    pub async fn add(&mut self, engine: &Arc<Engine>, settlement: Settlement) -> Result<(), SyncError> {
+        let parked = settlement.parked.iter().flat_map(|(task, _)| &task.taken);
+        self.waiting.ids.extend(settlement.done.iter().chain(parked).map(|(_, id)| id.clone()));
+        self.waiting.settlement.merge(settlement);
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let Waiting { ids, settlement } = &self.waiting;
+        let told = !settlement.parked.is_empty() || !settlement.healed.is_empty();
+        if told || ids.len() >= ENOUGH || since.elapsed() >= LONGEST {
+            self.go(engine).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes off what waits, after what is being taken off.
+    pub async fn go(&mut self, engine: &Arc<Engine>) -> Result<(), SyncError> {
+        self.since = None;
+        let Waiting { ids, settlement } = std::mem::take(&mut self.waiting);
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let before = self.gone().await;
+        self.going = Some(Going { ids, end: tokio::spawn(take_off(engine.clone(), settlement)) });
+        before
+    }
+
+    /// Waits until what is being taken off is off.
+    pub async fn gone(&mut self) -> Result<(), SyncError> {
+        match self.going.take() {
+            Some(going) => going.end.await.unwrap_or(Err(SyncError::Stopped)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes everything off and waits for it.
+    pub async fn all(&mut self, engine: &Arc<Engine>) -> Result<(), SyncError> {
+        let before = self.go(engine).await;
+        self.gone().await.and(before)
+    }
+}
+
+/// Takes finished entries off the queue and parks what cannot be written.
+async fn take_off(engine: Arc<Engine>, settlement: Settlement) -> Result<(), SyncError> {
+    engine.records.dequeue(&settlement.done).await?;
+    if planted(Mistake::DropPoison) {
+        let dropped: Vec<_> = settlement.parked.iter().flat_map(|(task, _)| task.taken.clone()).collect();
+        return Ok(engine.records.dequeue(&dropped).await?);
+    }
+    for (task, cause) in &settlement.parked {
+        let Task { newest, taken, .. } = task;
+        tracing::error!(
+            model = newest.model,
+            id = newest.entity_id,
+            "Sync parks {} {}: {cause}",
+            newest.model,
+            newest.entity_id
+        );
+        engine.records.park(newest, cause, taken).await?;
+    }
+    for (model, ids) in &settlement.healed {
+        engine.records.unpark(model, ids).await?;
+    }
+    Ok(())
+}
