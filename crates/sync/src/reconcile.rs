@@ -7,19 +7,18 @@ use std::{
 };
 
 use chainbill_domain::{Model, Timestamp, document::Encoded};
-use chainbill_mirror::Page;
-use chainbill_records::{Resume, RowPage, Snapshot};
+use chainbill_records::Resume;
 use serde_json::json;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     SyncError,
+    ahead::{Ahead, Sheet},
     certificate::Builder,
     compare::{Class, Level, Seen, Verdict, fields_that_differ, verdicts},
     copy::{Progress, Report},
     engine::Engine,
-    examine::{Sides, encode_all, examine},
+    examine::{Sides, examine},
     keeper::age,
     planted::{Mistake, is as planted},
 };
@@ -144,9 +143,6 @@ impl Comparison {
 /// Findings kept with their ids; a model with more needs an initial copy, not a list.
 pub const MOST_FINDINGS: usize = 100_000;
 
-/// Documents read beyond the rows of a page, so that phantoms among them show.
-const MARGIN: usize = 64;
-
 /// How far a comparison is, is written down about this often.
 const SAVE_EVERY: Duration = Duration::from_secs(2);
 
@@ -177,18 +173,22 @@ pub(crate) async fn compare(
         None => (None, Comparison::new(model, level, cut)),
     };
     let before = result.compared;
-    let (mut leaves, reader) = read_ahead(engine.clone(), model, certificate.is_some().then_some(whole), after);
+    let ahead = Ahead { engine: engine.clone(), model, level };
+    let (leaves, rows_read) = ahead.clone().rows(certificate.is_some().then_some(whole), after);
+    let (mut sheets, documents_read) = ahead.documents(leaves);
     let (started, mut saved) = (Instant::now(), Instant::now());
-    while let Some(leaf) = leaves.recv().await {
-        let leaf = leaf?;
+    while let Some(sheet) = sheets.recv().await {
+        let sheet = sheet?;
         if let Some(builder) = certificate.as_deref_mut() {
-            leaf.rows.iter().for_each(|row| builder.add(row));
+            sheet.rows.iter().for_each(|row| builder.add(row));
             builder.write_down(engine, model).await?;
         }
-        result.rows += leaf.rows.len() as u64;
-        result.unreadable.extend(leaf.unreadable.iter().cloned());
-        let reached = leaf.up_to.clone();
-        hold_against_documents(engine, model, leaf, &mut result).await?;
+        result.rows += sheet.rows.len() as u64;
+        let reached = if sheet.last { sheet.up_to.clone() } else { None };
+        if sheet.last {
+            result.unreadable.extend_from_slice(&sheet.unreadable);
+        }
+        judge(engine, model, sheet, &mut result).await?;
         report(Progress { model: model.name, done: result.compared, total: total.max(result.compared) });
         if let Some(cursor) = reached
             && (stop.is_cancelled() || saved.elapsed() >= SAVE_EVERY)
@@ -202,93 +202,8 @@ pub(crate) async fn compare(
         }
         throttle(engine, result.compared - before, started).await;
     }
-    reader.await.map_err(|_| SyncError::Stopped)?;
+    rows_read.await.and(documents_read.await).map_err(|_| SyncError::Stopped)?;
     Ok(result)
-}
-
-/// A page of rows, with the moment that it was read at.
-struct Leaf {
-    snapshot: Arc<Snapshot>,
-    /// It holds all rows after this id,
-    after: Option<String>,
-    /// up to this one. None: there are no more rows.
-    up_to: Option<String>,
-    rows: Vec<Encoded>,
-    /// Rows whose values cannot be read, and why.
-    unreadable: Vec<(String, String)>,
-}
-
-type ReadAhead = (mpsc::Receiver<Result<Leaf, SyncError>>, tokio::task::JoinHandle<()>);
-
-/// Reads and encodes rows in a task of its own, a page ahead: at one moment for all when it is given, else each page at
-/// its own.
-fn read_ahead(
-    engine: Arc<Engine>,
-    model: &'static Model,
-    whole: Option<Arc<Snapshot>>,
-    mut after: Option<String>,
-) -> ReadAhead {
-    let (sender, receiver) = mpsc::channel(1);
-    let reader = tokio::spawn(async move {
-        loop {
-            let leaf = read(&engine, model, whole.clone(), after).await;
-            after = leaf.as_ref().ok().and_then(|leaf| leaf.up_to.clone());
-            // The receiver is gone only when the comparison has ended for another reason.
-            if sender.send(leaf).await.is_err() || after.is_none() {
-                return;
-            }
-        }
-    });
-    (receiver, reader)
-}
-
-async fn read(
-    engine: &Engine,
-    model: &'static Model,
-    whole: Option<Arc<Snapshot>>,
-    after: Option<String>,
-) -> Result<Leaf, SyncError> {
-    let snapshot = match whole {
-        Some(whole) => whole,
-        None => Arc::new(engine.records.snapshot().await?),
-    };
-    let page = RowPage { after: after.as_deref(), up_to: None, limit: engine.settings.page };
-    let rows = snapshot.page(model, page).await?;
-    let up_to = rows.last().map(|row| row.id.clone());
-    let (rows, unreadable) = encode_all(model, rows);
-    Ok(Leaf { snapshot, after, up_to, rows, unreadable })
-}
-
-/// Reads the documents of a page's range, after the page, and judges both. Where documents crowd between the rows, the
-/// range is taken in parts.
-async fn hold_against_documents(
-    engine: &Engine,
-    model: &'static Model,
-    leaf: Leaf,
-    result: &mut Comparison,
-) -> Result<(), SyncError> {
-    let Leaf { snapshot, mut after, up_to, mut rows, unreadable } = leaf;
-    loop {
-        let most = if rows.is_empty() { engine.settings.page as usize } else { rows.len() + MARGIN };
-        let limit = u32::try_from(most).unwrap_or(u32::MAX);
-        let page = Page { after: after.as_deref(), up_to: up_to.as_deref(), limit };
-        let documents: Vec<Seen> = match result.level {
-            Level::Fast => engine.mirror.stamps(model, page).await?.into_iter().map(Seen::from).collect(),
-            Level::Deep => engine.mirror.documents(model, page).await?.into_iter().map(Seen::from).collect(),
-        };
-        let more = documents.len() >= most;
-        after = documents.last().map(|seen| seen.stamp.id.clone());
-        let here = match &after {
-            Some(last) if more => rows.partition_point(|row| row.id <= *last),
-            _ => rows.len(),
-        };
-        let later = rows.split_off(here);
-        judge(engine, model, Sheet { snapshot: &snapshot, rows, documents, unreadable: &unreadable }, result).await?;
-        if !more {
-            return Ok(());
-        }
-        rows = later;
-    }
 }
 
 /// Keeps to the most rows a second that the operator allows.
@@ -303,21 +218,8 @@ async fn throttle(engine: &Engine, done: u64, started: Instant) {
     }
 }
 
-/// A part of both sides: the same range of ids.
-struct Sheet<'s> {
-    snapshot: &'s Snapshot,
-    rows: Vec<Encoded>,
-    documents: Vec<Seen>,
-    unreadable: &'s [(String, String)],
-}
-
-async fn judge(
-    engine: &Engine,
-    model: &'static Model,
-    sheet: Sheet<'_>,
-    result: &mut Comparison,
-) -> Result<(), SyncError> {
-    let Sheet { snapshot, rows, documents, unreadable } = sheet;
+async fn judge(engine: &Engine, model: &'static Model, sheet: Sheet, result: &mut Comparison) -> Result<(), SyncError> {
+    let Sheet { snapshot, rows, documents, unreadable, .. } = sheet;
     result.compared += entities(&rows, &documents);
     let suspects = verdicts(model, &rows, &documents, &BTreeMap::new());
     let ids: Vec<String> = suspects.into_iter().map(|(id, _)| id).collect();

@@ -1,19 +1,63 @@
 //! Documents read back, exactly: whatever our encoder does not write shows by its type.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
-use chainbill_domain::{Digest, Document, Value};
+use chainbill_domain::{
+    Digest, Document, Model, Value,
+    mapping::{Column, Kind},
+};
 use mongodb::bson::{RawBsonRef, RawDocument};
 
 use super::foreign;
 use crate::port::{Stamp, Stored};
 
+/// The names that a model's fields have, in the order of its documents: fields that are found by them need no text of
+/// their own.
+pub(super) struct Names {
+    known: Vec<&'static str>,
+    /// How many of them stand at the top.
+    top: usize,
+    /// Where the next is expected.
+    next: usize,
+}
+
+impl Names {
+    pub fn of(model: &Model) -> Self {
+        let columns = |columns: &'static [Column]| {
+            columns.iter().flat_map(|column| {
+                let parts: &[&str] =
+                    if matches!(column.kind, Kind::Money { .. }) { &["minor", "currency"] } else { &[] };
+                std::iter::once(column.path).chain(parts.iter().copied())
+            })
+        };
+        let embeds = model.embeds.iter().flat_map(|embed| std::iter::once(embed.path).chain(columns(embed.columns)));
+        Self {
+            known: columns(model.columns).chain(embeds).collect(),
+            top: model.columns.len() + model.embeds.len(),
+            next: 0,
+        }
+    }
+
+    fn name(&mut self, found: &str) -> Cow<'static, str> {
+        let (before, after) = self.known.split_at(self.next.min(self.known.len()));
+        let place = after.iter().position(|name| *name == found).map(|place| place + before.len());
+        match place.or_else(|| before.iter().position(|name| *name == found)) {
+            Some(place) => {
+                self.next = place + 1;
+                Cow::Borrowed(self.known[place])
+            }
+            None => Cow::Owned(found.to_owned()),
+        }
+    }
+}
+
 /// A stored document.
-pub(super) fn stored(raw: &RawDocument) -> Stored {
+pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
+    names.next = 0;
     let mut stored = Stored {
         stamp: Stamp { id: String::new(), version: None, digest: None, tombstone: false },
         applied_at: None,
-        body: Document::default(),
+        body: Document(Vec::with_capacity(names.top)),
     };
     for element in raw {
         match element {
@@ -22,7 +66,7 @@ pub(super) fn stored(raw: &RawDocument) -> Stored {
                 ("_id", other) => stored.stamp.id = foreign::name(other),
                 ("_sync", RawBsonRef::Document(sync)) => read_sync(sync, &mut stored),
                 ("_sync", _) => {}
-                (name, value) => stored.body.push(name.to_owned(), self::value(value)),
+                (name, value) => stored.body.push(names.name(name), self::value(value, names)),
             },
             Err(cause) => stored.body.push("", Value::Foreign(format!("unreadable:{cause}"))),
         }
@@ -44,13 +88,19 @@ fn read_sync(sync: &RawDocument, stored: &mut Stored) {
     stored.stamp.digest = digest.filter(|_| !stored.stamp.tombstone);
 }
 
-/// All fields but the named ones.
-pub(super) fn fields(raw: &RawDocument, without: &[&str]) -> Document {
+/// A line of figures, without the value that it is grouped by.
+pub(super) fn figures(raw: &RawDocument) -> Document {
+    let mut document = fields(raw, &mut Names { known: Vec::new(), top: 0, next: 0 });
+    document.0.retain(|(name, _)| name != "_id");
+    document
+}
+
+/// All fields.
+fn fields(raw: &RawDocument, names: &mut Names) -> Document {
     let mut document = Document::default();
     for element in raw {
         match element {
-            Ok((name, _)) if without.contains(&name.as_str()) => {}
-            Ok((name, value)) => document.push(name.as_str().to_owned(), self::value(value)),
+            Ok((name, value)) => document.push(names.name(name.as_str()), self::value(value, names)),
             Err(cause) => document.push("", Value::Foreign(format!("unreadable:{cause}"))),
         }
     }
@@ -58,18 +108,21 @@ pub(super) fn fields(raw: &RawDocument, without: &[&str]) -> Document {
 }
 
 /// One value.
-pub(super) fn value(raw: RawBsonRef<'_>) -> Value {
+fn value(raw: RawBsonRef<'_>, names: &mut Names) -> Value {
     match raw {
         RawBsonRef::Null => Value::Null,
         RawBsonRef::Boolean(flag) => Value::Bool(flag),
         RawBsonRef::Int64(number) => Value::Int(number),
         RawBsonRef::String(text) => Value::Text(text.to_owned()),
         RawBsonRef::DateTime(at) => Value::Time(at.timestamp_millis()),
-        RawBsonRef::Document(inner) => Value::Map(fields(inner, &[])),
+        RawBsonRef::Document(inner) => Value::Map(fields(inner, names)),
         RawBsonRef::Array(items) => Value::List(
             items
                 .into_iter()
-                .map(|item| item.map_or_else(|cause| Value::Foreign(format!("unreadable:{cause}")), value))
+                .map(|item| match item {
+                    Ok(item) => value(item, names),
+                    Err(cause) => Value::Foreign(format!("unreadable:{cause}")),
+                })
                 .collect(),
         ),
         other => Value::Foreign(other_type(other)),

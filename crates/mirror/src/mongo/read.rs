@@ -24,11 +24,14 @@ fn collection(database: &Database, name: &str) -> Collection<RawDocumentBuf> {
     database.collection(name)
 }
 
-async fn all(cursor: mongodb::error::Result<Cursor<RawDocumentBuf>>) -> Result<Vec<Stored>, MirrorError> {
+async fn all(
+    model: &Model,
+    cursor: mongodb::error::Result<Cursor<RawDocumentBuf>>,
+) -> Result<Vec<Stored>, MirrorError> {
     let mut cursor = cursor.map_err(|cause| failed(&cause))?;
-    let mut found = Vec::new();
+    let (mut found, mut names) = (Vec::new(), decode::Names::of(model));
     while cursor.advance().await.map_err(|cause| failed(&cause))? {
-        found.push(decode::stored(cursor.current()));
+        found.push(decode::stored(cursor.current(), &mut names));
     }
     Ok(found)
 }
@@ -36,13 +39,13 @@ async fn all(cursor: mongodb::error::Result<Cursor<RawDocumentBuf>>) -> Result<V
 /// One document.
 pub(super) async fn get(database: &Database, model: &Model, id: &str) -> Result<Option<Stored>, MirrorError> {
     let filter = doc! { "_id": { "$in": candidates(id) } };
-    Ok(all(collection(database, model.name).find(filter).limit(1).await).await?.pop())
+    Ok(all(model, collection(database, model.name).find(filter).limit(1).await).await?.pop())
 }
 
 /// Some documents, by what their ids are called.
 pub(super) async fn get_many(database: &Database, model: &Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
     let named: Vec<Bson> = ids.iter().flat_map(|id| candidates(id)).collect();
-    all(collection(database, model.name).find(doc! { "_id": { "$in": named } }).await).await
+    all(model, collection(database, model.name).find(doc! { "_id": { "$in": named } }).await).await
 }
 
 /// What `_id` a name may stand for: the text itself, or the `_id` of another type that we named so.
@@ -65,7 +68,7 @@ pub(super) async fn page(
     let limit = page.limit as usize;
     if page.up_to.is_none() && found.len() < limit {
         let mut others =
-            all(ranged(database, model, doc! { "$type": foreign::TYPES.to_vec() }, 0, depth).await).await?;
+            all(model, ranged(database, model, doc! { "$type": foreign::TYPES.to_vec() }, 0, depth).await).await?;
         others.retain(|stored| among_foreign.is_none_or(|after| stored.stamp.id.as_str() > after));
         others.sort_by(|a, b| a.stamp.id.cmp(&b.stamp.id));
         found.extend(others);
@@ -83,7 +86,7 @@ async fn texts(database: &Database, model: &Model, page: Page<'_>, depth: Depth)
     if let Some(up_to) = page.up_to {
         range.insert("$lte", up_to);
     }
-    all(ranged(database, model, range, page.limit, depth).await).await
+    all(model, ranged(database, model, range, page.limit, depth).await).await
 }
 
 async fn ranged(
@@ -112,7 +115,8 @@ pub(super) async fn versions(
 ) -> Result<HashMap<String, Option<i64>>, MirrorError> {
     let ids: Vec<&str> = ids.collect();
     let collection = collection(database, model.name);
-    let found = all(collection.find(doc! { "_id": { "$in": ids } }).projection(doc! { "_sync": 1 }).await).await?;
+    let found =
+        all(model, collection.find(doc! { "_id": { "$in": ids } }).projection(doc! { "_sync": 1 }).await).await?;
     Ok(found.into_iter().map(|stored| (stored.stamp.id, stored.stamp.version)).collect())
 }
 
@@ -160,7 +164,7 @@ pub(super) async fn find(
         filter.insert("_id", doc! { "$lt": before });
     }
     let collection = collection(database, model.name);
-    all(collection.find(filter).sort(doc! { "_id": -1 }).limit(limit.into()).await).await
+    all(model, collection.find(filter).sort(doc! { "_id": -1 }).limit(limit.into()).await).await
 }
 
 /// A value for a filter, through the encoder that wrote the documents.

@@ -36,14 +36,14 @@ pub(super) async fn search(
         .limit(limit.into())
         .await
         .map_err(|cause| failed(&cause))?;
-    let mut hits = Vec::new();
+    let (mut hits, mut names) = (Vec::new(), decode::Names::of(model));
     while cursor.advance().await.map_err(|cause| failed(&cause))? {
         let raw = cursor.current();
         let score = match raw.get(SCORE) {
             Ok(Some(RawBsonRef::Double(score))) => score,
             _ => 0.0,
         };
-        let mut body = decode::stored(raw);
+        let mut body = decode::stored(raw, &mut names);
         body.body.0.retain(|(name, _)| name != SCORE);
         hits.push(Hit { id: body.stamp.id, score, body: body.body });
     }

@@ -1,0 +1,137 @@
+//! Reading both sides ahead of a comparison, in bounded memory: the databases work while what they said is judged.
+
+use std::sync::Arc;
+
+use chainbill_domain::{Model, document::Encoded};
+use chainbill_mirror::Page;
+use chainbill_records::{RowPage, Snapshot};
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use crate::{
+    SyncError,
+    compare::{Level, Seen},
+    engine::Engine,
+    examine::encode_all,
+};
+
+/// Documents read beyond the rows of a page, so that phantoms among them show.
+const MARGIN: usize = 64;
+
+/// A page of rows, with the moment that it was read at.
+pub(crate) struct Leaf {
+    snapshot: Arc<Snapshot>,
+    /// It holds all rows after this id,
+    after: Option<String>,
+    /// up to this one. None: there are no more rows.
+    up_to: Option<String>,
+    rows: Vec<Encoded>,
+    /// Rows whose values cannot be read, and why.
+    unreadable: Vec<(String, String)>,
+}
+
+/// A part of both sides: the same range of ids.
+pub(crate) struct Sheet {
+    pub snapshot: Arc<Snapshot>,
+    pub rows: Vec<Encoded>,
+    pub documents: Vec<Seen>,
+    /// Rows of the range whose values cannot be read, and why.
+    pub unreadable: Arc<[(String, String)]>,
+    /// Whether it is the last part of its page,
+    pub last: bool,
+    /// which holds all rows up to this one; none at the end.
+    pub up_to: Option<String>,
+}
+
+pub(crate) type Read<T> = mpsc::Receiver<Result<T, SyncError>>;
+
+/// Reads ahead of the comparison, each side in a task of its own: rows a page ahead of the documents, and those a part
+/// ahead of what is judged.
+#[derive(Clone)]
+pub(crate) struct Ahead {
+    pub engine: Arc<Engine>,
+    pub model: &'static Model,
+    pub level: Level,
+}
+
+impl Ahead {
+    /// Reads and encodes rows: at one moment for all when it is given, else each page at its own.
+    pub fn rows(self, whole: Option<Arc<Snapshot>>, mut after: Option<String>) -> (Read<Leaf>, JoinHandle<()>) {
+        let (sender, receiver) = mpsc::channel(1);
+        let reader = tokio::spawn(async move {
+            loop {
+                let leaf = read(&self.engine, self.model, whole.clone(), after).await;
+                after = leaf.as_ref().ok().and_then(|leaf| leaf.up_to.clone());
+                // The receiver is gone only when the comparison has ended for another reason.
+                if sender.send(leaf).await.is_err() || after.is_none() {
+                    return;
+                }
+            }
+        });
+        (receiver, reader)
+    }
+
+    /// Reads the documents of each page's range, after the page.
+    pub fn documents(self, mut leaves: Read<Leaf>) -> (Read<Sheet>, JoinHandle<()>) {
+        let (sender, receiver) = mpsc::channel(1);
+        let reader = tokio::spawn(async move {
+            while let Some(leaf) = leaves.recv().await {
+                let read = match leaf {
+                    Ok(leaf) => self.documents_of(leaf, &sender).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = read {
+                    // As above.
+                    let _ = sender.send(Err(error)).await;
+                    return;
+                }
+            }
+        });
+        (receiver, reader)
+    }
+
+    /// Where documents crowd between the rows, the range is taken in parts.
+    async fn documents_of(&self, leaf: Leaf, sheets: &mpsc::Sender<Result<Sheet, SyncError>>) -> Result<(), SyncError> {
+        let Self { engine, model, level } = self;
+        let Leaf { snapshot, mut after, up_to, mut rows, unreadable } = leaf;
+        let unreadable: Arc<[_]> = unreadable.into();
+        loop {
+            let most = if rows.is_empty() { engine.settings.page as usize } else { rows.len() + MARGIN };
+            let limit = u32::try_from(most).unwrap_or(u32::MAX);
+            let page = Page { after: after.as_deref(), up_to: up_to.as_deref(), limit };
+            let documents: Vec<Seen> = match level {
+                Level::Fast => engine.mirror.stamps(model, page).await?.into_iter().map(Seen::from).collect(),
+                Level::Deep => engine.mirror.documents(model, page).await?.into_iter().map(Seen::from).collect(),
+            };
+            let more = documents.len() >= most;
+            after = documents.last().map(|seen| seen.stamp.id.clone());
+            let here = match &after {
+                Some(last) if more => rows.partition_point(|row| row.id <= *last),
+                _ => rows.len(),
+            };
+            let later = rows.split_off(here);
+            let (snapshot, unreadable, up_to) = (snapshot.clone(), unreadable.clone(), up_to.clone());
+            let sheet = Sheet { snapshot, rows, documents, unreadable, last: !more, up_to };
+            if sheets.send(Ok(sheet)).await.is_err() || !more {
+                return Ok(());
+            }
+            rows = later;
+        }
+    }
+}
+
+async fn read(
+    engine: &Engine,
+    model: &'static Model,
+    whole: Option<Arc<Snapshot>>,
+    after: Option<String>,
+) -> Result<Leaf, SyncError> {
+    let snapshot = match whole {
+        Some(whole) => whole,
+        None => Arc::new(engine.records.snapshot().await?),
+    };
+    let page = RowPage { after: after.as_deref(), up_to: None, limit: engine.settings.page };
+    let rows = snapshot.page(model, page).await?;
+    let up_to = rows.last().map(|row| row.id.clone());
+    let (rows, unreadable) = encode_all(model, rows);
+    Ok(Leaf { snapshot, after, up_to, rows, unreadable })
+}
