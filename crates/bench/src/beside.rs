@@ -16,7 +16,7 @@ const LASTING: Duration = Duration::from_secs(30);
 
 /// What was seen.
 pub(crate) struct Seen {
-    /// Commits a second.
+    /// Rows written a second.
     pub rate: f64,
     pub comparisons: u64,
     /// Entities of all comparisons.
@@ -27,10 +27,10 @@ pub(crate) struct Seen {
     pub drift: u64,
 }
 
-pub(crate) async fn beside_writes(records: &Records, sync: &Sync, target: u64) -> anyhow::Result<Seen> {
+pub(crate) async fn beside_writes(records: &Records, sync: &Sync, target: u64, rows: usize) -> anyhow::Result<Seen> {
     let running = sync.start();
     anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
-    let load = Load { target, kind: Kind::Mixed, lasting: LASTING };
+    let load = Load { target, rows, kind: Kind::Mixed, lasting: LASTING };
     let writing = {
         let records = records.clone();
         tokio::spawn(async move { load.run(&records, None).await })
@@ -43,7 +43,7 @@ pub(crate) async fn beside_writes(records: &Records, sync: &Sync, target: u64) -
         seen.in_flight += comparison.in_flight + comparison.waiting;
         seen.drift += comparison.drifting();
     }
-    seen.rate = writing.await??.rate;
+    seen.rate = writing.await??.rate * rows as f64;
     anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
     running.stop().await;
     Ok(seen)

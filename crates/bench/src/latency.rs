@@ -57,7 +57,7 @@ impl Writing for Acknowledged {
 pub(crate) async fn commit_to_visible(fresh: &Fresh, records: &Records, target: u64) -> anyhow::Result<Seen> {
     let watched = Between::before(fresh.mirror().await, Acknowledged::default());
     let sync = Sync::new(fresh.beside(records).await, watched.clone(), settings());
-    let load = Load { target, kind: Kind::Creations, lasting: LASTING };
+    let load = Load { target, rows: 1, kind: Kind::Creations, lasting: LASTING };
     let alone = load.run(records, None).await?;
     let running = sync.start();
     anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");

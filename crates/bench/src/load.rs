@@ -32,6 +32,8 @@ pub(crate) enum Kind {
 pub(crate) struct Load {
     /// Commits a second.
     pub target: u64,
+    /// Rows that each of them writes.
+    pub rows: usize,
     pub kind: Kind,
     pub lasting: Duration,
 }
@@ -76,24 +78,29 @@ impl Load {
         let first = tokio::time::Instant::now() + each * u32::try_from(place)?;
         let mut ticks = tokio::time::interval_at(first, each * u32::try_from(WRITERS)?);
         let until = Instant::now() + self.lasting;
-        let mut last = None::<users::Model>;
+        let mut last = Vec::<users::Model>::new();
         while Instant::now() < until {
             ticks.tick().await;
             let mut unit = records.begin().await?;
-            let changed = last.take().filter(|_| self.kind == Kind::Mixed);
-            let row = match &changed {
-                Some(before) => {
-                    let after = users::Model { available: !before.available, ..before.clone() };
-                    unit.update::<users::Entity>(before, after).await?
-                }
-                None => unit.insert::<users::Entity>(user(&records)).await?,
-            };
+            let changed = std::mem::take(&mut last);
+            if changed.is_empty() {
+                let rows = (0..self.rows).map(|_| user(&records)).collect();
+                last = unit.insert_many::<users::Entity>(rows).await?;
+            }
+            for before in &changed {
+                let after = users::Model { available: !before.available, ..before.clone() };
+                unit.update::<users::Entity>(before, after).await?;
+            }
             unit.commit().await?;
             count.fetch_add(1, Relaxed);
             if let Some(tell) = &tell {
-                tell.send((row.id.to_string(), Instant::now()))?;
+                for row in changed.iter().chain(&last) {
+                    tell.send((row.id.to_string(), Instant::now()))?;
+                }
             }
-            last = changed.is_none().then_some(row);
+            if self.kind == Kind::Creations {
+                last.clear();
+            }
         }
         Ok(())
     }

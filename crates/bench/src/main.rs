@@ -156,12 +156,15 @@ impl Bench {
 
     async fn rates(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let (mut raw, mut copy, mut drain, mut changes) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
+        let mut replaced = None::<f64>;
         for round in 1..=2 {
             eprintln!("round {round} of 2: raw, initial copy, relay");
             raw = raw.max(raw::bulk_writes(&self.fresh, &self.records).await?);
             copy = copy.max(self.copy(stop).await?);
             drain = drain.max(self.drain(Backlog::Creations).await?);
             changes = changes.max(self.drain(Backlog::Changes).await?);
+            let again = raw::replacements(&self.fresh, &self.records).await?;
+            replaced = again.map(|rate| replaced.map_or(rate, |before| before.max(rate)));
         }
         line("raw driver bulk writes of the same documents", &format!("{raw:.0}/s"));
         line("initial copy", &format!("{copy:.0}/s"));
@@ -170,6 +173,13 @@ impl Bench {
         line("relay / raw", &format!("{:.2}", drain / raw));
         line("relay, draining a backlog of changed rows", &format!("{changes:.0}/s"));
         line("relay / raw", &format!("{:.2}", changes / raw));
+        if let Some(replaced) = replaced {
+            line(
+                "raw, replacing documents in the copies' own collection, with its indexes",
+                &format!("{replaced:.0}/s"),
+            );
+            line("relay of changed rows / that", &format!("{:.2}", changes / replaced));
+        }
         line("deep verification with certificate", &format!("{:.0}/s", self.verify(stop).await?));
         Ok(())
     }
@@ -210,10 +220,14 @@ impl Bench {
     }
 
     async fn beside(&self) -> anyhow::Result<()> {
-        for target in [500, 1000] {
-            let seen = beside::beside_writes(&self.records, &self.sync, target).await?;
+        for (target, rows) in [(500, 1), (250, 4)] {
+            let seen = beside::beside_writes(&self.records, &self.sync, target, rows).await?;
             line(
-                &format!("deep comparisons beside {target} writes/s (reached {:.0}/s) for 30 s", seen.rate),
+                &format!(
+                    "deep comparisons beside {} writes/s, {rows} in a commit (reached {:.0}/s), for 30 s",
+                    target * rows as u64,
+                    seen.rate
+                ),
                 &format!(
                     "{} with {} entities: {} in flight, {} false alarms",
                     seen.comparisons, seen.compared, seen.in_flight, seen.drift

@@ -53,7 +53,7 @@ pub(crate) async fn outage(fresh: &Fresh, records: &Records) -> anyhow::Result<O
     let sync = Sync::new(fresh.beside(records).await, through.mirror().await, settings());
     let running = sync.start();
     anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
-    let load = Load { target: TARGET, kind: Kind::Mixed, lasting: BEFORE + AWAY + AFTER };
+    let load = Load { target: TARGET, rows: 1, kind: Kind::Mixed, lasting: BEFORE + AWAY + AFTER };
     let writing = {
         let records = records.clone();
         tokio::spawn(async move { load.run(&records, None).await })

@@ -10,31 +10,50 @@ use chainbill_domain::{
 use chainbill_mirror::{Content, EmbeddedMirror, Guard, Mirror as _, Write};
 use chainbill_records::{Records, RowPage};
 use chainbill_testkit::{EMBEDDED, Fresh};
-use mongodb::bson::{self, Bson, doc};
+use mongodb::{
+    Database,
+    bson::{self, Bson, doc},
+};
 
 use crate::rate;
 
 /// Documents per second.
 pub(crate) async fn bulk_writes(fresh: &Fresh, records: &Records) -> anyhow::Result<f64> {
-    let documents = all(records).await?;
     if fresh.secondary == EMBEDDED {
-        return embedded(fresh, documents).await;
+        return embedded(fresh, all(records).await?).await;
     }
-    let mut options = mongodb::options::ClientOptions::parse(&fresh.secondary).await?;
-    options.max_pool_size = Some(1);
-    let database =
-        mongodb::Client::with_options(options)?.default_database().ok_or_else(|| anyhow::anyhow!("a database"))?;
+    let database = on_one_connection(fresh).await?;
     let collection = database.collection::<bson::Document>("raw");
     collection.drop().await?;
-    let updates: Vec<Bson> = documents.iter().map(update).collect();
+    let rate = replace_all(&database, "raw", records).await?;
+    collection.drop().await?;
+    Ok(rate)
+}
+
+/// The same into the collection of the copies, over the documents that are there, with all the indexes that it has. None
+/// without a server.
+pub(crate) async fn replacements(fresh: &Fresh, records: &Records) -> anyhow::Result<Option<f64>> {
+    if fresh.secondary == EMBEDDED {
+        return Ok(None);
+    }
+    let database = on_one_connection(fresh).await?;
+    Ok(Some(replace_all(&database, INVOICES.name, records).await?))
+}
+
+async fn on_one_connection(fresh: &Fresh) -> anyhow::Result<Database> {
+    let mut options = mongodb::options::ClientOptions::parse(&fresh.secondary).await?;
+    options.max_pool_size = Some(1);
+    mongodb::Client::with_options(options)?.default_database().ok_or_else(|| anyhow::anyhow!("a database"))
+}
+
+async fn replace_all(database: &Database, collection: &str, records: &Records) -> anyhow::Result<f64> {
+    let updates: Vec<Bson> = all(records).await?.iter().map(update).collect();
     let started = Instant::now();
     for batch in updates.chunks(1000) {
-        let command = doc! { "update": "raw", "ordered": false, "updates": batch.to_vec() };
+        let command = doc! { "update": collection, "ordered": false, "updates": batch.to_vec() };
         database.run_command(command).await?;
     }
-    let seconds = started.elapsed().as_secs_f64();
-    collection.drop().await?;
-    Ok(rate(updates.len() as u64, seconds))
+    Ok(rate(updates.len() as u64, started.elapsed().as_secs_f64()))
 }
 
 async fn all(records: &Records) -> anyhow::Result<Vec<Encoded>> {
