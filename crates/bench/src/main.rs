@@ -49,12 +49,12 @@ struct Bench {
     parts: Vec<Part>,
 }
 
-/// What can be measured, in this order.
+/// What can be measured, in this order: latency first, while the servers have nothing of other parts to write back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
-    Rates,
     Latency,
     Commits,
+    Rates,
     Memory,
     Beside,
     Outage,
@@ -64,9 +64,9 @@ enum Part {
 
 impl Part {
     const ALL: [(&'static str, Self); 8] = [
-        ("rates", Self::Rates),
         ("latency", Self::Latency),
         ("commits", Self::Commits),
+        ("rates", Self::Rates),
         ("memory", Self::Memory),
         ("beside", Self::Beside),
         ("outage", Self::Outage),

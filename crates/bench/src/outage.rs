@@ -33,7 +33,7 @@ pub(crate) struct Seen {
     pub waiting: u64,
     /// How long until nothing waited but what had just come.
     pub draining: Duration,
-    /// Changes a second that were made good meanwhile.
+    /// Changes a second that were made good meanwhile, those that came in that time included.
     pub drain_rate: f64,
     /// How often, of ten looks a second, it was said to be healthy again while it was away.
     pub said_healthy: u32,
@@ -72,7 +72,6 @@ pub(crate) async fn outage(fresh: &Fresh, records: &Records) -> anyhow::Result<O
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let waiting = waiting(records).await?;
-    let applied = sync.status().await.applied;
     proxy.set(Fault::None);
     let back = Instant::now();
     // As much as arrives in a tenth of a second is always on its way.
@@ -81,8 +80,9 @@ pub(crate) async fn outage(fresh: &Fresh, records: &Records) -> anyhow::Result<O
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let draining = back.elapsed();
-    let made_good = sync.status().await.applied - applied;
+    let left = self::waiting(records).await?;
     let arriving = writing.await??.rate;
+    let arrived = arriving * draining.as_secs_f64();
     anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
     running.stop().await;
     let comparison = sync.run(&USERS, deep(), &|_| {}, &CancellationToken::new()).await?.comparison;
@@ -91,7 +91,7 @@ pub(crate) async fn outage(fresh: &Fresh, records: &Records) -> anyhow::Result<O
         noticed: noticed.unwrap_or(AWAY),
         waiting,
         draining,
-        drain_rate: made_good as f64 / draining.as_secs_f64(),
+        drain_rate: (waiting as f64 + arrived - left as f64) / draining.as_secs_f64(),
         said_healthy,
         drift: comparison.drifting(),
     }))

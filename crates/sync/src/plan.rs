@@ -31,6 +31,8 @@ pub struct Task {
     pub since: Timestamp,
     /// Whether the entity was parked when the entries were read.
     pub parked: bool,
+    /// Whether the entry of its creation is among them: no document is expected to be there.
+    pub created: bool,
 }
 
 /// A batch of the queue, coalesced.
@@ -90,12 +92,19 @@ impl Batch {
         for Queued { part, id, entry, created_at, parked } in queued {
             let key = (entry.model.clone(), entry.entity_id.clone());
             let place = *places.entry(key).or_insert_with(|| {
-                tasks.push(Task { newest: entry.clone(), taken: Vec::new(), since: created_at, parked });
+                tasks.push(Task {
+                    newest: entry.clone(),
+                    taken: Vec::new(),
+                    since: created_at,
+                    parked,
+                    created: false,
+                });
                 tasks.len() - 1
             });
             let task = &mut tasks[place];
             task.taken.push((part, id));
             task.since = task.since.min(created_at);
+            task.created |= entry.version == 1 && entry.op == Op::Upsert;
             if entry.version >= task.newest.version {
                 task.newest = entry;
             }
@@ -182,7 +191,7 @@ impl Writes {
         for (place, task) in tasks.iter().enumerate() {
             let write = match rows.remove(&task.newest.entity_id) {
                 Some(row) => match write_of(model, row) {
-                    Ok(write) => write,
+                    Ok(write) => Write { fresh: write.fresh || task.created, ..write },
                     Err(cause) => {
                         made.poison.push((place, cause));
                         continue;
@@ -259,4 +268,43 @@ fn tombstone(newest: &Entry) -> Write {
         Op::Upsert | Op::Event | Op::Unknown => newest.version.saturating_add(1),
     };
     Write { id: newest.entity_id.clone(), version, content: Content::Tombstone, fresh: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use chainbill_domain::models::SKILLS;
+
+    use super::*;
+
+    fn queued(entity_id: &str, version: i64) -> Queued {
+        let entry = Entry {
+            model: SKILLS.name.to_owned(),
+            entity_id: entity_id.to_owned(),
+            version,
+            op: Op::Upsert,
+            body: None,
+        };
+        Queued {
+            part: 0,
+            id: format!("{entity_id}-{version}"),
+            entry,
+            created_at: Timestamp::UNIX_EPOCH,
+            parked: false,
+        }
+    }
+
+    fn row(id: &str, version: i64) -> Row {
+        let cells = SKILLS.columns.iter().map(|_| Value::Null).collect();
+        Row { id: id.to_owned(), version, cells, children: Vec::new() }
+    }
+
+    #[test]
+    fn what_was_made_and_changed_since_is_one_write_of_a_new_document() {
+        let batch = Batch::plan(vec![queued("made", 1), queued("made", 2), queued("changed", 2)]);
+        let tasks = &batch.tasks[SKILLS.name];
+        let writes = Writes::of(&SKILLS, tasks, vec![row("changed", 2), row("made", 2)]).writes;
+        let seen: Vec<_> = writes.iter().map(|write| (write.id.as_str(), write.version, write.fresh)).collect();
+        assert_eq!(seen, [("made", 2, true), ("changed", 2, false)]);
+        assert_eq!(tasks[0].taken.len(), 2);
+    }
 }
