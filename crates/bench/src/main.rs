@@ -204,7 +204,7 @@ impl Bench {
             let cost = commits::outbox_cost(&self.records, commit).await?;
             line(
                 &format!("commits of {what} with / without the outbox"),
-                &format!("{:.0}/s / {:.0}/s: cost {:.1} %", cost.with, cost.without, cost.percent()),
+                &format!("{:.0}/s / {:.0}/s: cost {:.1} %", cost.with, cost.without, cost.percent),
             );
         }
         Ok(())
