@@ -35,9 +35,11 @@ pub(crate) enum Purpose {
 impl Transaction {
     pub(crate) async fn begin(db: &DatabaseConnection, purpose: Purpose) -> Result<Self, DbErr> {
         if db.get_database_backend() == DbBackend::MySql {
-            let mut connection = db.get_mysql_connection_pool().acquire().await.map_err(unreachable)?;
-            connection.execute("BEGIN").await.map_err(failed)?;
-            return Ok(Self(Kind::MySql(Open(Some(Mutex::new(connection))))));
+            let connection = db.get_mysql_connection_pool().acquire().await.map_err(unreachable)?;
+            // From here on: whoever stops waiting for the answer must not leave it open.
+            let open = Open(Some(Mutex::new(connection)));
+            open.connection()?.lock().await.execute("BEGIN").await.map_err(failed)?;
+            return Ok(Self(Kind::MySql(open)));
         }
         let mode = (purpose == Purpose::Writing).then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };

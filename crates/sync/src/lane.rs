@@ -186,6 +186,7 @@ impl Lane {
     /// The next entries of this lane's partitions: of those that this process has committed to since it last looked, and
     /// now and then of all, for what others have committed.
     async fn claim(&mut self) -> Result<Vec<Queued>, SyncError> {
+        self.leaving.hear().await?;
         let (commits, now) = (*self.commits.borrow_and_update(), Instant::now());
         let everywhere = now >= self.next_look;
         let parts: Vec<u16> = {

@@ -79,6 +79,14 @@ impl Leaving {
         before
     }
 
+    /// Hears of a removal that has ended. One that failed has left its entries where they are, to be found again.
+    pub async fn hear(&mut self) -> Result<(), SyncError> {
+        match &self.going {
+            Some(going) if going.end.is_finished() => self.gone().await,
+            _ => Ok(()),
+        }
+    }
+
     /// Waits until what is being taken off is off.
     pub async fn gone(&mut self) -> Result<(), SyncError> {
         match self.going.take() {

@@ -1,13 +1,17 @@
 //! What is committed appears, identical, by itself.
 
+use std::time::Duration;
+
 use chainbill_domain::models::{INVOICES, USERS};
 use chainbill_records::{
     CopyState,
     entities::{invoice_lines, users},
 };
+use chainbill_sync::Settings;
+use chainbill_testkit::{EMBEDDED, Fresh};
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{World, on_every_pair};
+use crate::world::{World, on_every_pair, quick};
 
 #[test]
 fn a_committed_write_appears_identical_in_the_second_database() {
@@ -128,5 +132,25 @@ fn lines_are_replaced_with_their_bill() {
         world.drained().await;
         world.assert_equal().await;
         running.stop().await;
+    });
+}
+
+#[test]
+fn what_could_not_be_taken_off_the_queue_is_tried_again_though_nothing_else_comes() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let database = Fresh::make(EMBEDDED, EMBEDDED).await;
+        let settings = Settings { heartbeat: Duration::from_secs(3600), ..quick() };
+        let world = World::open(&database, settings).await;
+        let running = world.sync.start();
+        world.drained().await;
+        world.sql("CREATE TRIGGER stay BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'stay'); END").await;
+        world.save_user("Ada").await;
+        world.eventually("the lane has met it", async || world.sync.status().await.failures > 0).await;
+        world.sql("DROP TRIGGER stay").await;
+        world.drained().await;
+        world.assert_equal().await;
+        running.stop().await;
+        database.remove().await;
     });
 }
