@@ -1,8 +1,13 @@
 //! Each fault of the proxy does what it says, and its end is the end of it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use chainbill_records::{RecordsError, sea_orm::ConnectionTrait as _};
+use chainbill_domain::{SystemClock, SystemRandom};
+use chainbill_records::{
+    Records, RecordsError,
+    connect::{ConnectSettings, Connected, connect},
+    sea_orm::ConnectionTrait as _,
+};
 use chainbill_testkit::{EMBEDDED, Fault, Fresh, Proxy, address, primaries};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -147,6 +152,29 @@ fn a_commit_whose_answer_is_lost_is_durable_and_said_to_be_unknown() {
                 assert_eq!(direct.fact(&format!("fact-{round}")).await.unwrap().as_deref(), Some("so"));
             }
             assert_eq!(proxy.lost(), 1);
+            fresh.remove().await;
+        }
+    });
+}
+
+#[test]
+fn whoever_stops_waiting_for_a_transaction_leaves_none_open() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for primary in primaries().iter().filter(|primary| *primary != EMBEDDED) {
+            let fresh = Fresh::make(primary, EMBEDDED).await;
+            let direct = fresh.records().await;
+            let proxy = Proxy::before(address(primary)).await;
+            let url = proxy.instead_of(&fresh.primary);
+            let settings = ConnectSettings { url, max_connections: 1, acquire_timeout: Duration::from_secs(10) };
+            let Connected { db, dialect, .. } = connect(&settings).await.unwrap();
+            let through = Records::new(db, dialect, Arc::new(SystemClock), Arc::new(SystemRandom));
+            // Its BEGIN is with the server then, and the answer is on its way.
+            proxy.set(Fault::Latency(Duration::from_millis(400)));
+            assert!(timeout(Duration::from_millis(600), through.begin()).await.is_err(), "it began");
+            proxy.set(Fault::None);
+            through.db().execute_unprepared("INSERT INTO facts (name, value) VALUES ('after', 'so')").await.unwrap();
+            assert_eq!(direct.fact("after").await.unwrap().as_deref(), Some("so"));
             fresh.remove().await;
         }
     });
