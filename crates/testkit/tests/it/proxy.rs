@@ -169,6 +169,9 @@ fn whoever_stops_waiting_for_a_transaction_leaves_none_open() {
             let settings = ConnectSettings { url, max_connections: 1, acquire_timeout: Duration::from_secs(10) };
             let Connected { db, dialect, .. } = connect(&settings).await.unwrap();
             let through = Records::new(db, dialect, Arc::new(SystemClock), Arc::new(SystemRandom));
+            while through.db().get_mysql_connection_pool().num_idle() == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
             // Its BEGIN is with the server then, and the answer is on its way.
             proxy.set(Fault::Latency(Duration::from_millis(400)));
             assert!(timeout(Duration::from_millis(600), through.begin()).await.is_err(), "it began");
