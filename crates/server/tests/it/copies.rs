@@ -12,6 +12,8 @@ fn names(page: &Value, field: &str) -> Vec<String> {
 #[test]
 fn a_search_finds_what_was_just_written_when_it_carries_its_token() {
     on_every_pair(async |world| {
+        // From then on the collections and the indexes of the search are there.
+        world.server.drained().await;
         let (client, freelancer) = world.client_and_freelancer().await;
         let server = &world.server;
         let path = format!("/api/users/{}", freelancer.id);
