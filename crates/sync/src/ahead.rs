@@ -80,7 +80,7 @@ impl Ahead {
                     Err(error) => Err(error),
                 };
                 if let Err(error) = read {
-                    // As above.
+                    // Whoever has ended the comparison does not ask why.
                     let _ = sender.send(Err(error)).await;
                     return;
                 }
@@ -111,7 +111,9 @@ impl Ahead {
             let later = rows.split_off(here);
             let (snapshot, unreadable, up_to) = (snapshot.clone(), unreadable.clone(), up_to.clone());
             let sheet = Sheet { snapshot, rows, documents, unreadable, last: !more, up_to };
-            if sheets.send(Ok(sheet)).await.is_err() || !more {
+            // Nobody compares any more: nothing more is read.
+            sheets.send(Ok(sheet)).await.map_err(|_| SyncError::Stopped)?;
+            if !more {
                 return Ok(());
             }
             rows = later;

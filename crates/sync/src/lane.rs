@@ -91,6 +91,7 @@ impl Lane {
                 Err(error) => {
                     // What this process has counted as seen was not carried out.
                     self.next_look = Instant::now();
+                    self.let_go().await;
                     self.failed(&error, &mut backoff, &stop).await;
                     continue;
                 }
@@ -112,7 +113,7 @@ impl Lane {
         self.let_leave().await;
     }
 
-    /// Lets what was carried out go at once: nothing comes that it could go with.
+    /// Lets what was carried out go at once: nothing comes soon that it could go with.
     async fn let_go(&mut self) {
         if let Err(error) = self.leaving.go(&self.engine).await {
             self.tell_left(&error);

@@ -34,7 +34,7 @@ pub(crate) async fn carry_out(engine: &Engine, queued: Vec<Queued>) -> Result<Ca
     let batch = Batch::plan(queued);
     let models = batch.tasks.iter().filter_map(|(name, tasks)| Some((model_named(name)?, tasks)));
     let works: Vec<_> = models.map(async |(model, tasks)| (model, relay_model(engine, model, tasks).await)).collect();
-    let (answers, events) = futures::join!(join_all(works), relay_events(engine, &batch));
+    let (answers, events) = futures::join!(join_all(works), caught(relay_events(engine, &batch)));
     let mut settlement = Settlement::default();
     batch.settle_unreadable(&mut settlement);
     if events.is_ok() {

@@ -28,6 +28,7 @@ pub trait Writing: Send + Sync + 'static {
 /// Passes everything on; writes go through somebody.
 pub struct Between<W> {
     inner: Arc<dyn Mirror>,
+    pages: AtomicUsize,
     /// Whom writes go through.
     pub writing: W,
 }
@@ -36,7 +37,12 @@ impl<W> Between<W> {
     /// Stands before this one.
     #[must_use]
     pub fn before(inner: Arc<dyn Mirror>, writing: W) -> Arc<Self> {
-        Arc::new(Self { inner, writing })
+        Arc::new(Self { inner, pages: AtomicUsize::new(0), writing })
+    }
+
+    /// How many pages of stamps or documents were asked for.
+    pub fn pages(&self) -> usize {
+        self.pages.load(SeqCst)
     }
 }
 
@@ -120,10 +126,12 @@ impl<W: Writing> Mirror for Between<W> {
     }
 
     async fn stamps(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stamp>, MirrorError> {
+        self.pages.fetch_add(1, SeqCst);
         self.inner.stamps(model, page).await
     }
 
     async fn documents(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stored>, MirrorError> {
+        self.pages.fetch_add(1, SeqCst);
         self.inner.documents(model, page).await
     }
 

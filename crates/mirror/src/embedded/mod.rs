@@ -82,10 +82,11 @@ impl EmbeddedMirror {
 /// Opens the file, and while others make a new one ready for writing ahead, waits for them: each of them reads before it
 /// writes then, and SQLite refuses all but one of those at once, whatever the busy timeout.
 async fn first_come(pool: &SqlitePoolOptions, options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    const SQLITE_BUSY: i32 = 5;
     let until = tokio::time::Instant::now() + BUSY;
     loop {
         match pool.clone().connect_with(options.clone()).await {
-            Err(cause) if primary_code(&cause) == Some(5) && tokio::time::Instant::now() < until => {
+            Err(cause) if primary_code(&cause) == Some(SQLITE_BUSY) && tokio::time::Instant::now() < until => {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             other => return other,

@@ -124,7 +124,7 @@ async fn recent(database: &Database, matching: Document) -> Result<Vec<Body>, Mi
         .map_err(|cause| failed(&cause))?;
     let mut found = Vec::new();
     while cursor.advance().await.map_err(|cause| failed(&cause))? {
-        found.push(decode::figures(cursor.current()));
+        found.push(decode::happening(cursor.current()));
     }
     Ok(found)
 }

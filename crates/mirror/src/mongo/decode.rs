@@ -13,6 +13,7 @@ use crate::port::{Stamp, Stored};
 
 /// The names that a model's fields have, in the order of its documents: fields that are found by them need no text of
 /// their own.
+#[derive(Default)]
 pub(super) struct Names {
     known: Vec<&'static str>,
     /// How many of them stand at the top.
@@ -88,9 +89,9 @@ fn read_sync(sync: &RawDocument, stored: &mut Stored) {
     stored.stamp.digest = digest.filter(|_| !stored.stamp.tombstone);
 }
 
-/// A line of figures, without the value that it is grouped by.
-pub(super) fn figures(raw: &RawDocument) -> Document {
-    let mut document = fields(raw, &mut Names { known: Vec::new(), top: 0, next: 0 });
+/// A tracked happening, without its id.
+pub(super) fn happening(raw: &RawDocument) -> Document {
+    let mut document = fields(raw, &mut Names::default());
     document.0.retain(|(name, _)| name != "_id");
     document
 }

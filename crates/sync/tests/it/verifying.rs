@@ -1,5 +1,7 @@
 //! Drift of every class is found, named and repaired; what is in flight is no drift.
 
+use std::{sync::Arc, time::Duration};
+
 use chainbill_domain::{
     Model,
     models::{INVOICES, USERS},
@@ -11,9 +13,13 @@ use chainbill_sync::{
     Mending, Order, Outcome, Progress, SyncError,
     compare::{Class, Level},
 };
+use chainbill_testkit::{Between, Largest};
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{World, on_every_pair};
+use crate::{
+    stage::on_every_database,
+    world::{World, on_every_pair, quick},
+};
 
 async fn verify(world: &World, mending: Mending) -> chainbill_sync::RunReport {
     world
@@ -181,6 +187,32 @@ fn a_verification_that_was_interrupted_goes_on_and_keeps_what_it_had_found() {
         assert!(report.certificate.is_none(), "its rows were not all of one moment");
         let anew = world.sync.run(&USERS, order, &|_| {}, &all).await.unwrap();
         assert_eq!((anew.comparison.compared, anew.comparison.drifting()), (180, 2), "the next begins anew");
+    });
+}
+
+#[test]
+fn a_verification_that_was_interrupted_reads_no_further() {
+    on_every_database(async |database| {
+        let between = Between::before(database.mirror().await, Largest::default());
+        let world = World::open_before(database, quick(), between.clone()).await;
+        world.bills(1500).await;
+        let stop = CancellationToken::new();
+        world.sync.initial(&INVOICES, &|_| {}, &stop).await.unwrap();
+        let before = between.pages();
+        let order = Order::new("verify", Level::Deep, Mending::Report);
+        let cut_off = world.sync.run(&INVOICES, order, &|_| stop.cancel(), &stop).await;
+        assert!(matches!(cut_off, Err(SyncError::Stopped)), "{cut_off:?}");
+        // Whoever still reads holds the engine, and with it the second database.
+        let World { mirror, sync, .. } = world;
+        drop((mirror, sync));
+        let over = async {
+            while Arc::strong_count(&between) > 1 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), over).await.expect("the readers end");
+        let read = between.pages() - before;
+        assert!(read < 10, "it read {read} pages of thirty");
     });
 }
 

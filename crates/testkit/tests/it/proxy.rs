@@ -130,55 +130,54 @@ async fn a_reset_comes_in_the_middle_of_an_answer() {
     assert_eq!(proxy.lost(), 1);
 }
 
-#[test]
-fn a_commit_whose_answer_is_lost_is_durable_and_said_to_be_unknown() {
+/// Runs a story before every real server, with databases of its own.
+fn before_every_server(story: impl AsyncFn(&Fresh, &Proxy, Records)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         for primary in primaries().iter().filter(|primary| *primary != EMBEDDED) {
             let fresh = Fresh::make(primary, EMBEDDED).await;
-            let direct = fresh.records().await;
-            let proxy = Proxy::before(address(primary)).await;
-            let through = Fresh::existing(&proxy.instead_of(&fresh.primary), EMBEDDED).records().await;
-            for (round, fault) in [Fault::None, Fault::LoseCommits, Fault::None].into_iter().enumerate() {
-                proxy.set(fault);
-                let unit = through.begin().await.unwrap();
-                let insert = format!("INSERT INTO facts (name, value) VALUES ('fact-{round}', 'so')");
-                unit.db().execute_unprepared(&insert).await.unwrap();
-                let told = unit.commit().await;
-                match fault {
-                    Fault::None => drop(told.unwrap()),
-                    _ => assert!(matches!(told, Err(RecordsError::Unknown(_))), "{told:?}"),
-                }
-                assert_eq!(direct.fact(&format!("fact-{round}")).await.unwrap().as_deref(), Some("so"));
-            }
-            assert_eq!(proxy.lost(), 1);
+            let (direct, proxy) = (fresh.records().await, Proxy::before(address(primary)).await);
+            story(&fresh, &proxy, direct).await;
             fresh.remove().await;
         }
     });
 }
 
 #[test]
-fn whoever_stops_waiting_for_a_transaction_leaves_none_open() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        for primary in primaries().iter().filter(|primary| *primary != EMBEDDED) {
-            let fresh = Fresh::make(primary, EMBEDDED).await;
-            let direct = fresh.records().await;
-            let proxy = Proxy::before(address(primary)).await;
-            let url = proxy.instead_of(&fresh.primary);
-            let settings = ConnectSettings { url, max_connections: 1, acquire_timeout: Duration::from_secs(10) };
-            let Connected { db, dialect, .. } = connect(&settings).await.unwrap();
-            let through = Records::new(db, dialect, Arc::new(SystemClock), Arc::new(SystemRandom));
-            while through.db().get_mysql_connection_pool().num_idle() == 0 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+fn a_commit_whose_answer_is_lost_is_durable_and_said_to_be_unknown() {
+    before_every_server(async |fresh, proxy, direct| {
+        let through = Fresh::existing(&proxy.instead_of(&fresh.primary), EMBEDDED).records().await;
+        for (round, fault) in [Fault::None, Fault::LoseCommits, Fault::None].into_iter().enumerate() {
+            proxy.set(fault);
+            let unit = through.begin().await.unwrap();
+            let insert = format!("INSERT INTO facts (name, value) VALUES ('fact-{round}', 'so')");
+            unit.db().execute_unprepared(&insert).await.unwrap();
+            let told = unit.commit().await;
+            match fault {
+                Fault::None => drop(told.unwrap()),
+                _ => assert!(matches!(told, Err(RecordsError::Unknown(_))), "{told:?}"),
             }
-            // Its BEGIN is with the server then, and the answer is on its way.
-            proxy.set(Fault::Latency(Duration::from_millis(400)));
-            assert!(timeout(Duration::from_millis(600), through.begin()).await.is_err(), "it began");
-            proxy.set(Fault::None);
-            through.db().execute_unprepared("INSERT INTO facts (name, value) VALUES ('after', 'so')").await.unwrap();
-            assert_eq!(direct.fact("after").await.unwrap().as_deref(), Some("so"));
-            fresh.remove().await;
+            assert_eq!(direct.fact(&format!("fact-{round}")).await.unwrap().as_deref(), Some("so"));
         }
+        assert_eq!(proxy.lost(), 1);
+    });
+}
+
+#[test]
+fn whoever_stops_waiting_for_a_transaction_leaves_none_open() {
+    before_every_server(async |fresh, proxy, direct| {
+        let url = proxy.instead_of(&fresh.primary);
+        let settings = ConnectSettings { url, max_connections: 1, acquire_timeout: Duration::from_secs(10) };
+        let Connected { db, dialect, .. } = connect(&settings).await.unwrap();
+        let through = Records::new(db, dialect, Arc::new(SystemClock), Arc::new(SystemRandom));
+        while through.db().get_mysql_connection_pool().num_idle() == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // Its BEGIN is with the server then, and the answer is on its way.
+        proxy.set(Fault::Latency(Duration::from_millis(400)));
+        assert!(timeout(Duration::from_millis(600), through.begin()).await.is_err(), "it began");
+        proxy.set(Fault::None);
+        through.db().execute_unprepared("INSERT INTO facts (name, value) VALUES ('after', 'so')").await.unwrap();
+        assert_eq!(direct.fact("after").await.unwrap().as_deref(), Some("so"));
     });
 }
