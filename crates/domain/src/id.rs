@@ -131,4 +131,6 @@ kinds! {
     Session => SessionId;
     /// A tracked happening.
     Event => EventId;
+    /// A run of the synchronisation over a model.
+    Run => RunId;
 }

@@ -24,6 +24,14 @@ pub struct Model {
     pub every: Duration,
 }
 
+impl Model {
+    /// Whether its documents may be megabytes: then few of them are held at once.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        self.columns.iter().any(|column| column.large)
+    }
+}
+
 /// One column and the field it becomes.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {

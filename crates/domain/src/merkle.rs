@@ -17,10 +17,16 @@ pub struct Step {
     pub left: bool,
 }
 
-/// The hash of a leaf.
+/// The hash of a leaf: of an entity's id, its version and the digest of its document, so that a path speaks of all three,
+/// also where nobody has the document.
 #[must_use]
-pub fn leaf(digest: Digest) -> Digest {
-    Digest(Sha256::new().chain_update([0]).chain_update(digest.0).finalize().into())
+pub fn leaf(id: &str, version: i64, digest: Digest) -> Digest {
+    let mut hash = Sha256::new_with_prefix([0]);
+    hash.update((id.len() as u64).to_be_bytes());
+    hash.update(id.as_bytes());
+    hash.update(version.to_be_bytes());
+    hash.update(digest.0);
+    Digest(hash.finalize().into())
 }
 
 fn node(left: Digest, right: Digest) -> Digest {
@@ -123,7 +129,7 @@ mod tests {
     use super::*;
 
     fn leaves(count: usize) -> Vec<Digest> {
-        (0..count).map(|n| leaf(Digest(Sha256::digest(n.to_be_bytes()).into()))).collect()
+        (0..count).map(|n| leaf(&n.to_string(), 1, Digest(Sha256::digest(n.to_be_bytes()).into()))).collect()
     }
 
     #[test]
@@ -134,6 +140,15 @@ mod tests {
         let five = leaves(5);
         let four = node(node(five[0], five[1]), node(five[2], five[3]));
         assert_eq!(root(&five), node(four, five[4]));
+    }
+
+    #[test]
+    fn a_leaf_is_of_its_id_its_version_and_its_digest() {
+        let digest = |text: &str| Digest(Sha256::digest(text).into());
+        let one = leaf("a", 1, digest("x"));
+        for other in [leaf("b", 1, digest("x")), leaf("a", 2, digest("x")), leaf("a", 1, digest("y"))] {
+            assert_ne!(one, other);
+        }
     }
 
     #[test]

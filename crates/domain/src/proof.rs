@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The name of the format; another one is another format.
-pub const FORMAT: &str = "chainbill-proof-1";
+pub const FORMAT: &str = "chainbill-proof-2";
 
 /// That all rows of a model had this root at this moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub struct Certificate {
     pub count: u64,
     /// Which encoder made the digests.
     pub encoder_version: u32,
-    /// Merkle root over the digests in the order of ids, hexadecimal.
+    /// Merkle root over ids, versions and digests in the order of ids, hexadecimal.
     pub root: String,
     /// The hash of the model's certificate before this one.
     pub previous: Option<String>,
@@ -123,7 +123,9 @@ pub enum Broken {
     #[error("the document does not have the digest that was certified: a field was changed")]
     Document,
     /// The path leads elsewhere.
-    #[error("the path does not lead to the certificate's root: the entity was not among the certified rows")]
+    #[error(
+        "the path does not lead to the certificate's root: the entity was not among the certified rows at that version"
+    )]
     Path,
     /// The path belongs to another place.
     #[error("the path's turns are not those of place {index} among {count}")]
@@ -181,7 +183,7 @@ impl Proof {
         }
         let steps: Vec<Step> =
             self.path.iter().map(step).collect::<Option<_>>().ok_or(Broken::Unreadable("the path"))?;
-        if climb(leaf(certified), &steps).to_hex() != self.certificate.root {
+        if climb(leaf(&self.id, self.version, certified), &steps).to_hex() != self.certificate.root {
             return Err(Broken::Path);
         }
         if self.certificate.computed_hash() != self.certificate.hash {
@@ -244,6 +246,8 @@ mod tests {
         models::USERS,
     };
 
+    const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
     fn digest_of(place: u8) -> Digest {
         Digest(Sha256::digest([place]).into())
     }
@@ -254,11 +258,11 @@ mod tests {
 
     /// A proof of the second of five rows.
     fn proof() -> Proof {
-        let leaves: Vec<Digest> = (0..5).map(|place| leaf(digest_of(place))).collect();
+        let leaves: Vec<Digest> = (0..5).map(|place| leaf(ID, 1, digest_of(place))).collect();
         Proof {
             format: FORMAT.to_owned(),
             model: USERS.name.to_owned(),
-            id: "01890a5d-ac96-774b-bcce-b302099a8057".to_owned(),
+            id: ID.to_owned(),
             version: 1,
             digest: digest_of(1).to_hex(),
             document: None,
@@ -279,6 +283,13 @@ mod tests {
         huge.certificate.hash = huge.certificate.computed_hash();
         assert!(matches!(huge.check(), Err(Broken::Place { .. })), "no count makes it panic");
         assert_eq!(Proof { digest: digest_of(2).to_hex(), ..proof() }.check(), Err(Broken::Path));
+    }
+
+    #[test]
+    fn without_a_document_too_a_proof_is_of_its_own_id_and_version_only() {
+        let id = "01890a5d-ac96-774b-bcce-b302099a8058".to_owned();
+        assert_eq!(Proof { id, ..proof() }.check(), Err(Broken::Path));
+        assert_eq!(Proof { version: 99, ..proof() }.check(), Err(Broken::Path));
     }
 
     #[test]
@@ -317,7 +328,7 @@ mod tests {
     #[test]
     fn a_forger_who_makes_everything_anew_is_caught_by_a_trusted_hash_alone() {
         let trusted = proof().certificate.hash;
-        let leaves: Vec<Digest> = (0..5).map(|place| leaf(digest_of(place + 100))).collect();
+        let leaves: Vec<Digest> = (0..5).map(|place| leaf(ID, 1, digest_of(place + 100))).collect();
         let forged = Proof {
             digest: digest_of(101).to_hex(),
             path: path(&leaves, 1).into_iter().map(Into::into).collect(),

@@ -71,12 +71,24 @@ pub enum Outcome {
 pub struct Stamp {
     /// `_id`. Documents whose `_id` is not text are reported as `type:value`.
     pub id: String,
-    /// `_sync.version`; `None` when the document carries no usable `_sync` (somebody else wrote it).
+    /// `_sync.version`; `None` when the document carries no usable `_sync` (somebody else wrote it): one with a member that
+    /// no engine writes, with one of another type, without its moment, or with what is of tombstones and what is of
+    /// documents.
     pub version: Option<i64>,
     /// `_sync.digest`; `None` on tombstones and on foreign documents.
     pub digest: Option<Digest>,
     /// Whether it is a tombstone.
     pub tombstone: bool,
+}
+
+impl Stamp {
+    /// Keeps what the document says of itself when all of it is as an engine writes it. Of other documents nothing is
+    /// believed.
+    pub(crate) fn keep_if_ours(&mut self, ours: bool) {
+        if !ours || self.version.is_none() {
+            (self.version, self.digest, self.tombstone) = (None, None, false);
+        }
+    }
 }
 
 /// A whole document as it stands, read back into canonical values.

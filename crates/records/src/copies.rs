@@ -203,6 +203,15 @@ impl Records {
             Err(error) => Err(error),
         }
     }
+
+    /// Forgets a fact.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn forget_fact(&self, name: &str) -> Result<(), RecordsError> {
+        self.run("DELETE FROM facts WHERE name=?", [name.into()]).await?;
+        Ok(())
+    }
 }
 
 fn copy(row: &QueryResult) -> Result<Copy, RecordsError> {

@@ -3,7 +3,7 @@
 use chainbill_domain::Timestamp;
 use sea_orm::{ConnectionTrait, QueryResult, Value};
 
-use crate::{Records, RecordsError};
+use crate::{Records, RecordsError, runs::ids};
 
 /// One repair.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct Evidence {
     pub fields: String,
     /// The moment of the primary that proved it.
     pub cut: Timestamp,
-    /// What the outbox held for the entity.
+    /// What the journal of changes said of the entity: the outbox, what is parked, the audit.
     pub journal: Option<String>,
     /// When it was written down.
     pub at: Timestamp,
@@ -99,18 +99,20 @@ impl Records {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// Evidence, newest first: of one model or all, before an id.
+    /// Evidence, newest first: of one model or all, of one entity or all, before an id.
     ///
     /// # Errors
     /// When the primary does not answer.
     pub async fn evidence(
         &self,
         model: Option<&str>,
+        entity: Option<&str>,
         before: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Evidence>, RecordsError> {
         let (mut clauses, mut values) = (Vec::new(), Vec::<Value>::new());
-        for (clause, bound) in [("model=?", model), ("id<?", before)] {
+        let entity = entity.map(key);
+        for (clause, bound) in [("model=?", model), ("entity_id=?", entity.as_deref()), ("id<?", before)] {
             if let Some(bound) = bound {
                 clauses.push(clause);
                 values.push(bound.into());
@@ -120,7 +122,32 @@ impl Records {
         let sql = format!("SELECT {COLUMNS} FROM sync_evidence{clause} ORDER BY id DESC LIMIT {limit}");
         self.db().query_all_raw(self.statement(sql, values)).await?.iter().map(evidence).collect()
     }
+
+    /// Forgets some evidence that is older than a moment; how much.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn forget_evidence(&self, before: Timestamp) -> Result<u64, RecordsError> {
+        let old = format!("SELECT id FROM sync_evidence WHERE at<? ORDER BY at LIMIT {FORGOTTEN_AT_ONCE}");
+        let old = ids(&self.db().query_all_raw(self.statement(old, [before.into()])).await?)?;
+        self.forget("sync_evidence", &old).await
+    }
+
+    /// The last change of an entity that the audit knows: what was done, and when. What was written behind the
+    /// application's back has left no trace there.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn last_audited(&self, model: &str, id: &str) -> Result<Option<(String, Timestamp)>, RecordsError> {
+        let sql =
+            "SELECT action, at FROM audit_entries WHERE subject_model=? AND subject_id=? ORDER BY id DESC LIMIT 1";
+        let row = self.db().query_one_raw(self.statement(sql, [model.into(), key(id).into()])).await?;
+        row.map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).transpose()
+    }
 }
+
+/// Evidence is large: fewer pieces are forgotten at once than of other things.
+const FORGOTTEN_AT_ONCE: u32 = 200;
 
 /// Somebody else's `_id` may be of any length: what does not fit into the key is told apart by its digest.
 fn key(id: &str) -> String {

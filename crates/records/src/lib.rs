@@ -7,6 +7,7 @@ pub mod migrations;
 pub mod outbox;
 pub mod text;
 
+mod certificates;
 mod copies;
 mod errors;
 mod evidence;
@@ -21,6 +22,7 @@ mod synced;
 mod transaction;
 mod unit;
 
+pub use certificates::Tile;
 pub use copies::{Copy, CopyState};
 pub use errors::RecordsError;
 pub use evidence::Evidence;
@@ -28,7 +30,7 @@ pub use faults::{FaultSource, ModelFault};
 pub use leases::{Lease, LeaseView};
 pub use parked::Parked;
 pub use retry::{ATTEMPTS, Retryable, retry};
-pub use runs::{Resume, Run, Tile};
+pub use runs::{Resume, Run};
 /// The ORM, for those who read tables of their own.
 pub use sea_orm;
 pub use snapshot::{Pending, RowPage, Snapshot};

@@ -119,7 +119,7 @@ pub(crate) async fn commit(
 ) -> Result<(), RecordsError> {
     let together = matches!(dialect, Dialect::MySql | Dialect::MariaDb) && entries.len() <= ENTRIES_WITH_COMMIT;
     if !together {
-        write(&tx, entries, now, random).await?;
+        write(&tx, dialect, entries, now, random).await?;
         return tx.commit().await.map_err(RecordsError::at_commit);
     }
     let rows: Vec<String> = entries.iter().map(|entry| literals(entry, now, random)).collect();
@@ -142,7 +142,13 @@ fn literal(text: &str) -> String {
     if text.bytes().all(plain) { format!("'{text}'") } else { format!("_utf8mb4 X'{}'", hex::encode_upper(text)) }
 }
 
-async fn write(tx: &Transaction, entries: &[Entry], now: Timestamp, random: &dyn Random) -> Result<(), DbErr> {
+async fn write(
+    tx: &Transaction,
+    dialect: Dialect,
+    entries: &[Entry],
+    now: Timestamp,
+    random: &dyn Random,
+) -> Result<(), DbErr> {
     for batch in entries.chunks(ENTRIES_PER_STATEMENT) {
         let mut values = Vec::with_capacity(batch.len() * ENTRY_COLUMNS);
         for entry in batch {
@@ -158,7 +164,8 @@ async fn write(tx: &Transaction, entries: &[Entry], now: Timestamp, random: &dyn
             ]);
         }
         let sql = format!("{INSERT}{}", vec!["(?,?,?,?,?,?,?,?)"; batch.len()].join(","));
-        tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
+        let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+        tx.execute_raw(dialect.timeless(statement)).await?;
     }
     Ok(())
 }
@@ -252,7 +259,20 @@ impl Records {
         }
     }
 
-    /// What waits, per model.
+    /// When the oldest entry that waits was written: the oldest of each partition are looked at, so it costs the same
+    /// however many wait.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn oldest_waiting(&self) -> Result<Option<Timestamp>, RecordsError> {
+        let one = "SELECT * FROM (SELECT created_at FROM outbox WHERE part=? ORDER BY id LIMIT 1) p";
+        let sql = vec![one; usize::from(PARTS)].join(" UNION ALL ");
+        let rows = self.db().query_all_raw(self.statement(sql, (0..PARTS).map(Value::from))).await?;
+        let moments = rows.iter().map(|row| row.try_get_by_index::<Timestamp>(0)).collect::<Result<Vec<_>, _>>()?;
+        Ok(moments.into_iter().min())
+    }
+
+    /// What waits, per model. All entries are counted: with millions of them it takes seconds.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -292,6 +312,15 @@ impl Records {
     pub async fn waits(&self, model: &str, id: &str) -> Result<bool, RecordsError> {
         let sql = "SELECT 1 FROM outbox WHERE entity_id=? AND model=? LIMIT 1";
         Ok(self.db().query_one_raw(self.statement(sql, [id.into(), model.into()])).await?.is_some())
+    }
+
+    /// Whether something waits for any of these entities, of which there are a few.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn any_waits(&self, model: &str, ids: &[String]) -> Result<bool, RecordsError> {
+        let sql = format!("SELECT 1 FROM outbox WHERE entity_id IN ({}) AND model=? LIMIT 1", marks(ids.len()));
+        Ok(self.db().query_one_raw(self.statement(sql, pad(ids).chain([model.into()]))).await?.is_some())
     }
 
     /// Asks the relay to look at entities again, whatever has happened to their copies.

@@ -196,12 +196,20 @@ impl Records {
     }
 }
 
+/// So many rows at once: SQLite takes 32,766 parameters in a statement, and each part of the union has all ids.
+const ROWS_AT_ONCE: usize = 4096;
+
+async fn rows(db: &impl ConnectionTrait, model: &Model, ids: &[String]) -> Result<Vec<Row>, RecordsError> {
+    let mut all = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(ROWS_AT_ONCE) {
+        all.extend(rows_at_once(db, model, ids).await?);
+    }
+    Ok(all)
+}
+
 /// Rows and their children in one statement, which is of one moment by itself and costs one round trip: each part of the
 /// union has its own columns and NULL in those of the others.
-async fn rows(db: &impl ConnectionTrait, model: &Model, ids: &[String]) -> Result<Vec<Row>, RecordsError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
+async fn rows_at_once(db: &impl ConnectionTrait, model: &Model, ids: &[String]) -> Result<Vec<Row>, RecordsError> {
     let parts = parts(model);
     let sql: Vec<String> = parts.iter().enumerate().map(|(number, _)| part_sql(&parts, number, ids.len())).collect();
     let values = parts.iter().flat_map(|_| pad(ids));

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chainbill_domain::{Clock as _, Random, SystemClock, SystemRandom, id::EventId};
-use chainbill_sync::Status;
+use chainbill_sync::{ModelStatus, Status};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
@@ -20,7 +20,7 @@ use crate::settings::{Hidden, Settings};
 /// Something that began or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Alert {
-    /// `sync.stalled`, `sync.faulted`, `sync.unreachable`, `sync.parked`, `sync.drift`, `sync.quarantined`.
+    /// One of [`Conditions::known`].
     condition: &'static str,
     /// Whether it began; otherwise it ended.
     begins: bool,
@@ -29,42 +29,67 @@ pub(crate) struct Alert {
 }
 
 /// The conditions that last.
-#[derive(Debug, Default)]
-pub(crate) struct Conditions(BTreeSet<&'static str>);
+#[derive(Debug)]
+pub(crate) struct Conditions {
+    lasting: BTreeSet<&'static str>,
+    /// How old the oldest change may be.
+    late_after: Duration,
+}
 
 impl Conditions {
-    /// What has begun and what has ended since the last look.
+    pub fn new(late_after: Duration) -> Self {
+        Self { lasting: BTreeSet::new(), late_after }
+    }
+
+    /// Whether each condition lasts; none where it cannot be told at the moment.
+    fn known(&self, status: &Status) -> [(&'static str, Option<bool>); 7] {
+        let of_models = |says: fn(&ModelStatus) -> Option<bool>| {
+            let all: Vec<Option<bool>> = status.models.iter().map(says).collect();
+            if all.contains(&Some(true)) {
+                Some(true)
+            } else {
+                all.into_iter().collect::<Option<Vec<_>>>().map(|_| false)
+            }
+        };
+        let late = status.oldest_seconds.map(|oldest| oldest >= self.late_after.as_secs_f64());
+        [
+            ("sync.unreachable", Some(!status.primary_reachable || !status.mirror_reachable)),
+            ("sync.stalled", status.stalled),
+            ("sync.late", late),
+            ("sync.faulted", of_models(|model| model.state.map(|state| state == "FAULTED"))),
+            ("sync.parked", status.parked.map(|count| count > 0)),
+            ("sync.drift", of_models(|model| model.drift)),
+            ("sync.quarantined", status.quarantined.map(|count| count > 0)),
+        ]
+    }
+
+    /// What has begun and what has ended since the last look. What cannot be told at the moment stays as it was.
     pub fn look(&mut self, status: &Status) -> Vec<Alert> {
-        let mut now = BTreeSet::new();
-        match status.status {
-            "stalled" => drop(now.insert("sync.stalled")),
-            "faulted" => drop(now.insert("sync.faulted")),
-            "unreachable" => drop(now.insert("sync.unreachable")),
-            _ => {}
-        }
-        for (condition, lasts) in [
-            ("sync.parked", status.parked.unwrap_or(0) > 0),
-            ("sync.drift", status.models.iter().any(|model| model.drift)),
-            ("sync.quarantined", status.quarantined.unwrap_or(0) > 0),
-        ] {
-            if lasts {
-                now.insert(condition);
+        let mut alerts = Vec::new();
+        for (condition, lasts) in self.known(status) {
+            let changed = match lasts {
+                Some(true) => self.lasting.insert(condition),
+                Some(false) => self.lasting.remove(condition),
+                None => false,
+            };
+            if changed {
+                alerts.push(Alert::new(condition, lasts == Some(true), status));
             }
         }
+        alerts
+    }
+}
+
+impl Alert {
+    fn new(condition: &'static str, begins: bool, status: &Status) -> Self {
+        let word = if begins { "began" } else { "ended" };
+        let reason = status.reason.as_deref().unwrap_or("everything is in step");
         let data = json!({
             "status": status.status, "reason": status.reason, "backlog": status.backlog,
-            "oldestSeconds": status.oldest_seconds, "parked": status.parked, "quarantined": status.quarantined, "trouble": status.trouble,
+            "oldestSeconds": status.oldest_seconds, "parked": status.parked, "quarantined": status.quarantined,
+            "trouble": status.trouble,
         });
-        let alert = |condition: &'static str, begins: bool| {
-            let reason = status.reason.clone().unwrap_or_else(|| "everything is in step".to_owned());
-            let word = if begins { "began" } else { "ended" };
-            Alert { condition, begins, summary: format!("{condition} {word}: {reason}"), data: data.clone() }
-        };
-        let begun = now.difference(&self.0).map(|condition| alert(condition, true));
-        let ended = self.0.difference(&now).map(|condition| alert(condition, false));
-        let alerts = begun.chain(ended).collect();
-        self.0 = now;
-        alerts
+        Self { condition, begins, summary: format!("{condition} {word}: {reason}"), data }
     }
 }
 
@@ -109,8 +134,13 @@ impl Alerts {
         Ok(Self { ways: webhook.into_iter().chain(mail).collect() })
     }
 
-    /// Tells it everywhere, in the background; a way that does not work is tried again a few times and then logged.
+    /// Tells it in the log, and everywhere else in the background; a way that does not work is tried again a few times and
+    /// then logged.
     pub fn raise(&self, alert: Alert) {
+        match alert.begins {
+            true => tracing::error!("Sync alarm: {}", alert.summary),
+            false => tracing::info!("Sync alarm: {}", alert.summary),
+        }
         for way in self.ways.clone() {
             tokio::spawn(way.tell(alert.clone()));
         }
@@ -193,5 +223,113 @@ impl Mail {
             .body(format!("{}\n\n{:#}\n", alert.summary, alert.data))?;
         self.transport.send(message).await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATE: Duration = Duration::from_secs(60);
+
+    fn model(state: Option<&'static str>, drift: Option<bool>) -> ModelStatus {
+        ModelStatus {
+            model: "users",
+            state,
+            reason: None,
+            hint: None,
+            mysql_count: None,
+            mongodb_count: None,
+            backlog: None,
+            oldest_seconds: None,
+            parked: None,
+            copied: 0,
+            total: 0,
+            rate: 0,
+            last_run: None,
+            last_result: None,
+            last_verified: None,
+            last_verification: None,
+            drift,
+            every_seconds: 60,
+        }
+    }
+
+    fn healthy() -> Status {
+        Status {
+            status: "healthy",
+            reason: None,
+            engine: "embedded",
+            primary_reachable: true,
+            mirror_reachable: true,
+            backlog: Some(0),
+            oldest_seconds: Some(0.0),
+            parked: Some(0),
+            quarantined: Some(0),
+            stalled: Some(false),
+            lag_seconds: Some(0.0),
+            lag_ms: Some(3),
+            rate: Some(0),
+            heartbeat_seconds: Some(1.0),
+            applied: Some(1),
+            failures: Some(0),
+            trouble: None,
+            models: vec![model(Some("LIVE"), Some(false))],
+        }
+    }
+
+    /// Nothing but who is away is known while the primary is.
+    fn primary_away() -> Status {
+        Status {
+            primary_reachable: false,
+            backlog: None,
+            oldest_seconds: None,
+            parked: None,
+            quarantined: None,
+            stalled: None,
+            models: vec![model(None, None)],
+            ..healthy()
+        }
+    }
+
+    fn told(conditions: &mut Conditions, status: &Status) -> Vec<(&'static str, bool)> {
+        conditions.look(status).iter().map(|alert| (alert.condition, alert.begins)).collect()
+    }
+
+    #[test]
+    fn each_condition_is_told_when_it_begins_and_when_it_ends() {
+        let faulted = vec![model(Some("FAULTED"), Some(false))];
+        let drifting = vec![model(Some("LIVE"), Some(true))];
+        for (condition, status) in [
+            ("sync.unreachable", Status { mirror_reachable: false, stalled: None, ..healthy() }),
+            ("sync.stalled", Status { stalled: Some(true), ..healthy() }),
+            ("sync.late", Status { oldest_seconds: Some(61.0), ..healthy() }),
+            ("sync.faulted", Status { models: faulted, ..healthy() }),
+            ("sync.parked", Status { parked: Some(1), ..healthy() }),
+            ("sync.drift", Status { models: drifting, ..healthy() }),
+            ("sync.quarantined", Status { quarantined: Some(1), ..healthy() }),
+        ] {
+            let mut conditions = Conditions::new(LATE);
+            assert_eq!(told(&mut conditions, &healthy()), []);
+            assert_eq!(told(&mut conditions, &status), [(condition, true)]);
+            assert_eq!(told(&mut conditions, &status), [], "told once");
+            assert_eq!(told(&mut conditions, &healthy()), [(condition, false)]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_has_neither_begun_nor_ended() {
+        let mut conditions = Conditions::new(LATE);
+        let bad = Status {
+            parked: Some(2),
+            quarantined: Some(1),
+            stalled: Some(true),
+            models: vec![model(Some("FAULTED"), Some(true))],
+            ..healthy()
+        };
+        assert_eq!(told(&mut conditions, &bad).len(), 5);
+        assert_eq!(told(&mut conditions, &primary_away()), [("sync.unreachable", true)]);
+        assert_eq!(told(&mut conditions, &bad), [("sync.unreachable", false)], "the others have lasted");
+        assert_eq!(told(&mut conditions, &healthy()).len(), 5);
     }
 }

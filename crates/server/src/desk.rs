@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chainbill_domain::{Model, freshness::Token};
-use chainbill_sync::{Freshness, Mending, Order, RunReport, Sync, SyncError, compare::Level};
+use chainbill_domain::{Model, freshness::Token, id::RunId};
+use chainbill_records::Run;
+use chainbill_sync::{Comparison, Finding, Freshness, Mending, Order, RunReport, Sync, SyncError, Why, compare::Level};
 use chainbill_web::{Desk, DeskError, Part, Row, SyncDesk, Verification};
 use serde_json::{Value as Json, json};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -33,9 +34,11 @@ impl ServerDesk {
         self.tasks.wait().await;
     }
 
+    /// Does work: to its end where that comes soon, and otherwise in the background. `known` is what can be said by then.
     async fn work(
         &self,
         what: &'static str,
+        known: Json,
         work: impl Future<Output = Result<Json, SyncError>> + Send + 'static,
     ) -> Result<Desk, DeskError> {
         let mut task = self.tasks.spawn(work);
@@ -50,10 +53,20 @@ impl ServerDesk {
                         Err(error) => tracing::error!("Sync {what} broke: {error}"),
                     }
                 });
-                let hint = "it goes on in the background; /api/sync/status and /api/sync/verifications show it";
-                Ok(Desk::Running(json!({"state": "running", "hint": hint})))
+                Ok(Desk::Running(known))
             }
         }
+    }
+
+    async fn recorded(&self, id: &str) -> Result<Run, DeskError> {
+        let run = self.sync.records().run_of(id).await.map_err(|error| refusal(&error.into()))?;
+        run.ok_or_else(|| DeskError::NotFound(format!("there is no verification {id}, or it has not begun yet")))
+    }
+
+    /// An id for a run that is about to begin.
+    fn run_id(&self) -> RunId {
+        let records = self.sync.records();
+        RunId::new(records.now(), records.random().bytes())
     }
 }
 
@@ -69,12 +82,90 @@ fn named(model: &str) -> Result<&'static Model, DeskError> {
     chainbill_sync::model(model).map_err(|error| refusal(&error))
 }
 
+fn known(why: &Why) -> Result<(), DeskError> {
+    let nowhere = || DeskError::NotFound(format!("there is no {} {} in either database", why.model, why.id));
+    if why.is_nothing() { Err(nowhere()) } else { Ok(()) }
+}
+
 /// One model, or all.
 pub(crate) fn wished(model: Option<&str>) -> Result<Vec<&'static Model>, SyncError> {
     match model {
         Some(model) => Ok(vec![chainbill_sync::model(model)?]),
         None => Ok(chainbill_domain::models::ALL.to_vec()),
     }
+}
+
+/// How several runs went: one that failed takes nothing from what the others have found.
+#[derive(Default)]
+pub(crate) struct Runs {
+    pub reports: Vec<RunReport>,
+    pub failures: Vec<(&'static Model, SyncError)>,
+}
+
+impl Runs {
+    /// # Errors
+    /// [`SyncError::Stopped`]: then there is nothing to add to.
+    pub fn add(&mut self, model: &'static Model, ended: Result<RunReport, SyncError>) -> Result<(), SyncError> {
+        match ended {
+            Ok(report) => self.reports.push(report),
+            Err(SyncError::Stopped) => return Err(SyncError::Stopped),
+            Err(error) => self.failures.push((model, error)),
+        }
+        Ok(())
+    }
+
+    pub fn equal(&self) -> bool {
+        self.failures.is_empty() && self.reports.iter().all(|report| report.outcome.is_equal())
+    }
+
+    /// All of them; the failure itself where there is nothing else.
+    ///
+    /// # Errors
+    /// When none was carried out.
+    pub fn told(mut self) -> Result<Json, SyncError> {
+        match self.failures.pop() {
+            Some((_, error)) if self.reports.is_empty() && self.failures.is_empty() => Err(error),
+            last => {
+                self.failures.extend(last);
+                Ok(self.json())
+            }
+        }
+    }
+
+    pub fn json(&self) -> Json {
+        let failed = |(model, error): &(&'static Model, SyncError)| {
+            let mut told = json!({"model": model.name, "outcome": "failed", "error": error.to_string()});
+            if let SyncError::Breaker { comparison, .. } = error {
+                told["outcome"] = "breaker".into();
+                told["compared"] = comparison.compared.into();
+                told["drift"] = comparison.drifting().into();
+                told["differences"] = differences(comparison);
+            }
+            told
+        };
+        let models: Vec<Json> = self.reports.iter().map(of_run).chain(self.failures.iter().map(failed)).collect();
+        json!({"equal": self.equal(), "models": models})
+    }
+}
+
+/// What is known of runs that go on. One that goes on with an earlier run keeps that one's id.
+fn running(orders: &[(&'static Model, RunId)], resume: bool) -> Json {
+    let hint = "it goes on in the background; /api/sync/verifications/{id} shows how far, as soon as a run has begun";
+    let runs = orders.iter().filter(|_| !resume);
+    let runs: Vec<Json> = runs.map(|(model, id)| json!({"model": model.name, "id": id.to_string()})).collect();
+    json!({"state": "running", "hint": hint, "runs": runs})
+}
+
+/// A run as it is written down.
+fn of_record(run: &Run) -> Json {
+    let moment = |at: Option<_>| at.map(chainbill_app::moment);
+    json!({
+        "id": run.id, "kind": run.kind, "model": run.model, "level": run.level, "outcome": run.outcome,
+        "startedAt": chainbill_app::moment(run.started_at), "finishedAt": moment(run.finished_at),
+        "cut": moment(run.cut), "compared": run.compared, "total": run.total, "inFlight": run.in_flight,
+        "waiting": run.waiting, "parked": run.parked, "unreadable": run.unreadable, "drift": run.drift,
+        "repaired": run.repaired, "certificate": run.certificate, "error": run.error,
+    })
 }
 
 /// What a run found and did.
@@ -95,17 +186,18 @@ pub(crate) fn of_run(report: &RunReport) -> Json {
         "classes": comparison.drift.iter().map(|(class, count)| (class.name().to_owned(), json!(count)))
             .collect::<serde_json::Map<_, _>>(),
         "unreadable": comparison.unreadable.iter().map(|(id, cause)| json!({"id": id, "cause": cause})).collect::<Vec<_>>(),
-        "differences": comparison.findings.iter()
-            .map(|finding| json!({
-                "model": comparison.model, "id": finding.id, "class": finding.class.name(), "fields": finding.fields,
-            }))
-            .collect::<Vec<_>>(),
+        "differences": differences(comparison),
         "repaired": report.repaired.repaired,
         "cameRight": report.repaired.right,
         "notRepaired": report.repaired.failed,
         "quarantined": report.repaired.quarantined,
         "certificate": report.certificate,
     })
+}
+
+fn differences(comparison: &Comparison) -> Json {
+    let told = |finding: &Finding| json!({"model": comparison.model, "id": finding.id, "class": finding.class.name(), "fields": finding.fields});
+    comparison.findings.iter().map(told).collect()
 }
 
 async fn bring_in_step(sync: &Sync, model: &'static Model, stop: &CancellationToken) -> Result<Json, SyncError> {
@@ -139,7 +231,8 @@ impl SyncDesk for ServerDesk {
 
     async fn initial(&self) -> Result<Desk, DeskError> {
         let (sync, stop) = (self.sync.clone(), self.stop.clone());
-        self.work("copies everything", async move {
+        let known = json!({"state": "running", "hint": "it goes on in the background; /api/sync/status shows how far"});
+        self.work("copies everything", known, async move {
             let mut copies = Vec::new();
             for model in chainbill_domain::models::ALL {
                 let copied = sync.initial(model, &|_| {}, &stop).await?;
@@ -152,22 +245,20 @@ impl SyncDesk for ServerDesk {
 
     async fn model(&self, model: &str) -> Result<Desk, DeskError> {
         let (sync, stop, model) = (self.sync.clone(), self.stop.clone(), named(model)?);
-        self.work("brings a model in step", async move { bring_in_step(&sync, model, &stop).await }).await
+        let hint = "it goes on in the background; /api/sync/status and /api/sync/verifications show how far";
+        let known = json!({"state": "running", "hint": hint});
+        self.work("brings a model in step", known, async move { bring_in_step(&sync, model, &stop).await }).await
     }
 
     async fn one(&self, model: &str, id: &str) -> Result<Json, DeskError> {
         let (repaired, why) = self.sync.one(named(model)?, id).await.map_err(|error| refusal(&error))?;
-        if why.row_version.is_none() && why.document_version.is_none() {
-            return Err(DeskError::NotFound(format!("there is no {model} {id} in either database")));
-        }
+        known(&why)?;
         Ok(json!({"repaired": repaired.repaired > 0, "quarantined": repaired.quarantined > 0, "entity": why}))
     }
 
     async fn why(&self, model: &str, id: &str) -> Result<Json, DeskError> {
         let why = self.sync.why(named(model)?, id).await.map_err(|error| refusal(&error))?;
-        if why.row_version.is_none() && why.document_version.is_none() {
-            return Err(DeskError::NotFound(format!("there is no {model} {id} in either database")));
-        }
+        known(&why)?;
         Ok(json!(why))
     }
 
@@ -196,32 +287,39 @@ impl SyncDesk for ServerDesk {
         let level = if deep { Level::Deep } else { Level::Fast };
         let mending = if repair { Mending::Repair } else { Mending::Report };
         let order = Order::new("verify", level, mending).resuming(resume);
-        self.work("verifies", async move {
-            let mut runs = Vec::new();
-            for model in models {
-                runs.push(of_run(&sync.run(model, order, &|_| {}, &stop).await?));
+        let orders: Vec<_> = models.into_iter().map(|model| (model, self.run_id())).collect();
+        let known = running(&orders, resume);
+        self.work("verifies", known, async move {
+            let mut runs = Runs::default();
+            for (model, id) in orders {
+                runs.add(model, sync.run(model, order.named(id), &|_| {}, &stop).await)?;
             }
-            let equal = runs.iter().all(|run| run["outcome"] == "equal" || run["outcome"] == "repaired");
-            Ok(json!({"equal": equal, "models": runs}))
+            runs.told()
         })
         .await
     }
 
     async fn verifications(&self, part: &Part) -> Result<Vec<Row>, DeskError> {
-        let moment = |at: Option<_>| at.map(chainbill_app::moment);
-        listed(self.sync.records().runs(None, None, part.after.as_deref(), part.limit).await, |run| {
-            let row = json!({
-                "id": run.id, "kind": run.kind, "model": run.model, "level": run.level, "outcome": run.outcome,
-                "startedAt": chainbill_app::moment(run.started_at), "finishedAt": moment(run.finished_at),
-                "cut": moment(run.cut), "compared": run.compared, "inFlight": run.in_flight, "drift": run.drift,
-                "repaired": run.repaired, "error": run.error, "findings": inner(run.findings.as_deref()),
-            });
-            (run.id, row)
-        })
+        let rows = self.sync.records().runs(None, None, part.after.as_deref(), part.limit).await;
+        listed(rows, |run| (run.id.clone(), of_record(&run)))
     }
 
-    async fn evidence(&self, part: &Part) -> Result<Vec<Row>, DeskError> {
-        listed(self.sync.records().evidence(None, part.after.as_deref(), part.limit).await, |kept| {
+    async fn verification(&self, id: &str) -> Result<Json, DeskError> {
+        Ok(of_record(&self.recorded(id).await?))
+    }
+
+    async fn differences(&self, id: &str, part: &Part) -> Result<Vec<Row>, DeskError> {
+        let run = self.recorded(id).await?;
+        let Json::Array(all) = inner(run.findings.as_deref()) else { return Ok(Vec::new()) };
+        let key = |place: usize| format!("{place:06}");
+        let rows = all.into_iter().enumerate().map(|(place, found)| (key(place), found));
+        let rows = rows.filter(|(key, _)| part.after.as_ref().is_none_or(|after| key > after));
+        Ok(rows.take(part.limit as usize).collect())
+    }
+
+    async fn evidence(&self, model: Option<&str>, entity: Option<&str>, part: &Part) -> Result<Vec<Row>, DeskError> {
+        let model = model.map(named).transpose()?.map(|model| model.name);
+        listed(self.sync.records().evidence(model, entity, part.after.as_deref(), part.limit).await, |kept| {
             let fields: Vec<&str> = kept.fields.split(',').filter(|field| !field.is_empty()).collect();
             let row = json!({
                 "id": kept.id, "runId": kept.run_id, "model": kept.model, "entityId": kept.entity_id, "class": kept.class,

@@ -15,10 +15,9 @@ const EVERY: Duration = Duration::from_secs(2);
 const COUNT_EVERY: u32 = 30;
 
 /// Refreshes the figures and raises alarms until asked to stop.
-pub(crate) async fn watch(sync: Sync, alerts: Alerts, stop: CancellationToken) {
+pub(crate) async fn watch(sync: Sync, mut conditions: Conditions, alerts: Alerts, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut conditions = Conditions::default();
     for turn in 0_u32.. {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -38,7 +37,7 @@ fn publish(status: &Status) {
     gauge!("chainbill_primary_up").set(flag(status.primary_reachable));
     gauge!("chainbill_secondary_up").set(flag(status.mirror_reachable));
     gauge!("chainbill_sync_healthy").set(flag(status.status == "healthy"));
-    gauge!("chainbill_sync_rate").set(status.rate as f64);
+    gauge!("chainbill_sync_rate").set(status.rate.unwrap_or(0) as f64);
     if let Some(seconds) = status.heartbeat_seconds {
         gauge!("chainbill_sync_heartbeat_seconds").set(seconds);
     }
@@ -50,9 +49,14 @@ fn publish(status: &Status) {
             gauge!("chainbill_sync_last_verification_timestamp_seconds", "model" => model.model)
                 .set(at.timestamp() as f64);
         }
-        gauge!("chainbill_sync_last_verification_different", "model" => model.model).set(flag(model.drift));
-        for state in ["PENDING", "COPYING", "CATCHING_UP", "LIVE", "FAULTED"] {
-            gauge!("chainbill_sync_state", "model" => model.model, "state" => state).set(flag(model.state == state));
+        if let Some(drift) = model.drift {
+            gauge!("chainbill_sync_last_verification_different", "model" => model.model).set(flag(drift));
+        }
+        for state in
+            ["PENDING", "COPYING", "CATCHING_UP", "LIVE", "FAULTED"].into_iter().filter(|_| model.state.is_some())
+        {
+            gauge!("chainbill_sync_state", "model" => model.model, "state" => state)
+                .set(flag(model.state == Some(state)));
         }
         for (name, value) in [
             ("chainbill_sync_backlog", model.backlog),

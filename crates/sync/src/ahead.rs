@@ -9,6 +9,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     SyncError,
+    caught::caught,
     compare::{Level, Seen},
     engine::Engine,
     examine::encode_all,
@@ -16,6 +17,8 @@ use crate::{
 
 /// Documents read beyond the rows of a page, so that phantoms among them show.
 const MARGIN: usize = 64;
+/// The same, and documents beyond the last row that are read at once, where documents may be megabytes.
+const FEW: usize = 8;
 
 /// A page of rows, with the moment that it was read at.
 pub(crate) struct Leaf {
@@ -58,11 +61,13 @@ impl Ahead {
     pub fn rows(self, whole: Option<Arc<Snapshot>>, mut after: Option<String>) -> (Read<Leaf>, JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(1);
         let reader = tokio::spawn(async move {
-            loop {
-                let leaf = read(&self.engine, self.model, whole.clone(), after).await;
+            // Each page may hold a connection: it is read when there is room for it. The receiver is gone only when the
+            // comparison has ended for another reason.
+            while let Ok(room) = sender.reserve().await {
+                let leaf = caught(read(&self.engine, self.model, whole.clone(), after)).await;
                 after = leaf.as_ref().ok().and_then(|leaf| leaf.up_to.clone());
-                // The receiver is gone only when the comparison has ended for another reason.
-                if sender.send(leaf).await.is_err() || after.is_none() {
+                room.send(leaf);
+                if after.is_none() {
                     return;
                 }
             }
@@ -76,7 +81,7 @@ impl Ahead {
         let reader = tokio::spawn(async move {
             while let Some(leaf) = leaves.recv().await {
                 let read = match leaf {
-                    Ok(leaf) => self.documents_of(leaf, &sender).await,
+                    Ok(leaf) => caught(self.documents_of(leaf, &sender)).await,
                     Err(error) => Err(error),
                 };
                 if let Err(error) = read {
@@ -95,7 +100,8 @@ impl Ahead {
         let Leaf { snapshot, mut after, up_to, mut rows, unreadable } = leaf;
         let unreadable: Arc<[_]> = unreadable.into();
         loop {
-            let most = if rows.is_empty() { engine.settings.page as usize } else { rows.len() + MARGIN };
+            let (beyond, margin) = if model.is_large() { (FEW, FEW) } else { (engine.settings.page as usize, MARGIN) };
+            let most = if rows.is_empty() { beyond } else { rows.len() + margin };
             let limit = u32::try_from(most).unwrap_or(u32::MAX);
             let page = Page { after: after.as_deref(), up_to: up_to.as_deref(), limit };
             let documents: Vec<Seen> = match level {

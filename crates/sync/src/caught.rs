@@ -3,6 +3,7 @@
 use std::{any::Any, panic::AssertUnwindSafe};
 
 use futures::FutureExt as _;
+use tokio::task::JoinError;
 
 use crate::SyncError;
 
@@ -12,6 +13,14 @@ pub(crate) async fn caught<T>(work: impl Future<Output = Result<T, SyncError>>) 
     // In a box: what is begun again and again is deep, and the compiler does not follow futures without end.
     let done = AssertUnwindSafe(Box::pin(work)).catch_unwind().await;
     done.unwrap_or_else(|panic| Err(SyncError::Bug(words(panic.as_ref()))))
+}
+
+/// What became of a task that did not come to its end: it panicked, unless the whole program ends.
+pub(crate) fn broken_off(broken: JoinError) -> SyncError {
+    match broken.try_into_panic() {
+        Ok(panic) => SyncError::Bug(words(panic.as_ref())),
+        Err(_) => SyncError::Stopped,
+    }
 }
 
 /// What a panic says.

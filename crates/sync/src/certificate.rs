@@ -9,7 +9,7 @@ use chainbill_domain::{
 };
 use chainbill_records::{RecordsError, Tile};
 
-use crate::{SyncError, engine::Engine, examine::encode_all};
+use crate::{Certified, SyncError, engine::Engine, examine::encode_all};
 
 /// Tiles that are closed are written down when there are so many.
 const TILES_AT_ONCE: usize = 40;
@@ -43,7 +43,7 @@ impl Builder {
     }
 
     pub fn add(&mut self, row: &Encoded) {
-        let leaf = merkle::leaf(row.digest);
+        let leaf = merkle::leaf(&row.id, row.version, row.digest);
         self.tree.push(leaf);
         self.count += 1;
         if self.open.is_empty() {
@@ -123,13 +123,25 @@ pub(crate) async fn forget(engine: &Engine, model: &'static Model) -> Result<(),
     Ok(engine.records.forget_tiles(model, &newest).await?)
 }
 
+/// What the model's newest certificate says of an entity; nothing when it was not among its rows.
+pub(crate) async fn certified(
+    engine: &Engine,
+    model: &'static Model,
+    id: &str,
+) -> Result<Option<Certified>, SyncError> {
+    let Some((certificate_id, certificate)) = engine.records.certificate(model).await? else { return Ok(None) };
+    let Some(tile) = engine.records.tile_of(&certificate_id, id).await? else { return Ok(None) };
+    let own = tile.leaves.lines().filter_map(leaf).find(|(own, ..)| *own == id);
+    Ok(own.map(|(_, version, _)| Certified { certificate: certificate.hash, cut: certificate.cut, version }))
+}
+
 /// A proof that an entity was among the rows of the newest certificate; none when it was not, or none was issued.
 pub(crate) async fn prove(engine: &Engine, model: &'static Model, id: &str) -> Result<Option<Proof>, SyncError> {
     let Some((certificate_id, certificate)) = engine.records.certificate(model).await? else { return Ok(None) };
     let Some(tile) = engine.records.tile_of(&certificate_id, id).await? else { return Ok(None) };
     let leaves: Vec<(&str, i64, Digest)> = tile.leaves.lines().filter_map(leaf).collect();
     let Some(place) = leaves.iter().position(|(own, ..)| *own == id) else { return Ok(None) };
-    let hashes: Vec<Digest> = leaves.iter().map(|(.., digest)| merkle::leaf(*digest)).collect();
+    let hashes: Vec<Digest> = leaves.iter().map(|(id, version, digest)| merkle::leaf(id, *version, *digest)).collect();
     let roots = engine.records.tile_hashes(&certificate_id).await?;
     let roots: Vec<Digest> = roots.iter().filter_map(|hash| Digest::from_hex(hash)).collect();
     let number = usize::try_from(tile.number).unwrap_or(usize::MAX);
@@ -139,7 +151,7 @@ pub(crate) async fn prove(engine: &Engine, model: &'static Model, id: &str) -> R
     let mut path = merkle::path(&hashes, place);
     path.extend(merkle::path(&roots, number));
     let (_, version, digest) = leaves[place];
-    Ok(Some(Proof {
+    let proof = Proof {
         format: FORMAT.to_owned(),
         model: model.name.to_owned(),
         id: id.to_owned(),
@@ -149,7 +161,10 @@ pub(crate) async fn prove(engine: &Engine, model: &'static Model, id: &str) -> R
         index: (number * TILE + place) as u64,
         path: path.into_iter().map(Into::into).collect(),
         certificate,
-    }))
+    };
+    // Tiles are forgotten when the next certificate is issued, and another release made other leaves: what was read by then
+    // is no proof.
+    Ok(Some(proof).filter(|proof| proof.check().is_ok()))
 }
 
 fn leaf(line: &str) -> Option<(&str, i64, Digest)> {

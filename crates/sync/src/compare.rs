@@ -203,13 +203,17 @@ pub fn second_look(
 }
 
 /// The fields (dotted paths, list places as numbers) in which a document differs from what it should be; `_sync.version`
-/// and `_sync.digest` among them.
+/// and `_sync.digest` among them, or `_sync` where none of it can be believed.
 #[must_use]
 pub fn fields_that_differ(expected: Option<&Encoded>, seen: Option<&Seen>) -> Vec<String> {
     let (Some(expected), Some(seen)) = (expected, seen) else { return Vec::new() };
     let mut paths = Vec::new();
     if let Some(body) = &seen.body {
         compare_documents("", &expected.body, body, &mut paths);
+    }
+    if seen.stamp.version.is_none() {
+        paths.push("_sync".to_owned());
+        return paths;
     }
     if seen.stamp.version != Some(expected.version) {
         paths.push("_sync.version".to_owned());

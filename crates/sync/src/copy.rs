@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     SyncError,
+    caught::{broken_off, caught},
     engine::Engine,
     held::Held,
     plan::write_of,
@@ -42,8 +43,6 @@ pub struct Copied {
     pub rows: u64,
     /// Rows that cannot be written; the relay is asked to park them.
     pub parked: u64,
-    /// Whether the second database held documents of the model before.
-    pub found_documents: bool,
 }
 
 /// Pages are written down as done about this often.
@@ -85,6 +84,9 @@ async fn copy_held(
     engine.mirror.prepare(&[model], engine.settings.retention).await?;
     let page = Page { after: None, up_to: None, limit: 1 };
     let found_documents = !engine.mirror.stamps(model, page).await?.is_empty();
+    if found_documents {
+        engine.records.settle_fact(&to_be_tidied(model), "due").await?;
+    }
     let mut state = begin(engine, model).await?;
     tracing::info!(model = model.name, total = state.total, "Sync copies {} from {:?}", model.name, state.cursor);
     let (portions, reader) = read_ahead(engine.clone(), model, state.cursor.clone(), !found_documents, stop.clone());
@@ -92,7 +94,7 @@ async fn copy_held(
         let portion: Result<Portion, SyncError> = portions.recv().await?;
         Some((portion, portions))
     })
-    .map(|portion| write(engine.clone(), model, portion))
+    .map(|portion| caught(write(engine.clone(), model, portion)))
     .buffered(engine.settings.pages_ahead.max(1))
     .boxed();
     let (started, mut saved, first) = (Instant::now(), Instant::now(), state.copied);
@@ -110,7 +112,7 @@ async fn copy_held(
         }
     }
     drop(written);
-    reader.await.map_err(|_| SyncError::Stopped)?;
+    reader.await.map_err(broken_off)?;
     if stop.is_cancelled() {
         save(engine, &state).await?;
         return Err(SyncError::Stopped);
@@ -119,7 +121,12 @@ async fn copy_held(
     end(engine, model, &mut state).await?;
     report(progress(model, &state));
     tracing::info!(model = model.name, "Sync has copied {} rows of {} at {}/s", state.copied, model.name, state.rate);
-    Ok(Copied { rows: u64::try_from(state.copied).unwrap_or(0), parked, found_documents })
+    Ok(Copied { rows: u64::try_from(state.copied).unwrap_or(0), parked })
+}
+
+/// The name of the fact that a copy was written onto documents that were there, so that a comparison is due after it.
+pub(crate) fn to_be_tidied(model: &Model) -> String {
+    format!("tidy-{}", model.name)
 }
 
 fn progress(model: &'static Model, state: &Copy) -> Progress {
@@ -181,7 +188,7 @@ fn read_ahead(
     let reader = tokio::spawn(async move {
         let mut after = cursor;
         while !stop.is_cancelled() {
-            let portion = match read(&engine, model, after.as_deref(), fresh).await {
+            let portion = match caught(read(&engine, model, after.as_deref(), fresh)).await {
                 Ok(None) => return,
                 Ok(Some(portion)) => portion,
                 Err(error) => {

@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -18,6 +18,7 @@ use chainbill_records::{
 
 use crate::{
     Settings, SyncError,
+    counting::Counting,
     errors::{Retry, retry},
 };
 
@@ -29,12 +30,16 @@ pub(crate) struct Engine {
     /// Names this process among others in leases.
     pub owner: String,
     pub figures: Figures,
+    pub counting: Counting,
     faults: Mutex<Faults>,
     held: Mutex<HashSet<String>>,
 }
 
-/// What this process knows of faults: none where it has not looked yet.
-type Faults = HashMap<(&'static str, FaultSource), Option<String>>;
+/// What this process has last seen or written of faults, and when.
+type Faults = HashMap<(&'static str, FaultSource), (Option<String>, Timestamp)>;
+
+/// What is known of faults is believed for so long: another process may write one down, or end one.
+const BELIEVED: Duration = Duration::from_secs(10);
 
 /// What this process has done since it started.
 #[derive(Default)]
@@ -53,6 +58,8 @@ pub(crate) struct Figures {
     pub trouble: Mutex<Option<(Timestamp, String)>>,
     /// The oldest waiting entry's moment, and since when it has been the oldest: the head of a queue that moves changes.
     pub head: Mutex<Option<(Timestamp, Timestamp)>>,
+    /// Whether this process relays: only then its figures say something of the synchronisation.
+    pub relays: AtomicBool,
 }
 
 impl Figures {
@@ -80,6 +87,11 @@ impl Figures {
         head.map_or(Duration::ZERO, |(_, since)| (now - since).to_std().unwrap_or(Duration::ZERO))
     }
 
+    /// A figure of the relay; none where this process does not relay.
+    pub fn of_relay(&self, figure: &AtomicU64) -> Option<u64> {
+        self.relays.load(Ordering::Relaxed).then(|| figure.load(Ordering::Relaxed))
+    }
+
     pub fn add(counter: &AtomicU64, count: usize) {
         counter.fetch_add(count as u64, Ordering::Relaxed);
     }
@@ -90,7 +102,16 @@ impl Engine {
         let random = || records.random().bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
         let owner = settings.owner.clone().unwrap_or_else(random);
         let (faults, held) = (Mutex::default(), Mutex::default());
-        Self { records, mirror, settings, owner, figures: Figures::default(), faults, held }
+        Self {
+            records,
+            mirror,
+            settings,
+            owner,
+            figures: Figures::default(),
+            counting: Counting::default(),
+            faults,
+            held,
+        }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -118,25 +139,44 @@ impl Engine {
     pub async fn failed(&self, model: &'static Model, source: FaultSource, error: &SyncError) -> Result<(), SyncError> {
         let Retry::Operator(hint) = retry(error) else { return Ok(()) };
         let reason = error.to_string();
-        let known = self.faults().insert((model.name, source), Some(reason.clone()));
-        if known.flatten().as_ref() == Some(&reason) {
+        if self.believes(model, source, Some(&reason)) {
             return Ok(());
         }
         tracing::error!(model = model.name, "Sync of {} is faulted: {reason}. {hint}", model.name);
         self.records.add_fault(model, source, &reason, hint).await?;
+        self.faults().insert((model.name, source), (Some(reason), self.now()));
         Ok(())
     }
 
     /// A model works: a fault that this source has met is over, whichever process wrote it down.
     pub async fn cured(&self, model: &'static Model, source: FaultSource) -> Result<(), SyncError> {
-        if self.faults().get(&(model.name, source)) == Some(&None) {
+        if self.believes(model, source, None) {
             return Ok(());
         }
         if self.records.end_fault(model, source).await? {
             tracing::info!(model = model.name, "Sync of {} works again", model.name);
         }
-        self.faults().insert((model.name, source), None);
+        self.faults().insert((model.name, source), (None, self.now()));
         Ok(())
+    }
+
+    /// Whether a model's fault is known to be this one, or known to be none.
+    fn believes(&self, model: &'static Model, source: FaultSource, reason: Option<&String>) -> bool {
+        let faults = self.faults();
+        // What was seen in the future was seen by a clock that jumped.
+        let now = self.now();
+        let known = faults.get(&(model.name, source)).filter(|(_, at)| *at <= now && *at + BELIEVED > now);
+        known.is_some_and(|(known, _)| known.as_ref() == reason)
+    }
+
+    /// Whether the relay of this process has met what an operator must see to, and has not got over it.
+    pub fn hindered(&self) -> Result<(), SyncError> {
+        let faults = self.faults();
+        let of_relay = faults.iter().filter(|((_, source), _)| *source == FaultSource::Relay);
+        match of_relay.filter_map(|((model, _), (reason, _))| Some((*model, reason.as_ref()?))).next() {
+            Some((model, reason)) => Err(SyncError::Faulted { model, reason: reason.clone() }),
+            None => Ok(()),
+        }
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {

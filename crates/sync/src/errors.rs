@@ -18,6 +18,14 @@ pub enum SyncError {
     /// The work was asked to stop; what it had done stays, and it can go on from there.
     #[error("stopped")]
     Stopped,
+    /// Its relay goes on only when somebody has seen to it.
+    #[error("{model} is faulted: {reason}")]
+    Faulted {
+        /// The model.
+        model: &'static str,
+        /// What the relay met.
+        reason: String,
+    },
     /// Something panicked: ChainBill is wrong.
     #[error("a bug of ChainBill: {0}")]
     Bug(String),
@@ -72,6 +80,6 @@ pub fn retry(error: &SyncError) -> Retry {
         SyncError::Bug(_) => Retry::Operator(
             "report it with the log's lines before it; what cannot be synchronised because of it is parked or tried again",
         ),
-        SyncError::Stopped | SyncError::UnknownModel(_) => Retry::Never,
+        SyncError::Stopped | SyncError::Faulted { .. } | SyncError::UnknownModel(_) => Retry::Never,
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chainbill_domain::{
-    Model, Row,
+    Model, Row, Timestamp,
     document::{Encoded, encode},
 };
 use chainbill_records::{Pending, Snapshot};
@@ -21,6 +21,8 @@ const AT_ONCE: usize = 100;
 
 /// Both sides of some entities.
 pub(crate) struct Sides {
+    /// The moment of the primary, of the last look at it.
+    pub cut: Timestamp,
     pub rows: HashMap<String, Encoded>,
     pub documents: HashMap<String, Seen>,
     pub pending: BTreeMap<String, Pending>,
@@ -42,9 +44,23 @@ pub(crate) fn encode_all(model: &'static Model, rows: Vec<Row>) -> (Vec<Encoded>
     (encoded, unreadable)
 }
 
+/// Entries that have been carried out though they are still in the queue, by their entities: versions up to which nothing
+/// is on its way because of them.
+pub(crate) type CarriedOut = HashMap<String, i64>;
+
 /// Looks at entities; nothing stays undecided.
 pub(crate) async fn examine(engine: &Engine, model: &'static Model, ids: &[String]) -> Result<Sides, SyncError> {
-    let mut sides = look(engine, model, ids).await?;
+    examine_after(engine, model, ids, &CarriedOut::new()).await
+}
+
+/// Looks at entities of which some entries have been carried out.
+pub(crate) async fn examine_after(
+    engine: &Engine,
+    model: &'static Model,
+    ids: &[String],
+    carried_out: &CarriedOut,
+) -> Result<Sides, SyncError> {
+    let mut sides = look(engine, model, ids, carried_out).await?;
     leave_unreadable(&mut sides);
     let undecided: Vec<String> = undecided_of(&sides.verdicts);
     if undecided.is_empty() {
@@ -55,9 +71,9 @@ pub(crate) async fn examine(engine: &Engine, model: &'static Model, ids: &[Strin
         sides.verdicts.remove(id);
         sides.rows.remove(id);
     }
-    let moment = engine.now();
-    let Looked { rows, pending, unreadable, documents } = read(engine, model, &undecided).await?;
-    sides.verdicts.extend(second_look(model, &then, &rows, &documents, &pending, moment));
+    let Looked { cut, rows, pending, unreadable, documents } = read(engine, model, &undecided, carried_out).await?;
+    sides.verdicts.extend(second_look(model, &then, &rows, &documents, &pending, cut));
+    sides.cut = cut;
     sides.rows.extend(rows.into_iter().map(|row| (row.id.clone(), row)));
     sides.documents.extend(documents.into_iter().map(|seen| (seen.stamp.id.clone(), seen)));
     sides.pending.extend(pending);
@@ -80,25 +96,39 @@ fn undecided_of(verdicts: &BTreeMap<String, Verdict>) -> Vec<String> {
 
 /// A moment of the primary, and documents that were read after it.
 struct Looked {
+    cut: Timestamp,
     rows: Vec<Encoded>,
     pending: BTreeMap<String, Pending>,
     unreadable: Vec<(String, String)>,
     documents: Vec<Seen>,
 }
 
-async fn read(engine: &Engine, model: &'static Model, ids: &[String]) -> Result<Looked, SyncError> {
+async fn read(
+    engine: &Engine,
+    model: &'static Model,
+    ids: &[String],
+    carried_out: &CarriedOut,
+) -> Result<Looked, SyncError> {
+    let cut = engine.now();
     let snapshot: Snapshot = engine.records.snapshot().await?;
     let rows = snapshot.rows(model, ids).await?;
-    let pending = snapshot.pending(model, ids).await?;
+    let mut pending = snapshot.pending(model, ids).await?;
+    pending.retain(|id, pending| carried_out.get(id).is_none_or(|version| pending.version > *version));
     snapshot.close().await?;
     let (rows, unreadable) = encode_all(model, rows);
-    Ok(Looked { rows, pending, unreadable, documents: documents(engine, model, ids).await? })
+    Ok(Looked { cut, rows, pending, unreadable, documents: documents(engine, model, ids).await? })
 }
 
-async fn look(engine: &Engine, model: &'static Model, ids: &[String]) -> Result<Sides, SyncError> {
-    let Looked { rows, pending, unreadable, documents } = read(engine, model, ids).await?;
+async fn look(
+    engine: &Engine,
+    model: &'static Model,
+    ids: &[String],
+    carried_out: &CarriedOut,
+) -> Result<Sides, SyncError> {
+    let Looked { cut, rows, pending, unreadable, documents } = read(engine, model, ids, carried_out).await?;
     let verdicts = verdicts(model, &rows, &documents, &pending).into_iter().collect();
     Ok(Sides {
+        cut,
         rows: rows.into_iter().map(|row| (row.id.clone(), row)).collect(),
         documents: documents.into_iter().map(|seen| (seen.stamp.id.clone(), seen)).collect(),
         pending,

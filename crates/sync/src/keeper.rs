@@ -14,6 +14,7 @@ use crate::{
     SyncError,
     caught::caught,
     compare::Level,
+    counting,
     engine::Engine,
     heartbeat::{self, HEARTBEATS},
     held::Held,
@@ -24,43 +25,48 @@ const ROUND: Duration = Duration::from_secs(1);
 /// A scheduled run that failed is tried again after this, when its period is longer.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// Looks at the backlog each second: metrics, stalls, models that have caught up. Every process does it.
+/// Looks after the queue each second: stalls, figures, models that have caught up. Every process does it.
 pub(crate) async fn watch(engine: Arc<Engine>, stop: CancellationToken) {
-    let (mut stalled, mut applied) = (false, 0);
+    let mut seen = Watched::default();
     while !stop.is_cancelled() {
-        if let Err(error) = caught(look(&engine, &mut stalled)).await {
+        if let Err(error) = caught(look(&engine, &mut seen)).await {
             tracing::warn!("Sync cannot look after its backlog: {error}");
         }
         let now = engine.figures.applied.load(Ordering::Relaxed);
-        engine.figures.rate.store(now.saturating_sub(applied), Ordering::Relaxed);
-        applied = now;
+        engine.figures.rate.store(now.saturating_sub(seen.applied), Ordering::Relaxed);
+        seen.applied = now;
         tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(ROUND) => {} }
     }
 }
 
-async fn look(engine: &Engine, stalled: &mut bool) -> Result<(), SyncError> {
-    let backlog = engine.records.backlog().await?;
-    *stalled = alarm(engine, &backlog, *stalled);
+/// What was seen in the round before.
+#[derive(Default)]
+struct Watched {
+    stalled: bool,
+    applied: u64,
+}
+
+async fn look(engine: &Engine, seen: &mut Watched) -> Result<(), SyncError> {
+    seen.stalled = alarm(engine, engine.records.oldest_waiting().await?, seen.stalled);
+    let Some(backlog) = counting::look(engine).await? else { return Ok(()) };
+    metrics::gauge!("chainbill_sync_backlog_entries")
+        .set(backlog.iter().map(|model| model.entries).sum::<u64>() as f64);
     let parked = engine.records.parked_counts().await?;
     metrics::gauge!("chainbill_sync_parked").set(parked.iter().map(|(_, count)| count).sum::<u64>() as f64);
     catch_up(engine, &backlog).await
 }
 
 /// Says once that it stalls and once that it goes on.
-fn alarm(engine: &Engine, backlog: &[Backlog], stalled: bool) -> bool {
+fn alarm(engine: &Engine, oldest: Option<Timestamp>, stalled: bool) -> bool {
     let now = engine.now();
-    let entries: u64 = backlog.iter().map(|model| model.entries).sum();
-    let age = backlog.iter().filter_map(|model| model.oldest).min().map_or(Duration::ZERO, |oldest| age(now, oldest));
-    metrics::gauge!("chainbill_sync_backlog_entries").set(entries as f64);
+    let age = oldest.map_or(Duration::ZERO, |oldest| age(now, oldest));
     metrics::gauge!("chainbill_sync_oldest_seconds").set(age.as_secs_f64());
     // An old entry that is about to be taken is no stall: one that stays the oldest is.
-    let oldest = backlog.iter().filter_map(|model| model.oldest).min();
-    let stuck = engine.figures.note_head(oldest, now);
-    let stalls = stuck >= engine.settings.stall_after;
+    let stalls = engine.figures.note_head(oldest, now) >= engine.settings.stall_after;
     metrics::gauge!("chainbill_sync_stalled").set(f64::from(u8::from(stalls)));
     if stalls && !stalled {
         let cause = engine.figures.trouble().map_or_else(|| "no failure is known here".to_owned(), |(_, text)| text);
-        tracing::error!("Sync is stalled: the oldest of {entries} entries waits for {} s; {cause}", age.as_secs());
+        tracing::error!("Sync is stalled: the oldest entry waits for {} s; {cause}", age.as_secs());
     } else if stalled && !stalls {
         tracing::info!("Sync goes on");
     }
@@ -119,13 +125,20 @@ async fn duties(engine: &Arc<Engine>, stop: &CancellationToken) -> Result<(), Sy
 /// Beats, unless the last beats still wait: a queue of beats would say nothing more.
 async fn beat(engine: &Engine) {
     loop {
-        let waiting = engine.records.backlog().await;
-        let pending = waiting.as_ref().is_ok_and(|all| all.iter().any(|model| model.model == HEARTBEATS.name));
-        if !pending && let Err(error) = engine.records.enqueue(&heartbeat::beats(engine.now())).await {
+        if let Err(error) = beat_once(engine).await {
             tracing::warn!("Sync cannot beat: {error}");
         }
         tokio::time::sleep(engine.settings.heartbeat).await;
     }
+}
+
+async fn beat_once(engine: &Engine) -> Result<(), SyncError> {
+    let beats = heartbeat::beats(engine.now());
+    let ids: Vec<String> = beats.iter().map(|beat| beat.entity_id.clone()).collect();
+    if !engine.records.any_waits(HEARTBEATS.name, &ids).await? {
+        engine.records.enqueue(&beats).await?;
+    }
+    Ok(())
 }
 
 /// Looks whether the second database belongs to this primary and holds copies, and makes those that are missing. A
@@ -154,6 +167,8 @@ async fn fill(engine: &Arc<Engine>, stop: &CancellationToken) -> Result<(), Sync
     for model in engine.settings.models() {
         if needs_copy(engine, model).await? {
             crate::synchronise::fill(engine, model, &|_| {}, stop).await?;
+        } else {
+            crate::synchronise::tidy(engine, model, stop).await?;
         }
     }
     Ok(())
@@ -243,12 +258,23 @@ async fn clean(engine: &Engine) {
         if let Err(error) = retry_parked(engine).await {
             tracing::debug!("Sync could not try parked entities again: {error}");
         }
+        if let Err(error) = forget(engine).await {
+            tracing::debug!("Sync could not forget what is past its time: {error}");
+        }
         match engine.mirror.expire(engine.settings.retention, engine.now()).await {
             Ok(0) | Err(_) => {}
             Ok(count) => tracing::debug!(count, "Sync let go of {count} documents past their retention"),
         }
         tokio::time::sleep(60 * ROUND).await;
     }
+}
+
+/// Runs and evidence past their time, some at a time. Certificates stay: each names its predecessor.
+async fn forget(engine: &Engine) -> Result<(), SyncError> {
+    let (now, settings) = (engine.now(), &engine.settings);
+    engine.records.forget_runs(now - settings.keep_runs).await?;
+    engine.records.forget_evidence(now - settings.keep_evidence).await?;
+    Ok(())
 }
 
 async fn retry_parked(engine: &Engine) -> Result<(), SyncError> {

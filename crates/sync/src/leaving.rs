@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     SyncError,
+    caught::broken_off,
     engine::Engine,
     plan::{Settlement, Task},
     planted::{Mistake, is as planted},
@@ -60,8 +61,11 @@ impl Leaving {
         self.waiting.settlement.merge(settlement);
         let since = *self.since.get_or_insert_with(Instant::now);
         let Waiting { ids, settlement } = &self.waiting;
-        let told = !settlement.parked.is_empty() || !settlement.healed.is_empty();
-        if told || ids.len() >= ENOUGH || since.elapsed() >= LONGEST {
+        if !settlement.parked.is_empty() || !settlement.healed.is_empty() {
+            // Waited for: a batch that is read meanwhile would not know who is parked.
+            return self.all(engine).await;
+        }
+        if ids.len() >= ENOUGH || since.elapsed() >= LONGEST {
             self.go(engine).await?;
         }
         Ok(())
@@ -90,7 +94,7 @@ impl Leaving {
     /// Waits until what is being taken off is off.
     pub async fn gone(&mut self) -> Result<(), SyncError> {
         match self.going.take() {
-            Some(going) => going.end.await.unwrap_or(Err(SyncError::Stopped)),
+            Some(going) => going.end.await.unwrap_or_else(|broken| Err(broken_off(broken))),
             None => Ok(()),
         }
     }

@@ -6,6 +6,7 @@ mod caught;
 mod certificate;
 pub mod compare;
 mod copy;
+mod counting;
 mod engine;
 mod errors;
 mod examine;
@@ -28,6 +29,7 @@ mod runs;
 mod settings;
 mod status;
 mod synchronise;
+mod why;
 mod width;
 
 pub use copy::{Copied, Progress, Report};
@@ -38,8 +40,9 @@ pub use reconcile::{Comparison, Finding};
 pub use repair::Repaired;
 pub use runs::{Mending, Order, Outcome, RunReport};
 pub use settings::{RepairMode, Settings};
-pub use status::{ModelStatus, Status, Why};
+pub use status::{ModelStatus, Status};
 pub use synchronise::{Running, Sync};
+pub use why::{Certified, LastRepair, Why};
 
 /// The names of the synchronised models, for messages.
 #[must_use]

@@ -159,6 +159,9 @@ impl Batch {
             settlement.done.extend(task.taken.iter().cloned());
             settlement.since.push(task.since);
             settlement.applied += 1;
+            if task.parked {
+                settlement.healed.entry(ANALYTICS).or_default().push(task.newest.entity_id.clone());
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     SyncError,
     ahead::{Ahead, Sheet},
+    caught::broken_off,
     certificate::Builder,
     compare::{Class, Level, Seen, Verdict, fields_that_differ, verdicts},
     copy::{Progress, Report},
@@ -140,8 +141,9 @@ impl Comparison {
     }
 }
 
-/// Findings kept with their ids; a model with more needs an initial copy, not a list.
-pub const MOST_FINDINGS: usize = 100_000;
+/// Findings kept with their ids; a model with more needs an initial copy, not a list. How far a run is, is written down with
+/// them, and must fit into a statement.
+pub const MOST_FINDINGS: usize = 20_000;
 
 /// How far a comparison is, is written down about this often.
 const SAVE_EVERY: Duration = Duration::from_secs(2);
@@ -194,7 +196,8 @@ pub(crate) async fn compare(
             && (stop.is_cancelled() || saved.elapsed() >= SAVE_EVERY)
         {
             let state = result.written();
-            engine.records.save_resume(work.run, result.compared, &Resume { cursor, state }).await?;
+            let far = (result.compared, total.max(result.compared));
+            engine.records.save_resume(work.run, far, &Resume { cursor, state }).await?;
             saved = Instant::now();
         }
         if stop.is_cancelled() {
@@ -202,7 +205,7 @@ pub(crate) async fn compare(
         }
         throttle(engine, result.compared - before, started).await;
     }
-    rows_read.await.and(documents_read.await).map_err(|_| SyncError::Stopped)?;
+    rows_read.await.and(documents_read.await).map_err(broken_off)?;
     Ok(result)
 }
 

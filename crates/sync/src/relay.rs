@@ -18,7 +18,7 @@ use crate::{
     heartbeat::{self, HEARTBEATS},
     plan::{Batch, Settlement, Task, Writes, model_named},
     planted::{Mistake, is as planted},
-    repair::repair,
+    repair::{Mandate, repair},
 };
 
 /// What became of a batch.
@@ -105,7 +105,7 @@ async fn relay_tasks(
     }
     let outcomes: Vec<Outcome> =
         if writes.writes.is_empty() { Vec::new() } else { write(engine, model, &writes.writes).await? };
-    look_at_stale(engine, model, &writes.writes, &outcomes).await?;
+    look_at_stale(engine, model, tasks, &writes.writes, &outcomes).await?;
     writes.settle(model, tasks, &outcomes, settlement);
     Ok(())
 }
@@ -139,14 +139,18 @@ async fn write(engine: &Engine, model: &'static Model, writes: &[Write]) -> Resu
 }
 
 /// A write that found the same in place has come a second time. One that found something else has met a document that is
-/// ahead of its row, which a restored primary or a hand leaves behind: it is judged, and repaired when it is proven wrong.
+/// ahead of its row, which a restored primary or a hand leaves behind: it is judged, and repaired when it is proven wrong. The
+/// entries of these very tasks wait still, and excuse nothing: they go when this is done.
 async fn look_at_stale(
     engine: &Engine,
     model: &'static Model,
+    tasks: &[Task],
     writes: &[Write],
     outcomes: &[Outcome],
 ) -> Result<(), SyncError> {
     let stale = writes.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Outcome::Stale);
+    let lost = |write: &Write| planted(Mistake::LostDelete) && write.content == Content::Tombstone;
+    let stale = stale.filter(|(write, _)| !lost(write));
     let stale: Vec<&Write> = stale.map(|(write, _)| write).collect();
     if stale.is_empty() || model.name == HEARTBEATS.name || planted(Mistake::StaleIsDone) {
         return Ok(());
@@ -160,7 +164,8 @@ async fn look_at_stale(
     let same = |write: &&Write| present.get(&write.id).is_some_and(|stamp| is_same(write, stamp));
     let suspects: Vec<String> = stale.into_iter().filter(|write| !same(write)).map(|write| write.id.clone()).collect();
     if !suspects.is_empty() {
-        repair(engine, model, &suspects, "relay", false).await?;
+        let carried_out = tasks.iter().map(|task| (task.newest.entity_id.clone(), task.newest.version)).collect();
+        repair(engine, model, &suspects, &Mandate { run: "relay", force: false, carried_out }).await?;
     }
     Ok(())
 }
@@ -190,20 +195,20 @@ async fn find_poison(
     error: SyncError,
     settlement: &mut Settlement,
 ) -> Result<(), SyncError> {
-    if !matches!(error, SyncError::Mirror(MirrorError::Unavailable(_)) | SyncError::Bug(_)) {
-        return Err(error);
-    }
+    let mut error = may_be_of_one(error)?;
     for _ in 1..engine.settings.attempts {
         if engine.mirror.takes_writes(model).await.is_err() {
             return Err(error);
         }
-        if relay_portion(engine, model, tasks, settlement).await.is_ok() {
-            return Ok(());
+        match relay_portion(engine, model, tasks, settlement).await {
+            Ok(()) => return Ok(()),
+            Err(again) => error = may_be_of_one(again)?,
         }
     }
     let mut suspects = vec![tasks];
     while let Some(some) = suspects.pop() {
         let Err(alone) = relay_portion(engine, model, some, settlement).await else { continue };
+        let alone = may_be_of_one(alone)?;
         engine.mirror.takes_writes(model).await?;
         match some {
             [task] => settlement.parked.push((task.clone(), alone.to_string())),
@@ -211,6 +216,12 @@ async fn find_poison(
         }
     }
     Ok(())
+}
+
+/// An error that one document may be the reason of; of others, the primary's among them, all are.
+fn may_be_of_one(error: SyncError) -> Result<SyncError, SyncError> {
+    let so = matches!(error, SyncError::Mirror(MirrorError::Unavailable(_)) | SyncError::Bug(_));
+    if so { Ok(error) } else { Err(error) }
 }
 
 async fn read(engine: &Engine, model: &'static Model, tasks: &[Task]) -> Result<Vec<Row>, SyncError> {
@@ -223,7 +234,7 @@ async fn read(engine: &Engine, model: &'static Model, tasks: &[Task]) -> Result<
 /// Where rows may be megabytes, as many at once as fit into about eight.
 async fn portions<'t>(engine: &Engine, model: &'static Model, tasks: &'t [Task]) -> Result<Vec<&'t [Task]>, SyncError> {
     const BYTES: i64 = 8 << 20;
-    if !model.columns.iter().any(|column| column.large) {
+    if !model.is_large() {
         return Ok(vec![tasks]);
     }
     let snapshot = engine.records.snapshot().await?;

@@ -1,6 +1,6 @@
 //! Repair of proven drift: examined again, with evidence before and after, quarantined when it keeps coming back.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use chainbill_domain::{
     Digest, Model,
@@ -19,7 +19,7 @@ use crate::{
     certificate::written,
     compare::{Class, Seen, Verdict, fields_that_differ},
     engine::Engine,
-    examine::{Sides, documents, examine},
+    examine::{CarriedOut, Sides, documents, examine_after},
     planted::{Mistake, is as planted},
 };
 
@@ -38,22 +38,35 @@ pub struct Repaired {
 
 /// Entities examined at once.
 const AT_ONCE: usize = 100;
+/// The same of documents that may be megabytes.
+const FEW: usize = 8;
 
-/// Repairs what is proven to be wrong among these entities; with `force` also what keeps coming back.
+/// In whose name copies are repaired.
+pub(crate) struct Mandate<'m> {
+    /// The run, or `relay`.
+    pub run: &'m str,
+    /// Whether what keeps coming back is repaired too.
+    pub force: bool,
+    /// Entries that have been carried out: what differs in spite of them is not on its way.
+    pub carried_out: CarriedOut,
+}
+
+/// Repairs what is proven to be wrong among these entities.
 pub(crate) async fn repair(
     engine: &Engine,
     model: &'static Model,
     ids: &[String],
-    run: &str,
-    force: bool,
+    mandate: &Mandate<'_>,
 ) -> Result<Repaired, SyncError> {
+    let Mandate { run, force, carried_out } = mandate;
+    let at_once = if model.is_large() { FEW } else { AT_ONCE };
     let mut total = Repaired::default();
-    for ids in ids.chunks(AT_ONCE) {
-        let sides = examine(engine, model, ids).await?;
+    for ids in ids.chunks(at_once) {
+        let sides = examine_after(engine, model, ids, carried_out).await?;
         let (mut mended, mut left) = (Vec::new(), 0);
         for (id, verdict) in &sides.verdicts {
             let Verdict::Drift(class) = verdict else { continue };
-            if !force && quarantined(engine, model, id).await? {
+            if !*force && quarantined(engine, model, id).await? {
                 left += 1;
                 continue;
             }
@@ -70,10 +83,22 @@ pub(crate) async fn repair(
     Ok(total)
 }
 
+/// Repairs are counted over this long.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// How often a copy was repaired within the last day.
+pub(crate) async fn repairs_of_the_day(engine: &Engine, model: &'static Model, id: &str) -> Result<u64, SyncError> {
+    Ok(engine.records.repairs_since(model.name, id, engine.now() - DAY).await?)
+}
+
+/// How many copies are left alone because they were repaired too often within the last day.
+pub(crate) async fn often_repaired(engine: &Engine) -> Result<u64, SyncError> {
+    Ok(engine.records.often_repaired(engine.settings.quarantine_after, engine.now() - DAY).await?)
+}
+
 async fn quarantined(engine: &Engine, model: &'static Model, id: &str) -> Result<bool, SyncError> {
-    let day_ago = engine.now() - std::time::Duration::from_secs(86_400);
-    let repairs = engine.records.repairs_since(model.name, id, day_ago).await?;
-    let too_many = repairs >= u64::from(engine.settings.quarantine_after);
+    let repairs = repairs_of_the_day(engine, model, id).await?;
+    let too_many = engine.settings.are_too_many(repairs);
     if too_many {
         metrics::counter!("chainbill_sync_quarantined_total").increment(1);
         tracing::error!(
@@ -113,8 +138,8 @@ async fn mend(
         expected: row.map(|row| wire::to_json(&row.body).to_string()),
         after: None,
         fields: fields_that_differ(row, seen).join(","),
-        cut: engine.now(),
-        journal: Some(journal(sides, id)),
+        cut: sides.cut,
+        journal: Some(journal(engine, model, sides, id).await?),
         at: engine.now(),
         action: "none".to_owned(),
     };
@@ -248,12 +273,27 @@ fn text(seen: &Seen) -> String {
     json.to_string()
 }
 
-/// What the journal of changes held for the entity when it was judged.
-fn journal(sides: &Sides, id: &str) -> String {
-    match sides.pending.get(id) {
+/// What the journal of changes said of the entity when it was judged: whether something waits, whether it is parked, and the
+/// last change that the application knows of. A copy that differs though nothing waits since then was changed by
+/// somebody else, or its row was.
+async fn journal(engine: &Engine, model: &'static Model, sides: &Sides, id: &str) -> Result<String, SyncError> {
+    let mut said = vec![match sides.pending.get(id) {
         Some(pending) => {
             format!("{} of version {} waits since {}", pending.op.name(), pending.version, written(pending.since))
         }
         None => "nothing waits in the outbox".to_owned(),
+    }];
+    if let Some(parked) = engine.records.parked_one(model.name, id).await? {
+        said.push(format!(
+            "parked since {} after {} attempts: {}",
+            written(parked.first_at),
+            parked.attempts,
+            parked.cause
+        ));
     }
+    said.push(match engine.records.last_audited(model.name, id).await? {
+        Some((action, at)) => format!("the audit's last change is {action} at {}", written(at)),
+        None => "the audit knows no change of it".to_owned(),
+    });
+    Ok(said.join("; "))
 }

@@ -1,8 +1,8 @@
 //! Runs over a model: compare, repair what may be repaired, certify, and write down how it went.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use chainbill_domain::{Model, proof::Certificate};
+use chainbill_domain::{Model, id::RunId, proof::Certificate};
 use chainbill_records::{CopyState, FaultSource, Run};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -13,9 +13,11 @@ use crate::{
     compare::Level,
     copy::Report,
     engine::Engine,
+    examine::CarriedOut,
     held::Held,
+    keeper::age,
     reconcile::{Comparison, Work, compare},
-    repair::{Repaired, repair},
+    repair::{Mandate, Repaired, repair},
     settings::RepairMode,
 };
 
@@ -44,6 +46,8 @@ impl From<RepairMode> for Mending {
 pub struct Order {
     /// The word by which it is listed: `verify`, `repair`, `manual`, `schedule`, …
     pub kind: &'static str,
+    /// The id that a new run gets; a fresh one where none is given.
+    pub id: Option<RunId>,
     /// How closely it looks.
     pub level: Level,
     /// What happens to drift.
@@ -59,13 +63,19 @@ impl Order {
     /// A run that somebody asked for: it begins anew and waits for its turn.
     #[must_use]
     pub const fn new(kind: &'static str, level: Level, mending: Mending) -> Self {
-        Self { kind, level, mending, resume: false, patient: true }
+        Self { kind, id: None, level, mending, resume: false, patient: true }
     }
 
     /// A run of the schedule: it goes on where it was interrupted, and leaves the model to whoever is at it.
     #[must_use]
     pub const fn scheduled(kind: &'static str, level: Level, mending: Mending) -> Self {
         Self { resume: true, patient: false, ..Self::new(kind, level, mending) }
+    }
+
+    /// The same, under an id that is known before it begins.
+    #[must_use]
+    pub const fn named(self, id: RunId) -> Self {
+        Self { id: Some(id), ..self }
     }
 
     /// The same, going on with what was interrupted or not.
@@ -148,7 +158,7 @@ impl RunReport {
 }
 
 /// Findings kept with a run in the database.
-const KEPT: usize = 100;
+const KEPT: usize = 10_000;
 
 /// Runs over a model. One process at a time; another's run is [`SyncError::Held`].
 pub(crate) async fn run(
@@ -165,9 +175,10 @@ pub(crate) async fn run(
         result = run_held(engine, model, &record.id, order, earlier, report, stop) => result,
         () = held.lost() => Err(SyncError::Held(format!("the run over {}", model.name))),
     };
+    // Whoever comes next finds this one ended.
+    let concluded = conclude(engine, model, &mut record, &result).await;
     held.release().await;
-    conclude(engine, model, &mut record, &result).await?;
-    result
+    concluded.and(result)
 }
 
 /// The run's record: a new one, or that of a run that was interrupted, with what it had found.
@@ -177,25 +188,26 @@ async fn begin(
     order: Order,
 ) -> Result<(Run, Option<(String, Comparison)>), SyncError> {
     // Whoever holds the lease knows that an unfinished run has no process any more.
-    let last = engine.records.runs(Some(order.kind), Some(model.name), None, 1).await?.pop();
-    if let Some(last) = last.filter(|last| last.finished_at.is_none() && last.level == order.level.name()) {
-        let known = engine.records.resume(&last.id).await?.filter(|_| order.resume);
-        if let Some(earlier) = known.and_then(|resume| Some((Comparison::read(model, &resume.state)?, resume.cursor))) {
-            tracing::info!(
-                model = model.name,
-                "Sync goes on with the {} of {} after {}",
-                order.kind,
-                model.name,
-                earlier.1
-            );
-            return Ok((last, Some((earlier.1, earlier.0))));
+    let mut earlier = None;
+    for last in engine.records.unfinished_runs(model).await? {
+        let known = match order.resume && last.kind == order.kind && last.level == order.level.name() {
+            true => engine.records.resume(&last.id).await?,
+            false => None,
+        };
+        let known = known.and_then(|resume| Some((resume.cursor, Comparison::read(model, &resume.state)?)));
+        match known {
+            Some(known) => earlier = Some((last, known)),
+            None => give_up(engine, order, last).await?,
         }
-        let given_up = Run { finished_at: Some(engine.now()), outcome: "interrupted".to_owned(), ..last };
-        engine.records.save_run(&given_up).await?;
-        engine.records.forget_resume(&given_up.id).await?;
+    }
+    if let Some((last, (cursor, comparison))) = earlier {
+        tracing::info!(model = model.name, "Sync goes on with the {} of {} after {cursor}", order.kind, model.name);
+        let record = Run { outcome: "running".to_owned(), ..last };
+        engine.records.save_run(&record).await?;
+        return Ok((record, Some((cursor, comparison))));
     }
     let record = Run {
-        id: engine.records.new_id(),
+        id: order.id.map_or_else(|| engine.records.new_id(), |id| id.to_string()),
         kind: order.kind.to_owned(),
         model: model.name.to_owned(),
         level: order.level.name().to_owned(),
@@ -203,15 +215,33 @@ async fn begin(
         finished_at: None,
         outcome: "running".to_owned(),
         compared: 0,
+        total: 0,
         drift: 0,
         repaired: 0,
         in_flight: 0,
+        waiting: 0,
+        parked: 0,
+        unreadable: 0,
+        certificate: None,
         error: None,
         cut: None,
         findings: None,
     };
     engine.records.save_run(&record).await?;
     Ok((record, None))
+}
+
+/// An unfinished run that this one does not go on with. Another of its kind ends it; until then, for a day, it can be
+/// gone on with.
+async fn give_up(engine: &Engine, order: Order, unfinished: Run) -> Result<(), SyncError> {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let over = unfinished.kind == order.kind || age(engine.now(), unfinished.started_at) >= DAY;
+    let finished_at = over.then(|| engine.now());
+    engine.records.save_run(&Run { finished_at, outcome: "interrupted".to_owned(), ..unfinished.clone() }).await?;
+    if over {
+        engine.records.forget_resume(&unfinished.id).await?;
+    }
+    Ok(())
 }
 
 async fn run_held(
@@ -238,7 +268,8 @@ async fn run_held(
             breaker(engine, &comparison).map_err(|percent| tripped(comparison.clone(), percent))?;
         }
         let ids: Vec<String> = comparison.findings.iter().map(|finding| finding.id.clone()).collect();
-        repaired = repair(engine, model, &ids, id, mending == Mending::Force).await?;
+        let mandate = Mandate { run: id, force: mending == Mending::Force, carried_out: CarriedOut::new() };
+        repaired = repair(engine, model, &ids, &mandate).await?;
     }
     let unreadable: Vec<String> = comparison.unreadable.iter().map(|(id, _)| id.clone()).collect();
     engine.ask_relay(model, &unreadable).await?;
@@ -288,6 +319,7 @@ async fn conclude(
     let line = match result {
         Ok(report) => {
             note(record, &report.comparison, report.repaired.repaired, report.outcome.name());
+            record.certificate = report.certificate.as_ref().map(|certificate| certificate.hash.clone());
             let cut = written(report.comparison.cut);
             tracing::info!(model = model.name, cut, "Sync run over {}: {}", model.name, report.line());
             if report.outcome != Outcome::Drift {
@@ -319,9 +351,13 @@ fn note(record: &mut Run, comparison: &Comparison, repaired: u64, outcome: &str)
     let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     record.outcome = outcome.to_owned();
     record.compared = count(comparison.compared);
+    record.total = record.total.max(record.compared);
     record.drift = count(comparison.drifting());
     record.repaired = count(repaired);
     record.in_flight = count(comparison.in_flight);
+    record.waiting = count(comparison.waiting);
+    record.parked = count(comparison.parked);
+    record.unreadable = count(comparison.unreadable.len() as u64);
     record.cut = Some(comparison.cut);
     record.findings = Some(findings(comparison));
     metrics::gauge!("chainbill_sync_drift", "model" => comparison.model).set(comparison.drifting() as f64);

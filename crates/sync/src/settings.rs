@@ -55,8 +55,12 @@ pub struct Settings {
     pub quarantine_after: u32,
     /// Pause between heartbeats.
     pub heartbeat: Duration,
-    /// Age of the oldest waiting entry that counts as a stall.
+    /// How long an entry may stay the oldest, and heartbeats be missing, before it counts as a stall.
     pub stall_after: Duration,
+    /// How long runs over models are kept in the primary.
+    pub keep_runs: Duration,
+    /// How long evidence of repairs is kept in the primary.
+    pub keep_evidence: Duration,
     /// How long things are kept in the second database.
     pub retention: Retention,
 }
@@ -83,7 +87,9 @@ impl Default for Settings {
             breaker_least: 50,
             quarantine_after: 5,
             heartbeat: Duration::from_secs(2),
-            stall_after: Duration::from_secs(6),
+            stall_after: Duration::from_secs(5),
+            keep_runs: Duration::from_secs(90 * DAY),
+            keep_evidence: Duration::from_secs(365 * DAY),
             retention: Retention {
                 analytics: Duration::from_secs(90 * DAY),
                 logs: Duration::from_secs(30 * DAY),
@@ -98,6 +104,12 @@ impl Settings {
     #[must_use]
     pub fn every(&self, model: &'static Model) -> Duration {
         self.every.get(model.name).copied().unwrap_or(model.every)
+    }
+
+    /// Whether so many repairs of one entity within a day are too many.
+    #[must_use]
+    pub fn are_too_many(&self, repairs: u64) -> bool {
+        repairs >= u64::from(self.quarantine_after)
     }
 
     /// The models that are kept in both databases.

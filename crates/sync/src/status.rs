@@ -1,9 +1,9 @@
 //! What the synchronisation says of itself. Every answer comes within a second, whatever hangs: what cannot be asked in
 //! time is said to be unknown.
 
-use std::{collections::BTreeMap, future::Future, sync::atomic::Ordering, time::Duration};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
-use chainbill_domain::{Digest, Model, wire};
+use chainbill_domain::Model;
 use chainbill_records::{Copy, CopyState, ModelFault, Run, outbox::Backlog};
 use futures::future::join_all;
 use serde::Serialize;
@@ -11,17 +11,16 @@ use serde::Serialize;
 use crate::{
     SyncError,
     certificate::written,
-    compare::{Verdict, fields_that_differ},
+    counting::{backlog, counts},
     engine::Engine,
-    examine::{documents, examine},
+    examine::documents,
     heartbeat::HEARTBEATS,
     keeper::age,
+    repair::often_repaired,
 };
 
 /// The state of a model that an operator should see to, whatever its copy's state is.
 const FAULTED: &str = "FAULTED";
-/// Repairs are counted over this long.
-const DAY: Duration = Duration::from_secs(86_400);
 /// Nothing in a status waits longer.
 const PATIENCE: Duration = Duration::from_millis(700);
 
@@ -47,16 +46,22 @@ pub struct Status {
     pub parked: Option<u64>,
     /// Entities that keep coming back however often they are repaired, and are left alone for a day.
     pub quarantined: Option<u64>,
+    /// Whether something waits and does not move, or heartbeats do not come through; unknown while a database is away.
+    pub stalled: Option<bool>,
+    /// How far the second database is behind: the age of the oldest change that waits, or how long the last one took
+    /// where that is longer.
+    pub lag_seconds: Option<f64>,
+    /// How long the last applied change took from commit to the second database, in milliseconds; like the other figures
+    /// of this process unknown where it does not relay.
+    pub lag_ms: Option<u64>,
     /// Writes per second of this process over the last second.
-    pub rate: u64,
-    /// How long the last applied change took from commit to the second database, in milliseconds.
-    pub lag_ms: u64,
+    pub rate: Option<u64>,
     /// Age of the oldest partition's last heartbeat in the second database; unknown before every partition has had one.
     pub heartbeat_seconds: Option<f64>,
     /// Writes that took effect since this process started.
-    pub applied: u64,
+    pub applied: Option<u64>,
     /// Failed turns since this process started.
-    pub failures: u64,
+    pub failures: Option<u64>,
     /// What went wrong last and has not worked since.
     pub trouble: Option<String>,
     /// Each model.
@@ -69,8 +74,8 @@ pub struct Status {
 pub struct ModelStatus {
     /// Its name.
     pub model: &'static str,
-    /// PENDING, COPYING, CATCHING_UP, LIVE or FAULTED.
-    pub state: &'static str,
+    /// PENDING, COPYING, CATCHING_UP, LIVE or FAULTED; unknown while the primary is away.
+    pub state: Option<&'static str>,
     /// Why it is faulted.
     pub reason: Option<String>,
     /// What an operator can do.
@@ -99,8 +104,8 @@ pub struct ModelStatus {
     pub last_verified: Option<String>,
     /// How it ended: `equal`, `repaired`, `behind`, `drift`, `breaker` or `failed`.
     pub last_verification: Option<String>,
-    /// Whether it found differences that are still there.
-    pub drift: bool,
+    /// Whether it found differences that are still there; unknown while the primary is away.
+    pub drift: Option<bool>,
     /// Seconds between scheduled runs.
     pub every_seconds: u64,
 }
@@ -110,55 +115,73 @@ async fn in_time<T>(work: impl Future<Output = Result<T, impl Into<SyncError>>>)
 }
 
 /// Everything; without the counts of both sides, which take longest on large tables, where they are not wanted.
-pub(crate) async fn status(engine: &Engine, counted: bool) -> Status {
+pub(crate) async fn status(engine: &Arc<Engine>, counted: bool) -> Status {
     let models = engine.settings.models();
-    let (ping, backlog, parked, copies, faults, often, runs, sides, beat) = futures::join!(
+    let (primary, ping, oldest, backlog, parked, copies, faults, often, runs, sides, beat) = futures::join!(
+        in_time(engine.records.ping()),
         in_time(engine.mirror.ping()),
-        in_time(engine.records.backlog()),
+        in_time(engine.records.oldest_waiting()),
+        backlog(engine, PATIENCE),
         in_time(engine.records.parked_counts()),
         in_time(engine.records.copies()),
         in_time(engine.records.faults()),
-        in_time(engine.records.often_repaired(engine.settings.quarantine_after, engine.now() - DAY)),
+        in_time(often_repaired(engine)),
         in_time(engine.records.last_verifications()),
-        join_all(models.iter().map(async |model| if counted { counts(engine, model).await } else { (None, None) })),
+        join_all(models.iter().map(async |model| if counted {
+            counts(engine, model, PATIENCE).await
+        } else {
+            (None, None)
+        })),
         in_time(last_beat(engine)),
     );
+    let backlog = backlog.filter(|_| primary.is_some());
     let parked: Option<BTreeMap<String, u64>> = parked.map(|counts| counts.into_iter().collect());
-    let of_models: Vec<ModelStatus> = models
-        .iter()
-        .zip(sides)
-        .map(|(model, sides)| {
-            let copy = copies.as_ref().and_then(|all| all.iter().find(|copy| copy.model == model.name));
-            let fault = faults.as_ref().and_then(|all| all.iter().find(|fault| fault.model == model.name));
-            let run = runs.as_ref().and_then(|all| all.iter().find(|run| run.model == model.name));
-            let known = Known { copy, fault, run, backlog: backlog.as_deref(), parked: parked.as_ref() };
-            model_status(engine, model, known, sides)
-        })
-        .collect();
+    let known = Known {
+        copies: copies.as_deref(),
+        faults: faults.as_deref(),
+        runs: runs.as_deref(),
+        backlog: backlog.as_ref().map(|all| all.as_slice()),
+        parked: parked.as_ref(),
+    };
     let now = engine.now();
-    let oldest = backlog.as_ref().map(|all| {
-        all.iter().filter_map(|waiting| waiting.oldest).min().map_or(0.0, |oldest| age(now, oldest).as_secs_f64())
-    });
+    let oldest = oldest.map(|oldest| oldest.map_or(0.0, |oldest| age(now, oldest).as_secs_f64()));
+    let lag_ms = engine.figures.of_relay(&engine.figures.lag_ms);
     let mut status = Status {
         status: "healthy",
         reason: None,
         engine: engine.mirror.engine(),
-        primary_reachable: backlog.is_some(),
+        primary_reachable: primary.is_some(),
         mirror_reachable: ping.is_some(),
         backlog: backlog.as_ref().map(|all| business(all).map(|waiting| waiting.entries).sum()),
         oldest_seconds: oldest,
         parked: parked.as_ref().map(|counts| counts.values().sum()),
         quarantined: often,
-        rate: engine.figures.rate.load(Ordering::Relaxed),
-        lag_ms: engine.figures.lag_ms.load(Ordering::Relaxed),
+        stalled: None,
+        lag_seconds: oldest.map(|oldest| oldest.max(lag_ms.map_or(0.0, |millis| millis as f64 / 1000.0))),
+        lag_ms,
+        rate: engine.figures.of_relay(&engine.figures.rate),
         heartbeat_seconds: beat.flatten(),
-        applied: engine.figures.applied.load(Ordering::Relaxed),
-        failures: engine.figures.failures.load(Ordering::Relaxed),
+        applied: engine.figures.of_relay(&engine.figures.applied),
+        failures: engine.figures.of_relay(&engine.figures.failures),
         trouble: engine.figures.trouble().map(|(at, text)| format!("{}: {text}", written(at))),
-        models: of_models,
+        models: models.iter().zip(sides).map(|(model, sides)| model_status(engine, model, known, sides)).collect(),
     };
+    status.stalled = stalled(engine, &status);
     (status.status, status.reason) = verdict(engine, &status);
     status
+}
+
+/// Whether nothing moves, as far as this can be told: where nobody in this process watches the queue, nobody knows
+/// whether its head stays.
+fn stalled(engine: &Engine, status: &Status) -> Option<bool> {
+    if !status.primary_reachable || !status.mirror_reachable {
+        return None;
+    }
+    let stall = engine.settings.stall_after;
+    let waits_long = status.oldest_seconds? >= stall.as_secs_f64();
+    // Beats wait in the queue too: they say something where it is short.
+    let silent = status.heartbeat_seconds.is_some_and(|beat| beat >= (stall + engine.settings.heartbeat).as_secs_f64());
+    Some(if waits_long { engine.figures.stuck_for(engine.now()) >= stall } else { silent })
 }
 
 /// What waits for the business: the heartbeat is ours.
@@ -174,25 +197,27 @@ fn verdict(engine: &Engine, status: &Status) -> (&'static str, Option<String>) {
         let waiting = status.backlog.unwrap_or(0);
         return ("unreachable", Some(format!("the second database does not answer; {waiting} changes wait for it")));
     }
-    if let Some(faulted) = status.models.iter().find(|model| model.state == FAULTED) {
+    if let Some(faulted) = status.models.iter().find(|model| model.state == Some(FAULTED)) {
         return ("faulted", Some(format!("{}: {}", faulted.model, faulted.reason.as_deref().unwrap_or("unknown"))));
     }
     let oldest = status.oldest_seconds.unwrap_or(0.0);
-    let stall = engine.settings.stall_after;
-    if oldest >= stall.as_secs_f64() {
-        // Where nobody in this process watches the queue, nobody knows whether it moves.
-        let stuck = engine.figures.stuck_for(engine.now()) >= stall;
-        let word = if stuck { "stalled" } else { "behind" };
-        return (word, Some(format!("the oldest change waits for {oldest:.1} s")));
+    let waits_long = oldest >= engine.settings.stall_after.as_secs_f64();
+    match (status.stalled, waits_long) {
+        (Some(true), false) => {
+            let beat = status.heartbeat_seconds.unwrap_or(0.0);
+            return ("stalled", Some(format!("no heartbeat has come through for {beat:.1} s")));
+        }
+        (stalled, true) => {
+            let word = if stalled == Some(true) { "stalled" } else { "behind" };
+            return (word, Some(format!("the oldest change waits for {oldest:.1} s")));
+        }
+        _ => {}
     }
-    let silent = stall + 2 * engine.settings.heartbeat;
-    if let Some(beat) = status.heartbeat_seconds.filter(|beat| *beat >= silent.as_secs_f64()) {
-        return ("stalled", Some(format!("no heartbeat has come through for {beat:.1} s")));
+    if let Some(copying) = status.models.iter().find(|model| model.state != Some(CopyState::Live.name())) {
+        let state = copying.state.unwrap_or("in an unknown state");
+        return ("behind", Some(format!("{} is {state}", copying.model)));
     }
-    if let Some(copying) = status.models.iter().find(|model| model.state != CopyState::Live.name()) {
-        return ("behind", Some(format!("{} is {}", copying.model, copying.state)));
-    }
-    if let Some(drifting) = status.models.iter().find(|model| model.drift) {
+    if let Some(drifting) = status.models.iter().find(|model| model.drift == Some(true)) {
         let result = drifting.last_verification.as_deref().unwrap_or("");
         return ("behind", Some(format!("{} was found different: {result}", drifting.model)));
     }
@@ -200,16 +225,6 @@ fn verdict(engine: &Engine, status: &Status) -> (&'static str, Option<String>) {
         return ("behind", Some(format!("{} entities are parked", status.parked.unwrap_or(0))));
     }
     ("healthy", None)
-}
-
-async fn counts(engine: &Engine, model: &'static Model) -> (Option<u64>, Option<u64>) {
-    let rows = async {
-        let snapshot = engine.records.snapshot().await?;
-        let count = snapshot.count(model).await?;
-        snapshot.close().await?;
-        Ok::<_, SyncError>(count)
-    };
-    futures::join!(in_time(rows), in_time(engine.mirror.count(model)))
 }
 
 /// Age of the oldest partition's last beat.
@@ -222,11 +237,12 @@ async fn last_beat(engine: &Engine) -> Result<Option<f64>, SyncError> {
     Ok(millis.map(|millis| millis.max(0) as f64 / 1000.0))
 }
 
-/// What is known of a model.
+/// What is known of all models.
+#[derive(Clone, Copy)]
 struct Known<'k> {
-    copy: Option<&'k Copy>,
-    fault: Option<&'k ModelFault>,
-    run: Option<&'k Run>,
+    copies: Option<&'k [Copy]>,
+    faults: Option<&'k [ModelFault]>,
+    runs: Option<&'k [Run]>,
     backlog: Option<&'k [Backlog]>,
     parked: Option<&'k BTreeMap<String, u64>>,
 }
@@ -237,11 +253,16 @@ fn model_status(
     known: Known<'_>,
     (mysql_count, mongodb_count): (Option<u64>, Option<u64>),
 ) -> ModelStatus {
-    let Known { copy, fault, run, backlog, parked } = known;
+    let Known { copies, faults, runs, backlog, parked } = known;
+    let copy = copies.and_then(|all| all.iter().find(|copy| copy.model == model.name));
+    let fault = faults.and_then(|all| all.iter().find(|fault| fault.model == model.name));
+    let run = runs.and_then(|all| all.iter().find(|run| run.model == model.name));
     let waiting = backlog.map(|all| all.iter().find(|waiting| waiting.model == model.name));
+    // A model of which nothing is written down was never copied.
+    let own = copies.map(|_| copy.map_or(CopyState::Pending, |copy| copy.state).name());
     ModelStatus {
         model: model.name,
-        state: fault.map_or_else(|| copy.map_or(CopyState::Pending, |copy| copy.state).name(), |_| FAULTED),
+        state: if fault.is_some() { Some(FAULTED) } else { own.filter(|_| faults.is_some()) },
         reason: fault.map(|fault| fault.reason.clone()),
         hint: fault.map(|fault| fault.hint.clone()),
         mysql_count,
@@ -258,85 +279,7 @@ fn model_status(
         last_result: copy.and_then(|copy| copy.last_result.clone()),
         last_verified: run.and_then(|run| run.finished_at).map(written),
         last_verification: run.map(|run| run.outcome.clone()),
-        drift: run.is_some_and(|run| ["drift", "breaker"].contains(&run.outcome.as_str())),
+        drift: runs.map(|_| run.is_some_and(|run| ["drift", "breaker"].contains(&run.outcome.as_str()))),
         every_seconds: engine.settings.every(model).as_secs(),
     }
-}
-
-/// Why a document is as it is.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Why {
-    /// The model.
-    pub model: &'static str,
-    /// The entity.
-    pub id: String,
-    /// `equal`, `in flight`, `parked`, `unreadable`, `absent`, or the class of drift.
-    pub verdict: String,
-    /// Fields that differ.
-    pub fields: Vec<String>,
-    /// The row's version.
-    pub row_version: Option<i64>,
-    /// The document's version.
-    pub document_version: Option<i64>,
-    /// Whether the document is a tombstone.
-    pub tombstone: bool,
-    /// The digest of the row as it should be encoded.
-    pub expected_digest: Option<String>,
-    /// The digest that the document carries.
-    pub stored_digest: Option<String>,
-    /// The document as it stands.
-    pub document: Option<serde_json::Value>,
-    /// Entries that wait: operation, version, since when.
-    pub waiting: Vec<String>,
-    /// Failed attempts of a parked entity, and the last cause.
-    pub attempts: i64,
-    /// Why it is parked.
-    pub cause: Option<String>,
-    /// Hash of the model's newest certificate.
-    pub certificate: Option<String>,
-}
-
-pub(crate) async fn why(engine: &Engine, model: &'static Model, id: &str) -> Result<Why, SyncError> {
-    let ids = [id.to_owned()];
-    let sides = examine(engine, model, &ids).await?;
-    let parked = engine.records.parked_one(model.name, id).await?;
-    let waiting = engine.records.queued_of(model, id).await?;
-    let certificate = engine.records.certificate(model).await?;
-    let (row, seen) = (sides.rows.get(id), sides.documents.get(id));
-    let unreadable = sides.unreadable.first().map(|(_, cause)| cause.clone());
-    let verdict = match sides.verdicts.get(id) {
-        _ if unreadable.is_some() => "unreadable",
-        _ if parked.is_some() => "parked",
-        Some(Verdict::InFlight(_)) => "in flight",
-        Some(Verdict::Drift(class) | Verdict::Undecided(class)) => class.name(),
-        None if row.is_none() => "absent",
-        None => "equal",
-    };
-    Ok(Why {
-        model: model.name,
-        id: id.to_owned(),
-        verdict: verdict.to_owned(),
-        fields: fields_that_differ(row, seen),
-        row_version: row.map(|row| row.version),
-        document_version: seen.and_then(|seen| seen.stamp.version),
-        tombstone: seen.is_some_and(|seen| seen.stamp.tombstone),
-        expected_digest: row.map(|row| row.digest.to_hex()),
-        stored_digest: seen.and_then(|seen| seen.stamp.digest).map(Digest::to_hex),
-        document: seen.and_then(|seen| seen.body.as_ref()).map(wire::to_json),
-        waiting: waiting
-            .iter()
-            .map(|entry| {
-                format!(
-                    "{} of version {} since {}",
-                    entry.entry.op.name(),
-                    entry.entry.version,
-                    written(entry.created_at)
-                )
-            })
-            .collect(),
-        attempts: parked.as_ref().map_or(0, |parked| parked.attempts),
-        cause: parked.map(|parked| parked.cause).or(unreadable),
-        certificate: certificate.map(|(_, certificate)| certificate.hash),
-    })
 }

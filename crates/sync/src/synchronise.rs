@@ -1,6 +1,9 @@
 //! The face of the synchronisation.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use chainbill_domain::{Model, freshness::Token, proof::Proof};
 use chainbill_mirror::Mirror;
@@ -9,9 +12,19 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Copied, Freshness, Mending, Order, Repaired, Report, RunReport, Settings, Status, SyncError, Why, certificate,
-    compare::Level, copy, engine::Engine, freshness, keeper, lane::Lane, partitions::Partitions, relay, repair, runs,
-    status, width::Width,
+    Copied, Freshness, Mending, Order, Outcome, Repaired, Report, RunReport, Settings, Status, SyncError, Why,
+    certificate,
+    compare::Level,
+    copy,
+    engine::Engine,
+    examine::CarriedOut,
+    freshness, keeper,
+    lane::Lane,
+    partitions::Partitions,
+    relay,
+    repair::{self, Mandate},
+    runs, status, why,
+    width::Width,
 };
 
 /// Keeps the second database identical to the primary. Cloning shares the engine.
@@ -56,6 +69,7 @@ impl Sync {
     }
 
     fn relay(&self) -> Running {
+        self.engine.figures.relays.store(true, Ordering::Relaxed);
         let (stop, lanes_ended) = (CancellationToken::new(), CancellationToken::new());
         let (mut lanes, mut others) = (JoinSet::new(), JoinSet::new());
         let partitions = Partitions::new(self.engine.clone());
@@ -76,13 +90,13 @@ impl Sync {
         let (began, running) = (self.engine.now(), self.relay());
         let settled = async {
             loop {
-                let backlog = self.engine.records.backlog().await?;
-                let oldest = backlog.iter().filter_map(|waiting| waiting.oldest).min();
+                let oldest = self.engine.records.oldest_waiting().await?;
                 if oldest.is_none_or(|oldest| oldest > began) {
                     return Ok(());
                 }
                 // The relay would wait for it to come back; whoever runs a command should hear of it instead.
                 self.engine.mirror.ping().await?;
+                self.engine.hindered()?;
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -145,7 +159,8 @@ impl Sync {
     pub async fn one(&self, model: &'static Model, id: &str) -> Result<(Repaired, Why), SyncError> {
         let run = self.engine.records.new_id();
         relay::carry_now(&self.engine, model, id).await?;
-        let repaired = repair::repair(&self.engine, model, &[id.to_owned()], &run, true).await?;
+        let mandate = Mandate { run: &run, force: true, carried_out: CarriedOut::new() };
+        let repaired = repair::repair(&self.engine, model, &[id.to_owned()], &mandate).await?;
         Ok((repaired, self.why(model, id).await?))
     }
 
@@ -154,7 +169,7 @@ impl Sync {
     /// # Errors
     /// When either database does not answer.
     pub async fn why(&self, model: &'static Model, id: &str) -> Result<Why, SyncError> {
-        status::why(&self.engine, model, id).await
+        why::why(&self.engine, model, id).await
     }
 
     /// Parked entities, the longest waiting first.
@@ -230,12 +245,29 @@ pub(crate) async fn fill(
     stop: &CancellationToken,
 ) -> Result<Copied, SyncError> {
     let copied = copy::copy(engine, model, report, stop).await?;
-    if copied.found_documents {
-        // Nothing but what was just copied may be there: whatever else is found goes, however much of it there is.
-        let order = Order::new("initial", Level::Deep, Mending::Force);
-        runs::run(engine, model, order, &|_| {}, stop).await?;
-    }
+    tidy(engine, model, stop).await?;
     Ok(copied)
+}
+
+/// After a copy onto documents that were there: nothing but what was copied may be there, so whatever else is found goes,
+/// however much of it there is. That it is due is written down, for a process may end in between.
+pub(crate) async fn tidy(
+    engine: &Arc<Engine>,
+    model: &'static Model,
+    stop: &CancellationToken,
+) -> Result<(), SyncError> {
+    let due = copy::to_be_tidied(model);
+    if engine.records.fact(&due).await?.is_none() || runs::needs_copy(engine, model).await? {
+        return Ok(());
+    }
+    let order = Order::new("initial", Level::Deep, Mending::Force);
+    loop {
+        let report = runs::run(engine, model, order, &|_| {}, stop).await?;
+        // There may be more than one run lists. What it cannot make right is no longer the copy's matter.
+        if report.outcome != Outcome::Drift || report.repaired.repaired == 0 {
+            return Ok(engine.records.forget_fact(&due).await?);
+        }
+    }
 }
 
 /// Looks whether the second database belongs to this primary. One that does not, or no longer, is to be filled anew.

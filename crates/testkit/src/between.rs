@@ -10,6 +10,7 @@ use chainbill_domain::{Model, Timestamp, Value};
 use chainbill_mirror::{
     Activity, Guard, Hit, LogLine, Mirror, MirrorError, Outcome, Page, Retention, Stamp, Stored, Tracked, Write,
 };
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// What becomes of writes on their way.
 #[async_trait]
@@ -23,12 +24,23 @@ pub trait Writing: Send + Sync + 'static {
         writes: &[Write],
         at: Timestamp,
     ) -> Result<Vec<Outcome>, MirrorError>;
+
+    /// Counts documents.
+    async fn count(&self, inner: &dyn Mirror, model: &'static Model) -> Result<u64, MirrorError> {
+        inner.count(model).await
+    }
+
+    /// Answers whether writes are taken at the moment.
+    async fn takes_writes(&self, inner: &dyn Mirror, model: &'static Model) -> Result<(), MirrorError> {
+        inner.takes_writes(model).await
+    }
 }
 
 /// Passes everything on; writes go through somebody.
 pub struct Between<W> {
     inner: Arc<dyn Mirror>,
-    pages: AtomicUsize,
+    seen: Seen,
+    _held: DropGuard,
     /// Whom writes go through.
     pub writing: W,
 }
@@ -37,12 +49,34 @@ impl<W> Between<W> {
     /// Stands before this one.
     #[must_use]
     pub fn before(inner: Arc<dyn Mirror>, writing: W) -> Arc<Self> {
-        Arc::new(Self { inner, pages: AtomicUsize::new(0), writing })
+        let seen = Seen::default();
+        Arc::new(Self { inner, _held: seen.let_go.clone().drop_guard(), seen, writing })
     }
 
+    /// What is seen of it; outlives it.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.seen.clone()
+    }
+}
+
+/// What is seen of a second database that somebody stands before.
+#[derive(Clone, Default)]
+pub struct Seen {
+    pages: Arc<AtomicUsize>,
+    let_go: CancellationToken,
+}
+
+impl Seen {
     /// How many pages of stamps or documents were asked for.
+    #[must_use]
     pub fn pages(&self) -> usize {
         self.pages.load(SeqCst)
+    }
+
+    /// Waits until nobody holds it any more.
+    pub async fn let_go(&self) {
+        self.let_go.cancelled().await;
     }
 }
 
@@ -122,21 +156,21 @@ impl<W: Writing> Mirror for Between<W> {
     }
 
     async fn takes_writes(&self, model: &'static Model) -> Result<(), MirrorError> {
-        self.inner.takes_writes(model).await
+        self.writing.takes_writes(self.inner.as_ref(), model).await
     }
 
     async fn stamps(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stamp>, MirrorError> {
-        self.pages.fetch_add(1, SeqCst);
+        self.seen.pages.fetch_add(1, SeqCst);
         self.inner.stamps(model, page).await
     }
 
     async fn documents(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stored>, MirrorError> {
-        self.pages.fetch_add(1, SeqCst);
+        self.seen.pages.fetch_add(1, SeqCst);
         self.inner.documents(model, page).await
     }
 
     async fn count(&self, model: &'static Model) -> Result<u64, MirrorError> {
-        self.inner.count(model).await
+        self.writing.count(self.inner.as_ref(), model).await
     }
 
     async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError> {

@@ -26,6 +26,15 @@ impl Foreign {
         Self::MySql(MySqlPool::connect(url).await.unwrap())
     }
 
+    /// Carries out a statement.
+    pub async fn execute(&self, sql: &str) {
+        let query = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::MySql(pool) => drop(sqlx::query(query).execute(pool).await.unwrap()),
+            Self::Sqlite(pool) => drop(sqlx::query(query).execute(pool).await.unwrap()),
+        }
+    }
+
     /// An expression that makes text of a column; of a moment, its milliseconds since 1970.
     #[must_use]
     pub fn text_of(&self, column: &str, is_moment: bool) -> String {

@@ -23,9 +23,11 @@ mod clock;
 mod foreign;
 mod proxy;
 
-pub use between::{Between, Largest, Writing};
+pub use between::{Between, Largest, Seen, Writing};
 pub use clock::ManualClock;
 pub use foreign::{Foreign, ForeignDocuments};
+/// The plain driver, for tests that come to the second database as strangers.
+pub use mongodb;
 pub use proxy::{Fault, Proxy};
 
 /// The word for a database without a server.

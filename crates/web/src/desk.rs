@@ -123,8 +123,12 @@ pub trait SyncDesk: Send + Sync + 'static {
     async fn verify(&self, wish: Verification) -> Result<Desk, DeskError>;
     /// Verifications, newest first.
     async fn verifications(&self, part: &Part) -> Result<Vec<Row>, DeskError>;
-    /// Evidence of repairs, newest first.
-    async fn evidence(&self, part: &Part) -> Result<Vec<Row>, DeskError>;
+    /// One verification: how far it is, or how it ended.
+    async fn verification(&self, id: &str) -> Result<Json, DeskError>;
+    /// The differences that a verification found, in the order of ids.
+    async fn differences(&self, id: &str, part: &Part) -> Result<Vec<Row>, DeskError>;
+    /// Evidence of repairs, newest first, of one model or all, of one entity or all.
+    async fn evidence(&self, model: Option<&str>, entity: Option<&str>, part: &Part) -> Result<Vec<Row>, DeskError>;
     /// Certificates, newest first.
     async fn certificates(&self, part: &Part) -> Result<Vec<Row>, DeskError>;
     /// A proof from the newest certificate.

@@ -142,7 +142,12 @@ fn upsert(model: &Model, guard: Guard, rows: usize) -> String {
     let _ = match guard {
         Guard::Newer => write!(sql, " WHERE excluded.version > \"{name}\".version"),
         Guard::NotNewer => {
-            write!(sql, " WHERE excluded.version >= \"{name}\".version OR typeof(\"{name}\".version) <> 'integer'")
+            // The second half: of what is nobody's, as reading says it, no version is believed.
+            write!(
+                sql,
+                " WHERE excluded.version >= \"{name}\".version OR typeof(\"{name}\".version) <> 'integer' OR \
+                 \"{name}\".applied_at IS NULL OR (\"{name}\".deleted_at IS NOT NULL AND \"{name}\".digest IS NOT NULL)"
+            )
         }
     };
     sql.push_str(" RETURNING \"row\", id, version");

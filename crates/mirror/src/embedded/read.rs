@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Row as _, SqlitePool, sqlite::SqliteRow};
 use super::or_nothing;
 use crate::port::{MirrorError, Page, Stamp, Stored};
 
-const STAMP: &str = "id, version, digest, deleted_at";
+const STAMP: &str = "id, version, digest, deleted_at, applied_at";
 const WHOLE: &str = "id, version, digest, deleted_at, applied_at, body";
 
 /// One document.
@@ -92,15 +92,20 @@ fn json_text(value: &Value) -> String {
     wire::to_json(&wrapped).get("v").map_or_else(|| "null".to_owned(), Json::to_string)
 }
 
+/// As in MongoDB: without a moment, or with what is of tombstones and what is of documents, it is somebody else's.
 fn stamp(row: &SqliteRow) -> Stamp {
-    let deleted: Option<i64> = row.get_unchecked("deleted_at");
+    let (deleted, applied): (Option<i64>, Option<i64>) =
+        (row.get_unchecked("deleted_at"), row.get_unchecked("applied_at"));
     let digest: Option<String> = row.get_unchecked("digest");
-    Stamp {
+    let both = deleted.is_some() && digest.is_some();
+    let mut stamp = Stamp {
         id: row.get_unchecked("id"),
         version: row.get_unchecked("version"),
-        digest: digest.filter(|_| deleted.is_none()).and_then(|text| Digest::from_hex(&text)),
+        digest: digest.and_then(|text| Digest::from_hex(&text)),
         tombstone: deleted.is_some(),
-    }
+    };
+    stamp.keep_if_ours(applied.is_some() && !both);
+    stamp
 }
 
 fn stored(row: &SqliteRow) -> Stored {

@@ -66,7 +66,21 @@ pub(super) async fn create(connection: &mut SqliteConnection, model: &'static Mo
         )
         .await?;
     }
+    forget_indexes(connection, model).await?;
     search_index(connection, model).await
+}
+
+/// Indexes that are no longer asked for go.
+async fn forget_indexes(connection: &mut SqliteConnection, model: &'static Model) -> Result<(), MirrorError> {
+    let begin = format!("_{}_by_", model.name);
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND substr(name, 1, length(?)) = ?";
+    let query = sqlx::query_as(sql).bind(model.name).bind(&begin).bind(&begin);
+    let present: Vec<(String,)> = query.fetch_all(&mut *connection).await.map_err(|e| failed(&e))?;
+    let wanted = found_by(model);
+    for (name,) in present.iter().filter(|(name,)| !wanted.contains(&&name[begin.len()..])) {
+        run(connection, format!("DROP INDEX \"{name}\"")).await?;
+    }
+    Ok(())
 }
 
 /// The top-level fields that an index begins with: those that `find` answers quickly.

@@ -2,7 +2,7 @@
 
 use mongodb::bson::{Bson, Document};
 
-use super::errors::{refused, short};
+use super::errors::{DUPLICATE, about_the_document, refused, short};
 use crate::port::MirrorError;
 
 /// An error about one statement.
@@ -18,10 +18,15 @@ impl WriteError {
     /// Whether the statement failed because the `_id` is there already. MongoDB names the index by `keyPattern`, other
     /// servers only in the message.
     pub(super) fn id_is_taken(&self) -> bool {
-        self.code == 11000
+        self.code == DUPLICATE
             && self
                 .on_id
                 .unwrap_or_else(|| ["_id_", "index: _id ", "{ _id:"].iter().any(|name| self.message.contains(name)))
+    }
+
+    /// Whether it is about its document alone: what the document is, or what somebody's unique index has already.
+    pub(super) fn is_about_the_document(&self) -> bool {
+        about_the_document(self.code) || (self.code == DUPLICATE && !self.id_is_taken())
     }
 }
 

@@ -13,14 +13,15 @@ use chainbill_domain::{Model, Timestamp};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 use mongodb::{
     Database,
-    bson::{Bson, doc},
+    bson::{Bson, RawDocumentBuf, doc},
+    options::WriteConcern,
 };
 
 use super::{
     OWN,
     answer::{WriteError, write_errors},
-    encode,
-    errors::{failed, refused, refused_for_a_document, short},
+    decode, encode,
+    errors::{failed, refused_for_a_document, short},
     read,
 };
 use crate::{
@@ -176,14 +177,18 @@ impl<'a> Batch<'a> {
 
     /// Of the writes that met a taken `_id`, those that are newer than what is there after all.
     async fn older_than(&self, taken: Vec<Sent<'a>>, outcomes: &mut [Outcome]) -> Result<Vec<Sent<'a>>, MirrorError> {
-        let mut again = Vec::new();
+        let (mut again, mut strange) = (Vec::new(), Vec::new());
         for chunk in taken.chunks(MAX_STATEMENTS) {
             let ids = chunk.iter().map(|sent| sent.write.id.as_str());
             let present: HashMap<String, Option<i64>> = read::versions(self.database, self.model, ids).await?;
             for sent in chunk {
                 let newer = match present.get(&sent.write.id) {
                     None => true,
-                    Some(None) => self.guard == Guard::NotNewer,
+                    Some(None) if self.guard == Guard::NotNewer => {
+                        strange.push(*sent);
+                        continue;
+                    }
+                    Some(None) => false,
                     Some(Some(version)) => match self.guard {
                         Guard::Newer => *version < sent.write.version,
                         Guard::NotNewer => *version <= sent.write.version,
@@ -196,8 +201,39 @@ impl<'a> Batch<'a> {
                 }
             }
         }
+        for sent in strange {
+            if self.replace_strange(sent.write).await? {
+                outcomes[sent.index] = Outcome::Applied;
+            } else {
+                again.push(sent);
+            }
+        }
         Ok(again)
     }
+
+    /// Replaces a document whose `_sync` is nobody's and yet looks newer to the guard: `[{ version: 99 }]`, or a version
+    /// beside a member that we do not write. The condition is the `_sync` that was seen, so whatever was written since
+    /// stays; whether it was replaced.
+    async fn replace_strange(&self, write: &Write) -> Result<bool, MirrorError> {
+        let collection = self.database.collection::<RawDocumentBuf>(self.model.name);
+        let filter = doc! { "_id": &write.id };
+        let seen = collection.find_one(filter).projection(doc! { "_sync": 1 }).await.map_err(|cause| failed(&cause))?;
+        let Some(seen) = seen.filter(|seen| decode::stamp(seen).version.is_none()) else { return Ok(false) };
+        let sync = match seen.get("_sync") {
+            Ok(Some(sync)) => doc! { "$eq": Bson::try_from(sync).map_err(|cause| unreadable(&cause))? },
+            Ok(None) => doc! { "$exists": false },
+            Err(cause) => return Err(unreadable(&cause)),
+        };
+        let document = encode::document(write, self.at);
+        let done = collection.replace_one(doc! { "_id": &write.id, "_sync": sync }, document);
+        let done = done.write_concern(WriteConcern::majority()).await.map_err(|cause| failed(&cause))?;
+        Ok(done.matched_count > 0)
+    }
+}
+
+/// A `_sync` that no filter can be made of.
+fn unreadable(cause: &impl std::fmt::Display) -> MirrorError {
+    MirrorError::Refused(format!("a document in the way cannot be read: {cause}"))
 }
 
 /// Whether the server takes and confirms writes: one that can match nothing; see [`crate::Mirror::takes_writes`].
@@ -227,14 +263,15 @@ fn fates<'a>(sent: &[Sent<'a>], errors: Vec<WriteError>) -> Result<Vec<(Sent<'a>
     let mut fates: Vec<_> = sent.iter().map(|sent| (*sent, Fate::Applied)).collect();
     for error in errors {
         let Some((_, fate)) = fates.get_mut(error.index) else { continue };
-        // What is said about one statement of many is about its document (somebody's validator or unique index, say),
-        // unless it passes by itself.
+        let why = format!("{} (code {})", short(&error.message), error.code);
         *fate = if error.id_is_taken() {
             Fate::Taken
-        } else if let failure @ MirrorError::Unavailable(_) = refused(error.code, &error.message) {
-            return Err(failure);
+        } else if error.is_about_the_document() {
+            Fate::Rejected(why)
         } else {
-            Fate::Rejected(format!("{} (code {})", short(&error.message), error.code))
+            // Locks, a full disk, whatever a later release says: nothing of it is known to be the document's fault.
+            // Should one document cause it all the same, it fails alone as well, which is for the caller to find out.
+            return Err(MirrorError::Unavailable(why));
         };
     }
     Ok(fates)
@@ -261,4 +298,47 @@ pub(super) async fn set_fact(database: &Database, key: &str, value: &str) -> Res
         .await
         .map_err(|cause| failed(&cause))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::{Document, doc};
+
+    use super::{Fate, Sent, fates, write_errors};
+    use crate::port::{Content, MirrorError, Write};
+
+    /// What a statement came to of which the server said this; its neighbour met no error.
+    fn fate(error: Document) -> Result<Fate, MirrorError> {
+        let write = Write { id: "a".to_owned(), version: 1, content: Content::Tombstone, fresh: false };
+        let sent = [0, 1].map(|index| Sent { index, write: &write, bytes: 0 });
+        let mut told = doc! { "index": 1, "errmsg": "it says why" };
+        told.extend(error);
+        let mut fates = fates(&sent, write_errors(&doc! { "ok": 1, "writeErrors": [told] })?)?;
+        assert!(matches!(fates[0].1, Fate::Applied));
+        Ok(fates.remove(1).1)
+    }
+
+    #[test]
+    fn what_a_server_cannot_do_at_the_moment_is_not_held_against_a_document() {
+        // Busy, locks, an ended operation, a full disk, an ended plan and cursor, rights, a code that nobody knows.
+        for code in [365, 24, 46, 11601, 14031, 175, 237, 13, 8000, 999_999] {
+            let answer = fate(doc! { "code": code });
+            assert!(matches!(answer, Err(MirrorError::Unavailable(_))), "code {code}");
+        }
+    }
+
+    #[test]
+    fn what_is_about_the_document_rejects_it_alone() {
+        for code in [2, 52, 57, 61, 121, 171, 10334] {
+            let Ok(Fate::Rejected(why)) = fate(doc! { "code": code }) else { panic!("code {code}") };
+            assert_eq!(why, format!("it says why (code {code})"));
+        }
+    }
+
+    #[test]
+    fn a_taken_id_is_told_from_a_unique_index_of_somebody_else() {
+        let on = |name: &str| doc! { "code": 11000, "keyPattern": { name: 1 } };
+        assert!(matches!(fate(on("_id")), Ok(Fate::Taken)));
+        assert!(matches!(fate(on("email")), Ok(Fate::Rejected(_))));
+    }
 }

@@ -75,18 +75,31 @@ pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
     stored
 }
 
+/// What a document says of itself.
+pub(super) fn stamp(raw: &RawDocument) -> Stamp {
+    stored(raw, &mut Names::default()).stamp
+}
+
+/// Reads `_sync`. One member that our encoder does not write there makes it somebody else's: a moment
+/// that is text, say, hides a document from searches though its version and digest are right.
 fn read_sync(sync: &RawDocument, stored: &mut Stored) {
-    let mut digest = None;
-    for (name, value) in sync.iter().filter_map(Result::ok) {
+    let Stored { stamp, applied_at, .. } = stored;
+    let (mut version, mut strange, mut with_digest) = (None, false, false);
+    for member in sync {
+        let Ok((name, value)) = member else {
+            strange = true;
+            continue;
+        };
         match (name.as_str(), value) {
-            ("version", RawBsonRef::Int64(version)) => stored.stamp.version = Some(version),
-            ("digest", RawBsonRef::String(text)) => digest = Digest::from_hex(text),
-            ("appliedAt", RawBsonRef::DateTime(at)) => stored.applied_at = Some(at.timestamp_millis()),
-            ("deletedAt", RawBsonRef::DateTime(_)) => stored.stamp.tombstone = true,
-            _ => {}
+            ("version", RawBsonRef::Int64(number)) => version = Some(number),
+            ("digest", RawBsonRef::String(text)) => (stamp.digest, with_digest) = (Digest::from_hex(text), true),
+            ("appliedAt", RawBsonRef::DateTime(at)) => *applied_at = Some(at.timestamp_millis()),
+            ("deletedAt", RawBsonRef::DateTime(_)) => stamp.tombstone = true,
+            _ => strange = true,
         }
     }
-    stored.stamp.digest = digest.filter(|_| !stored.stamp.tombstone);
+    stamp.version = version;
+    stamp.keep_if_ours(!strange && applied_at.is_some() && !(stamp.tombstone && with_digest));
 }
 
 /// A tracked happening, without its id.

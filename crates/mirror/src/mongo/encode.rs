@@ -173,7 +173,8 @@ pub(super) fn unordered_majority(command: &mut Writer) {
     command.close(concern);
 }
 
-/// Only a 64-bit integer is a version: whatever else stands there is not newer, as [`crate::Stamp::version`] says.
+/// Only a 64-bit integer is a version: whatever else stands there is not newer, as [`crate::Stamp::version`] says. A filter
+/// sees into lists and past strange members all the same; what it takes for newer there is read and replaced by itself.
 fn not_newer(command: &mut Writer, than: i64) {
     let none_of = command.open_list("$nor");
     let newer = command.open("0");
@@ -201,6 +202,13 @@ fn replacement(command: &mut Writer, guard: Guard, write: &Write, at: i64) {
     stored(command, write, at);
     command.close(document);
     command.flag("upsert", true);
+}
+
+/// A document by itself, as it is stored.
+pub(super) fn document(write: &Write, at: Timestamp) -> RawDocumentBuf {
+    let mut document = Writer::with_capacity(256);
+    stored(&mut document, write, at.timestamp_millis());
+    document.finish()
 }
 
 /// The fields of a document as it is stored.

@@ -1,4 +1,5 @@
-//! Collections and indexes, brought to what the models ask for. An index of ours that says something else is changed.
+//! Collections and indexes, brought to what the models ask for. An index of ours that says something else is changed, one that
+//! is no longer asked for goes; indexes of others are left alone.
 
 use std::time::Duration;
 
@@ -37,12 +38,21 @@ pub(super) async fn prepare(
             within(deadlines.bulk, "prepare", create(database, collection)).await?;
             Vec::new()
         };
+        for old in there.iter().filter(|old| is_obsolete(old, &indexes)) {
+            within(deadlines.bulk, "prepare", drop_index(database, collection, old)).await?;
+        }
         for index in indexes {
             let old = there.iter().find(|old| old.get("name") == index.get("name"));
             within(BUILDING, "prepare", settle(database, collection, index, old)).await?;
         }
     }
     Ok(())
+}
+
+/// Whether an index is ours by its name, and not among those that are wanted.
+fn is_obsolete(old: &Document, wanted: &[Document]) -> bool {
+    let ours = old.get_str("name").is_ok_and(|name| name.starts_with("cb_"));
+    ours && wanted.iter().all(|index| index.get("name") != old.get("name"))
 }
 
 fn seconds(kept: Duration) -> i32 {
@@ -143,17 +153,20 @@ async fn settle(
             database.run_command(change).await.map_err(|cause| failed(&cause))?;
             Ok(())
         }
-        Some(_) => {
-            let name = index.get("name").cloned().unwrap_or(Bson::Null);
-            let drop = doc! { "dropIndexes": collection, "index": name };
-            match database.run_command(drop).await {
-                // Some servers answer `ok: true`, which the driver does not take for an answer.
-                Err(cause) if !matches!(*cause.kind, ErrorKind::InvalidResponse { .. }) => return Err(failed(&cause)),
-                _ => {}
-            }
+        Some(old) => {
+            drop_index(database, collection, old).await?;
             build(database, collection, index).await
         }
         None => build(database, collection, index).await,
+    }
+}
+
+async fn drop_index(database: &Database, collection: &str, index: &Document) -> Result<(), MirrorError> {
+    let name = index.get("name").cloned().unwrap_or(Bson::Null);
+    match database.run_command(doc! { "dropIndexes": collection, "index": name }).await {
+        // Some servers answer `ok: true`, which the driver does not take for an answer.
+        Err(cause) if !matches!(*cause.kind, ErrorKind::InvalidResponse { .. }) => Err(failed(&cause)),
+        _ => Ok(()),
     }
 }
 

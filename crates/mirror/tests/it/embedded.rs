@@ -14,12 +14,12 @@ use crate::world::{KEPT, THINGS, ago, fields, put, runtime, thing, txt};
 
 const ALL: Page<'static> = Page { after: None, up_to: None, limit: 10_000 };
 
-fn in_a_folder<F: Future<Output = ()>>(test: impl FnOnce(PathBuf) -> F) {
+pub fn in_a_folder<F: Future<Output = ()>>(test: impl FnOnce(PathBuf) -> F) {
     let folder = TempDir::new().unwrap();
     runtime().block_on(test(folder.path().join("deep").join("mirror.db")));
 }
 
-async fn raw(file: &Path) -> SqliteConnection {
+pub async fn raw(file: &Path) -> SqliteConnection {
     SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap()
 }
 
@@ -135,5 +135,25 @@ fn another_description_makes_the_full_text_index_anew() {
         mirror.prepare(&[&AFTER], KEPT).await.unwrap();
         assert_eq!(mirror.search(&AFTER, "hidden", 0, 1000).await.unwrap().len(), 450);
         assert_eq!(mirror.search(&AFTER, "plain", 0, 1000).await.unwrap().len(), 450);
+    });
+}
+
+#[test]
+fn an_index_that_nobody_asks_for_any_more_goes() {
+    static ASKED: Model = Model { indexes: &[&["title"], &["body"]], ..notes(&[]) };
+    static LESS: Model = Model { indexes: &[&["body"]], ..notes(&[]) };
+    in_a_folder(async |file| {
+        let mirror = EmbeddedMirror::open(&file).await.unwrap();
+        let named = async || {
+            let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+            let sql = "SELECT name FROM sqlite_schema WHERE type = 'index' AND name LIKE '%_by_%' ORDER BY name";
+            let names: Vec<(String,)> = sqlx::query_as(sql).fetch_all(&pool).await.unwrap();
+            pool.close().await;
+            names.into_iter().map(|(name,)| name).collect::<Vec<_>>()
+        };
+        mirror.prepare(&[&ASKED], KEPT).await.unwrap();
+        assert_eq!(named().await, ["_notes_by_body", "_notes_by_title"]);
+        mirror.prepare(&[&LESS], KEPT).await.unwrap();
+        assert_eq!(named().await, ["_notes_by_body"]);
     });
 }

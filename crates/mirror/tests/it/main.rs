@@ -5,5 +5,6 @@
 mod contract;
 mod embedded;
 mod mongo;
+mod stamps;
 mod values;
 mod world;

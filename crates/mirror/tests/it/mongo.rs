@@ -19,7 +19,7 @@ use crate::world::{
 const ALL: Page<'static> = Page { after: None, up_to: None, limit: 10_000 };
 
 /// A fresh database, prepared, with the driver's own view of it.
-fn with_database<F: Future<Output = ()>>(test: impl FnOnce(MongoMirror, mongodb::Database) -> F) {
+pub fn with_database<F: Future<Output = ()>>(test: impl FnOnce(MongoMirror, mongodb::Database) -> F) {
     let Some(server) = server() else { return };
     runtime().block_on(async {
         let database = Database::new(&server).await;
@@ -203,6 +203,20 @@ fn an_index_of_ours_that_says_something_else_is_made_anew() {
         let before = indexes(&raw, "users").await;
         mirror.prepare(&[&USERS], KEPT).await.unwrap();
         assert_eq!(indexes(&raw, "users").await, before, "a second time changes nothing");
+    });
+}
+
+#[test]
+fn an_index_of_ours_that_nobody_asks_for_goes_and_one_of_others_stays() {
+    with_database(async |mirror, raw| {
+        for name in ["cb_old", "theirs"] {
+            let index = doc! { "key": { name: 1 }, "name": name };
+            raw.run_command(doc! { "createIndexes": "things", "indexes": [index] }).await.unwrap();
+        }
+        mirror.prepare(&[&THINGS], KEPT).await.unwrap();
+        let left = indexes(&raw, "things").await;
+        let is_there = |name: &str| left.iter().any(|index| index.get_str("name").unwrap() == name);
+        assert_eq!(["cb_old", "theirs", "cb_name", "cb_ttl"].map(is_there), [false, true, true, true]);
     });
 }
 

@@ -1,6 +1,6 @@
 //! A payment's name is its payer's own: two payers may call their payments alike, and neither hears of the other's.
 
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::DbErr;
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
 
 use crate::dialect::Dialect;
@@ -36,15 +36,8 @@ async fn replace(manager: &SchemaManager<'_>, new: (&str, &str), old: &str) -> R
         return rebuild(manager, name, columns).await;
     }
     super::run(manager, &[&format!("ALTER TABLE payments ADD CONSTRAINT {name} UNIQUE ({columns})")]).await?;
-    // An index that is not there was given up before the migration was interrupted.
-    let dropped = manager.get_connection().execute_unprepared(&format!("ALTER TABLE payments DROP INDEX {old}")).await;
-    match dropped {
-        Err(error) if super::mysql_number(&error) == Some(NO_SUCH_KEY) => Ok(()),
-        other => other.map(|_| ()),
-    }
+    super::drop(manager, &format!("ALTER TABLE payments DROP INDEX {old}")).await
 }
-
-const NO_SUCH_KEY: u16 = 1091;
 
 /// SQLite cannot take a constraint away: the table is made anew, in the transaction of all migrations.
 async fn rebuild(manager: &SchemaManager<'_>, name: &str, columns: &str) -> Result<(), DbErr> {

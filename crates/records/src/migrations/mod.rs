@@ -6,6 +6,7 @@ mod m0002_accounts;
 mod m0003_sync;
 mod m0004_resuming;
 mod m0005_payers;
+mod m0006_runs;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_sync::Migration),
             Box::new(m0004_resuming::Migration),
             Box::new(m0005_payers::Migration),
+            Box::new(m0006_runs::Migration),
         ]
     }
 }
@@ -153,7 +155,7 @@ async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbE
     let dialect = of(db).await?;
     for statement in statements {
         match db.execute_unprepared(&rerunnable(dialect, statement)).await {
-            Err(error) if mysql_number(&error) == Some(DUPLICATE_KEY_NAME) => {}
+            Err(error) if mysql_number(&error).is_some_and(|number| ALREADY_THERE.contains(&number)) => {}
             other => {
                 other?;
             }
@@ -162,8 +164,18 @@ async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbE
     Ok(())
 }
 
-/// An index that is there already, so that the statement was run before.
-const DUPLICATE_KEY_NAME: u16 = 1061;
+/// A column or an index that is there already: the statement was run before.
+const ALREADY_THERE: [u16; 2] = [1060, 1061];
+/// A column or an index that is not there: it was given up before the migration was interrupted.
+const NOT_THERE: u16 = 1091;
+
+/// Takes a column or an index away, which may be gone already.
+async fn drop(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
+    match manager.get_connection().execute_unprepared(statement).await {
+        Err(error) if mysql_number(&error) == Some(NOT_THERE) => Ok(()),
+        other => other.map(|_| ()),
+    }
+}
 
 /// Spells a statement so that it may run again. MySQL has no `CREATE INDEX IF NOT EXISTS`: there the error is looked at.
 fn rerunnable(dialect: Dialect, statement: &str) -> String {

@@ -66,27 +66,52 @@ fn payment(id: &str, payer: &str) -> String {
     )
 }
 
+/// Migrations after that of payments' names.
+const LATER: u32 = 1;
+
 #[tokio::test]
 async fn a_payments_name_becomes_its_payers_own_and_no_payment_is_lost() {
     for primary in primaries() {
         let fresh = Fresh::make(&primary, EMBEDDED).await;
         let records = fresh.records().await;
         let run = async |sql: &str| records.db().execute_unprepared(sql).await;
+        migrations::down(records.db(), records.dialect(), Some(LATER)).await.unwrap();
         migrations::down(records.db(), records.dialect(), Some(1)).await.unwrap();
         run(&payment("1", "ada")).await.unwrap();
         run(&payment("2", "bob")).await.unwrap_err();
-        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        migrations::up(records.db(), records.dialect(), Some(1)).await.unwrap();
         run(&payment("2", "bob")).await.unwrap();
         run(&payment("3", "ada")).await.unwrap_err();
         migrations::down(records.db(), records.dialect(), Some(1)).await.unwrap_err();
         run("DELETE FROM payments WHERE id = '2'").await.unwrap();
         // As after a kill between the two halves: each can run again.
         migrations::down(records.db(), records.dialect(), Some(1)).await.unwrap();
-        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        migrations::up(records.db(), records.dialect(), Some(1)).await.unwrap();
         run("DELETE FROM seaql_migrations WHERE version = 'm0005_payers'").await.unwrap();
-        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        migrations::up(records.db(), records.dialect(), Some(1)).await.unwrap();
         run(&payment("2", "bob")).await.unwrap();
         assert_eq!(run("DELETE FROM payments").await.unwrap().rows_affected(), 2, "{primary}");
+        records.db().clone().close().await.unwrap();
+        fresh.remove().await;
+    }
+}
+
+#[tokio::test]
+async fn columns_that_were_added_or_taken_away_before_a_kill_are_gone_on_with() {
+    for primary in primaries().into_iter().filter(|primary| primary != EMBEDDED) {
+        let fresh = Fresh::make(&primary, EMBEDDED).await;
+        let records = fresh.records().await;
+        let run = async |sql: &str| records.db().execute_unprepared(sql).await.unwrap();
+        run("ALTER TABLE sync_runs DROP COLUMN parked").await;
+        run("DROP INDEX sync_evidence_at ON sync_evidence").await;
+        run("DELETE FROM seaql_migrations WHERE version = 'm0006_runs'").await;
+        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        assert!(is_complete(&records).await, "{primary}");
+        run("SELECT total, parked, certificate FROM sync_runs").await;
+        run("ALTER TABLE sync_runs DROP COLUMN total").await;
+        migrations::down(records.db(), records.dialect(), Some(1)).await.unwrap();
+        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        run("SELECT total, parked, certificate FROM sync_runs").await;
         records.db().clone().close().await.unwrap();
         fresh.remove().await;
     }

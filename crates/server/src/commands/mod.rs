@@ -28,6 +28,8 @@ pub(crate) enum Went {
     Fine,
     /// It found something wrong.
     Wrong,
+    /// It could not do all of it; what it printed says what.
+    Unable,
 }
 
 impl Went {
@@ -71,6 +73,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     match went {
         Ok(Went::Fine) => ExitCode::SUCCESS,
         Ok(Went::Wrong) => ExitCode::from(1),
+        Ok(Went::Unable) => ExitCode::from(2),
         Err(error) => failed(out, &settings, &error),
     }
 }

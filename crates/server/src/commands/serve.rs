@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Went, admin};
 use crate::{
-    alerts::Alerts,
+    alerts::{Alerts, Conditions},
     desk::ServerDesk,
     logs::{self, Lines},
     monitor, open,
@@ -56,7 +56,8 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     );
     let mut tasks = JoinSet::new();
     tasks.spawn(logs::write(lines, mirror, background.clone()));
-    tasks.spawn(monitor::watch(sync, alerts, background.clone()));
+    let conditions = Conditions::new(settings.sync_late_after);
+    tasks.spawn(monitor::watch(sync, conditions, alerts, background.clone()));
     tasks.spawn(clean(app, state.clone(), figures, background.clone()));
     tracing::info!("serving at http://{address}, the API's description at http://{address}/docs");
 

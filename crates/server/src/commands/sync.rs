@@ -2,14 +2,14 @@
 
 use anyhow::bail;
 use chainbill_domain::Model;
-use chainbill_sync::{Mending, Order, RunReport, Status, Sync, SyncError, compare::Level};
+use chainbill_sync::{Comparison, Finding, Mending, Order, RunReport, Status, Sync, SyncError, compare::Level};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{Went, migrate::up_to_date};
 use crate::{
     cli::{Repair, SyncCommand, Verify},
-    desk::{of_parked, of_run, wished},
+    desk::{Runs, of_parked, wished},
     mapping, open,
     output::{Output, follow},
     settings::Settings,
@@ -100,15 +100,18 @@ async fn status(sync: &Sync, out: Output) -> anyhow::Result<Went> {
 
 fn described(status: &Status) -> String {
     let number = |value: Option<u64>| value.map_or_else(|| "?".to_owned(), |value| value.to_string());
+    let seconds = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| format!("{value:.1} s"));
     let mut text = status.status.to_owned();
     if let Some(reason) = &status.reason {
         text.push_str(&format!(": {reason}"));
     }
     text.push_str(&format!(
-        "\nbacklog {}, oldest {}, parked {}\n\n{:<13} {:<12} {:>10} {:>10} {:>8} {:>7}  last run\n",
+        "\nbacklog {}, behind by {}, parked {}, quarantined {}, last heartbeat {}\n\n{:<13} {:<12} {:>10} {:>10} {:>8} {:>7}  last run\n",
         number(status.backlog),
-        status.oldest_seconds.map_or_else(|| "?".to_owned(), |seconds| format!("{seconds:.1} s")),
+        seconds(status.lag_seconds),
         number(status.parked),
+        number(status.quarantined),
+        seconds(status.heartbeat_seconds),
         "model",
         "state",
         "primary",
@@ -120,7 +123,7 @@ fn described(status: &Status) -> String {
         text.push_str(&format!(
             "{:<13} {:<12} {:>10} {:>10} {:>8} {:>7}  {}\n",
             model.model,
-            model.state,
+            model.state.unwrap_or("?"),
             number(model.mysql_count),
             number(model.mongodb_count),
             number(model.backlog),
@@ -141,36 +144,42 @@ async fn runs(
     order: Order,
     stop: &CancellationToken,
 ) -> anyhow::Result<Went> {
-    let mut reports = Vec::new();
+    let mut runs = Runs::default();
     for model in wished(model)? {
         let bar = out.bar(model.name, 0);
         let report = sync.run(model, order, &follow(&bar), stop).await;
         bar.finish_and_clear();
-        reports.push(report?);
+        runs.add(model, report)?;
     }
-    let equal = reports.iter().all(|report| report.outcome.is_equal());
-    let rows: Vec<Value> = reports.iter().map(of_run).collect();
-    out.result(&json!({"equal": equal, "models": rows}), || reports.iter().map(told).collect())?;
-    Ok(Went::fine_if(equal))
+    out.result(&runs.json(), || runs.reports.iter().map(told).chain(runs.failures.iter().map(failed)).collect())?;
+    if !runs.failures.is_empty() {
+        return Ok(Went::Unable);
+    }
+    Ok(Went::fine_if(runs.equal()))
 }
 
 fn told(report: &RunReport) -> String {
     let comparison = &report.comparison;
     let certificate = report.certificate.as_ref().map(|certificate| format!(", certificate {}", certificate.hash));
     let mut text = format!("{:<13} {}{}\n", comparison.model, report.line(), certificate.unwrap_or_default());
-    for finding in &comparison.findings {
-        text.push_str(&format!(
-            "    {} {} {} {}\n",
-            comparison.model,
-            finding.id,
-            finding.class.name(),
-            finding.fields.join(", ")
-        ));
-    }
+    text.push_str(&differences(comparison));
     for (id, cause) in &comparison.unreadable {
         text.push_str(&format!("    {} {id} unreadable: {cause}\n", comparison.model));
     }
     text
+}
+
+fn failed((model, error): &(&'static Model, SyncError)) -> String {
+    let found = if let SyncError::Breaker { comparison, .. } = error { differences(comparison) } else { String::new() };
+    format!("{:<13} failed: {error}\n{found}", model.name)
+}
+
+fn differences(comparison: &Comparison) -> String {
+    let line = |finding: &Finding| {
+        let (class, fields) = (finding.class.name(), finding.fields.join(", "));
+        format!("    {} {} {class} {fields}\n", comparison.model, finding.id)
+    };
+    comparison.findings.iter().map(line).collect()
 }
 
 async fn failures(
@@ -217,7 +226,7 @@ async fn one_model(sync: &Sync, out: Output, model: &'static Model, stop: &Cance
 
 async fn one(sync: &Sync, out: Output, model: &'static Model, id: &str) -> anyhow::Result<Went> {
     let (repaired, why) = sync.one(model, id).await?;
-    if why.row_version.is_none() && why.document_version.is_none() {
+    if why.is_nothing() {
         bail!("there is no {} {id} in either database", model.name);
     }
     out.result(&json!({"repaired": repaired.repaired > 0, "entity": why}), || {

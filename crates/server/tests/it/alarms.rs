@@ -1,6 +1,6 @@
 //! Alarms reach their operator.
 
-use std::sync::{Arc, Mutex};
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chainbill_testkit::{EMBEDDED, Fault, Fresh, Proxy, address, server};
@@ -10,11 +10,13 @@ use sha2::Sha256;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
+    sync::watch,
 };
 
 use crate::world::{Server, program, run};
 
-type Heard = Arc<Mutex<Vec<String>>>;
+/// What was told; whoever waits for something hears of everything that comes.
+type Heard = Arc<watch::Sender<Vec<String>>>;
 
 /// A web server that keeps what is posted to it.
 async fn webhook(heard: Heard) -> String {
@@ -28,7 +30,7 @@ async fn webhook(heard: Heard) -> String {
                 let count = stream.read(&mut bytes).await.unwrap();
                 text.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
             }
-            heard.lock().unwrap().push(text);
+            heard.send_modify(|all| all.push(text));
             stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
         }
     });
@@ -66,7 +68,8 @@ async fn converse(stream: TcpStream, heard: Heard) {
     while let Ok(Some(line)) = lines.next_line().await {
         let answer: &[u8] = match &mut mail {
             Some(text) if line == "." => {
-                heard.lock().unwrap().push(std::mem::take(text));
+                let text = std::mem::take(text);
+                heard.send_modify(|all| all.push(text));
                 mail = None;
                 b"250 ok\r\n"
             }
@@ -109,7 +112,7 @@ fn a_lost_second_database_is_told_once_and_its_return_too() {
         proxy.set(Fault::None);
         until(&posted, &mailed, "ended").await;
         program.stop().await;
-        for text in posted.lock().unwrap().iter() {
+        for text in posted.borrow().iter() {
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             let mut mac = Hmac::<Sha256>::new_from_slice(b"secret key").unwrap();
             mac.update(
@@ -119,7 +122,7 @@ fn a_lost_second_database_is_told_once_and_its_return_too() {
             assert_eq!(header(head, "webhook-signature"), expected);
         }
         let told = |state: &str| {
-            let posted = posted.lock().unwrap();
+            let posted = posted.borrow();
             let bodies = posted
                 .iter()
                 .map(|text| serde_json::from_str::<Value>(text.split_once("\r\n\r\n").unwrap().1).unwrap());
@@ -132,15 +135,12 @@ fn a_lost_second_database_is_told_once_and_its_return_too() {
 
 /// Waits until both ways told that the second database's absence began or ended.
 async fn until(posted: &Heard, mailed: &Heard, word: &str) {
-    let said = |heard: &Heard| {
-        let heard = heard.lock().unwrap();
-        heard.iter().any(|text| text.contains("sync.unreachable") && text.contains(word))
+    let (mut by_post, mut by_mail) = (posted.subscribe(), mailed.subscribe());
+    let said = |all: &Vec<String>| all.iter().any(|text| text.contains("sync.unreachable") && text.contains(word));
+    let both = async {
+        by_post.wait_for(said).await.unwrap();
+        by_mail.wait_for(said).await.unwrap();
     };
-    for _ in 0..600 {
-        if said(posted) && said(mailed) {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("nobody was told: {:?} {:?}", posted.lock().unwrap(), mailed.lock().unwrap());
+    let heard = tokio::time::timeout(Duration::from_secs(60), both).await;
+    assert!(heard.is_ok(), "nobody was told: {:?} {:?}", posted.borrow(), mailed.borrow());
 }

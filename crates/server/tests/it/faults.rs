@@ -2,13 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicUsize, Ordering::SeqCst},
     time::{Duration, Instant},
 };
 
 use chainbill_testkit::{EMBEDDED, Fault, Fresh, Proxy, address, pairs, server};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::world::{Person, Server, World, bill, payment, program, run, sent};
 
@@ -119,7 +119,7 @@ async fn write_on(
     client: &Person,
     freelancer: &Person,
     tag: usize,
-    count: &AtomicUsize,
+    count: &watch::Sender<usize>,
 ) -> Acknowledged {
     let mut acknowledged = Acknowledged::new();
     for round in 0.. {
@@ -148,7 +148,7 @@ async fn write_on(
         if paid.status == 201 {
             acknowledged.insert(id, 2);
         }
-        count.fetch_add(1, SeqCst);
+        count.send_modify(|count| *count += 1);
     }
     acknowledged
 }
@@ -161,12 +161,10 @@ fn killed_under_load_it_has_lost_no_acknowledged_write_and_the_copies_become_equ
             let (client, freelancer) = world.client_and_freelancer().await;
             let mut acknowledged = Acknowledged::new();
             for cycle in 0..4 {
-                let count = AtomicUsize::new(0);
+                let (count, mut counted) = watch::channel(0);
                 let pid = world.server.pid().to_string();
                 let killer = async {
-                    while count.load(SeqCst) < 15 {
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                    }
+                    counted.wait_for(|count| *count >= 15).await.unwrap();
                     assert!(std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
                 };
                 let writers =

@@ -229,12 +229,13 @@ fn killed_in_the_middle_of_a_comparison_and_of_a_repair_the_next_one_ends_equal(
             records.db().execute_unprepared("UPDATE invoices SET title='stolen' ORDER BY id LIMIT 40").await.unwrap();
             let written_down = async |run: &str| records.resume(run).await.unwrap().is_some();
             killed_when(&world, &mongo, &["sync", "verify", "--deep"], written_down).await;
-            let repairing = async |_: &str| !records.evidence(Some("invoices"), None, 1).await.unwrap().is_empty();
+            let repairing =
+                async |_: &str| !records.evidence(Some("invoices"), None, None, 1).await.unwrap().is_empty();
             killed_when(&world, &mongo, &["sync", "repair"], repairing).await;
             let (code, said) = world.command(&["sync", "repair", "--model", "invoices"]);
             assert_eq!(code, 0, "{said:#}");
             world.assert_equal();
-            let evidence = records.evidence(Some("invoices"), None, 1000).await.unwrap();
+            let evidence = records.evidence(Some("invoices"), None, None, 1000).await.unwrap();
             let entities: std::collections::BTreeSet<&str> =
                 evidence.iter().map(|evidence| evidence.entity_id.as_str()).collect();
             assert_eq!(entities.len(), 40, "each was found, and its evidence kept");

@@ -49,6 +49,8 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("DELETE", "/api/sync/failures/users/{nobody}", "-xxx0"),
     ("POST", "/api/sync/verify", "-xxx+"),
     ("GET", "/api/sync/verifications", "-xxx+"),
+    ("GET", "/api/sync/verifications/{nobody}", "-xxx0"),
+    ("GET", "/api/sync/verifications/{nobody}/differences", "-xxx0"),
     ("GET", "/api/sync/evidence", "-xxx+"),
     ("GET", "/api/sync/certificates", "-xxx+"),
     ("POST", "/api/sync/users", "-xxx+"),

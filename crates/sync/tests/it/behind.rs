@@ -30,7 +30,7 @@ fn rows_written_changed_and_deleted_by_plain_sql_are_repaired_by_the_schedule() 
         assert!(!world.is_equal().await);
 
         world.eventually("the schedule repairs it", async || world.is_equal().await).await;
-        let evidence = async || world.records.evidence(Some(USERS.name), None, 10).await.unwrap();
+        let evidence = async || world.records.evidence(Some(USERS.name), None, None, 10).await.unwrap();
         world.eventually("three repairs are on record", async || evidence().await.len() == 3).await;
         let mut found: Vec<(String, String)> =
             evidence().await.into_iter().map(|found| (found.entity_id, found.class)).collect();

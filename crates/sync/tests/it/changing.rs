@@ -70,6 +70,27 @@ fn two_rows_that_swap_a_unique_value_end_equal() {
 }
 
 #[test]
+fn a_row_made_again_and_changed_in_one_unit_meets_its_tombstone_at_the_same_version_and_arrives() {
+    on_every_database(async |database| {
+        let world = World::open(database, quick()).await;
+        let running = world.sync.start();
+        world.live().await;
+        let user = world.save_user("Ada").await;
+        world.drained().await;
+        world.remove_user(&user).await;
+        world.drained().await;
+        let mut unit = world.records.begin().await.unwrap();
+        let again = unit.insert::<users::Entity>(user.clone()).await.unwrap();
+        let changed = users::Model { name: "Ada again".to_owned(), ..again.clone() };
+        unit.update::<users::Entity>(&again, changed).await.unwrap();
+        unit.commit().await.unwrap();
+        world.drained().await;
+        world.assert_equal().await;
+        running.stop().await;
+    });
+}
+
+#[test]
 fn a_huge_transaction_arrives_whole_in_bounded_batches() {
     const ROWS: usize = 20_000;
     const BATCH: usize = 500;

@@ -2,8 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chainbill_sync::Sync;
+use chainbill_domain::models::INVOICES;
+use chainbill_sync::{Mending, Order, Sync, SyncError, compare::Level};
 use chainbill_testkit::{Fresh, ManualClock};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     stage::on_every_database,
@@ -79,4 +81,25 @@ async fn leases_go_on(world: &World, when: &str) {
                 && parts.all(|lease| lease.owner.is_some() && lease.until > now && lease.until < now + HOUR / 60)
         })
         .await;
+}
+
+#[test]
+fn a_fault_that_another_process_wrote_down_ends_when_this_one_finds_the_model_well() {
+    on_every_database(async |database| {
+        let clock = Arc::new(ManualClock::running());
+        let world = by_a_clock(database, &clock).await;
+        let other = Sync::new(database.beside(&world.records).await, world.mirror.clone(), quick());
+        let (order, never) = (Order::new("manual", Level::Fast, Mending::Repair), CancellationToken::new());
+        let faults = async || world.records.faults().await.unwrap().len();
+        world.sync.run(&INVOICES, order, &|_| {}, &never).await.unwrap();
+        world.bills(200).await;
+        world.sql("DELETE FROM outbox").await;
+        let tripped = other.run(&INVOICES, order, &|_| {}, &never).await;
+        assert!(matches!(tripped, Err(SyncError::Breaker { .. })), "{tripped:?}");
+        assert_eq!(faults().await, 1);
+        let force = Order { mending: Mending::Force, ..order };
+        clock.forward(Duration::from_secs(11));
+        world.sync.run(&INVOICES, force, &|_| {}, &never).await.unwrap();
+        assert_eq!(faults().await, 0, "whichever process wrote it down");
+    });
 }

@@ -5,12 +5,12 @@
 use chainbill_domain::{
     Model, Value,
     id::Id,
-    models::{DISPUTES, INVOICES, USERS},
+    models::{DISPUTES, INVOICES, STORED_FILES, USERS},
     states::{DisputeStatus, VoteChoice},
 };
 use chainbill_records::{
     Text,
-    entities::{dispute_votes, disputes, invoice_lines, users},
+    entities::{dispute_votes, disputes, invoice_lines, stored_files, users},
     outbox::Op,
 };
 use chrono::DateTime;
@@ -89,6 +89,50 @@ fn the_largest_numbers_and_currencies_of_every_kind_survive() {
             .await;
             assert_eq!(document.at("hourlyRate.minor"), Some(&Value::Int(minor)));
             assert_eq!(document.at("hourlyRate.currency"), Some(&txt(code)));
+        }
+    });
+}
+
+#[test]
+fn negative_numbers_survive_and_negative_amounts_are_refused() {
+    on_all_pairs(async |world: World| {
+        for number in [-1, -9_007_199_254_740_993, i64::MIN] {
+            let now = world.records.now();
+            let id = Id::new(now, world.records.random().bytes());
+            let row = stored_files::Model {
+                id: Text(id),
+                version: 0,
+                owner_id: Text(world.id()),
+                invoice_id: None,
+                filename: "bill.pdf".to_owned(),
+                content_type: "application/pdf".to_owned(),
+                file_size: 0,
+                ipfs_hash: "hash".to_owned(),
+                metadata_hash: id.to_string(),
+                encrypted_base64: None,
+                key_version: number,
+                created_at: now,
+                updated_at: now,
+            };
+            let mut unit = world.records.begin().await.unwrap();
+            unit.insert::<stored_files::Entity>(row).await.unwrap();
+            unit.commit().await.unwrap();
+            let document = document(&world, &STORED_FILES, &id.to_string()).await;
+            assert_eq!(document.get("keyVersion"), Some(&Value::Int(number)));
+        }
+        let mut unit = world.records.begin().await.unwrap();
+        let owing = users::Model { hourly_rate_minor: Some(-1), ..world.user("Ada") };
+        assert!(unit.insert::<users::Entity>(owing).await.is_err(), "an hour costs less than nothing");
+        unit.rollback().await.unwrap();
+    });
+}
+
+#[test]
+fn a_nul_survives_where_somebody_got_it_past_the_application() {
+    on_all_pairs(async |world: World| {
+        for text in ["a\0b", "\0", "b\0"] {
+            let document = person(&world, |row| row.bio = Some(text.to_owned())).await;
+            assert_eq!(document.get("bio"), Some(&txt(text)), "{text:?}");
         }
     });
 }

@@ -1,6 +1,9 @@
 //! Drift of every class is found, named and repaired; what is in flight is no drift.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    time::{Duration, Instant},
+};
 
 use chainbill_domain::{
     Model,
@@ -10,7 +13,7 @@ use chainbill_domain::{
 use chainbill_mirror::{Content, Guard, Write};
 use chainbill_records::CopyState;
 use chainbill_sync::{
-    Mending, Order, Outcome, Progress, SyncError,
+    Mending, Order, Outcome, Progress, Settings, SyncError,
     compare::{Class, Level},
 };
 use chainbill_testkit::{Between, Largest};
@@ -96,7 +99,7 @@ fn every_class_of_tampering_is_named_and_repaired() {
         running.stop().await;
         world.assert_equal().await;
         assert_eq!(verify(&world, Mending::Report).await.outcome, Outcome::Equal);
-        let evidence = world.records.evidence(Some("users"), None, 100).await.unwrap();
+        let evidence = world.records.evidence(Some("users"), None, None, 100).await.unwrap();
         assert_eq!(evidence.len(), 5);
         assert!(evidence.iter().all(|evidence| evidence.action != "none"), "{evidence:?}");
         let mutated = evidence.iter().find(|evidence| evidence.class == "mutated").unwrap();
@@ -124,11 +127,21 @@ fn verifying_beside_writes_reports_no_false_drift() {
         live(&world, &INVOICES).await;
         live(&world, &USERS).await;
         let stop = CancellationToken::new();
+        let mut kept = Vec::new();
+        for n in 0..20 {
+            kept.push(world.save_user(&format!("user {n}")).await);
+        }
         let writing = async {
             let mut pace = tokio::time::interval(std::time::Duration::from_millis(50));
-            while !stop.is_cancelled() {
+            for turn in 0.. {
+                if stop.is_cancelled() {
+                    break;
+                }
                 pace.tick().await;
                 world.bills(20).await;
+                for user in &mut kept {
+                    *user = world.rename(user, &format!("turn {turn}")).await;
+                }
                 let user = world.save_user("short-lived").await;
                 let mut unit = world.records.begin().await.unwrap();
                 unit.delete::<chainbill_records::entities::users::Entity>(&user).await.unwrap();
@@ -155,6 +168,57 @@ fn verifying_beside_writes_reports_no_false_drift() {
         world.drained().await;
         world.assert_equal().await;
         running.stop().await;
+    });
+}
+
+#[test]
+fn documents_newer_than_the_moment_of_the_rows_are_no_drift() {
+    on_every_database(async |database| {
+        let world = World::open(database, Settings { page: 10, ..quick() }).await;
+        let mut users = Vec::new();
+        for n in 0..100 {
+            users.push(world.save_user(&format!("user {n}")).await);
+        }
+        let running = world.sync.start();
+        live(&world, &USERS).await;
+        world.drained().await;
+        users.sort_by_key(|user| user.id.to_string());
+        // The rows are of one moment. By the time that their documents are read, those of the last pages are newer.
+        let changed = AtomicBool::new(false);
+        let change = async || {
+            for user in &users[70..] {
+                world.rename(user, "newer").await;
+            }
+            world.remove_user(&users[69]).await;
+            world.drained().await;
+        };
+        let on_progress = |_: Progress| {
+            if !changed.swap(true, SeqCst) {
+                tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(change()));
+            }
+        };
+        let order = Order::new("verify", Level::Deep, Mending::Report);
+        let report = world.sync.run(&USERS, order, &on_progress, &CancellationToken::new()).await.unwrap();
+        assert_eq!((report.outcome, report.comparison.drifting()), (Outcome::Equal, 0), "{:?}", report.comparison);
+        assert_eq!((report.comparison.rows, report.comparison.in_flight), (100, 0), "{:?}", report.comparison);
+        running.stop().await;
+        world.assert_equal().await;
+    });
+}
+
+#[test]
+fn a_throttled_verification_takes_its_time() {
+    on_every_database(async |database| {
+        const A_SECOND: u32 = 100;
+        let world = World::open(database, Settings { page: 20, throttle: A_SECOND, ..quick() }).await;
+        for _ in 0..60 {
+            world.save_user("somebody").await;
+        }
+        world.sync.initial(&USERS, &|_| {}, &CancellationToken::new()).await.unwrap();
+        let started = Instant::now();
+        let report = verify(&world, Mending::Report).await;
+        assert_eq!(report.comparison.compared, 60);
+        assert!(started.elapsed() >= Duration::from_millis(600), "{:?}", started.elapsed());
     });
 }
 
@@ -194,24 +258,20 @@ fn a_verification_that_was_interrupted_goes_on_and_keeps_what_it_had_found() {
 fn a_verification_that_was_interrupted_reads_no_further() {
     on_every_database(async |database| {
         let between = Between::before(database.mirror().await, Largest::default());
-        let world = World::open_before(database, quick(), between.clone()).await;
+        let seen = between.seen();
+        let world = World::open_before(database, quick(), between).await;
         world.bills(1500).await;
         let stop = CancellationToken::new();
         world.sync.initial(&INVOICES, &|_| {}, &stop).await.unwrap();
-        let before = between.pages();
+        let before = seen.pages();
         let order = Order::new("verify", Level::Deep, Mending::Report);
         let cut_off = world.sync.run(&INVOICES, order, &|_| stop.cancel(), &stop).await;
         assert!(matches!(cut_off, Err(SyncError::Stopped)), "{cut_off:?}");
         // Whoever still reads holds the engine, and with it the second database.
         let World { mirror, sync, .. } = world;
         drop((mirror, sync));
-        let over = async {
-            while Arc::strong_count(&between) > 1 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), over).await.expect("the readers end");
-        let read = between.pages() - before;
+        tokio::time::timeout(Duration::from_secs(60), seen.let_go()).await.expect("the readers end");
+        let read = seen.pages() - before;
         assert!(read < 10, "it read {read} pages of thirty");
     });
 }

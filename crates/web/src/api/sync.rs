@@ -28,6 +28,8 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(forget))
         .routes(routes!(verify))
         .routes(routes!(verifications))
+        .routes(routes!(verification))
+        .routes(routes!(differences))
         .routes(routes!(evidence))
         .routes(routes!(certificates))
         .routes(routes!(model))
@@ -161,14 +163,55 @@ async fn verifications(Shared(state): Shared<State>, Who(context): Who, Asked(wi
     Ok(page(state.desk.verifications(&part).await?, &part).into_response())
 }
 
-/// Evidence of repairs, newest first.
-#[utoipa::path(get, path = "/api/sync/evidence", tag = "sync", params(PageRequest), responses(
-    (status = 200, body = Page<Value>), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+/// One verification: how far it is, or how it ended.
+#[utoipa::path(get, path = "/api/sync/verifications/{id}", tag = "sync", params(("id" = String, Path)), responses(
+    (status = 200, body = Value), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody)))]
+async fn verification(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+    operator(&context)?;
+    Ok(Json(state.desk.verification(&id).await?).into_response())
+}
+
+/// The differences that a verification found, the first ten thousand: id, class and fields of each.
+#[utoipa::path(get, path = "/api/sync/verifications/{id}/differences", tag = "sync",
+    params(("id" = String, Path), PageRequest), responses((status = 200, body = Page<Value>),
+    (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 422, body = ProblemBody)))]
-async fn evidence(Shared(state): Shared<State>, Who(context): Who, Asked(wish): Asked<PageRequest>) -> Answer {
+async fn differences(
+    Shared(state): Shared<State>,
+    Who(context): Who,
+    Path(id): Path<String>,
+    Asked(wish): Asked<PageRequest>,
+) -> Answer {
     operator(&context)?;
     let part = part(&wish)?;
-    Ok(page(state.desk.evidence(&part).await?, &part).into_response())
+    Ok(page(state.desk.differences(&id, &part).await?, &part).into_response())
+}
+
+/// Which evidence.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Repairs {
+    /// Only of this model.
+    model: Option<String>,
+    /// Only of the entity with this id.
+    entity_id: Option<String>,
+    /// At most so many, 1 to 100; 20 when absent.
+    limit: Option<u32>,
+    /// The `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Evidence of repairs, newest first.
+#[utoipa::path(get, path = "/api/sync/evidence", tag = "sync", params(Repairs), responses(
+    (status = 200, body = Page<Value>), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+async fn evidence(Shared(state): Shared<State>, Who(context): Who, Asked(wish): Asked<Repairs>) -> Answer {
+    operator(&context)?;
+    let part = part(&PageRequest { limit: wish.limit, cursor: wish.cursor })?;
+    let rows = state.desk.evidence(wish.model.as_deref(), wish.entity_id.as_deref(), &part).await?;
+    Ok(page(rows, &part).into_response())
 }
 
 /// Certificates, newest first.

@@ -1,0 +1,140 @@
+//! Why a document is as it is: both sides of one entity, and everything that is known of it.
+
+use chainbill_domain::{Digest, Model, wire};
+use serde::Serialize;
+
+use crate::{
+    SyncError,
+    certificate::{certified, written},
+    compare::{Verdict, fields_that_differ},
+    engine::Engine,
+    examine::examine,
+    repair::repairs_of_the_day,
+};
+
+/// Why a document is as it is.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Why {
+    /// The model.
+    pub model: &'static str,
+    /// The entity.
+    pub id: String,
+    /// `equal`, `in flight`, `parked`, `unreadable`, `absent`, or the class of drift.
+    pub verdict: String,
+    /// Fields that differ.
+    pub fields: Vec<String>,
+    /// The row's version.
+    pub row_version: Option<i64>,
+    /// The document's version.
+    pub document_version: Option<i64>,
+    /// Whether the document is a tombstone.
+    pub tombstone: bool,
+    /// The digest of the row as it should be encoded.
+    pub expected_digest: Option<String>,
+    /// The digest that the document carries.
+    pub stored_digest: Option<String>,
+    /// The document as it stands.
+    pub document: Option<serde_json::Value>,
+    /// Entries that wait: operation, version, since when.
+    pub waiting: Vec<String>,
+    /// Failed attempts of a parked entity, and the last cause.
+    pub attempts: i64,
+    /// Why it is parked.
+    pub cause: Option<String>,
+    /// What the model's newest certificate says of it; nothing where it was not among the rows that are certified.
+    pub certified: Option<Certified>,
+    /// Repairs within the last day.
+    pub repairs: u64,
+    /// Whether it was repaired so often that it is left alone.
+    pub quarantined: bool,
+    /// The newest repair of which evidence is kept.
+    pub last_repair: Option<LastRepair>,
+}
+
+/// What a certificate says of an entity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Certified {
+    /// The certificate's hash.
+    pub certificate: String,
+    /// The moment of the primary that it speaks of.
+    pub cut: String,
+    /// The version that the row had by then.
+    pub version: i64,
+}
+
+/// A repair.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastRepair {
+    /// The evidence's id.
+    pub evidence: String,
+    /// When.
+    pub at: String,
+    /// What was wrong: `lost`, `stale`, `phantom`, `mutated` or `ahead`.
+    pub class: String,
+    /// What was done.
+    pub action: String,
+}
+
+impl Why {
+    /// Whether neither database knows anything of it: no row, no document, nothing that waits or is parked.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.verdict == "absent" && self.document.is_none() && !self.tombstone && self.waiting.is_empty()
+    }
+}
+
+pub(crate) async fn why(engine: &Engine, model: &'static Model, id: &str) -> Result<Why, SyncError> {
+    let ids = [id.to_owned()];
+    let sides = examine(engine, model, &ids).await?;
+    let parked = engine.records.parked_one(model.name, id).await?;
+    let waiting = engine.records.queued_of(model, id).await?;
+    let repairs = repairs_of_the_day(engine, model, id).await?;
+    let last = engine.records.evidence(Some(model.name), Some(id), None, 1).await?.pop();
+    let (row, seen) = (sides.rows.get(id), sides.documents.get(id));
+    let unreadable = sides.unreadable.first().map(|(_, cause)| cause.clone());
+    let verdict = match sides.verdicts.get(id) {
+        _ if unreadable.is_some() => "unreadable",
+        _ if parked.is_some() => "parked",
+        Some(Verdict::InFlight(_)) => "in flight",
+        Some(Verdict::Drift(class) | Verdict::Undecided(class)) => class.name(),
+        None if row.is_none() => "absent",
+        None => "equal",
+    };
+    Ok(Why {
+        model: model.name,
+        id: id.to_owned(),
+        verdict: verdict.to_owned(),
+        fields: fields_that_differ(row, seen),
+        row_version: row.map(|row| row.version),
+        document_version: seen.and_then(|seen| seen.stamp.version),
+        tombstone: seen.is_some_and(|seen| seen.stamp.tombstone),
+        expected_digest: row.map(|row| row.digest.to_hex()),
+        stored_digest: seen.and_then(|seen| seen.stamp.digest).map(Digest::to_hex),
+        document: seen.and_then(|seen| seen.body.as_ref()).map(wire::to_json),
+        waiting: waiting
+            .iter()
+            .map(|entry| {
+                format!(
+                    "{} of version {} since {}",
+                    entry.entry.op.name(),
+                    entry.entry.version,
+                    written(entry.created_at)
+                )
+            })
+            .collect(),
+        attempts: parked.as_ref().map_or(0, |parked| parked.attempts),
+        cause: parked.map(|parked| parked.cause).or(unreadable),
+        certified: certified(engine, model, id).await?,
+        repairs,
+        quarantined: engine.settings.are_too_many(repairs),
+        last_repair: last.map(|kept| LastRepair {
+            evidence: kept.id,
+            at: written(kept.at),
+            class: kept.class,
+            action: kept.action,
+        }),
+    })
+}

@@ -1,0 +1,250 @@
+//! A client that knows nothing of ChainBill tampers with either database: every class of it is found by the next deep
+//! verification, named by field, and repaired with evidence.
+
+mod cases;
+mod scheduled;
+
+use std::collections::BTreeMap;
+
+use chainbill_domain::{
+    Model,
+    models::{INVOICES, USERS},
+};
+use chainbill_records::Evidence;
+use chainbill_sync::{
+    Mending, Order, Outcome, RunReport, Settings,
+    compare::{Class, Level},
+};
+use chainbill_testkit::mongodb::bson::{Bson, Document, doc, oid::ObjectId};
+use chainbill_testkit::{EMBEDDED, Foreign, ForeignDocuments, Fresh};
+use serde_json::Value as Json;
+use tokio_util::sync::CancellationToken;
+
+use self::cases::{Case, Deed, ON_THE_PRIMARY, of_documents, of_fields, of_stamps};
+use crate::{
+    stage::on_every_database,
+    world::{World, quick},
+};
+
+/// A world that repairs whatever share is wrong.
+async fn open(database: &Fresh) -> World {
+    World::open(database, Settings { breaker_percent: 100, ..quick() }).await
+}
+
+async fn documents_of(database: &Fresh) -> ForeignDocuments {
+    match database.secondary == EMBEDDED {
+        true => ForeignDocuments::file(&database.folder.join("secondary.db")).await,
+        false => ForeignDocuments::server(&database.secondary).await,
+    }
+}
+
+/// Copies both models and carries out what waits.
+async fn copied(world: &World) {
+    let never = CancellationToken::new();
+    for model in [&USERS, &INVOICES] {
+        world.sync.initial(model, &|_| {}, &never).await.unwrap();
+    }
+    world.sync.settle(&never).await.unwrap();
+}
+
+async fn look(world: &World, model: &'static Model, mending: Mending) -> RunReport {
+    let order = Order::new("verify", Level::Deep, mending);
+    world.sync.run(model, order, &|_| {}, &CancellationToken::new()).await.unwrap()
+}
+
+/// What is expected of an entity that somebody tampered with.
+type Expected = BTreeMap<String, (&'static str, Class, Vec<&'static str>)>;
+
+/// Verification finds exactly these by class and field and touches nothing; repair makes them right with evidence; the next
+/// verification finds nothing.
+async fn found_and_repaired(world: &World, model: &'static Model, expected: &Expected) {
+    let report = look(world, model, Mending::Report).await;
+    let found: BTreeMap<&str, _> = report.comparison.findings.iter().map(|one| (one.id.as_str(), one)).collect();
+    for (id, (what, class, fields)) in expected {
+        let one = found.get(id.as_str()).unwrap_or_else(|| panic!("{} {id}, {what}: not found", model.name));
+        assert_eq!((one.class, &one.fields), (*class, &text(fields)), "{} {id}, {what}", model.name);
+    }
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    assert_eq!((report.outcome, report.comparison.model), (Outcome::Drift, model.name));
+    assert!(evidence(world, model).await.is_empty(), "a report repairs nothing");
+
+    let report = look(world, model, Mending::Repair).await;
+    assert_eq!((report.outcome, report.repaired.repaired), (Outcome::Repaired, expected.len() as u64));
+    let evidence = evidence(world, model).await;
+    assert_eq!(evidence.len(), expected.len());
+    for (id, (what, class, fields)) in expected {
+        let one = evidence.get(id).unwrap_or_else(|| panic!("{} {id}, {what}: no evidence", model.name));
+        assert_eq!((one.class.as_str(), one.fields.as_str()), (class.name(), &*fields.join(",")), "{id}, {what}");
+        assert!(one.run_id == report.id && one.action != "none", "{what}: {one:?}");
+        assert_eq!(one.before.is_none(), *class == Class::Lost, "{what}: {one:?}");
+        let after = one.after.as_deref().map(body_and_stamp);
+        match &one.expected {
+            Some(row) => assert_eq!(after.unwrap().0, json(row), "{what}"),
+            None => assert!(after.is_none_or(|(_, sync)| sync["tombstone"] == true), "{what}: {one:?}"),
+        }
+    }
+    let report = look(world, model, Mending::Report).await;
+    assert_eq!(report.outcome, Outcome::Equal, "{:?}", report.comparison.findings);
+}
+
+async fn evidence(world: &World, model: &'static Model) -> BTreeMap<String, Evidence> {
+    let all = world.records.evidence(Some(model.name), None, None, 1000).await.unwrap();
+    all.into_iter().map(|one| (one.entity_id.clone(), one)).collect()
+}
+
+fn text(fields: &[&str]) -> Vec<String> {
+    fields.iter().map(|field| (*field).to_owned()).collect()
+}
+
+fn json(text: &str) -> Json {
+    serde_json::from_str(text).unwrap()
+}
+
+fn body_and_stamp(document: &str) -> (Json, Json) {
+    let mut body = json(document);
+    let sync = body.as_object_mut().unwrap().remove("_sync").unwrap();
+    (body, sync)
+}
+
+/// Every document as a foreign client reads it, but for the moment of its last write.
+async fn as_read(documents: &ForeignDocuments) -> Vec<BTreeMap<String, Json>> {
+    let mut all = Vec::new();
+    for model in [&USERS, &INVOICES] {
+        let mut found = documents.all(model.name).await;
+        for document in found.values_mut() {
+            document["_sync"].as_object_mut().unwrap().remove("appliedAt").expect("it says when it was written");
+        }
+        all.push(found);
+    }
+    all
+}
+
+/// Does it, and says what is expected; none where the second database cannot hold such a thing.
+async fn carry_out(documents: &ForeignDocuments, case: &Case, id: &str) -> Option<String> {
+    match documents {
+        ForeignDocuments::Mongo(database) => Some(on_server(database, case, id).await),
+        ForeignDocuments::Sqlite(pool) => {
+            let (statement, found) = in_file(case, id)?;
+            Foreign::Sqlite(pool.clone()).execute(&statement).await;
+            Some(found)
+        }
+    }
+}
+
+async fn on_server(database: &chainbill_testkit::mongodb::Database, case: &Case, id: &str) -> String {
+    let collection = database.collection::<Document>(case.model.name);
+    let one = doc! { "_id": id };
+    let changed = match &case.deed {
+        Deed::Update(update, _) | Deed::OfTombstone(update, _) => {
+            collection.update_one(one, update.clone()).await.unwrap().modified_count
+        }
+        Deed::Delete => collection.delete_one(one).await.unwrap().deleted_count,
+        Deed::Reorder => {
+            let mut document = collection.find_one(one.clone()).await.unwrap().unwrap();
+            let first = document.keys().nth(1).unwrap().clone();
+            let value = document.remove(&first).unwrap();
+            document.insert(first, value);
+            collection.replace_one(one, document).await.unwrap().modified_count
+        }
+        Deed::Insert(new, stamped) => {
+            let mut document = collection.find_one(one).await.unwrap().unwrap();
+            let object = new.strip_prefix("objectId:").map(|hex| Bson::ObjectId(ObjectId::parse_str(hex).unwrap()));
+            document.insert("_id", object.unwrap_or_else(|| (*new).into()));
+            if !stamped {
+                document.remove("_sync");
+            }
+            collection.insert_one(document).await.unwrap();
+            return (*new).to_owned();
+        }
+    };
+    assert_eq!(changed, 1, "{}", case.what);
+    id.to_owned()
+}
+
+/// The statement that does it, and the entity that shows it.
+fn in_file(case: &Case, id: &str) -> Option<(String, String)> {
+    let table = case.model.name;
+    let update = |set: &str| format!("UPDATE {table} SET {set} WHERE id = '{id}'");
+    let statement = match &case.deed {
+        Deed::Update(_, set) | Deed::OfTombstone(_, set) => update((*set)?),
+        Deed::Delete => format!("DELETE FROM {table} WHERE id = '{id}'"),
+        Deed::Reorder => update("body = json_set(json_remove(body, '$.email'), '$.email', body ->> '$.email')"),
+        Deed::Insert(new, stamped) => {
+            let stamp = if *stamped { "version, digest, applied_at" } else { "NULL, NULL, NULL" };
+            let statement = format!(
+                "INSERT INTO {table}(id, version, digest, applied_at, body) SELECT '{new}', {stamp}, body FROM {table} \
+                 WHERE id = '{id}'"
+            );
+            return Some((statement, (*new).to_owned()));
+        }
+    };
+    Some((statement, id.to_owned()))
+}
+
+#[test]
+fn whatever_a_stranger_does_in_the_second_database_is_found_by_field_and_repaired() {
+    on_every_database(async |database| {
+        let world = open(database).await;
+        let cases: Vec<Case> = of_fields().into_iter().chain(of_documents()).chain(of_stamps()).collect();
+        let mut users = Vec::new();
+        for _ in &cases {
+            users.push(world.save_user("Ada").await);
+        }
+        world.bills(cases.len()).await;
+        copied(&world).await;
+        let bills: Vec<String> = world.documents(&INVOICES).await.into_keys().collect();
+        for (case, user) in cases.iter().zip(&users) {
+            if matches!(case.deed, Deed::OfTombstone(..)) {
+                world.remove_user(user).await;
+            }
+        }
+        world.sync.settle(&CancellationToken::new()).await.unwrap();
+        let documents = documents_of(database).await;
+        let before = as_read(&documents).await;
+
+        let mut expected: BTreeMap<&str, Expected> = BTreeMap::new();
+        for ((case, user), bill) in cases.iter().zip(&users).zip(&bills) {
+            let id = if case.model.name == USERS.name { user.id.to_string() } else { bill.clone() };
+            if let Some(found) = carry_out(&documents, case, &id).await {
+                let of_model = expected.entry(case.model.name).or_default();
+                of_model.insert(found, (case.what, case.class, case.fields.to_vec()));
+            }
+        }
+        for model in [&USERS, &INVOICES] {
+            found_and_repaired(&world, model, &expected[model.name]).await;
+        }
+        world.assert_equal().await;
+        assert_eq!(as_read(&documents).await, before, "all is as it was");
+    });
+}
+
+#[test]
+fn whatever_a_stranger_does_in_the_primary_past_the_application_is_found_and_the_copy_follows() {
+    on_every_database(async |database| {
+        let world = open(database).await;
+        let stranger = Foreign::open(&database.primary).await;
+        let mut users = Vec::new();
+        for _ in ON_THE_PRIMARY {
+            users.push(world.save_user("Ada").await.id.to_string());
+        }
+        let untouched = world.save_user("Grace").await.id.to_string();
+        world.bills(ON_THE_PRIMARY.len()).await;
+        copied(&world).await;
+        let bills: Vec<String> = world.documents(&INVOICES).await.into_keys().collect();
+
+        let new = "00000000-0000-7000-8000-000000000001";
+        let mut expected: BTreeMap<&str, Expected> = BTreeMap::new();
+        for ((model, statement, class, fields), (user, bill)) in ON_THE_PRIMARY.iter().zip(users.iter().zip(&bills)) {
+            let id = if model.name == USERS.name { user } else { bill };
+            stranger.execute(&statement.replace("{id}", id).replace("{new}", new)).await;
+            let found = if statement.contains("{new}") { new } else { id };
+            expected.entry(model.name).or_default().insert(found.to_owned(), (statement, *class, fields.to_vec()));
+        }
+        // What never leaves the primary is no drift.
+        stranger.execute(&format!("UPDATE users SET password_hash='stolen' WHERE id='{untouched}'")).await;
+        for model in [&USERS, &INVOICES] {
+            found_and_repaired(&world, model, &expected[model.name]).await;
+        }
+        world.assert_equal().await;
+    });
+}
