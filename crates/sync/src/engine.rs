@@ -20,6 +20,7 @@ use crate::{
     Settings, SyncError,
     counting::Counting,
     errors::{Retry, retry},
+    head::Head,
 };
 
 /// Shared by every task of the synchronisation of one process.
@@ -56,8 +57,8 @@ pub(crate) struct Figures {
     pub lag_ms: AtomicU64,
     /// What went wrong last, and when; none after a success.
     pub trouble: Mutex<Option<(Timestamp, String)>>,
-    /// The oldest waiting entry's moment, and since when it has been the oldest: the head of a queue that moves changes.
-    pub head: Mutex<Option<(Timestamp, Timestamp)>>,
+    /// The oldest waiting entry, and since when it has been the oldest.
+    pub head: Mutex<Head>,
     /// Whether this process relays: only then its figures say something of the synchronisation.
     pub relays: AtomicBool,
 }
@@ -74,17 +75,13 @@ impl Figures {
     /// Notes the oldest waiting entry; how long it has been the oldest.
     pub fn note_head(&self, oldest: Option<Timestamp>, now: Timestamp) -> Duration {
         let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
-        *head = oldest.map(|oldest| match *head {
-            Some((known, since)) if known == oldest && since <= now => (known, since),
-            _ => (oldest, now),
-        });
-        head.map_or(Duration::ZERO, |(_, since)| (now - since).to_std().unwrap_or(Duration::ZERO))
+        head.note(oldest, now);
+        head.stuck_for(now)
     }
 
     /// How long the oldest waiting entry had been the oldest when it was last looked at.
     pub fn stuck_for(&self, now: Timestamp) -> Duration {
-        let head = *self.head.lock().unwrap_or_else(PoisonError::into_inner);
-        head.map_or(Duration::ZERO, |(_, since)| (now - since).to_std().unwrap_or(Duration::ZERO))
+        self.head.lock().unwrap_or_else(PoisonError::into_inner).stuck_for(now)
     }
 
     /// A figure of the relay; none where this process does not relay.

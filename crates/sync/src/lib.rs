@@ -11,6 +11,7 @@ mod engine;
 mod errors;
 mod examine;
 mod freshness;
+mod head;
 mod heartbeat;
 mod held;
 mod keeper;

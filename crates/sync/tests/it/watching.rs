@@ -98,6 +98,9 @@ fn a_queue_whose_head_stays_is_stalled_until_it_moves() {
         watched.says("healthy").await;
         watched.becomes(Mood::Unavailable);
         world.save_user("Ada").await;
+        // Silent heartbeats may be told a moment earlier.
+        let waits = async || world.sync.pulse().await.reason.is_some_and(|why| why.contains("oldest change waits"));
+        world.eventually("the change that waits is told of", waits).await;
         watched.says("stalled").await;
         let status = world.sync.status().await;
         assert_eq!((status.stalled, status.mirror_reachable), (Some(true), true), "{status:?}");
