@@ -4,6 +4,7 @@ pub mod embedded;
 pub mod limits;
 pub mod mongo;
 mod port;
+mod room;
 mod words;
 
 pub use embedded::EmbeddedMirror;

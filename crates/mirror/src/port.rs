@@ -221,8 +221,8 @@ pub trait Mirror: Send + Sync + 'static {
     /// The documents under these ids (at most 1,000), tombstones included, in no particular order.
     async fn get_many(&self, model: &'static Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError>;
 
-    /// A write that changes nothing: whether writes are taken and confirmed at the moment. A server may answer reads and
-    /// not confirm writes.
+    /// Whether writes are taken and confirmed at the moment, seen by writing beside the model's documents. A server may
+    /// answer reads and not confirm writes, and a full disk takes what changes nothing.
     async fn takes_writes(&self, model: &'static Model) -> Result<(), MirrorError>;
 
     /// Stamps of a page, tombstones included.

@@ -20,11 +20,13 @@ use chainbill_records::{
 
 mod between;
 mod clock;
+mod disk;
 mod foreign;
 mod proxy;
 
 pub use between::{Between, Largest, Seen, Writing};
 pub use clock::ManualClock;
+pub use disk::SmallDisk;
 pub use foreign::{Foreign, ForeignDocuments};
 /// The plain driver, for tests that come to the second database as strangers.
 pub use mongodb;

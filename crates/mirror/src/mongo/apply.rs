@@ -27,6 +27,7 @@ use super::{
 use crate::{
     limits::{MAX_COMMAND_BYTES, storable},
     port::{Guard, MirrorError, Outcome, Write},
+    room::{self, ROOM},
 };
 
 /// Statements in one command.
@@ -236,10 +237,12 @@ fn unreadable(cause: &impl std::fmt::Display) -> MirrorError {
     MirrorError::Refused(format!("a document in the way cannot be read: {cause}"))
 }
 
-/// Whether the server takes and confirms writes: one that can match nothing; see [`crate::Mirror::takes_writes`].
+/// Whether the server takes and confirms writes: one that can match nothing among the model's documents, and one that
+/// needs room beside them; see [`crate::Mirror::takes_writes`].
 pub(super) async fn takes_writes(database: &Database, model: &Model) -> Result<(), MirrorError> {
     let answer = database.run_raw_command(encode::probe(model.name)).await.map_err(|cause| failed(&cause))?;
-    write_errors(&answer).map(drop)
+    write_errors(&answer)?;
+    set_fact(database, ROOM, &room::filling()).await
 }
 
 /// Cuts the writes into commands of so many statements and of bounded size.

@@ -7,6 +7,7 @@ use chainbill_domain::{
     mapping::{minutes, search, text},
 };
 use chainbill_mirror::{EmbeddedMirror, Guard, Mirror, MirrorError, Outcome::Applied, Page};
+use chainbill_testkit::SmallDisk;
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
@@ -43,6 +44,32 @@ fn a_file_that_is_no_database_is_refused() {
         std::fs::write(&file, "this is not a database, it is a letter\n".repeat(100)).unwrap();
         let answer = EmbeddedMirror::open(&file).await;
         assert!(matches!(answer, Err(MirrorError::Refused(_))), "{answer:?}");
+    });
+}
+
+#[test]
+fn a_full_disk_does_not_count_as_taking_writes_until_there_is_room() {
+    in_a_folder(async |file| {
+        let folder = file.parent().unwrap();
+        std::fs::create_dir_all(folder).unwrap();
+        let Some(disk) = SmallDisk::at(folder) else { return };
+        let mirror = EmbeddedMirror::open(&file).await.unwrap();
+        mirror.apply(&THINGS, Guard::Newer, &[thing("a", 1, "a")], ago(0)).await.unwrap();
+        mirror.takes_writes(&THINGS).await.unwrap();
+        let ballast = disk.fill();
+        let mut refused = None;
+        // What is free within its own files is used up first.
+        for _ in 0..1000 {
+            refused = mirror.takes_writes(&THINGS).await.err();
+            if refused.is_some() {
+                break;
+            }
+        }
+        assert!(matches!(refused, Some(MirrorError::Unavailable(_))), "{refused:?}");
+        std::fs::remove_file(ballast).unwrap();
+        mirror.takes_writes(&THINGS).await.unwrap();
+        assert_eq!(mirror.count(&THINGS).await.unwrap(), 1);
+        mirror.close().await;
     });
 }
 

@@ -1,0 +1,42 @@
+//! A disk that can be full.
+
+use std::{
+    fs::File,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A small disk in memory, of 32 MB. It goes with this.
+pub struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Lays it over a folder; none where this user may not mount one, which is said.
+    #[must_use]
+    pub fn at(folder: &Path) -> Option<Self> {
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"]).arg(folder).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder.to_owned()));
+        }
+        eprintln!("NOT TESTED: this user may not mount a small disk");
+        None
+    }
+
+    /// Takes all the room that is left; whoever removes the file gives it back.
+    #[must_use]
+    pub fn fill(&self) -> PathBuf {
+        let path = self.0.join("ballast");
+        let mut file = File::create(&path).unwrap();
+        for size in [64 * 1024, 1024, 1] {
+            while file.write_all(&vec![1; size]).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(&self.0).status();
+        assert!(unmounted.is_ok_and(|status| status.success()) || std::thread::panicking());
+    }
+}
