@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chainbill_domain::{Clock as _, SystemClock};
 use chainbill_sync::{Status, Sync};
 use chrono::DateTime;
 use metrics::gauge;
@@ -25,8 +26,8 @@ pub(crate) async fn watch(sync: Sync, mut conditions: Conditions, alerts: Alerts
         }
         let status = if turn.is_multiple_of(COUNT_EVERY) { sync.status().await } else { sync.pulse().await };
         publish(&status);
-        for alert in conditions.look(&status) {
-            alerts.raise(alert);
+        for alert in conditions.look(&status, SystemClock.now()) {
+            alerts.raise(&alert);
         }
     }
 }

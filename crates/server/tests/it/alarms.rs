@@ -18,8 +18,8 @@ use crate::world::{Server, program, run};
 /// What was told; whoever waits for something hears of everything that comes.
 type Heard = Arc<watch::Sender<Vec<String>>>;
 
-/// A web server that keeps what is posted to it.
-async fn webhook(heard: Heard) -> String {
+/// A web server that keeps what is posted to it, but for the first so many, which it refuses.
+async fn webhook(heard: Heard, mut refusals: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -29,6 +29,11 @@ async fn webhook(heard: Heard) -> String {
                 let mut bytes = [0; 4096];
                 let count = stream.read(&mut bytes).await.unwrap();
                 text.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+            }
+            if refusals > 0 {
+                refusals -= 1;
+                stream.write_all(b"HTTP/1.1 503 Busy\r\nconnection: close\r\n\r\n").await.unwrap();
+                continue;
             }
             heard.send_modify(|all| all.push(text));
             stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
@@ -90,10 +95,19 @@ async fn converse(stream: TcpStream, heard: Heard) {
     }
 }
 
-#[test]
-fn a_lost_second_database_is_told_once_and_its_return_too() {
-    run(async {
-        let Some(mongo) = server("MONGODB_TEST_URL") else { return };
+/// A program whose second database is lost and comes back, and whoever hears of it.
+struct Story {
+    fresh: Fresh,
+    proxy: Proxy,
+    program: Server,
+    posted: Heard,
+    mailed: Heard,
+}
+
+impl Story {
+    /// None without a second database that could be lost.
+    async fn begin(refusals: usize) -> Option<Self> {
+        let mongo = server("MONGODB_TEST_URL")?;
         let mut fresh = Fresh::make(EMBEDDED, &mongo).await;
         let proxy = Proxy::before(address(&mongo)).await;
         let name = fresh.secondary.rsplit('/').next().unwrap().to_owned();
@@ -101,18 +115,33 @@ fn a_lost_second_database_is_told_once_and_its_return_too() {
         let (posted, mailed) = (Heard::default(), Heard::default());
         let mut command = program(&fresh);
         command
-            .env("ALERT_WEBHOOK_URL", webhook(posted.clone()).await)
+            .env("ALERT_WEBHOOK_URL", webhook(posted.clone(), refusals).await)
             .env("ALERT_WEBHOOK_SECRET", "whsec_c2VjcmV0IGtleQ==")
             .env("ALERT_EMAIL_TO", "operator@example.org")
             .env("SMTP_URL", mail_server(mailed.clone()).await);
-        let mut program = Server::start(command).await;
+        let program = Server::start(command).await;
         program.drained().await;
-        proxy.set(Fault::Refuse);
-        until(&posted, &mailed, "began").await;
-        proxy.set(Fault::None);
-        until(&posted, &mailed, "ended").await;
-        program.stop().await;
-        for text in posted.borrow().iter() {
+        Some(Self { fresh, proxy, program, posted, mailed })
+    }
+
+    async fn end(mut self) -> Vec<String> {
+        self.program.stop().await;
+        self.fresh.remove().await;
+        self.posted.borrow().clone()
+    }
+}
+
+#[test]
+fn a_lost_second_database_is_told_once_and_its_return_too() {
+    run(async {
+        let Some(story) = Story::begin(0).await else { return };
+        for (fault, word) in [(Fault::Refuse, "began"), (Fault::None, "ended")] {
+            story.proxy.set(fault);
+            until(&story.posted, word).await;
+            until(&story.mailed, word).await;
+        }
+        let posted = story.end().await;
+        for text in &posted {
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             let mut mac = Hmac::<Sha256>::new_from_slice(b"secret key").unwrap();
             mac.update(
@@ -121,26 +150,39 @@ fn a_lost_second_database_is_told_once_and_its_return_too() {
             let expected = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
             assert_eq!(header(head, "webhook-signature"), expected);
         }
-        let told = |state: &str| {
-            let posted = posted.borrow();
-            let bodies = posted
-                .iter()
-                .map(|text| serde_json::from_str::<Value>(text.split_once("\r\n\r\n").unwrap().1).unwrap());
-            bodies.filter(|body| body["type"] == "sync.unreachable" && body["state"] == state).count()
-        };
-        assert_eq!((told("began"), told("ended")), (1, 1));
-        fresh.remove().await;
+        assert_eq!(told(&posted), ["began", "ended"]);
     });
 }
 
-/// Waits until both ways told that the second database's absence began or ended.
-async fn until(posted: &Heard, mailed: &Heard, word: &str) {
-    let (mut by_post, mut by_mail) = (posted.subscribe(), mailed.subscribe());
+#[test]
+fn an_alarm_does_not_overtake_another_that_is_told_again_and_again() {
+    run(async {
+        let Some(story) = Story::begin(2).await else { return };
+        for (fault, word) in [(Fault::Refuse, "began"), (Fault::None, "ended")] {
+            story.proxy.set(fault);
+            until(&story.mailed, word).await;
+        }
+        for word in ["began", "ended"] {
+            until(&story.posted, word).await;
+        }
+        assert_eq!(told(&story.end().await), ["began", "ended"]);
+    });
+}
+
+/// What was posted of the second database's absence.
+fn told(posted: &[String]) -> Vec<String> {
+    let bodies =
+        posted.iter().map(|text| serde_json::from_str::<Value>(text.split_once("\r\n\r\n").unwrap().1).unwrap());
+    bodies
+        .filter(|body| body["type"] == "sync.unreachable")
+        .map(|body| body["state"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Waits until it was told that the second database's absence began or ended.
+async fn until(heard: &Heard, word: &str) {
     let said = |all: &Vec<String>| all.iter().any(|text| text.contains("sync.unreachable") && text.contains(word));
-    let both = async {
-        by_post.wait_for(said).await.unwrap();
-        by_mail.wait_for(said).await.unwrap();
-    };
-    let heard = tokio::time::timeout(Duration::from_secs(60), both).await;
-    assert!(heard.is_ok(), "nobody was told: {:?} {:?}", posted.borrow(), mailed.borrow());
+    let mut hearing = heard.subscribe();
+    let told = tokio::time::timeout(Duration::from_secs(60), hearing.wait_for(said)).await.is_ok();
+    assert!(told, "nobody was told: {:?}", heard.borrow());
 }

@@ -1,0 +1,171 @@
+//! The ways on which alarms are told: each has a queue of its own, so that one alarm does not overtake another.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chainbill_domain::{Clock as _, Random, SystemClock, SystemRandom, id::EventId};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
+    message::{Mailbox, header::ContentType},
+};
+use serde_json::json;
+use sha2::Sha256;
+use tokio::sync::mpsc;
+
+use super::Alert;
+use crate::settings::{Hidden, Settings};
+
+/// Where alarms go.
+#[derive(Clone, Default)]
+pub(crate) struct Alerts {
+    ways: Vec<(&'static str, mpsc::Sender<Alert>)>,
+}
+
+enum Way {
+    Webhook(Webhook),
+    Mail(Mail),
+}
+
+struct Webhook {
+    client: reqwest::Client,
+    url: Hidden,
+    key: Option<Vec<u8>>,
+}
+
+struct Mail {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    to: Mailbox,
+}
+
+/// Pauses before the tries after the first.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(25)];
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Alarms that may wait for a way that does not work.
+const MOST_WAITING: usize = 100;
+
+impl Alerts {
+    /// The ways that the settings open.
+    ///
+    /// # Errors
+    /// When an address is none; the text holds no password.
+    pub fn new(settings: &Settings) -> anyhow::Result<Self> {
+        let webhook = settings.alert_webhook_url.clone().map(|url| webhook(settings, url)).transpose()?;
+        let mail = settings.alert_email_to.as_deref().map(|to| mail(settings, to)).transpose()?;
+        let ways = webhook.map(Way::Webhook).into_iter().chain(mail.map(Way::Mail));
+        Ok(Self { ways: ways.map(Way::open).collect() })
+    }
+
+    /// Tells it in the log, and everywhere else in the background, in the order in which alarms are raised; a way that does
+    /// not work is tried again a few times and then logged.
+    pub fn raise(&self, alert: &Alert) {
+        match alert.begins {
+            true => tracing::error!("Sync alarm: {}", alert.summary),
+            false => tracing::info!("Sync alarm: {}", alert.summary),
+        }
+        for (name, way) in &self.ways {
+            if way.try_send(alert.clone()).is_err() {
+                tracing::error!("Sync could not send an alarm by {name}: {MOST_WAITING} wait for it already");
+            }
+        }
+    }
+}
+
+impl Way {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Webhook(_) => "webhook",
+            Self::Mail(_) => "e-mail",
+        }
+    }
+
+    /// Takes alarms from now on, for as long as somebody may raise one.
+    fn open(self) -> (&'static str, mpsc::Sender<Alert>) {
+        let (raise, mut raised) = mpsc::channel::<Alert>(MOST_WAITING);
+        let name = self.name();
+        tokio::spawn(async move {
+            while let Some(alert) = raised.recv().await {
+                self.tell(&alert).await;
+            }
+        });
+        (name, raise)
+    }
+
+    async fn tell(&self, alert: &Alert) {
+        let id = EventId::new(alert.at, (&SystemRandom as &dyn Random).bytes()).to_string();
+        for pause in PAUSES.into_iter().map(Some).chain([None]) {
+            let sent = match self {
+                Self::Webhook(webhook) => webhook.post(&id, alert).await,
+                Self::Mail(mail) => mail.send(alert).await,
+            };
+            let Err(error) = sent else { return };
+            match pause {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => tracing::error!("Sync could not send an alarm by {}: {error:#}", self.name()),
+            }
+        }
+    }
+}
+
+fn webhook(settings: &Settings, url: Hidden) -> anyhow::Result<Webhook> {
+    // Somebody may have installed a provider before; then that one serves.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build()?;
+    let key = settings.alert_webhook_secret.as_ref().map(|Hidden(secret)| {
+        let coded = secret.strip_prefix("whsec_").and_then(|coded| STANDARD.decode(coded).ok());
+        coded.unwrap_or_else(|| secret.clone().into_bytes())
+    });
+    Ok(Webhook { client, url, key })
+}
+
+impl Webhook {
+    /// Posts it, signed as Standard Webhooks says: HMAC-SHA-256 over id, moment and body.
+    async fn post(&self, id: &str, alert: &Alert) -> anyhow::Result<()> {
+        let body = json!({
+            "type": alert.condition, "state": if alert.begins { "began" } else { "ended" },
+            "timestamp": chainbill_app::moment(alert.at), "summary": alert.summary, "data": alert.data,
+        })
+        .to_string();
+        let moment = SystemClock.now().timestamp().to_string();
+        let mut request = self.client.post(&self.url.0).header("content-type", "application/json");
+        if let Some(key) = &self.key {
+            let mut mac = Hmac::<Sha256>::new_from_slice(key).context("ALERT_WEBHOOK_SECRET is not accepted")?;
+            mac.update(format!("{id}.{moment}.{body}").as_bytes());
+            let signature = STANDARD.encode(mac.finalize().into_bytes());
+            request = request.header("webhook-signature", format!("v1,{signature}"));
+        }
+        let request = request.header("webhook-id", id).header("webhook-timestamp", moment).body(body);
+        // The address may hold a token: no error repeats it.
+        let response = request.send().await.map_err(reqwest::Error::without_url)?;
+        anyhow::ensure!(response.status().is_success(), "it answered {}", response.status());
+        Ok(())
+    }
+}
+
+fn mail(settings: &Settings, to: &str) -> anyhow::Result<Mail> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let url = settings.smtp_url.as_ref().map_or("", |Hidden(url)| url.as_str());
+    let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+        .map_err(|_| anyhow::anyhow!("SMTP_URL is not accepted: smtps://user:password@host or smtp://host:port is"))?;
+    Ok(Mail {
+        transport: builder.timeout(Some(PATIENCE)).build(),
+        from: settings.alert_email_from.parse().context("ALERT_EMAIL_FROM is no e-mail address")?,
+        to: to.parse().context("ALERT_EMAIL_TO is no e-mail address")?,
+    })
+}
+
+impl Mail {
+    async fn send(&self, alert: &Alert) -> anyhow::Result<()> {
+        let subject = format!("ChainBill: {} {}", alert.condition, if alert.begins { "began" } else { "ended" });
+        let message = Message::builder()
+            .from(self.from.clone())
+            .to(self.to.clone())
+            .subject(subject)
+            .header(ContentType::TEXT_PLAIN)
+            .body(format!("{}\n\n{:#}\n", alert.summary, alert.data))?;
+        self.transport.send(message).await?;
+        Ok(())
+    }
+}
