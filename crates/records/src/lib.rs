@@ -12,6 +12,7 @@ mod copies;
 mod errors;
 mod evidence;
 mod faults;
+mod handed;
 mod leases;
 mod parked;
 mod retry;

@@ -108,31 +108,37 @@ const ENTRIES_PER_STATEMENT: usize = 1000;
 /// Entries that travel together with COMMIT; more are cheaper as a prepared statement.
 const ENTRIES_WITH_COMMIT: usize = 32;
 
+/// The entries as they will stand in the queue.
+pub(crate) fn queued_now(entries: Vec<Entry>, now: Timestamp, random: &dyn Random) -> Vec<Queued> {
+    let queued = |entry: Entry| Queued {
+        part: part_of(&entry.entity_id),
+        id: EventId::new(now, random.bytes()).to_string(),
+        entry,
+        created_at: now,
+        parked: false,
+    };
+    entries.into_iter().map(queued).collect()
+}
+
 /// Writes the entries and makes the transaction durable. Where the server takes two statements at once, few entries travel
 /// together with COMMIT: no commit waits for a round trip of the outbox while it holds locks.
-pub(crate) async fn commit(
-    tx: Transaction,
-    dialect: Dialect,
-    entries: &[Entry],
-    now: Timestamp,
-    random: &dyn Random,
-) -> Result<(), RecordsError> {
+pub(crate) async fn commit(tx: Transaction, dialect: Dialect, entries: &[Queued]) -> Result<(), RecordsError> {
     let together = matches!(dialect, Dialect::MySql | Dialect::MariaDb) && entries.len() <= ENTRIES_WITH_COMMIT;
     if !together {
-        write(&tx, dialect, entries, now, random).await?;
+        write(&tx, dialect, entries).await?;
         return tx.commit().await.map_err(RecordsError::at_commit);
     }
-    let rows: Vec<String> = entries.iter().map(|entry| literals(entry, now, random)).collect();
+    let rows: Vec<String> = entries.iter().map(literals).collect();
     tx.commit_after(&format!("{INSERT}{}", rows.join(","))).await.map_err(RecordsError::at_commit)
 }
 
 /// The row of an entry, as text.
-fn literals(entry: &Entry, now: Timestamp, random: &dyn Random) -> String {
-    let id = EventId::new(now, random.bytes());
+fn literals(queued: &Queued) -> String {
+    let Queued { part, id, entry, created_at, .. } = queued;
     let Entry { model, entity_id, version, op, body } = entry;
     let body = body.as_deref().map_or_else(|| "NULL".to_owned(), literal);
-    let (part, model, entity_id) = (part_of(entity_id), literal(model), literal(entity_id));
-    let at = now.format("%Y-%m-%d %H:%M:%S%.3f");
+    let (model, entity_id) = (literal(model), literal(entity_id));
+    let at = created_at.format("%Y-%m-%d %H:%M:%S%.3f");
     format!("({part},'{id}',{model},{entity_id},{version},'{}',{body},'{at}')", op.name())
 }
 
@@ -142,25 +148,19 @@ fn literal(text: &str) -> String {
     if text.bytes().all(plain) { format!("'{text}'") } else { format!("_utf8mb4 X'{}'", hex::encode_upper(text)) }
 }
 
-async fn write(
-    tx: &Transaction,
-    dialect: Dialect,
-    entries: &[Entry],
-    now: Timestamp,
-    random: &dyn Random,
-) -> Result<(), DbErr> {
+async fn write(tx: &Transaction, dialect: Dialect, entries: &[Queued]) -> Result<(), DbErr> {
     for batch in entries.chunks(ENTRIES_PER_STATEMENT) {
         let mut values = Vec::with_capacity(batch.len() * ENTRY_COLUMNS);
-        for entry in batch {
+        for Queued { part, id, entry, created_at, .. } in batch {
             values.extend([
-                Value::from(part_of(&entry.entity_id)),
-                EventId::new(now, random.bytes()).to_string().into(),
+                Value::from(*part),
+                id.clone().into(),
                 entry.model.clone().into(),
                 entry.entity_id.clone().into(),
                 entry.version.into(),
                 entry.op.name().into(),
                 entry.body.clone().into(),
-                now.into(),
+                (*created_at).into(),
             ]);
         }
         let sql = format!("{INSERT}{}", vec!["(?,?,?,?,?,?,?,?)"; batch.len()].join(","));

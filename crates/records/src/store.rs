@@ -9,7 +9,8 @@ use tokio::sync::watch;
 use crate::{
     RecordsError, Snapshot, Transaction, Unit,
     dialect::Dialect,
-    outbox::{Entry, PARTS, part_of},
+    handed::Handed,
+    outbox::{PARTS, Queued},
     transaction::Purpose,
 };
 
@@ -21,6 +22,7 @@ pub struct Records {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     commits: watch::Sender<Commits>,
+    handed: Arc<Handed>,
 }
 
 /// How often this process has committed entries to each partition of the outbox.
@@ -30,7 +32,8 @@ impl Records {
     /// Wraps an open connection pool (see [`crate::connect`]).
     #[must_use]
     pub fn new(db: DatabaseConnection, dialect: Dialect, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { db, dialect, clock, random, commits: watch::Sender::new([0; PARTS as usize]) }
+        let commits = watch::Sender::new([0; PARTS as usize]);
+        Self { db, dialect, clock, random, commits, handed: Arc::default() }
     }
 
     /// The same primary through other connections, so that a flood on either side does not starve the other. Commits on
@@ -107,11 +110,19 @@ impl Records {
         EventId::new(self.now(), self.random().bytes()).to_string()
     }
 
-    pub(crate) fn wake_relay(&self, entries: &[Entry]) {
+    /// The entries that this process has committed to a partition after the count `seen` and up to the count `last` (see
+    /// [`Self::commits`]), each told once; none when some of them are no longer known here, and must be asked for.
+    #[must_use]
+    pub fn handed(&self, part: u16, seen: u64, last: u64) -> Option<Vec<Queued>> {
+        self.handed.take(part, seen, last)
+    }
+
+    pub(crate) fn wake_relay(&self, committed: &[Queued]) {
         self.commits.send_modify(|commits| {
-            for entry in entries {
-                let count = &mut commits[usize::from(part_of(&entry.entity_id))];
+            for queued in committed {
+                let count = &mut commits[usize::from(queued.part)];
                 *count = count.wrapping_add(1);
+                self.handed.keep(*count, queued);
             }
         });
     }

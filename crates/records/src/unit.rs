@@ -269,9 +269,11 @@ impl Unit {
             tx.commit().await.map_err(RecordsError::at_commit)?;
             return Ok(Committed::default());
         }
-        outbox::commit(tx, records.dialect(), &entries, now, records.random()).await?;
-        records.wake_relay(&entries);
-        Ok(Committed { token: token(&entries) })
+        let token = token(&entries);
+        let queued = outbox::queued_now(entries, now, records.random());
+        outbox::commit(tx, records.dialect(), &queued).await?;
+        records.wake_relay(&queued);
+        Ok(Committed { token })
     }
 
     /// Undoes everything at once instead of when dropped.

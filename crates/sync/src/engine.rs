@@ -21,6 +21,7 @@ use crate::{
     counting::Counting,
     errors::{Retry, retry},
     head::Head,
+    parkings::Parkings,
 };
 
 /// Shared by every task of the synchronisation of one process.
@@ -59,6 +60,8 @@ pub(crate) struct Figures {
     pub trouble: Mutex<Option<(Timestamp, String)>>,
     /// The oldest waiting entry, and since when it has been the oldest.
     pub head: Mutex<Head>,
+    /// Whether anything is parked.
+    pub parkings: Parkings,
     /// Whether this process relays: only then its figures say something of the synchronisation.
     pub relays: AtomicBool,
 }

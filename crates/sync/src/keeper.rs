@@ -48,11 +48,15 @@ struct Watched {
 
 async fn look(engine: &Engine, seen: &mut Watched) -> Result<(), SyncError> {
     seen.stalled = alarm(engine, engine.records.oldest_waiting().await?, seen.stalled);
+    let parkings = engine.figures.parkings.count();
+    let parked = engine.records.parked_counts().await?;
+    if parked.is_empty() {
+        engine.figures.parkings.found_none(parkings);
+    }
+    metrics::gauge!("chainbill_sync_parked").set(parked.iter().map(|(_, count)| count).sum::<u64>() as f64);
     let Some(backlog) = counting::look(engine).await? else { return Ok(()) };
     metrics::gauge!("chainbill_sync_backlog_entries")
         .set(backlog.iter().map(|model| model.entries).sum::<u64>() as f64);
-    let parked = engine.records.parked_counts().await?;
-    metrics::gauge!("chainbill_sync_parked").set(parked.iter().map(|(_, count)| count).sum::<u64>() as f64);
     catch_up(engine, &backlog).await
 }
 

@@ -207,8 +207,12 @@ impl Lane {
             self.leaving.all(&self.engine).await?;
         }
         let each = self.engine.settings.batch.div_ceil(u32::try_from(parts.len()).unwrap_or(1));
-        let limit = each.saturating_add(u32::try_from(self.leaving.len()).unwrap_or(each));
-        let mut queued = self.engine.records.queued(&parts, limit, &resting).await?;
+        let (mut queued, unknown) = self.handed(&parts, &commits, everywhere);
+        queued.retain(|queued| !resting.contains(&queued.entry.model.as_str()));
+        if !unknown.is_empty() {
+            let limit = each.saturating_add(u32::try_from(self.leaving.len()).unwrap_or(each));
+            queued.extend(self.engine.records.queued(&unknown, limit, &resting).await?);
+        }
         queued.retain(|queued| !self.leaving.has(&queued.id));
         self.note_looks(&parts, &commits, &queued, each, everywhere);
         if self.places.len() > 1 && queued.len() >= WIDE_FROM {
@@ -223,6 +227,22 @@ impl Lane {
             *count <= each
         });
         Ok(queued)
+    }
+
+    /// What this process has committed to these partitions since it last looked, and those of them in which more may wait
+    /// than it knows of: a look everywhere asks for all. While something is parked every entry is asked for, for what is
+    /// known here does not say whose entity is.
+    fn handed(&self, parts: &[u16], commits: &Commits, everywhere: bool) -> (Vec<Queued>, Vec<u16>) {
+        let (mut queued, mut unknown) = (Vec::new(), Vec::new());
+        let ask = everywhere || self.engine.figures.parkings.may_be();
+        for &part in parts {
+            let place = usize::from(part);
+            match self.engine.records.handed(part, self.seen[place], commits[place]) {
+                Some(known) if !ask => queued.extend(known),
+                _ => unknown.push(part),
+            }
+        }
+        (queued, unknown)
     }
 
     /// Gives every lane its own place, and leaves it what was found there.

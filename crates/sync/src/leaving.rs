@@ -122,6 +122,7 @@ async fn take_off(engine: Arc<Engine>, settlement: Settlement) -> Result<(), Syn
             newest.model,
             newest.entity_id
         );
+        engine.figures.parkings.begin();
         engine.records.park(newest, cause, taken).await?;
     }
     for (model, ids) in &settlement.healed {

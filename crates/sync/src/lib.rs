@@ -17,6 +17,7 @@ mod held;
 mod keeper;
 mod lane;
 mod leaving;
+mod parkings;
 mod partitions;
 pub mod plan;
 #[cfg(feature = "planted-bugs")]

@@ -54,6 +54,39 @@ async fn waiting(records: &Records, id: &str) -> Vec<(i64, Op)> {
 }
 
 #[tokio::test]
+async fn what_this_process_has_committed_it_knows_as_the_queue_holds_it() {
+    on_every_primary(async |records| {
+        let before = *records.commits().borrow();
+        for names in [&["Rust", "SQL"][..], &["Go"]] {
+            let mut unit = records.begin().await.unwrap();
+            for name in names {
+                unit.insert::<skills::Entity>(skill(records, name)).await.unwrap();
+            }
+            unit.commit().await.unwrap();
+        }
+        let mut undone = records.begin().await.unwrap();
+        undone.insert::<skills::Entity>(skill(records, "COBOL")).await.unwrap();
+        undone.rollback().await.unwrap();
+        let after = *records.commits().borrow();
+        let mut known = Vec::new();
+        for part in 0..PARTS {
+            let place = usize::from(part);
+            known.extend(records.handed(part, before[place], after[place]).expect("a few are known"));
+        }
+        let parts: Vec<u16> = (0..PARTS).collect();
+        let whole = |queued: &Queued| format!("{queued:?}");
+        let (mut known, mut waiting): (Vec<_>, Vec<_>) = (
+            known.iter().map(whole).collect(),
+            records.queued(&parts, 10, &[]).await.unwrap().iter().map(whole).collect(),
+        );
+        known.sort();
+        waiting.sort();
+        assert_eq!((known.len(), known), (3, waiting));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn each_change_raises_the_version_by_one_and_leaves_its_entry() {
     on_every_primary(async |records| {
         let mut unit = records.begin().await.unwrap();
