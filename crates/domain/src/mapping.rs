@@ -18,7 +18,8 @@ pub struct Model {
     /// Fields of the full-text index; empty when the model is not searched.
     pub search: &'static [Search],
     /// Secondary indexes of the collection. None is unique: the primary decides uniqueness, and values may be swapped
-    /// between rows in an order that the copy cannot repeat.
+    /// between rows in an order that the copy cannot repeat. One that ends with `_id` hands out what is found by the field
+    /// before it in the order of pages, without sorting.
     pub indexes: &'static [&'static [&'static str]],
     /// Default period of the scheduled reconciliation.
     pub every: Duration,
@@ -28,7 +29,12 @@ impl Model {
     /// Whether its documents may be megabytes: then few of them are held at once.
     #[must_use]
     pub fn is_large(&self) -> bool {
-        self.columns.iter().any(|column| column.large)
+        self.large_fields().next().is_some()
+    }
+
+    /// The fields that may be megabytes.
+    pub fn large_fields(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.columns.iter().filter(|column| column.large).map(|column| column.path)
     }
 }
 
@@ -43,7 +49,7 @@ pub struct Column {
     pub kind: Kind,
     /// Whether the column may be NULL.
     pub nullable: bool,
-    /// Whether one value may be megabytes: such rows are read in small portions.
+    /// Whether one value may be megabytes: such rows are read in small portions, and lists leave the field out.
     pub large: bool,
 }
 

@@ -218,6 +218,9 @@ pub trait Mirror: Send + Sync + 'static {
     /// One document, tombstones included.
     async fn get(&self, model: &'static Model, id: &str) -> Result<Option<Stored>, MirrorError>;
 
+    /// What one document says of itself, without reading its fields, which may be megabytes.
+    async fn stamp(&self, model: &'static Model, id: &str) -> Result<Option<Stamp>, MirrorError>;
+
     /// The documents under these ids (at most 1,000), tombstones included, in no particular order.
     async fn get_many(&self, model: &'static Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError>;
 
@@ -238,7 +241,10 @@ pub trait Mirror: Send + Sync + 'static {
     /// one word. Documents holding more of the words and in heavier fields come first. `skip` for later pages.
     async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError>;
 
-    /// Documents where the top-level field equals the value, newest `_id` first, after the given id.
+    /// Documents where the top-level field equals the value, newest `_id` first, after the given id. The fields that the
+    /// description calls large are left where they are: whoever makes a list needs none of them, and a page of them may be
+    /// a gigabyte. The digest is still the whole document's. Documents whose `_id` is not text are left out, for no page
+    /// could go on after them.
     async fn find(
         &self,
         model: &'static Model,

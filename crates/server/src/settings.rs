@@ -132,7 +132,7 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 6000, value_name = "RATE_ALL",
         value_parser = whole(1, u32::MAX))]
     pub rate_all: u32,
-    /// How long a search waits for a Sync-Token to be reached, 0s to 30s.
+    /// How long a search, an analysis or a list of files waits for a Sync-Token to be reached, 0s to 30s.
     #[arg(long, env, global = true, default_value = "2s", value_name = "FRESH_WAIT",
         value_parser = within("0s", "30s"))]
     pub fresh_wait: Duration,

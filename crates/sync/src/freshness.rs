@@ -42,8 +42,8 @@ pub(crate) async fn wait(engine: &Engine, token: &Token, bound: Duration) -> Res
 async fn reached(engine: &Engine, mark: &Mark) -> Result<bool, SyncError> {
     match mark {
         Mark::Entity { model, id, version } => {
-            let stored = engine.mirror.get(model, id).await?;
-            Ok(stored.and_then(|stored| stored.stamp.version).is_some_and(|there| there >= *version))
+            let stamp = engine.mirror.stamp(model, id).await?;
+            Ok(stamp.and_then(|stamp| stamp.version).is_some_and(|there| there >= *version))
         }
         Mark::Event { id } => Ok(engine.mirror.has_tracked(id).await?),
     }

@@ -151,6 +151,10 @@ impl<W: Writing> Mirror for Between<W> {
         self.inner.get(model, id).await
     }
 
+    async fn stamp(&self, model: &'static Model, id: &str) -> Result<Option<Stamp>, MirrorError> {
+        self.inner.stamp(model, id).await
+    }
+
     async fn get_many(&self, model: &'static Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
         self.inner.get_many(model, ids).await
     }

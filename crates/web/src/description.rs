@@ -15,7 +15,7 @@ const OPEN: &[&str] = &["/api/auth/register", "/api/auth/login"];
 /// Kinds of things whose changes are saved with a key against doing them twice, and tell what was saved.
 const THINGS: &[&str] = &["users", "skills", "projects", "invoices"];
 /// Kinds of readings of the copies.
-const COPIES: &[&str] = &["search", "analytics"];
+const COPIES: &[&str] = &["search", "analytics", "files"];
 
 /// The whole description.
 pub(crate) fn complete(api: &OpenApi) -> Value {
@@ -254,7 +254,9 @@ mod tests {
         assert_eq!(has(&at("/api/invoices/{id}", "patch"), "If-Match"), 1);
         assert_eq!(has(&at("/api/invoices/{id}", "delete"), "If-Match"), 1);
         assert_eq!(has(&at("/api/invoices/{id}", "get"), "If-None-Match"), 1);
-        assert_eq!(has(&at("/api/search/users", "get"), "If-Fresh"), 1);
+        for copies in ["/api/search/users", "/api/analytics/system", "/api/files", "/api/invoices/{id}/files"] {
+            assert_eq!(has(&at(copies, "get"), "If-Fresh"), 1, "{copies}");
+        }
         let bodiless = bodiless(&description);
         assert!(bodiless.contains("POST /api/invoices/{id}/send") && !bodiless.contains("POST /api/invoices/{id}/pay"));
     }

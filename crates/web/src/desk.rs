@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chainbill_domain::{Model, Timestamp, freshness::Token};
-use chainbill_mirror::{Activity, Hit, Mirror, MirrorError};
+use chainbill_domain::{Model, Timestamp, Value, freshness::Token};
+use chainbill_mirror::{Activity, Hit, Mirror, MirrorError, Stored};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -19,6 +19,15 @@ pub trait Copies: Send + Sync + 'static {
     async fn collections(&self) -> Result<Vec<String>, MirrorError>;
     /// Ranked full-text search.
     async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError>;
+    /// Documents whose field has the value, newest first, after the given id, without their large fields.
+    async fn find(
+        &self,
+        model: &'static Model,
+        field: &'static str,
+        value: &Value,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Stored>, MirrorError>;
     /// Figures since a moment.
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError>;
 }
@@ -37,6 +46,16 @@ impl<M: Mirror + ?Sized> Copies for std::sync::Arc<M> {
     }
     async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError> {
         Mirror::search(self.as_ref(), model, words, skip, limit).await
+    }
+    async fn find(
+        &self,
+        model: &'static Model,
+        field: &'static str,
+        value: &Value,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Stored>, MirrorError> {
+        Mirror::find(self.as_ref(), model, field, value, before, limit).await
     }
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {
         Mirror::activity(self.as_ref(), user, since).await

@@ -77,8 +77,8 @@ fn describe(description: &Value) -> String {
     let mut body = format!(
         "<h1>ChainBill API</h1><p>{}</p><p class=\"note\">Log in with <code>POST /api/auth/login</code> and send the token as \
          <code>Authorization: Bearer …</code>. Writes take an <code>Idempotency-Key</code> and answer a \
-         <code>Sync-Token</code>; searches and figures take it as <code>If-Fresh</code>. Lists take <code>limit</code> and \
-         <code>cursor</code>. For programs: <a href=\"/api/openapi.json\">openapi.json</a>.</p>",
+         <code>Sync-Token</code>; searches, figures and lists of files take it as <code>If-Fresh</code>. Lists take \
+         <code>limit</code> and <code>cursor</code>. For programs: <a href=\"/api/openapi.json\">openapi.json</a>.</p>",
         escaped(description["info"]["description"].as_str().unwrap_or(""))
     );
     let empty = serde_json::Map::new();

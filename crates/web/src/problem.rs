@@ -190,7 +190,7 @@ fn of_primary(trouble: Trouble, cause: &AppError) -> Problem {
 impl From<MirrorError> for Problem {
     fn from(error: MirrorError) -> Self {
         tracing::warn!("a reading of the copies failed: {error}");
-        let detail = "search and analytics do not answer at the moment; everything else does";
+        let detail = "search, analytics and lists of files do not answer at the moment; everything else does";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "copies-unavailable", detail).retry_after(5)
     }
 }

@@ -100,6 +100,7 @@ fn routes() -> OpenApiRouter<State> {
         .merge(api::skills::routes())
         .merge(api::projects::routes())
         .merge(api::invoices::routes())
+        .merge(api::files::routes())
         .merge(api::search::routes())
         .merge(api::analytics::routes())
         .merge(api::health::routes())

@@ -19,6 +19,7 @@ pub static STORED_FILES: Model = Model {
     embeds: &[],
     omitted: &[],
     search: &[],
-    indexes: &[&["invoiceId"], &["ownerId", "createdAt"], &["ipfsHash"]],
+    // Lists are pages by id, newest first: sorting them first would take whole files into the server's memory.
+    indexes: &[&["invoiceId", "_id"], &["ownerId", "_id"], &["ipfsHash"]],
     every: minutes(60),
 };

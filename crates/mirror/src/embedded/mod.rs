@@ -197,6 +197,10 @@ impl Mirror for EmbeddedMirror {
         within(self.deadlines.request, "get", read::get(&self.readers, model, id)).await
     }
 
+    async fn stamp(&self, model: &'static Model, id: &str) -> Result<Option<Stamp>, MirrorError> {
+        within(self.deadlines.request, "stamp", read::stamp_of(&self.readers, model, id)).await
+    }
+
     async fn get_many(&self, model: &'static Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
         within(self.deadlines.bulk, "get many", read::get_many(&self.readers, model, ids)).await
     }

@@ -4,7 +4,7 @@ use chainbill_domain::{Digest, Document, Model, Value, wire};
 use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, Row as _, SqlitePool, sqlite::SqliteRow};
 
-use super::or_nothing;
+use super::{or_nothing, schema};
 use crate::port::{MirrorError, Page, Stamp, Stored};
 
 const STAMP: &str = "id, version, digest, deleted_at, applied_at";
@@ -15,6 +15,13 @@ pub(super) async fn get(readers: &SqlitePool, model: &Model, id: &str) -> Result
     let sql = format!("SELECT {WHOLE} FROM \"{}\" WHERE id = ?", model.name);
     let row = or_nothing(sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_optional(readers).await)?;
     Ok(row.map(|row| stored(&row)))
+}
+
+/// The stamp of one document.
+pub(super) async fn stamp_of(readers: &SqlitePool, model: &Model, id: &str) -> Result<Option<Stamp>, MirrorError> {
+    let sql = format!("SELECT {STAMP} FROM \"{}\" WHERE id = ?", model.name);
+    let row = or_nothing(sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_optional(readers).await)?;
+    Ok(row.map(|row| stamp(&row)))
 }
 
 /// Some documents.
@@ -65,7 +72,7 @@ pub(super) async fn count(readers: &SqlitePool, model: &Model) -> Result<u64, Mi
     Ok(count.unwrap_or(0).unsigned_abs())
 }
 
-/// Documents whose field has the value, newest id first.
+/// Documents whose field has the value, newest id first, without their large fields.
 pub(super) async fn find(
     readers: &SqlitePool,
     model: &Model,
@@ -74,16 +81,19 @@ pub(super) async fn find(
     before: Option<&str>,
     limit: u32,
 ) -> Result<Vec<Stored>, MirrorError> {
-    let upper = if before.is_some() { "AND id < ?" } else { "" };
-    let sql = format!(
-        "SELECT {WHOLE} FROM \"{}\" WHERE body -> '$.{field}' = ? {upper} ORDER BY id DESC LIMIT ?",
-        model.name
-    );
-    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(json_text(value));
+    let mut query = sqlx::query(AssertSqlSafe(found(model, field, before.is_some()))).bind(json_text(value));
     if let Some(before) = before {
         query = query.bind(before);
     }
     Ok(or_nothing(query.bind(limit).fetch_all(readers).await)?.iter().map(stored).collect())
+}
+
+/// The statement of [`find`], with every expression written as in the index that it goes through.
+fn found(model: &Model, field: &str, goes_on: bool) -> String {
+    let columns = schema::small(model).map_or_else(|| WHOLE.to_owned(), |small| format!("{STAMP}, {small} AS body"));
+    let upper = if goes_on { "AND id < ?" } else { "" };
+    let name = model.name;
+    format!("SELECT {columns} FROM \"{name}\" WHERE body -> '$.{field}' = ? {upper} ORDER BY id DESC LIMIT ?")
 }
 
 /// The text that a value has inside a stored body.
@@ -119,5 +129,35 @@ pub(super) fn body(text: Option<&str>) -> Document {
         None => Document::default(),
         Some(Ok(Json::Object(object))) => wire::from_json(object),
         Some(_) => Document(vec![("".into(), Value::Foreign("text:not a JSON object".to_owned()))]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chainbill_domain::models::ALL;
+    use sqlx::{AssertSqlSafe, Row as _, SqlitePool, sqlite::SqlitePoolOptions};
+
+    use crate::embedded::schema;
+
+    async fn plan(pool: &SqlitePool, sql: String) -> Vec<String> {
+        let query = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
+        query.fetch_all(pool).await.unwrap().iter().map(|row| row.get("detail")).collect()
+    }
+
+    #[tokio::test]
+    async fn what_an_index_begins_with_is_found_through_it_and_neither_sorted_nor_read_whole() {
+        let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        schema::base(&pool).await.unwrap();
+        for model in ALL {
+            schema::prepare(&pool, model).await.unwrap();
+            for index in model.indexes.iter().filter(|index| !index[0].contains('.')) {
+                for goes_on in [false, true] {
+                    let steps = plan(&pool, super::found(model, index[0], goes_on)).await;
+                    let how = if model.is_large() { "USING COVERING INDEX" } else { "USING INDEX" };
+                    let by = format!("{how} _{}_by_{}", model.name, index[0]);
+                    assert!(steps.len() == 1 && steps[0].contains(&by), "{}: {steps:?}", model.name);
+                }
+            }
+        }
     }
 }

@@ -59,12 +59,8 @@ pub(super) async fn create(connection: &mut SqliteConnection, model: &'static Mo
         ),
     )
     .await?;
-    for field in found_by(model) {
-        run(
-            connection,
-            format!("CREATE INDEX IF NOT EXISTS \"_{name}_by_{field}\" ON \"{name}\"(body -> '$.{field}', id)"),
-        )
-        .await?;
+    for (index, columns) in finders(model) {
+        run(connection, format!("CREATE INDEX IF NOT EXISTS \"{index}\" ON \"{name}\"({columns})")).await?;
     }
     forget_indexes(connection, model).await?;
     search_index(connection, model).await
@@ -76,11 +72,35 @@ async fn forget_indexes(connection: &mut SqliteConnection, model: &'static Model
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND substr(name, 1, length(?)) = ?";
     let query = sqlx::query_as(sql).bind(model.name).bind(&begin).bind(&begin);
     let present: Vec<(String,)> = query.fetch_all(&mut *connection).await.map_err(|e| failed(&e))?;
-    let wanted = found_by(model);
-    for (name,) in present.iter().filter(|(name,)| !wanted.contains(&&name[begin.len()..])) {
+    let wanted = finders(model);
+    for (name,) in present.iter().filter(|(name,)| wanted.iter().all(|(index, _)| index != name)) {
         run(connection, format!("DROP INDEX \"{name}\"")).await?;
     }
     Ok(())
+}
+
+/// The indexes through which `find` goes: names and columns. Of large documents they hold all that it answers, for otherwise
+/// each would be read whole and taken apart (45 ms for one of 5 MB); their names say what they leave out, so that another
+/// description makes others.
+fn finders(model: &Model) -> Vec<(String, String)> {
+    let large: Vec<&str> = model.large_fields().collect();
+    let finder = |field| {
+        let (name, key) = (format!("_{}_by_{field}", model.name), format!("body -> '$.{field}', id"));
+        match small(model) {
+            None => (name, key),
+            Some(small) => (
+                format!("{name}_without_{}", large.join("_")),
+                format!("{key}, version, digest, deleted_at, applied_at, {small}"),
+            ),
+        }
+    };
+    found_by(model).into_iter().map(finder).collect()
+}
+
+/// What a body is without its large fields; none where it has none.
+pub(super) fn small(model: &Model) -> Option<String> {
+    let large: String = model.large_fields().map(|field| format!(", '$.{field}'")).collect();
+    (!large.is_empty()).then(|| format!("json_remove(body{large})"))
 }
 
 /// The top-level fields that an index begins with: those that `find` answers quickly.

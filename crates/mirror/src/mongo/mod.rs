@@ -135,6 +135,11 @@ impl Mirror for MongoMirror {
         within(self.deadlines.request, "get", async { read::get(self.client.database().await?, model, id).await }).await
     }
 
+    async fn stamp(&self, model: &'static Model, id: &str) -> Result<Option<Stamp>, MirrorError> {
+        within(self.deadlines.request, "stamp", async { read::stamp(self.client.database().await?, model, id).await })
+            .await
+    }
+
     async fn get_many(&self, model: &'static Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
         within(self.deadlines.bulk, "get many", async {
             read::get_many(self.client.database().await?, model, ids).await

@@ -9,7 +9,7 @@ use mongodb::{
 };
 
 use super::{DELETED_AT, OWN, answer::integer, decode, encode::Writer, errors::failed, foreign};
-use crate::port::{MirrorError, Page, Stored};
+use crate::port::{MirrorError, Page, Stamp, Stored};
 
 /// How much of each document is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,14 @@ async fn all(
 pub(super) async fn get(database: &Database, model: &Model, id: &str) -> Result<Option<Stored>, MirrorError> {
     let filter = doc! { "_id": { "$in": candidates(id) } };
     Ok(all(model, collection(database, model.name).find(filter).limit(1).await).await?.pop())
+}
+
+/// The stamp of one document.
+pub(super) async fn stamp(database: &Database, model: &Model, id: &str) -> Result<Option<Stamp>, MirrorError> {
+    let filter = doc! { "_id": { "$in": candidates(id) } };
+    let collection = collection(database, model.name);
+    let find = collection.find(filter).projection(doc! { "_sync": 1 }).limit(1);
+    Ok(all(model, find.await).await?.pop().map(|stored| stored.stamp))
 }
 
 /// Some documents, by what their ids are called.
@@ -147,7 +155,7 @@ async fn counted(database: &Database, command: Document) -> Result<i64, MirrorEr
     Ok(answer.get("n").and_then(integer).unwrap_or(0))
 }
 
-/// Documents whose field has the value, newest id first.
+/// Documents whose field has the value, newest id first, without their large fields.
 pub(super) async fn find(
     database: &Database,
     model: &Model,
@@ -160,11 +168,19 @@ pub(super) async fn find(
         Value::Null => doc! { field: { "$type": "null" } },
         value => doc! { field: { "$eq": bson(value) } },
     };
-    if let Some(before) = before {
-        filter.insert("_id", doc! { "$lt": before });
-    }
+    // Either bound leaves out whatever is not text.
+    filter.insert("_id", before.map_or_else(|| doc! { "$gte": "" }, |before| doc! { "$lt": before }));
     let collection = collection(database, model.name);
-    all(model, collection.find(filter).sort(doc! { "_id": -1 }).limit(limit.into()).await).await
+    let mut find = collection.find(filter).sort(doc! { "_id": -1 }).limit(limit.into());
+    if model.is_large() {
+        find = find.projection(without_large(model));
+    }
+    all(model, find.await).await
+}
+
+/// Everything but the large fields.
+fn without_large(model: &Model) -> Document {
+    model.large_fields().map(|field| (field.to_owned(), Bson::Int32(0))).collect()
 }
 
 /// A value for a filter, through the encoder that wrote the documents.

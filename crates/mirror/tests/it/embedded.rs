@@ -169,6 +169,8 @@ fn another_description_makes_the_full_text_index_anew() {
 fn an_index_that_nobody_asks_for_any_more_goes() {
     static ASKED: Model = Model { indexes: &[&["title"], &["body"]], ..notes(&[]) };
     static LESS: Model = Model { indexes: &[&["body"]], ..notes(&[]) };
+    static LARGE: Model =
+        Model { columns: &[text("title", "title").large(), text("body", "body")], indexes: &[&["body"]], ..notes(&[]) };
     in_a_folder(async |file| {
         let mirror = EmbeddedMirror::open(&file).await.unwrap();
         let named = async || {
@@ -182,5 +184,7 @@ fn an_index_that_nobody_asks_for_any_more_goes() {
         assert_eq!(named().await, ["_notes_by_body", "_notes_by_title"]);
         mirror.prepare(&[&LESS], KEPT).await.unwrap();
         assert_eq!(named().await, ["_notes_by_body"]);
+        mirror.prepare(&[&LARGE], KEPT).await.unwrap();
+        assert_eq!(named().await, ["_notes_by_body_without_title"]);
     });
 }

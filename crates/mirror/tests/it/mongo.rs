@@ -87,7 +87,7 @@ fn ids_of_other_types_are_seen_once_and_can_be_removed() {
             Bson::DateTime(DateTime::from_millis(7)),
             Bson::Document(doc! { "a": 1 }),
         ];
-        things.insert_many(ids.iter().map(|id| doc! { "_id": id.clone(), "x": 1 })).await.unwrap();
+        things.insert_many(ids.iter().map(|id| doc! { "_id": id.clone(), "name": "zz" })).await.unwrap();
         let texts = ["0", "a", "zz", "😀"].map(|id| thing(id, 1, id));
         mirror.apply(&THINGS, Guard::Newer, &texts, ago(0)).await.unwrap();
         for limit in [1, 2, 3, 5, 100] {
@@ -104,6 +104,8 @@ fn ids_of_other_types_are_seen_once_and_can_be_removed() {
             assert_eq!(seen[..4], ["0", "a", "zz", "😀"], "in pages of {limit}");
             assert_eq!(seen.len(), 4 + ids.len(), "in pages of {limit}: {seen:?}");
         }
+        let found = mirror.find(&THINGS, "name", &txt("zz"), None, 100).await.unwrap();
+        assert_eq!(found.into_iter().map(|stored| stored.stamp.id).collect::<Vec<_>>(), ["zz"]);
         let bounded = Page { up_to: Some("~~~~"), ..ALL };
         assert_eq!(mirror.stamps(&THINGS, bounded).await.unwrap().len(), 3);
         let all = mirror.documents(&THINGS, ALL).await.unwrap();
@@ -111,6 +113,7 @@ fn ids_of_other_types_are_seen_once_and_can_be_removed() {
         for id in &phantoms {
             let stored = mirror.get(&THINGS, id).await.unwrap().expect("the name leads to the document");
             assert_eq!(&stored.stamp.id, id);
+            assert_eq!(mirror.stamp(&THINGS, id).await.unwrap().as_ref(), Some(&stored.stamp));
         }
         assert_eq!(mirror.remove(&THINGS, &phantoms).await.unwrap(), ids.len() as u64);
         assert_eq!(mirror.stamps(&THINGS, ALL).await.unwrap().len(), 4);
@@ -350,6 +353,7 @@ fn a_silent_server_ends_every_request_within_its_deadline() {
             Box::pin(async { mirror.ping().await.err() }),
             Box::pin(async { mirror.apply(&THINGS, Guard::Newer, &writes, ago(0)).await.err() }),
             Box::pin(async { mirror.get(&THINGS, "a").await.err() }),
+            Box::pin(async { mirror.stamp(&THINGS, "a").await.err() }),
             Box::pin(async { mirror.stamps(&THINGS, ALL).await.err() }),
             Box::pin(async { mirror.documents(&THINGS, ALL).await.err() }),
             Box::pin(async { mirror.count(&THINGS).await.err() }),

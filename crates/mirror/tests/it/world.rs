@@ -26,6 +26,17 @@ pub static THINGS: Model = Model {
     every: minutes(60),
 };
 
+/// One whose documents may be megabytes.
+pub static SCANS: Model = Model {
+    name: "scans",
+    columns: &[text("owner", "owner"), text("content", "content").nullable().large(), text("note", "note")],
+    embeds: &[],
+    omitted: &[],
+    search: &[],
+    indexes: &[&["owner", "_id"]],
+    every: minutes(60),
+};
+
 pub const KEPT: Retention = Retention {
     analytics: Duration::from_secs(90 * 86_400),
     logs: Duration::from_secs(30 * 86_400),

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::world::{Person, Server, World, bill, payment, program, run, sent};
 
 /// A pair whose MongoDB stands behind a proxy that can stop it.
-async fn behind_a_proxy() -> Option<(Fresh, Proxy)> {
+pub async fn behind_a_proxy() -> Option<(Fresh, Proxy)> {
     let mongo = server("MONGODB_TEST_URL")?;
     let primary = server("MYSQL_TEST_URL").unwrap_or_else(|| EMBEDDED.to_owned());
     let mut fresh = Fresh::make(&primary, &mongo).await;

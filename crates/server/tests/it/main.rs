@@ -9,6 +9,7 @@ mod command_line;
 mod copies;
 mod disk_full;
 mod faults;
+mod files;
 mod foreign;
 mod invoices;
 mod killed_at;

@@ -2,6 +2,7 @@
 
 pub(crate) mod analytics;
 pub(crate) mod auth;
+pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod invoices;
 mod plain;

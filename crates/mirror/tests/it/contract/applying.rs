@@ -80,6 +80,7 @@ pub async fn a_late_older_write_does_not_raise_a_tombstone(world: World) {
     assert!(stored.stamp.tombstone);
     assert_eq!(stored.stamp.version, Some(3));
     assert_eq!(stored.stamp.digest, None);
+    assert_eq!(world.mirror.stamp(&THINGS, "a").await.unwrap().as_ref(), Some(&stored.stamp));
     assert!(stored.body.0.is_empty(), "nothing of the document remains: {:?}", stored.body);
 }
 
@@ -162,6 +163,7 @@ pub async fn a_document_comes_back_with_its_stamp(world: World) {
     assert!(!stored.stamp.tombstone);
     assert_eq!(stored.applied_at, Some(when.timestamp_millis()));
     assert_eq!(stored.body, body_of(&write));
+    assert_eq!(world.mirror.stamp(&THINGS, "a").await.unwrap(), Some(stored.stamp));
 }
 
 pub async fn removing_is_physical_and_counts(world: World) {

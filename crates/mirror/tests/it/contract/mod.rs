@@ -38,6 +38,7 @@ contract! {
     paging::pages_walk_over_everything_once,
     paging::tombstones_are_on_pages_but_not_counted,
     paging::finds_by_a_field_newest_first,
+    paging::what_is_found_comes_without_its_large_fields,
     paging::identity_is_kept,
     paging::collections_are_named_and_prepare_may_run_twice,
     paging::ping_answers,

@@ -1,7 +1,7 @@
 use chainbill_domain::{Value, models::USERS};
 use chainbill_mirror::{Guard, Page};
 
-use crate::world::{KEPT, THINGS, World, fields, put, thing, tombstone, txt};
+use crate::world::{KEPT, SCANS, THINGS, World, ago, body_of, digest_of, fields, put, thing, tombstone, txt};
 
 const ALL: Page<'static> = Page { after: None, up_to: None, limit: 10_000 };
 
@@ -15,6 +15,7 @@ async fn ids(world: &World, page: Page<'_>) -> Vec<String> {
 pub async fn reading_what_does_not_exist_is_nothing(world: World) {
     assert_eq!(ids(&world, ALL).await, Vec::<String>::new());
     assert!(world.mirror.get(&THINGS, "a").await.unwrap().is_none());
+    assert!(world.mirror.stamp(&THINGS, "a").await.unwrap().is_none());
     assert_eq!(world.mirror.count(&THINGS).await.unwrap(), 0);
     assert!(world.mirror.search(&USERS, "anything", 0, 10).await.unwrap().is_empty());
     assert!(world.mirror.find(&THINGS, "name", &txt("x"), None, 10).await.unwrap().is_empty());
@@ -100,6 +101,28 @@ pub async fn finds_by_a_field_newest_first(world: World) {
     assert_eq!(found("name", txt("x\"'\\😀"), None, 10).await, ["5"]);
     assert_eq!(found("name", Value::Null, None, 10).await, ["4"]);
     assert_eq!(found("madeAt", Value::Time(2), None, 10).await, ["3", "2"]);
+}
+
+pub async fn what_is_found_comes_without_its_large_fields(world: World) {
+    world.mirror.prepare(&[&SCANS], KEPT).await.unwrap();
+    let note = "{\"content\": 1} \u{0} \\ 😀 e\u{301}";
+    let scan = |id: &str, content: Value| {
+        put(&SCANS, id, 1, fields(vec![("owner", txt("ada")), ("content", content), ("note", txt(note))]))
+    };
+    let large = txt("0123456789abcdé\n".repeat(200_000));
+    let writes = [scan("1", large.clone()), scan("2", Value::Null), scan("3", txt("")), scan("4", large)];
+    world.mirror.apply(&SCANS, Guard::Newer, &writes, ago(0)).await.unwrap();
+    let small = fields(vec![("owner", txt("ada")), ("note", txt(note))]);
+    let found = world.mirror.find(&SCANS, "owner", &txt("ada"), None, 10).await.unwrap();
+    assert_eq!(found.iter().map(|stored| stored.stamp.id.as_str()).collect::<Vec<_>>(), ["4", "3", "2", "1"]);
+    for (stored, write) in found.iter().zip(writes.iter().rev()) {
+        assert!(stored.body == small, "{}: what came back differs", stored.stamp.id);
+        assert_eq!(stored.stamp.digest, digest_of(write), "the whole document's");
+    }
+    let second = world.mirror.find(&SCANS, "owner", &txt("ada"), Some("2"), 1).await.unwrap();
+    assert!(second.len() == 1 && second[0].stamp.id == "1" && second[0].body == small);
+    let whole = world.mirror.get(&SCANS, "1").await.unwrap().unwrap();
+    assert!(whole.body == body_of(&writes[0]), "nothing is lost where it is");
 }
 
 pub async fn identity_is_kept(world: World) {

@@ -1,0 +1,208 @@
+//! Lists of files, in the copies. Who may see one is decided by the primary; the copies only fill it.
+
+use axum::{
+    Json,
+    extract::{Path, State as Shared},
+    http::HeaderMap,
+    response::IntoResponse,
+};
+use chainbill_app::{AppError, Page, PageRequest, moment};
+use chainbill_domain::{Value, models::STORED_FILES};
+use chainbill_mirror::Stored;
+use chrono::DateTime;
+use serde::{Deserialize, Serialize};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{Answer, freshness, with_freshness};
+use crate::{
+    Problem, State,
+    extract::{Asked, Who},
+    problem::ProblemBody,
+};
+
+pub(crate) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(of_invoice))
+}
+
+/// Which page.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Wish {
+    /// At most so many, 1 to 100; 20 when absent.
+    limit: Option<u32>,
+    /// The `nextCursor` of the page before.
+    cursor: Option<String>,
+    /// The `Sync-Token` of a write that must be seen; `If-Fresh` says the same.
+    fresh_after: Option<String>,
+}
+
+/// A cursor is a place in a list of files, and in no other list.
+const PLACE: &str = "file:";
+
+impl Wish {
+    /// How many files, and after which.
+    fn checked(self) -> Result<(u32, Option<String>), Problem> {
+        let request = PageRequest { limit: self.limit, cursor: self.cursor };
+        let place = |text: String| text.strip_prefix(PLACE).filter(|id| !id.contains('\0')).map(str::to_owned);
+        let refused = || AppError::field("/cursor", "is not a cursor: the nextCursor of a page is accepted");
+        let after = request.after()?.map(|text| place(text).ok_or_else(refused)).transpose()?;
+        Ok((request.limit()?, after))
+    }
+}
+
+/// What is known of a file. Its sealed content is in no list.
+#[derive(Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct FileView {
+    /// Its id.
+    id: String,
+    /// Whose it is.
+    owner_id: String,
+    /// The bill that it belongs to.
+    invoice_id: Option<String>,
+    /// What it is called.
+    filename: String,
+    /// Its media type, as its owner said it.
+    content_type: String,
+    /// Its size in bytes before it was sealed.
+    file_size: i64,
+    /// Where the file network keeps the sealed content.
+    ipfs_hash: String,
+    /// The SHA-256 of what is said of it.
+    metadata_hash: String,
+    /// Which key sealed it.
+    key_version: i64,
+    /// When it was made.
+    created_at: String,
+}
+
+impl FileView {
+    /// A copy as the API shows it; none of a document that the synchronisation does not write so.
+    fn of(copy: &Stored) -> Option<Self> {
+        let text = |field| match copy.body.get(field) {
+            Some(Value::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let number = |field| match copy.body.get(field) {
+            Some(Value::Int(number)) => Some(*number),
+            _ => None,
+        };
+        copy.stamp.version?;
+        let invoice_id = match copy.body.get("invoiceId")? {
+            Value::Null => None,
+            _ => Some(text("invoiceId")?),
+        };
+        let Some(Value::Time(created_at)) = copy.body.get("createdAt") else { return None };
+        Some(Self {
+            id: copy.stamp.id.clone(),
+            owner_id: text("ownerId")?,
+            invoice_id,
+            filename: text("filename")?,
+            content_type: text("contentType")?,
+            file_size: number("fileSize")?,
+            ipfs_hash: text("ipfsHash")?,
+            metadata_hash: text("metadataHash")?,
+            key_version: number("keyVersion")?,
+            created_at: DateTime::from_timestamp_millis(*created_at).map(moment)?,
+        })
+    }
+}
+
+/// The asker's own files, newest first.
+#[utoipa::path(get, path = "/api/files", tag = "files", params(Wish), responses(
+    (status = 200, body = Page<FileView>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody),
+    (status = 503, body = ProblemBody)))]
+async fn list(Shared(state): Shared<State>, Who(context): Who, headers: HeaderMap, Asked(wish): Asked<Wish>) -> Answer {
+    let owner = context.actor()?.user_id.to_string();
+    answer(&state, &headers, wish, "ownerId", owner).await
+}
+
+/// Files of a bill, newest first. To those who see the bill.
+#[utoipa::path(get, path = "/api/invoices/{id}/files", tag = "files", params(("id" = String, Path), Wish), responses(
+    (status = 200, body = Page<FileView>), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
+async fn of_invoice(
+    Shared(state): Shared<State>,
+    Who(context): Who,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Asked(wish): Asked<Wish>,
+) -> Answer {
+    let invoice = state.app.invoice(&context, &id).await?;
+    answer(&state, &headers, wish, "invoiceId", invoice.id).await
+}
+
+async fn answer(state: &State, headers: &HeaderMap, mut wish: Wish, field: &'static str, value: String) -> Answer {
+    let token = wish.fresh_after.take();
+    let (limit, after) = wish.checked()?;
+    let fresh = freshness(state, headers, token.as_deref()).await?;
+    let copies = state.copies.find(&STORED_FILES, field, &Value::Text(value), after.as_deref(), limit + 1).await?;
+    Ok(with_freshness(Json(page(copies, limit)).into_response(), fresh))
+}
+
+/// A page from one copy more than asked for. What is no file as the synchronisation writes it is left out, so that nothing
+/// strange is shown as if it were one; the next comparison names it and makes it right.
+fn page(copies: Vec<Stored>, limit: u32) -> Page<FileView> {
+    let Page { data, has_more, next_cursor } = Page::of(
+        copies,
+        limit,
+        |copy| format!("{PLACE}{}", copy.stamp.id),
+        |copy| {
+            let view = FileView::of(&copy);
+            if view.is_none() {
+                tracing::warn!(
+                    "a list leaves out the copy {} of stored_files: it is not as it is written",
+                    copy.stamp.id
+                );
+            }
+            view
+        },
+    );
+    Page { data: data.into_iter().flatten().collect(), has_more, next_cursor }
+}
+
+#[cfg(test)]
+mod tests {
+    use chainbill_domain::Document;
+    use chainbill_mirror::Stamp;
+
+    use super::*;
+
+    fn copy(id: &str) -> Stored {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let body = [
+            ("ownerId", text("ada")),
+            ("invoiceId", Value::Null),
+            ("filename", text("a.pdf")),
+            ("contentType", text("application/pdf")),
+            ("fileSize", Value::Int(7)),
+            ("ipfsHash", text("bafk")),
+            ("metadataHash", text("00")),
+            ("encryptedBase64", text("c2VhbGVk")),
+            ("keyVersion", Value::Int(1)),
+            ("createdAt", Value::Time(0)),
+            ("updatedAt", Value::Time(0)),
+        ];
+        let body = Document(body.into_iter().map(|(name, value)| (name.into(), value)).collect());
+        let stamp = Stamp { id: id.to_owned(), version: Some(1), digest: None, tombstone: false };
+        Stored { stamp, applied_at: Some(0), body }
+    }
+
+    #[test]
+    fn the_sealed_content_is_not_shown_even_where_it_was_read() {
+        let shown = serde_json::to_string(&FileView::of(&copy("1"))).unwrap();
+        assert!(shown.contains("1970-01-01T00:00:00.000Z") && !shown.contains("c2VhbGVk"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_no_file_is_left_out_and_the_walk_goes_on_after_it() {
+        let mut copies = vec![copy("4"), copy("3"), copy("2"), copy("1")];
+        copies[1].stamp.version = None;
+        copies[2].body.0.retain(|(name, _)| name != "filename");
+        let page = page(copies, 3);
+        assert_eq!(page.data.iter().map(|file| file.id.as_str()).collect::<Vec<_>>(), ["4"]);
+        let next = Wish { limit: None, cursor: page.next_cursor, fresh_after: None };
+        assert_eq!(next.checked().unwrap(), (20, Some("2".to_owned())));
+    }
+}
