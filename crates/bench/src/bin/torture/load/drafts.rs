@@ -1,7 +1,6 @@
 //! Drafts that are made and deleted again.
 
 use reqwest::Method;
-use serde_json::Value;
 
 use super::{
     Load,
@@ -36,7 +35,7 @@ impl Load {
         let body = self.draft_of(subject, "10.00");
         let again = Question { key: Some(&make), body, ..Question::new(Method::POST, "/api/invoices", &self.writer) };
         if let Some((_, said)) = self.insist(&again, &make).await?
-            && said["id"] != Value::from(made.id.as_str())
+            && said["id"] != made.id.as_str()
         {
             self.oracle.note(Word::Wrong, &make, "one key made two drafts")?;
         }
