@@ -99,12 +99,13 @@ enum Wish {
 #[derive(Subcommand)]
 enum Bench {
     /// The synchronisation: raw bulk writes, initial copy, relay, latency, what the outbox costs a commit, memory, comparisons
-    /// beside writes, a second database that is away, several processes, a million documents.
+    /// beside writes, a second database that is away, several processes, a distant second database, injected faults, a million
+    /// documents.
     Sync {
         /// Documents of each run.
         #[arg(long, default_value_t = 50_000)]
         documents: u32,
-        /// Only these parts: rates, latency, commits, memory, beside, outage, processes, million.
+        /// Only these parts: rates, latency, commits, memory, beside, outage, processes, distant, injected, million.
         only: Vec<String>,
     },
 }

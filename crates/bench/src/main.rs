@@ -5,6 +5,8 @@
 mod beside;
 mod child;
 mod commits;
+mod distant;
+mod injected;
 mod latency;
 mod load;
 mod outage;
@@ -59,11 +61,13 @@ enum Part {
     Beside,
     Outage,
     Processes,
+    Distant,
+    Injected,
     Million,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 10] = [
         ("latency", Self::Latency),
         ("commits", Self::Commits),
         ("rates", Self::Rates),
@@ -71,6 +75,8 @@ impl Part {
         ("beside", Self::Beside),
         ("outage", Self::Outage),
         ("processes", Self::Processes),
+        ("distant", Self::Distant),
+        ("injected", Self::Injected),
         ("million", Self::Million),
     ];
 
@@ -148,6 +154,8 @@ impl Bench {
                 Part::Beside => self.beside().await?,
                 Part::Outage => self.outage().await?,
                 Part::Processes => self.processes().await?,
+                Part::Distant => self.distant().await?,
+                Part::Injected => self.injected().await?,
                 Part::Million => self.million().await?,
             }
         }
@@ -261,6 +269,55 @@ impl Bench {
             let rate = processes::drain(&self.fresh, &self.records, &self.sync, count).await?;
             line(&format!("{count} processes draining a backlog of changed rows"), &format!("{rate:.0}/s"));
         }
+        Ok(())
+    }
+
+    /// The same with a second database that is far away.
+    async fn distant(&self) -> anyhow::Result<()> {
+        let seen = distant::drains(&self.fresh, &self.records, &self.sync).await?;
+        if seen.is_empty() {
+            line("draining to a distant second database", "no server that could be");
+        }
+        for of_one_distance in seen.chunk_by(|one, other| one.one_way == other.one_way) {
+            for one in of_one_distance {
+                line(
+                    &format!(
+                        "{} processes draining a backlog of changed rows, the second database {} ms away, one way",
+                        one.processes,
+                        one.one_way.as_millis()
+                    ),
+                    &format!("{:.0}/s: {:.2} of one process", one.rate, one.rate / of_one_distance[0].rate),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    async fn injected(&self) -> anyhow::Result<()> {
+        let Some(seen) = injected::injected(&self.fresh, &self.records).await? else {
+            line("faults of single fields in the copies", "no server that a stranger could write to");
+            return Ok(());
+        };
+        let kinds: Vec<String> = seen.kinds.iter().map(|(kind, count)| format!("{count} × {kind}")).collect();
+        let share = seen.found as f64 / seen.injected as f64 * 100.0;
+        line(
+            &format!("faults injected into {} fields of {} models ({})", seen.fields, seen.models, kinds.join(", ")),
+            &seen.injected.to_string(),
+        );
+        line(
+            "found by deep verification beside writes",
+            &format!("{} ({share:.2} %), {} of them by another name", seen.found, seen.misnamed),
+        );
+        line(&format!("false alarms among {} entities compared", seen.compared), &seen.false_alarms.to_string());
+        line(
+            "time to find them / to compare again and repair them with evidence",
+            &format!("{:.1} s / {:.1} s", seen.finding.as_secs_f64(), seen.repairing.as_secs_f64()),
+        );
+        line("repaired / models that were not equal then", &format!("{} / {}", seen.repaired, seen.unequal));
+        anyhow::ensure!(
+            seen.found == seen.injected && seen.misnamed + seen.false_alarms + seen.unequal == 0,
+            "a fault was not found, not named or not repaired, or something was called wrong that was right"
+        );
         Ok(())
     }
 

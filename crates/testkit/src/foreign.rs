@@ -1,8 +1,12 @@
 //! Both databases as a program sees them that knows nothing of ChainBill: plain drivers and plain statements.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    path::Path,
+};
 
-use mongodb::bson::{Bson, Document};
+use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Map, Value, json};
 use sqlx::{AssertSqlSafe, MySqlPool, Row as _, SqlitePool};
 
@@ -119,6 +123,30 @@ impl ForeignDocuments {
                     (id, body)
                 };
                 rows.iter().map(document).collect()
+            }
+        }
+    }
+
+    /// The ids that carry a tombstone: what was deleted, and not made again.
+    ///
+    /// # Errors
+    /// What the database or its driver says, for whoever asks while it comes and goes.
+    pub async fn tombstones(&self, collection: &str) -> Result<BTreeSet<String>, Box<dyn Error + Send + Sync>> {
+        match self {
+            Self::Mongo(database) => {
+                let deleted = doc! { "_sync.deletedAt": { "$exists": true } };
+                let collection = database.collection::<Document>(collection);
+                let mut cursor = collection.find(deleted).projection(doc! { "_id": 1 }).await?;
+                let mut ids = BTreeSet::new();
+                while cursor.advance().await? {
+                    ids.insert(cursor.deserialize_current()?.get_str("_id")?.to_owned());
+                }
+                Ok(ids)
+            }
+            Self::Sqlite(pool) => {
+                let sql = format!("SELECT id FROM \"{collection}\" WHERE deleted_at IS NOT NULL");
+                let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(pool).await?;
+                Ok(rows.iter().map(|row| row.get(0)).collect())
             }
         }
     }

@@ -20,13 +20,17 @@ use chainbill_records::{
 
 mod between;
 mod clock;
+mod dice;
 mod disk;
+mod distance;
 mod foreign;
 mod proxy;
 
 pub use between::{Between, Largest, Seen, Writing};
 pub use clock::ManualClock;
+pub use dice::Dice;
 pub use disk::SmallDisk;
+pub use distance::Distance;
 pub use foreign::{Foreign, ForeignDocuments};
 /// The plain driver, for tests that come to the second database as strangers.
 pub use mongodb;

@@ -11,6 +11,7 @@ use chainbill_sync::{
     Mending, Order,
     compare::{Class, Level},
 };
+use chainbill_testkit::Dice;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -81,18 +82,6 @@ async fn put(world: &World, model: &'static Model, writes: &[Write]) {
 fn write(stored: &Stored, body: Document) -> Write {
     let content = Content::Document { body, digest: stored.stamp.digest.unwrap() };
     Write { id: stored.stamp.id.clone(), version: stored.stamp.version.unwrap(), content, fresh: false }
-}
-
-/// `SplitMix64`: the same faults in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).unwrap()
-    }
 }
 
 /// Spoils one value somewhere in the document; where.

@@ -67,12 +67,7 @@ impl Proxy {
     /// be told from other statements.
     #[must_use]
     pub fn instead_of(&self, url: &str) -> String {
-        let (scheme, rest) = url.split_once("://").unwrap();
-        let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let login = place.rsplit_once('@').map_or_else(String::new, |(login, _)| format!("{login}@"));
-        let option = if scheme == "mongodb" { "directConnection=true" } else { "ssl-mode=DISABLED" };
-        let mark = if path.contains('?') { '&' } else { '?' };
-        format!("{scheme}://{login}{}/{path}{mark}{option}", self.address)
+        instead_of(url, self.address)
     }
 
     /// From now on this happens to the bytes.
@@ -90,6 +85,16 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.accepting.abort();
     }
+}
+
+/// The address of a server with another place in it.
+pub(crate) fn instead_of(url: &str, place: SocketAddr) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let (before, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let login = before.rsplit_once('@').map_or_else(String::new, |(login, _)| format!("{login}@"));
+    let option = if scheme == "mongodb" { "directConnection=true" } else { "ssl-mode=DISABLED" };
+    let mark = if path.contains('?') { '&' } else { '?' };
+    format!("{scheme}://{login}{place}/{path}{mark}{option}")
 }
 
 struct Shared {

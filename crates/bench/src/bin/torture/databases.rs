@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use chainbill_testkit::{EMBEDDED, Fresh, Proxy, address, server};
+use chainbill_testkit::{EMBEDDED, ForeignDocuments, Fresh, Proxy, address, server};
 use tokio::{net::TcpStream, process::Command};
 
 /// One of the two.
@@ -72,6 +72,14 @@ impl Databases {
             databases.proxies[Side::Second as usize] = Some(proxy);
         }
         databases
+    }
+
+    /// The second database as a stranger sees it, past the proxy. An embedded one must have been made.
+    pub async fn copies(&self) -> ForeignDocuments {
+        if self.fresh.secondary == EMBEDDED {
+            return ForeignDocuments::file(&self.fresh.folder.join("secondary.db")).await;
+        }
+        ForeignDocuments::server(&self.fresh.secondary).await
     }
 
     /// The proxy before one of them; none before an embedded one.

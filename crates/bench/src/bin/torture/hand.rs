@@ -8,12 +8,11 @@ use std::{
 };
 
 use anyhow::ensure;
-use chainbill_testkit::Fault;
+use chainbill_testkit::{Dice, Fault};
 use tokio::time::sleep;
 
 use crate::{
     databases::{Databases, Side},
-    dice::Dice,
     load::Load,
     process::Process,
 };

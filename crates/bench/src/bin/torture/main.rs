@@ -5,11 +5,11 @@
 #![expect(clippy::print_stdout, reason = "the result is printed")]
 
 mod databases;
-mod dice;
 mod hand;
 mod judge;
 mod load;
 mod process;
+mod watch;
 
 use std::{
     fs::File,
@@ -19,19 +19,18 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
+use chainbill_testkit::Dice;
 use serde_json::Value;
-use tokio::task::JoinSet;
 
 use crate::{
     databases::Databases,
-    dice::Dice,
     hand::{Hand, Tally},
-    judge::{judge, settled},
+    judge::{Found, judge, settled},
     load::{Load, Oracle},
     process::{Process, command},
+    watch::{Watched, parked, watch},
 };
 
-const WRITERS: u64 = 4;
 /// How long the last round of the writers may take.
 const LAST_ROUND: Duration = Duration::from_secs(60);
 
@@ -59,13 +58,11 @@ async fn torture(program: PathBuf, databases: Databases, seconds: u64, seed: u64
     let servers = vec![Process::start(&program, &databases)?, Process::start(&program, &databases)?];
     let oracle = databases.fresh.folder.join("oracle.txt");
     let bases = servers.iter().map(|server| server.base.clone()).collect();
-    let load = Load::new(chainbill_testkit::http(), bases, Oracle::new(File::create(&oracle)?)).await?;
+    let load = Load::new(chainbill_testkit::http(), bases, Oracle::new(File::create(&oracle)?), seed).await?;
     let mut hand =
         Hand { program, databases, servers, load: Arc::new(load), dice: Dice(seed), tally: Tally::default() };
-    let mut writers = JoinSet::new();
-    for place in 0..WRITERS {
-        writers.spawn(hand.load.clone().write(place));
-    }
+    let mut writers = hand.load.work();
+    let watching = tokio::spawn(watch(hand.load.clone(), hand.databases.copies().await));
     let started = Instant::now();
     let mut deck = Vec::new();
     while started.elapsed() < Duration::from_secs(seconds) {
@@ -87,7 +84,7 @@ async fn torture(program: PathBuf, databases: Databases, seconds: u64, seed: u64
         anyhow::Ok(())
     };
     tokio::time::timeout(LAST_ROUND, all).await.context("clients still wait for an answer a minute after all")??;
-    let verdict = Verdict::of(&hand, &oracle).await?;
+    let verdict = Verdict::of(&hand, &oracle, watching.await?).await?;
     for server in &mut hand.servers {
         server.kill()?;
     }
@@ -99,30 +96,38 @@ async fn torture(program: PathBuf, databases: Databases, seconds: u64, seed: u64
 
 /// What was found in the end.
 struct Verdict {
-    acknowledged: u64,
-    lost: u64,
-    doubled: u64,
+    found: Found,
+    watched: Watched,
     drift: u64,
+    /// Asked after everything.
+    parked: u64,
     settled: Duration,
     invariants: (i32, Value),
     comparison: (i32, Value),
 }
 
 impl Verdict {
-    async fn of(hand: &Hand, oracle: &std::path::Path) -> anyhow::Result<Self> {
+    async fn of(hand: &Hand, oracle: &std::path::Path, watched: Watched) -> anyhow::Result<Self> {
         let base = &hand.servers[0].base;
-        let (lost, doubled) = judge(&hand.load, base, oracle).await?;
         let settled = settled(&hand.load.client, base).await?;
+        let found = judge(&hand.load, base, &hand.databases.copies().await, oracle).await?;
         let invariants = command(&hand.program, &hand.databases, &["check"])?;
         let comparison = command(&hand.program, &hand.databases, &["sync", "verify", "--deep"])?;
         let runs = comparison.1["models"].as_array().into_iter().flatten();
         let drift = runs.filter_map(|run| run["drift"].as_u64()).sum();
-        Ok(Self { acknowledged: hand.load.oracle.told(), lost, doubled, drift, settled, invariants, comparison })
+        let parked = parked(&hand.load, 0).await.context("nobody says what is parked")?;
+        Ok(Self { found, watched, drift, parked, settled, invariants, comparison })
     }
 
     fn ensure(&self) -> anyhow::Result<()> {
+        let Self { found, watched, .. } = self;
+        let risen: Vec<String> = watched.risen.iter().map(|id| format!("{id} came back to the copies")).collect();
+        for line in [&found.lost, &found.doubled, &found.wrong, &risen].into_iter().flatten().take(50) {
+            eprintln!("{line}");
+        }
         ensure!(self.invariants.0 == 0, "invariants are broken: {:#}", self.invariants.1);
-        let right = self.lost == 0 && self.doubled == 0 && self.drift == 0 && self.comparison.0 == 0;
+        let clean = found.lost.is_empty() && found.doubled.is_empty() && found.wrong.is_empty() && risen.is_empty();
+        let right = clean && self.drift == 0 && self.parked == 0 && self.comparison.0 == 0;
         ensure!(right, "torture found something: {:#}", self.comparison.1);
         Ok(())
     }
@@ -130,16 +135,34 @@ impl Verdict {
 
 fn print(hand: &Hand, verdict: &Verdict) {
     let Tally { cycles, answering, acknowledging } = &hand.tally;
+    let Verdict { found, watched, drift, parked, settled, .. } = verdict;
     for (fault, times) in cycles {
         println!("{times:>7} × {fault}");
     }
     if !hand.databases.ours() {
         println!("        THE DATABASES THEMSELVES WERE NOT KILLED: they are not ours");
     }
-    println!("{:>7} cycles", cycles.values().sum::<u64>());
-    println!("{:>7} acknowledged writes", verdict.acknowledged);
-    println!("{:>7} lost\n{:>7} doubled\n{:>7} drift\n{:>7} parked", verdict.lost, verdict.doubled, verdict.drift, 0);
-    println!("settled {:.1} s after the last fault, every model live", verdict.settled.as_secs_f64());
+    let (load, count) = (&hand.load, |lines: &[String]| lines.len() as u64);
+    let figures = [
+        (cycles.values().sum(), "cycles"),
+        (load.oracle.told(), "acknowledged writes"),
+        (found.deletes, "of them deletes"),
+        (found.contended, "of them to rows that others wrote to at the same time"),
+        (load.met(), "refused, for another was faster, and tried again or given up"),
+        (found.unheard, "given up unheard: done once or not at all"),
+        (count(&found.lost), "lost"),
+        (count(&found.doubled), "doubled"),
+        (count(&found.wrong), "answers that cannot be"),
+        (watched.risen.len() as u64, "deleted and back in the copies"),
+        (*drift, "drift"),
+        (*parked, "parked"),
+        (watched.most_parked, "parked at once, at most"),
+    ];
+    for (figure, what) in figures {
+        println!("{figure:>7} {what}");
+    }
+    println!("what is parked was asked {} times meanwhile, and in the end", watched.looks);
+    println!("settled {:.1} s after the last fault, every model live", settled.as_secs_f64());
     println!("ChainBill killed → answering again: {}", spread(answering));
     println!("primary back → writes acknowledged again: {}", spread(acknowledging));
 }

@@ -1,0 +1,118 @@
+//! The judge judged: what is right passes, and each thing that may go wrong is found.
+
+use serde_json::{Value, json};
+
+use super::{facts::Facts, history::History, judged};
+
+const ORACLE: &str = "\
+meant make-a-0 /api/invoices
+told make-a-0 A
+meant send-a-0 /api/invoices/A/send
+told send-a-0 A
+meant pay-a-0 /api/invoices/A/pay
+told pay-a-0 P
+meant make-d-0 /api/invoices
+told make-d-0 D
+meant delete-d-0 /api/invoices/D
+told delete-d-0 /api/invoices/D
+meant make-r-0 /api/invoices
+told make-r-0 R
+meant patch-r-0 /api/invoices/R
+meant delete-r-0 /api/invoices/R
+told patch-r-0 /api/invoices/R
+refused delete-r-0 /api/invoices/R
+meant make-p-0 /api/invoices
+told make-p-0 S
+meant send-p-0 /api/invoices/S/send
+told send-p-0 S
+meant part-p-0-0 /api/invoices/S/pay
+meant part-p-0-1 /api/invoices/S/pay
+told part-p-0-0 Q
+meant make-c-0 /api/invoices
+told make-c-0 C
+meant count-c-0-0-1 /api/invoices/C
+told count-c-0-0-1 /api/invoices/C
+meant count-c-0-0-2 /api/invoices/C
+meant make-a-1 /api/invoices
+";
+
+fn bill(id: &str, title: &str, status: &str, paid: &str, notes: &str) -> (String, Value) {
+    let money = json!({"amount": paid, "currency": "EUR"});
+    (id.to_owned(), json!({"id": id, "title": title, "status": status, "paid": money, "notes": notes}))
+}
+
+fn facts() -> Facts {
+    let bills = [
+        bill("A", "bill-a-0", "SENT", "20.00", ""),
+        bill("R", "changed-r-0", "DRAFT", "0.00", ""),
+        bill("S", "bill-p-0", "SENT", "1.00", ""),
+        bill("C", "bill-c-0", "DRAFT", "0.00", "0=1"),
+    ];
+    Facts { bills: bills.into(), profile: json!({"bio": null}), tombstones: ["D".to_owned()].into() }
+}
+
+/// How many are lost and doubled when the facts are otherwise.
+fn lost_and_doubled(oracle: &str, otherwise: impl FnOnce(&mut Facts)) -> (usize, usize) {
+    let mut facts = facts();
+    otherwise(&mut facts);
+    let found = judged(&History::read(oracle), &facts);
+    (found.lost.len(), found.doubled.len())
+}
+
+fn set(facts: &mut Facts, id: &str, field: &str, value: Value) {
+    facts.bills.get_mut(id).unwrap()[field] = value;
+}
+
+#[test]
+fn what_is_right_passes() {
+    let found = judged(&History::read(ORACLE), &facts());
+    assert_eq!((found.lost, found.doubled, found.wrong), (Vec::new(), Vec::new(), Vec::new()));
+    assert_eq!((found.deletes, found.contended, found.unheard), (1, 3, 3));
+}
+
+#[test]
+fn what_nobody_heard_of_may_be_done() {
+    let right = lost_and_doubled(ORACLE, |facts| {
+        facts.bills.extend([bill("B", "bill-a-1", "DRAFT", "0.00", "")]);
+        set(facts, "S", "paid", json!({"amount": "5.00"}));
+        set(facts, "C", "notes", json!("0=2"));
+    });
+    assert_eq!(right, (0, 0));
+    let forgotten = ORACLE.replace("refused delete-r-0 /api/invoices/R\n", "");
+    assert_eq!(lost_and_doubled(&forgotten, |facts| drop(facts.bills.remove("R"))), (0, 0));
+}
+
+#[test]
+fn what_is_lost_is_found() {
+    let lost: [fn(&mut Facts); 9] = [
+        |facts| set(facts, "A", "status", json!("DRAFT")),
+        |facts| set(facts, "A", "paid", json!({"amount": "0.00"})),
+        |facts| set(facts, "R", "title", json!("bill-r-0")),
+        |facts| set(facts, "S", "paid", json!({"amount": "4.00"})),
+        |facts| set(facts, "C", "notes", json!(null)),
+        // Its delete was refused.
+        |facts| drop(facts.bills.remove("R")),
+        |facts| facts.bills.extend([bill("D", "bill-d-0", "DRAFT", "0.00", "")]),
+        |facts| facts.tombstones.clear(),
+        |facts| facts.tombstones.extend(["A".to_owned()]),
+    ];
+    for (place, otherwise) in lost.into_iter().enumerate() {
+        assert_eq!(lost_and_doubled(ORACLE, otherwise), (1, 0), "{place}");
+    }
+}
+
+#[test]
+fn what_is_doubled_is_found() {
+    let doubled: [fn(&mut Facts); 6] = [
+        |facts| facts.bills.extend([bill("B", "bill-a-0", "DRAFT", "0.00", "")]),
+        |facts| facts.bills.extend([bill("B", "bill-x-0", "DRAFT", "0.00", "")]),
+        |facts| set(facts, "A", "paid", json!({"amount": "40.00"})),
+        |facts| set(facts, "S", "paid", json!({"amount": "2.00"})),
+        |facts| set(facts, "C", "notes", json!("0=3")),
+        |facts| set(facts, "C", "status", json!("SENT")),
+    ];
+    for (place, otherwise) in doubled.into_iter().enumerate() {
+        assert_eq!(lost_and_doubled(ORACLE, otherwise), (0, 1), "{place}");
+    }
+    assert_eq!(judged(&History::read("wrong delete-d-0 it is there"), &facts()).wrong.len(), 1);
+}

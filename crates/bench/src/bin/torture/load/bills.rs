@@ -1,0 +1,54 @@
+//! Bills that nobody else touches: made, sent and paid.
+
+use serde_json::{Value, json};
+
+use super::{Load, euros};
+
+/// A bill that is there: where, and at which version.
+pub struct Made {
+    pub id: String,
+    pub path: String,
+    pub version: i64,
+}
+
+impl Load {
+    /// Makes, sends and has paid one bill.
+    pub async fn bill(&self, subject: &str) -> anyhow::Result<()> {
+        let Some(Made { path, .. }) = self.make(subject, "50.00").await? else { return Ok(()) };
+        let Some(_) = self.send(subject, &path).await? else { return Ok(()) };
+        let body = payment("20.00", subject);
+        self.surely(&self.payer, &format!("{path}/pay"), &format!("pay-{subject}"), body).await?;
+        Ok(())
+    }
+
+    /// Drafts a bill. Its title is its subject, so that a second one shows.
+    pub async fn make(&self, subject: &str, total: &str) -> anyhow::Result<Option<Made>> {
+        let body = self.draft_of(subject, total);
+        let made = self.surely(&self.writer, "/api/invoices", &format!("make-{subject}"), body).await?;
+        Ok(made.map(|made| {
+            let id = made["id"].as_str().unwrap_or("").to_owned();
+            Made { path: format!("/api/invoices/{id}"), id, version: made["version"].as_i64().unwrap_or(0) }
+        }))
+    }
+
+    /// What is asked for when it is made.
+    pub fn draft_of(&self, subject: &str, total: &str) -> Value {
+        let line = json!({"description": "Work", "quantity": "1", "unitPrice": euros(total)});
+        json!({"clientId": self.payer.id, "title": title(subject), "currency": "EUR", "lines": [line]})
+    }
+
+    /// Sends it.
+    pub async fn send(&self, subject: &str, path: &str) -> anyhow::Result<Option<Value>> {
+        self.surely(&self.writer, &format!("{path}/send"), &format!("send-{subject}"), Value::Null).await
+    }
+}
+
+/// What a subject's bill is called.
+pub fn title(subject: &str) -> String {
+    format!("bill-{subject}")
+}
+
+/// Money that arrived.
+pub fn payment(amount: &str, reference: &str) -> Value {
+    json!({"amount": euros(amount), "method": "OTHER", "externalRef": format!("ref-{reference}")})
+}

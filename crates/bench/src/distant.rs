@@ -1,0 +1,39 @@
+//! How the work of relays grows with their processes when the second database is far away: then the way there is what they
+//! wait for, and not the processor that they share with both databases.
+
+use std::time::Duration;
+
+use chainbill_records::Records;
+use chainbill_sync::Sync;
+use chainbill_testkit::{Distance, EMBEDDED, Fresh, address};
+
+use crate::processes;
+
+/// How far away it is, one way: another city, and so far that nothing but the way counts.
+const ONE_WAY: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(250)];
+
+/// What was seen.
+pub(crate) struct Seen {
+    pub one_way: Duration,
+    pub processes: usize,
+    /// Changes a second.
+    pub rate: f64,
+}
+
+/// Nothing without a server that could be far away.
+pub(crate) async fn drains(fresh: &Fresh, records: &Records, sync: &Sync) -> anyhow::Result<Vec<Seen>> {
+    let mut seen = Vec::new();
+    if fresh.secondary == EMBEDDED {
+        return Ok(seen);
+    }
+    for one_way in ONE_WAY {
+        let distance = Distance::before(address(&fresh.secondary), one_way).await;
+        let through = Fresh::existing(&fresh.primary, &distance.instead_of(&fresh.secondary));
+        for processes in [1, 2, 4] {
+            let rate = processes::drain(&through, records, sync, processes).await?;
+            eprintln!("{processes} processes, {one_way:?} away: {rate:.0}/s");
+            seen.push(Seen { one_way, processes, rate });
+        }
+    }
+    Ok(seen)
+}
