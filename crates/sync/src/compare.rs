@@ -203,13 +203,26 @@ pub fn second_look(
 }
 
 /// The fields (dotted paths, list places as numbers) in which a document differs from what it should be; `_sync.version`
-/// and `_sync.digest` among them, or `_sync` where none of it can be believed.
+/// and `_sync.digest` among them, or `_sync` where none of it can be believed. Somebody may write a million fields, and names of
+/// megabytes: so many are named, by so much of their names.
 #[must_use]
 pub fn fields_that_differ(expected: Option<&Encoded>, seen: Option<&Seen>) -> Vec<String> {
+    const MOST: usize = 100;
+    const LONGEST: usize = 200;
     let (Some(expected), Some(seen)) = (expected, seen) else { return Vec::new() };
     let mut paths = Vec::new();
     if let Some(body) = &seen.body {
         compare_documents("", &expected.body, body, &mut paths);
+    }
+    if paths.len() > MOST {
+        let more = paths.split_off(MOST).len();
+        paths.push(format!("(and {more} more)"));
+    }
+    for path in &mut paths {
+        if let Some((end, _)) = path.char_indices().nth(LONGEST) {
+            path.truncate(end);
+            path.push('…');
+        }
     }
     if seen.stamp.version.is_none() {
         paths.push("_sync".to_owned());
@@ -226,19 +239,23 @@ pub fn fields_that_differ(expected: Option<&Encoded>, seen: Option<&Seen>) -> Ve
 
 fn compare_documents(prefix: &str, expected: &Document, found: &Document, paths: &mut Vec<String>) {
     let before = paths.len();
+    let mut by_name: HashMap<&str, (&Value, bool)> = HashMap::with_capacity(found.0.len());
+    for (name, value) in &found.0 {
+        by_name.entry(name).and_modify(|(_, doubled)| *doubled = true).or_insert((value, false));
+    }
     for (name, value) in &expected.0 {
-        match found.get(name) {
-            Some(other) => compare_values(&format!("{prefix}{name}"), value, other, paths),
-            None => paths.push(format!("{prefix}{name}")),
+        match by_name.remove(&**name) {
+            Some((_, true)) | None => paths.push(format!("{prefix}{name}")),
+            Some((other, false)) => compare_values(&format!("{prefix}{name}"), value, other, paths),
         }
     }
+    // Those that nobody expects, each once, in their order.
     for (name, _) in &found.0 {
-        if expected.get(name).is_none() {
+        if by_name.remove(&**name).is_some() {
             paths.push(format!("{prefix}{name}"));
         }
     }
-    let names = |document: &Document| document.0.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>();
-    if paths.len() == before && names(expected) != names(found) {
+    if paths.len() == before && expected.0.iter().map(|(name, _)| name).ne(found.0.iter().map(|(name, _)| name)) {
         paths.push(format!("{prefix}(order of fields)"));
     }
 }

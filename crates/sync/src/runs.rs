@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     SyncError,
     certificate::{Builder, forget, issue, written},
-    compare::Level,
+    compare::{Class, Level},
     copy::Report,
     engine::Engine,
     examine::CarriedOut,
@@ -267,7 +267,10 @@ async fn run_held(
         if mending == Mending::Repair {
             breaker(engine, &comparison).map_err(|percent| tripped(comparison.clone(), percent))?;
         }
-        let ids: Vec<String> = comparison.findings.iter().map(|finding| finding.id.clone()).collect();
+        // What must go goes first: it may have the place of what is to be written.
+        let mut findings: Vec<_> = comparison.findings.iter().collect();
+        findings.sort_by_key(|finding| finding.class != Class::Phantom);
+        let ids: Vec<String> = findings.into_iter().map(|finding| finding.id.clone()).collect();
         let mandate = Mandate { run: id, force: mending == Mending::Force, carried_out: CarriedOut::new() };
         repaired = repair(engine, model, &ids, &mandate).await?;
     }

@@ -25,7 +25,7 @@ mod proxy;
 
 pub use between::{Between, Largest, Seen, Writing};
 pub use clock::ManualClock;
-pub use foreign::{Foreign, ForeignDocuments};
+pub use foreign::{Foreign, ForeignDocuments, insert_bytes, with_other_bytes};
 /// The plain driver, for tests that come to the second database as strangers.
 pub use mongodb;
 pub use proxy::{Fault, Proxy};

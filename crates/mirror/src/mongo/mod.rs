@@ -6,6 +6,7 @@
 mod activity;
 mod answer;
 mod apply;
+mod beyond;
 mod client;
 mod decode;
 mod encode;
