@@ -72,11 +72,47 @@ fn value_from_json(json: Json) -> Value {
 /// so that it is equal to nothing that we write: readers of JSON disagree on which of them counts.
 #[must_use]
 pub fn read(text: &[u8]) -> Option<Document> {
-    match serde_json::from_slice(text).ok()? {
+    match str::from_utf8(text) {
+        Ok(text) => parse(text),
+        Err(_) => read_broken(text),
+    }
+}
+
+fn parse(text: &str) -> Option<Document> {
+    match serde_json::from_str(text).ok()? {
         Read(Value::Map(document)) => Some(document),
         // A moment is no document, an object of that look is.
         Read(Value::Time(millis)) => Some(Document(vec![(DATE.into(), Value::Int(millis))])),
         Read(_) => None,
+    }
+}
+
+/// Reads what is no UTF-8, which SQLite takes all the same: the texts within that hold other bytes are foreign, and their
+/// neighbours are themselves.
+fn read_broken(text: &[u8]) -> Option<Document> {
+    let plain = String::from_utf8_lossy(text).to_ascii_lowercase();
+    let unused = |mark: &char| !plain.contains(*mark) && !plain.contains(&format!("\\u{:04x}", u32::from(*mark)));
+    let mark = ('\u{e000}'..'\u{f8ff}').find(unused)?;
+    let mut marked = String::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        marked.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            marked.push(mark);
+        }
+    }
+    let mut document = parse(&marked)?;
+    document.0.iter_mut().for_each(|(_, value)| show_broken(value, mark));
+    Some(document)
+}
+
+fn show_broken(value: &mut Value, mark: char) {
+    match value {
+        Value::Text(text) if text.contains(mark) => {
+            *value = Value::Foreign(format!("unreadable:{}", text.replace(mark, "\u{fffd}")));
+        }
+        Value::List(items) => items.iter_mut().for_each(|item| show_broken(item, mark)),
+        Value::Map(inner) => inner.0.iter_mut().for_each(|(_, value)| show_broken(value, mark)),
+        _ => {}
     }
 }
 
@@ -115,7 +151,8 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
-        Ok(Value::Foreign(format!("number:{number:?}")))
+        let text = Number::from_f64(number).map_or_else(|| number.to_string(), |number| number.to_string());
+        Ok(Value::Foreign(format!("number:{text}")))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
@@ -176,9 +213,20 @@ mod tests {
         ] {
             assert_eq!(read(text.as_bytes()), by_way_of_json(text), "{text}");
         }
-        assert_eq!(read(b"{\"a\":\"\xff\"}"), None);
+        assert_eq!(read(b"{\"a\":\xff}"), None);
         let deep = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
         assert_eq!(read(deep.as_bytes()), None);
+    }
+
+    #[test]
+    fn a_text_of_other_bytes_is_foreign_and_its_neighbours_are_not() {
+        let bytes = [br#"{"a":"x\ue000\uE001","b":["y"#, &b"\xff\xfe"[..], "\",\"\u{fffd}\u{e002}\"]}".as_bytes()].concat();
+        let list = vec![
+            Value::Foreign("unreadable:y\u{fffd}\u{fffd}".to_owned()),
+            Value::Text("\u{fffd}\u{e002}".to_owned()),
+        ];
+        let fields = vec![("a".into(), Value::Text("x\u{e000}\u{e001}".to_owned())), ("b".into(), Value::List(list))];
+        assert_eq!(read(&bytes), Some(Document(fields)));
     }
 
     #[test]

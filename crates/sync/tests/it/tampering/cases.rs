@@ -205,10 +205,10 @@ pub fn of_bytes() -> Vec<Case> {
         case(
             &USERS,
             "a text that is none",
-            set("name", "\u{1}\u{1}"),
+            set("email", "\u{1}\u{1}"),
             rewritten(b"\x01\x01", b"\xff\xfe"),
-            Some(r#"body = CAST(replace(body, '"Ada"', CAST(x'22ff22' AS TEXT)) AS TEXT)"#),
-            &["name"],
+            Some(r#"body = CAST(replace(body, '"email":"', '"email":"' || CAST(x'ff' AS TEXT)) AS TEXT)"#),
+            &["email"],
         ),
         case(&USERS, "a symbol for a text", none(), rewritten(b"\x02name\0", b"\x0ename\0"), None, &["name"]),
         case(&USERS, "code for a text", none(), rewritten(b"\x02name\0", b"\x0dname\0"), None, &["name"]),
@@ -425,12 +425,6 @@ pub const ON_THE_PRIMARY: &[(&Model, &str, Class, &[&str])] = &[
         "UPDATE users SET name='Mallory', version=version+1 WHERE id='{id}'",
         Class::Stale,
         &["name", "_sync.version", "_sync.digest"],
-    ),
-    (
-        &USERS,
-        "UPDATE users SET version=version-1, title=NULL WHERE id='{id}'",
-        Class::Ahead,
-        &["title", "_sync.version", "_sync.digest"],
     ),
     (&USERS, "DELETE FROM users WHERE id='{id}'", Class::Phantom, &[]),
     (
