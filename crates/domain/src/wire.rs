@@ -220,11 +220,10 @@ mod tests {
 
     #[test]
     fn a_text_of_other_bytes_is_foreign_and_its_neighbours_are_not() {
-        let bytes = [br#"{"a":"x\ue000\uE001","b":["y"#, &b"\xff\xfe"[..], "\",\"\u{fffd}\u{e002}\"]}".as_bytes()].concat();
-        let list = vec![
-            Value::Foreign("unreadable:y\u{fffd}\u{fffd}".to_owned()),
-            Value::Text("\u{fffd}\u{e002}".to_owned()),
-        ];
+        let bytes =
+            [br#"{"a":"x\ue000\uE001","b":["y"#, &b"\xff\xfe"[..], "\",\"\u{fffd}\u{e002}\"]}".as_bytes()].concat();
+        let list =
+            vec![Value::Foreign("unreadable:y\u{fffd}\u{fffd}".to_owned()), Value::Text("\u{fffd}\u{e002}".to_owned())];
         let fields = vec![("a".into(), Value::Text("x\u{e000}\u{e001}".to_owned())), ("b".into(), Value::List(list))];
         assert_eq!(read(&bytes), Some(Document(fields)));
     }

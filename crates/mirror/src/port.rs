@@ -238,6 +238,12 @@ pub trait Mirror: Send + Sync + 'static {
     /// one word. Documents holding more of the words and in heavier fields come first. `skip` for later pages.
     async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError>;
 
+    /// Whether the engine keeps an index for searches that is not of exactly the documents that are there, and may be made anew
+    /// from them; where it shall be mended, it is by then. Engines whose server keeps its indexes itself have none.
+    async fn search_is_off(&self, _model: &'static Model, _mend: bool) -> Result<bool, MirrorError> {
+        Ok(false)
+    }
+
     /// Documents where the top-level field equals the value, newest `_id` first, after the given id.
     async fn find(
         &self,

@@ -254,6 +254,10 @@ async fn run_held(
     stop: &CancellationToken,
 ) -> Result<RunReport, SyncError> {
     let Order { level, mending, .. } = order;
+    let strays = engine.records.adopt_strays().await?;
+    if strays > 0 {
+        tracing::warn!("Sync found {strays} entries of the outbox where no relay looks: somebody wrote them by hand");
+    }
     let mut builder = (level == Level::Deep && earlier.is_none()).then(|| Builder::new(id));
     let work = Work { engine, model, level, run: id, report, stop };
     let mut comparison = compare(&work, builder.as_mut(), earlier).await?;
@@ -273,6 +277,14 @@ async fn run_held(
         let ids: Vec<String> = findings.into_iter().map(|finding| finding.id.clone()).collect();
         let mandate = Mandate { run: id, force: mending == Mending::Force, carried_out: CarriedOut::new() };
         repaired = repair(engine, model, &ids, &mandate).await?;
+    }
+    if level == Level::Deep && engine.mirror.search_is_off(model, mending != Mending::Report).await? {
+        let done = if mending == Mending::Report { "a repair makes it anew" } else { "it was made anew" };
+        tracing::warn!(
+            model = model.name,
+            "Sync found that the search index of {} is not of its documents: {done}",
+            model.name
+        );
     }
     let unreadable: Vec<String> = comparison.unreadable.iter().map(|(id, _)| id.clone()).collect();
     engine.ask_relay(model, &unreadable).await?;

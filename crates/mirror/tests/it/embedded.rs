@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use chainbill_domain::{
     Model, Value,
     mapping::{minutes, search, text},
+    models::USERS,
 };
 use chainbill_mirror::{EmbeddedMirror, Guard, Mirror, MirrorError, Outcome::Applied, Page};
 use sqlx::{Connection as _, SqliteConnection};
@@ -145,6 +146,32 @@ fn texts_of_any_bytes_show_by_name_and_can_be_repaired() {
                 (&stored.body, stored.stamp.digest),
                 (&crate::world::body_of(write), crate::world::digest_of(write))
             );
+        }
+    });
+}
+
+#[test]
+fn a_search_index_that_somebody_changed_is_seen_and_made_anew() {
+    in_a_folder(async |file| {
+        let mirror = EmbeddedMirror::open(&file).await.unwrap();
+        mirror.prepare(&[&USERS], KEPT).await.unwrap();
+        let person = |id: &str, name: &str| put(&USERS, id, 1, fields(vec![("name", txt(name))]));
+        let people = [person("a", "Ada"), person("b", "Grace"), crate::world::tombstone("c", 1)];
+        mirror.apply(&USERS, Guard::Newer, &people, ago(0)).await.unwrap();
+        assert!(!mirror.search_is_off(&USERS, true).await.unwrap());
+        let mut connection = raw(&file).await;
+        for edit in [
+            "DELETE FROM _fts_users WHERE rowid = 1",
+            "INSERT INTO _fts_users(rowid, c0) VALUES (99, 'mallory')",
+            "INSERT INTO _fts_users(_fts_users) VALUES ('delete-all')",
+            "DROP TABLE _fts_users",
+        ] {
+            sqlx::query(edit).execute(&mut connection).await.unwrap();
+            assert!(mirror.search_is_off(&USERS, false).await.unwrap(), "{edit}");
+            assert!(mirror.search_is_off(&USERS, true).await.unwrap(), "{edit}");
+            assert!(!mirror.search_is_off(&USERS, true).await.unwrap(), "{edit}");
+            let found = mirror.search(&USERS, "ada", 0, 10).await.unwrap();
+            assert_eq!(found.iter().map(|hit| hit.id.as_str()).collect::<Vec<_>>(), ["a"], "{edit}");
         }
     });
 }

@@ -2,6 +2,7 @@
 //! verification, named by field, and repaired with evidence.
 
 mod cases;
+mod forged;
 mod scheduled;
 
 use std::collections::BTreeMap;
@@ -259,6 +260,43 @@ fn whatever_a_stranger_does_in_the_second_database_is_found_by_field_and_repaire
         }
         world.assert_equal().await;
         assert_eq!(as_read(&documents).await, before, "all is as it was");
+    });
+}
+
+#[test]
+fn a_symbol_in_the_place_of_a_text_is_a_phantom_and_its_text_is_lost() {
+    on_every_database(async |database| {
+        let world = open(database).await;
+        let users = [world.save_user("Ada").await, world.save_user("Grace").await];
+        copied(&world).await;
+        let documents = documents_of(database).await;
+        let ForeignDocuments::Mongo(server) = &documents else { return };
+        let mut expected = Expected::new();
+        for user in &users {
+            let id = user.id.to_string();
+            rewrite(server, USERS.name, doc! { "_id": &id }, b"\x02_id\0", b"\x0e_id\0").await;
+            let symbol = format!("{id} (an _id of a kind that rows do not have: symbol)");
+            expected.insert(symbol, ("the symbol", Class::Phantom, Vec::new()));
+            expected.insert(id, ("the text", Class::Lost, Vec::new()));
+        }
+        found_and_repaired(&world, &USERS, &expected).await;
+        world.assert_equal().await;
+    });
+}
+
+#[test]
+fn a_search_index_that_lacks_documents_is_made_anew_by_a_deep_run_that_may_repair() {
+    on_every_database(async |database| {
+        let world = open(database).await;
+        world.save_user("Ada").await;
+        copied(&world).await;
+        let ForeignDocuments::Sqlite(pool) = documents_of(database).await else { return };
+        Foreign::Sqlite(pool).execute("DELETE FROM _fts_users WHERE rowid > 0").await;
+        let found = async || world.mirror.search(&USERS, "ada", 0, 10).await.unwrap().len();
+        for (mending, then) in [(Mending::Report, 0), (Mending::Repair, 1), (Mending::Report, 1)] {
+            assert_eq!(look(&world, &USERS, mending).await.outcome, Outcome::Equal);
+            assert_eq!(found().await, then, "{mending:?}");
+        }
     });
 }
 
