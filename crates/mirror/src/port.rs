@@ -69,10 +69,10 @@ pub enum Outcome {
 /// What a document says of itself: cheap to read for a whole page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
-    /// `_id`. Documents whose `_id` is not text are reported as `type:value`.
+    /// What its `_id` is called: a text by itself, anything else by its value and its type, so that no two have the same name.
     pub id: String,
     /// `_sync.version`; `None` when the document carries no usable `_sync` (somebody else wrote it): one with a member that
-    /// no engine writes, with one of another type, without its moment, or with what is of tombstones and what is of
+    /// no engine writes, with one of another type or twice, without its moment, or with what is of tombstones and what is of
     /// documents.
     pub version: Option<i64>,
     /// `_sync.digest`; `None` on tombstones and on foreign documents.

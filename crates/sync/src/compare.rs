@@ -272,3 +272,44 @@ fn compare_values(path: &str, expected: &Value, found: &Value, paths: &mut Vec<S
         _ => paths.push(path.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chainbill_domain::models::SKILLS;
+
+    use super::{Document, Encoded, Seen, Stamp, Value, digest, fields_that_differ};
+
+    fn differ(expected: Vec<(String, Value)>, found: Vec<(String, Value)>) -> Vec<String> {
+        let document = |fields: Vec<(String, Value)>| {
+            Document(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
+        };
+        let body = document(expected);
+        let digest = digest(&SKILLS, "a", 1, &body);
+        let expected = Encoded { id: "a".to_owned(), version: 1, body, digest };
+        let stamp = Stamp { id: "a".to_owned(), version: Some(1), digest: Some(digest), tombstone: false };
+        fields_that_differ(Some(&expected), Some(&Seen { stamp, body: Some(document(found)) }))
+    }
+
+    fn field(name: &str, number: i64) -> (String, Value) {
+        (name.to_owned(), Value::Int(number))
+    }
+
+    #[test]
+    fn what_stands_there_twice_is_named_once_wherever_it_stands() {
+        let ours = || vec![field("a", 1), field("b", 2)];
+        assert!(differ(ours(), ours()).is_empty());
+        assert_eq!(differ(ours(), vec![field("a", 1), field("b", 2), field("a", 1)]), ["a"]);
+        assert_eq!(differ(ours(), vec![field("a", 5), field("a", 1), field("b", 2)]), ["a"]);
+        assert_eq!(differ(ours(), vec![field("x", 5), field("a", 1), field("b", 2), field("x", 1)]), ["x"]);
+        assert_eq!(differ(ours(), vec![field("b", 2), field("a", 1)]), ["(order of fields)"]);
+    }
+
+    #[test]
+    fn a_million_fields_and_endless_names_are_named_in_part() {
+        let many = (0..1_000).map(|number| field(&number.to_string(), 1)).collect();
+        let named = differ(Vec::new(), many);
+        assert_eq!((named.len(), &*named[99], &*named[100]), (101, "99", "(and 900 more)"));
+        let named = differ(Vec::new(), vec![field(&"é".repeat(1_000_000), 1)]);
+        assert_eq!(named, [format!("{}…", "é".repeat(200))]);
+    }
+}

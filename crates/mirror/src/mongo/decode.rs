@@ -79,6 +79,8 @@ pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
         body: Document(Vec::with_capacity(names.top)),
     };
     let (mut named, mut stamps) = (false, 0);
+    // Whether all fields stand in their order, the last of which is known by its place; and whether some stand behind the stamp.
+    let (mut ordered, mut place, mut behind) = (true, 0, false);
     for element in raw.iter_elements() {
         let element = match element {
             Ok(element) => element,
@@ -101,10 +103,19 @@ pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
                 read_sync(sync, &mut stored);
             }
             ("_sync", _) => stamps += 1,
-            (name, value) => stored.body.push(names.name(name), self::value(value, names)),
+            (name, value) => {
+                let name = names.name(name);
+                ordered &= names.next > place;
+                (place, behind) = (names.next, stamps > 0);
+                stored.body.push(name, self::value(value, names));
+            }
         }
     }
     stored.stamp.keep_if_ours(stamps == 1);
+    // The stamp is the last of a document. Where other fields are wrong too, it is they that somebody moved.
+    if behind && ordered && stored.body.0.len() == names.top {
+        stored.body.push("_sync", Value::Foreign("place:before other fields".to_owned()));
+    }
     stored
 }
 

@@ -29,6 +29,8 @@ pub enum Deed {
     OfTombstone(Document, Option<&'static str>),
     /// Its digest in capitals.
     Capitals,
+    /// What it says of itself stands before all fields.
+    StampFirst,
 }
 
 /// A deed, and what a verification says of it.
@@ -393,6 +395,13 @@ pub fn of_stamps() -> Vec<Case> {
             deed: Deed::Capitals,
             class: Class::Mutated,
             fields: &["_sync.digest"],
+        },
+        Case {
+            model: &USERS,
+            what: "the stamp before the fields",
+            deed: Deed::StampFirst,
+            class: Class::Mutated,
+            fields: &["_sync"],
         },
         nobodys("without _sync", unset("_sync"), Some("version = NULL, digest = NULL, applied_at = NULL")),
         nobodys("a false end", set("_sync.deletedAt", now), Some("deleted_at = 1")),

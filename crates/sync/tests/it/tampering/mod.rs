@@ -147,6 +147,12 @@ async fn on_server(database: &Database, case: &Case, id: &str) -> String {
             let digest = as_it_is().await.get_document("_sync").unwrap().get_str("digest").unwrap().to_uppercase();
             collection.update_one(one, doc! { "$set": { "_sync.digest": digest } }).await.unwrap().modified_count
         }
+        Deed::StampFirst => {
+            let mut document = as_it_is().await;
+            let mut moved = doc! { "_id": id, "_sync": document.remove("_sync").unwrap() };
+            moved.extend(document);
+            collection.replace_one(one, moved).await.unwrap().modified_count
+        }
         Deed::Bytes(update, from, to, _) => {
             collection.update_one(one.clone(), update.clone()).await.unwrap();
             rewrite(database, case.model.name, one, from, to).await;
@@ -221,7 +227,7 @@ fn in_file(case: &Case, id: &str) -> Option<(String, String)> {
             return Some((insert(&format!("'{new}'"), stamp), name_of(new)));
         }
         Deed::Broken => return Some((insert("CAST(x'7a7aff' AS TEXT)", STAMP), broken())),
-        Deed::Stranger(..) => return None,
+        Deed::Stranger(..) | Deed::StampFirst => return None,
     };
     Some((statement, id.to_owned()))
 }
