@@ -94,9 +94,12 @@ impl Digest {
         hex::encode(self.0)
     }
 
-    /// Reads the stored form; `None` when it is not 64 hexadecimal digits.
+    /// Reads the stored form; `None` when it is not 64 hexadecimal digits, or not in lower case: nobody here wrote it then.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return None;
+        }
         let mut bytes = [0; 32];
         hex::decode_to_slice(text, &mut bytes).ok()?;
         Some(Self(bytes))

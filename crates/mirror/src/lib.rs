@@ -3,6 +3,7 @@
 pub mod embedded;
 pub mod limits;
 pub mod mongo;
+mod names;
 mod port;
 mod room;
 mod words;

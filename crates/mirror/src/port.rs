@@ -69,10 +69,10 @@ pub enum Outcome {
 /// What a document says of itself: cheap to read for a whole page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
-    /// `_id`. Documents whose `_id` is not text are reported as `type:value`.
+    /// What its `_id` is called: a text by itself, anything else by its value and its type, so that no two have the same name.
     pub id: String,
     /// `_sync.version`; `None` when the document carries no usable `_sync` (somebody else wrote it): one with a member that
-    /// no engine writes, with one of another type, without its moment, or with what is of tombstones and what is of
+    /// no engine writes, with one of another type or twice, without its moment, or with what is of tombstones and what is of
     /// documents.
     pub version: Option<i64>,
     /// `_sync.digest`; `None` on tombstones and on foreign documents.
@@ -240,6 +240,12 @@ pub trait Mirror: Send + Sync + 'static {
     /// Ranked full-text search over the model's search fields; words are data, never syntax. Every hit holds at least
     /// one word. Documents holding more of the words and in heavier fields come first. `skip` for later pages.
     async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError>;
+
+    /// Whether the engine keeps an index for searches that is not of exactly the documents that are there, and may be made anew
+    /// from them; where it shall be mended, it is by then. Engines whose server keeps its indexes itself have none.
+    async fn search_is_off(&self, _model: &'static Model, _mend: bool) -> Result<bool, MirrorError> {
+        Ok(false)
+    }
 
     /// Documents where the top-level field equals the value, newest `_id` first, after the given id. The fields that the
     /// description calls large are left where they are: whoever makes a list needs none of them, and a page of them may be

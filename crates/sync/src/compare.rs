@@ -203,13 +203,26 @@ pub fn second_look(
 }
 
 /// The fields (dotted paths, list places as numbers) in which a document differs from what it should be; `_sync.version`
-/// and `_sync.digest` among them, or `_sync` where none of it can be believed.
+/// and `_sync.digest` among them, or `_sync` where none of it can be believed. Somebody may write a million fields, and names of
+/// megabytes: so many are named, by so much of their names.
 #[must_use]
 pub fn fields_that_differ(expected: Option<&Encoded>, seen: Option<&Seen>) -> Vec<String> {
+    const MOST: usize = 100;
+    const LONGEST: usize = 200;
     let (Some(expected), Some(seen)) = (expected, seen) else { return Vec::new() };
     let mut paths = Vec::new();
     if let Some(body) = &seen.body {
         compare_documents("", &expected.body, body, &mut paths);
+    }
+    if paths.len() > MOST {
+        let more = paths.split_off(MOST).len();
+        paths.push(format!("(and {more} more)"));
+    }
+    for path in &mut paths {
+        if let Some((end, _)) = path.char_indices().nth(LONGEST) {
+            path.truncate(end);
+            path.push('…');
+        }
     }
     if seen.stamp.version.is_none() {
         paths.push("_sync".to_owned());
@@ -226,19 +239,23 @@ pub fn fields_that_differ(expected: Option<&Encoded>, seen: Option<&Seen>) -> Ve
 
 fn compare_documents(prefix: &str, expected: &Document, found: &Document, paths: &mut Vec<String>) {
     let before = paths.len();
+    let mut by_name: HashMap<&str, (&Value, bool)> = HashMap::with_capacity(found.0.len());
+    for (name, value) in &found.0 {
+        by_name.entry(name).and_modify(|(_, doubled)| *doubled = true).or_insert((value, false));
+    }
     for (name, value) in &expected.0 {
-        match found.get(name) {
-            Some(other) => compare_values(&format!("{prefix}{name}"), value, other, paths),
-            None => paths.push(format!("{prefix}{name}")),
+        match by_name.remove(&**name) {
+            Some((_, true)) | None => paths.push(format!("{prefix}{name}")),
+            Some((other, false)) => compare_values(&format!("{prefix}{name}"), value, other, paths),
         }
     }
+    // Those that nobody expects, each once, in their order.
     for (name, _) in &found.0 {
-        if expected.get(name).is_none() {
+        if by_name.remove(&**name).is_some() {
             paths.push(format!("{prefix}{name}"));
         }
     }
-    let names = |document: &Document| document.0.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>();
-    if paths.len() == before && names(expected) != names(found) {
+    if paths.len() == before && expected.0.iter().map(|(name, _)| name).ne(found.0.iter().map(|(name, _)| name)) {
         paths.push(format!("{prefix}(order of fields)"));
     }
 }
@@ -253,5 +270,46 @@ fn compare_values(path: &str, expected: &Value, found: &Value, paths: &mut Vec<S
         }
         (one, other) if one == other => {}
         _ => paths.push(path.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chainbill_domain::models::SKILLS;
+
+    use super::{Document, Encoded, Seen, Stamp, Value, digest, fields_that_differ};
+
+    fn differ(expected: Vec<(String, Value)>, found: Vec<(String, Value)>) -> Vec<String> {
+        let document = |fields: Vec<(String, Value)>| {
+            Document(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
+        };
+        let body = document(expected);
+        let digest = digest(&SKILLS, "a", 1, &body);
+        let expected = Encoded { id: "a".to_owned(), version: 1, body, digest };
+        let stamp = Stamp { id: "a".to_owned(), version: Some(1), digest: Some(digest), tombstone: false };
+        fields_that_differ(Some(&expected), Some(&Seen { stamp, body: Some(document(found)) }))
+    }
+
+    fn field(name: &str, number: i64) -> (String, Value) {
+        (name.to_owned(), Value::Int(number))
+    }
+
+    #[test]
+    fn what_stands_there_twice_is_named_once_wherever_it_stands() {
+        let ours = || vec![field("a", 1), field("b", 2)];
+        assert!(differ(ours(), ours()).is_empty());
+        assert_eq!(differ(ours(), vec![field("a", 1), field("b", 2), field("a", 1)]), ["a"]);
+        assert_eq!(differ(ours(), vec![field("a", 5), field("a", 1), field("b", 2)]), ["a"]);
+        assert_eq!(differ(ours(), vec![field("x", 5), field("a", 1), field("b", 2), field("x", 1)]), ["x"]);
+        assert_eq!(differ(ours(), vec![field("b", 2), field("a", 1)]), ["(order of fields)"]);
+    }
+
+    #[test]
+    fn a_million_fields_and_endless_names_are_named_in_part() {
+        let many = (0..1_000).map(|number| field(&number.to_string(), 1)).collect();
+        let named = differ(Vec::new(), many);
+        assert_eq!((named.len(), &*named[99], &*named[100]), (101, "99", "(and 900 more)"));
+        let named = differ(Vec::new(), vec![field(&"é".repeat(1_000_000), 1)]);
+        assert_eq!(named, [format!("{}…", "é".repeat(200))]);
     }
 }

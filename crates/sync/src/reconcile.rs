@@ -124,9 +124,11 @@ impl Comparison {
         self.drift.values().sum()
     }
 
-    /// Something is on its way since a moment. What takes longer than a change takes is no longer on its way.
+    /// Something is on its way since a moment. What takes longer than a change takes is no longer on its way, and what begins
+    /// as far in the future is nothing that anybody has committed.
     fn on_its_way(&mut self, engine: &Engine, since: Timestamp) {
-        if age(engine.now(), since) >= engine.settings.stall_after {
+        let (now, most) = (engine.now(), engine.settings.stall_after);
+        if age(now, since) >= most || age(since, now) >= most {
             self.waiting += 1;
         } else {
             self.in_flight += 1;

@@ -64,13 +64,19 @@ pub(crate) async fn repair(
     for ids in ids.chunks(at_once) {
         let sides = examine_after(engine, model, ids, carried_out).await?;
         let (mut mended, mut left) = (Vec::new(), 0);
-        for (id, verdict) in &sides.verdicts {
-            let Verdict::Drift(class) = verdict else { continue };
+        let drift = |(id, verdict)| match verdict {
+            &Verdict::Drift(class) => Some((id, class)),
+            _ => None,
+        };
+        let mut drifting: Vec<(&String, Class)> = sides.verdicts.iter().filter_map(drift).collect();
+        // As in the order of ids.
+        drifting.sort_by_key(|(_, class)| *class != Class::Phantom);
+        for (id, class) in drifting {
             if !*force && quarantined(engine, model, id).await? {
                 left += 1;
                 continue;
             }
-            mended.push(mend(engine, model, &sides, id, *class, run).await?);
+            mended.push(mend(engine, model, &sides, id, class, run).await?);
         }
         let unreadable: Vec<String> = sides.unreadable.iter().map(|(id, _)| id.clone()).collect();
         engine.ask_relay(model, &unreadable).await?;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     SyncError,
     certificate::{Builder, forget, issue, written},
-    compare::Level,
+    compare::{Class, Level},
     copy::Report,
     engine::Engine,
     examine::CarriedOut,
@@ -254,6 +254,10 @@ async fn run_held(
     stop: &CancellationToken,
 ) -> Result<RunReport, SyncError> {
     let Order { level, mending, .. } = order;
+    let strays = engine.records.adopt_strays().await?;
+    if strays > 0 {
+        tracing::warn!("Sync found {strays} entries of the outbox where no relay looks: somebody wrote them by hand");
+    }
     let mut builder = (level == Level::Deep && earlier.is_none()).then(|| Builder::new(id));
     let work = Work { engine, model, level, run: id, report, stop };
     let mut comparison = compare(&work, builder.as_mut(), earlier).await?;
@@ -267,9 +271,20 @@ async fn run_held(
         if mending == Mending::Repair {
             breaker(engine, &comparison).map_err(|percent| tripped(comparison.clone(), percent))?;
         }
-        let ids: Vec<String> = comparison.findings.iter().map(|finding| finding.id.clone()).collect();
+        // What must go goes first: it may have the place of what is to be written.
+        let mut findings: Vec<_> = comparison.findings.iter().collect();
+        findings.sort_by_key(|finding| finding.class != Class::Phantom);
+        let ids: Vec<String> = findings.into_iter().map(|finding| finding.id.clone()).collect();
         let mandate = Mandate { run: id, force: mending == Mending::Force, carried_out: CarriedOut::new() };
         repaired = repair(engine, model, &ids, &mandate).await?;
+    }
+    if level == Level::Deep && engine.mirror.search_is_off(model, mending != Mending::Report).await? {
+        let done = if mending == Mending::Report { "a repair makes it anew" } else { "it was made anew" };
+        tracing::warn!(
+            model = model.name,
+            "Sync found that the search index of {} is not of its documents: {done}",
+            model.name
+        );
     }
     let unreadable: Vec<String> = comparison.unreadable.iter().map(|(id, _)| id.clone()).collect();
     engine.ask_relay(model, &unreadable).await?;

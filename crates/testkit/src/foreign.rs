@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, RawArrayBuf, RawDocument, RawDocumentBuf, doc, raw::cstr};
 use serde_json::{Map, Value, json};
 use sqlx::{AssertSqlSafe, MySqlPool, Row as _, SqlitePool};
 
@@ -150,6 +150,31 @@ impl ForeignDocuments {
             }
         }
     }
+}
+
+/// A document with other bytes in one place: what no driver writes, a program of one's own may.
+///
+/// # Panics
+/// When the bytes are not there exactly once, or the others are more or fewer.
+#[must_use]
+pub fn with_other_bytes(document: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let places: Vec<usize> = (0..document.len()).filter(|place| document[*place..].starts_with(from)).collect();
+    let [place] = places[..] else { panic!("{from:?} is there {} times", places.len()) };
+    assert_eq!(from.len(), to.len(), "the lengths around it would be wrong");
+    let mut bytes = document.to_vec();
+    bytes.splice(place..place + from.len(), to.iter().copied());
+    bytes
+}
+
+/// Inserts a document of any bytes.
+pub async fn insert_bytes(database: &mongodb::Database, collection: &str, document: &[u8]) {
+    let mut documents = RawArrayBuf::new();
+    documents.push(RawDocument::from_bytes(document).unwrap());
+    let mut command = RawDocumentBuf::new();
+    command.append(cstr!("insert"), collection);
+    command.append(cstr!("documents"), documents);
+    let answer = database.run_raw_command(command).await.unwrap();
+    assert!(!answer.contains_key("writeErrors"), "{answer}");
 }
 
 fn plain(value: Bson) -> Value {

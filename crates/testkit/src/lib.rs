@@ -31,7 +31,7 @@ pub use clock::ManualClock;
 pub use dice::Dice;
 pub use disk::SmallDisk;
 pub use distance::Distance;
-pub use foreign::{Foreign, ForeignDocuments};
+pub use foreign::{Foreign, ForeignDocuments, insert_bytes, with_other_bytes};
 /// The plain driver, for tests that come to the second database as strangers.
 pub use mongodb;
 pub use proxy::{Fault, Proxy};

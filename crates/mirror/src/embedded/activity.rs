@@ -79,6 +79,6 @@ async fn log_levels(readers: &SqlitePool, since: i64) -> Result<Vec<(String, u64
 }
 
 async fn recent(asked: &Asked<'_>) -> Result<Vec<Document>, MirrorError> {
-    let rows: Vec<(String,)> = asked.rows("body", &format!("ORDER BY at DESC, id DESC LIMIT {RECENT}")).await?;
+    let rows: Vec<(Vec<u8>,)> = asked.rows("body", &format!("ORDER BY at DESC, id DESC LIMIT {RECENT}")).await?;
     Ok(rows.iter().map(|(text,)| read::body(Some(text))).collect())
 }

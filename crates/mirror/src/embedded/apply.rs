@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Write as _};
 use chainbill_domain::{Document, Model, Timestamp, Value, wire};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection, SqlitePool};
 
-use super::{failed, schema, table_is_missing};
+use super::{failed, read, schema, table_is_missing};
 use crate::{
     limits::{MAX_COMMAND_BYTES, storable},
     port::{Content, Guard, MirrorError, Outcome, Write},
@@ -146,7 +146,9 @@ fn upsert(model: &Model, guard: Guard, rows: usize) -> String {
             write!(
                 sql,
                 " WHERE excluded.version >= \"{name}\".version OR typeof(\"{name}\".version) <> 'integer' OR \
-                 \"{name}\".applied_at IS NULL OR (\"{name}\".deleted_at IS NOT NULL AND \"{name}\".digest IS NOT NULL)"
+                 typeof(\"{name}\".applied_at) <> 'integer' OR typeof(\"{name}\".digest) NOT IN ('text', 'null') OR \
+                 typeof(\"{name}\".deleted_at) NOT IN ('integer', 'null') OR (\"{name}\".deleted_at IS NOT NULL AND \
+                 (\"{name}\".digest IS NOT NULL OR \"{name}\".deleted_at <> \"{name}\".applied_at))"
             )
         }
     };
@@ -224,15 +226,14 @@ pub(super) async fn index_everything(
     );
     let mut last = i64::MIN;
     loop {
-        let page: Vec<(i64, String)> = sqlx::query_as(AssertSqlSafe(sql.clone()))
+        let page: Vec<(i64, Vec<u8>)> = sqlx::query_as(AssertSqlSafe(sql.clone()))
             .bind(last)
             .fetch_all(&mut *connection)
             .await
             .map_err(|e| failed(&e))?;
         let Some((row, _)) = page.last() else { return Ok(()) };
         last = *row;
-        let documents: Vec<(i64, Document)> =
-            page.iter().map(|(row, body)| (*row, super::read::body(Some(body)))).collect();
+        let documents: Vec<(i64, Document)> = page.iter().map(|(row, body)| (*row, read::body(Some(body)))).collect();
         let rows = documents.iter().map(|(row, body)| (*row, Some(body))).collect();
         index(connection, model, rows).await.map_err(|e| failed(&e))?;
     }
@@ -252,11 +253,11 @@ async fn remove_all(
     model: &'static Model,
     ids: &[String],
 ) -> Result<u64, sqlx::Error> {
-    let sql = format!("DELETE FROM \"{}\" WHERE id = ? RETURNING \"row\"", model.name);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let mut gone = Vec::new();
-    for id in ids {
-        let row = sqlx::query(AssertSqlSafe(sql.clone())).bind(id).fetch_optional(&mut *transaction).await?;
+    for id in ids.iter().filter_map(|id| read::Id::named(id)) {
+        let sql = format!("DELETE FROM \"{}\" WHERE id = {} RETURNING \"row\"", model.name, id.place());
+        let row = id.bind(sqlx::query(AssertSqlSafe(sql))).fetch_optional(&mut *transaction).await?;
         gone.extend(row.map(|row| (row.get::<i64, _>(0), None)));
     }
     let count = gone.len() as u64;

@@ -229,6 +229,17 @@ impl Mirror for EmbeddedMirror {
         within(self.deadlines.request, "search", search::search(&self.readers, model, words, skip, limit)).await
     }
 
+    async fn search_is_off(&self, model: &'static Model, mend: bool) -> Result<bool, MirrorError> {
+        within(self.deadlines.bulk * 10, "search index", async {
+            let off = schema::search_is_off(&self.readers, model).await?;
+            if off && mend {
+                schema::make_search_anew(&self.writer, model).await?;
+            }
+            Ok(off)
+        })
+        .await
+    }
+
     async fn find(
         &self,
         model: &'static Model,

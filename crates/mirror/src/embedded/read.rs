@@ -2,18 +2,72 @@
 
 use chainbill_domain::{Digest, Document, Model, Value, wire};
 use serde_json::Value as Json;
-use sqlx::{AssertSqlSafe, Row as _, SqlitePool, sqlite::SqliteRow};
+use sqlx::{
+    AssertSqlSafe, Row as _, Sqlite, SqlitePool, TypeInfo as _, ValueRef as _,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 
 use super::{or_nothing, schema};
-use crate::port::{MirrorError, Page, Stamp, Stored};
+use crate::{
+    names::{self, Named},
+    port::{MirrorError, Page, Stamp, Stored},
+};
 
 const STAMP: &str = "id, version, digest, deleted_at, applied_at";
 const WHOLE: &str = "id, version, digest, deleted_at, applied_at, body";
+// Their places.
+const ID: usize = 0;
+const VERSION: usize = 1;
+const DIGEST: usize = 2;
+const DELETED_AT: usize = 3;
+const APPLIED_AT: usize = 4;
+const BODY: usize = 5;
+
+/// An id as the file has it: a text of ours, or whatever somebody else got past SQLite, which takes any bytes for text.
+#[derive(Debug)]
+pub(super) enum Id {
+    Text(String),
+    /// A text that is no UTF-8.
+    Bytes(Vec<u8>),
+    /// No text at all: only a table that somebody made anew holds such a thing.
+    Blob(Vec<u8>),
+}
+
+const BLOB: &str = "blob";
+
+impl Id {
+    /// The id behind a name; none where no row can have that name.
+    pub fn named(name: &str) -> Option<Self> {
+        match names::named(name)? {
+            Named::Text(text) => Some(Self::Text(text.to_owned())),
+            Named::Bytes(bytes) => Some(Self::Bytes(bytes)),
+            Named::Other { value, kind: BLOB } => names::from_hex(value).map(Self::Blob),
+            Named::Other { .. } => None,
+        }
+    }
+
+    /// What stands for it in a statement.
+    pub fn place(&self) -> &'static str {
+        match self {
+            Self::Bytes(_) => "CAST(? AS TEXT)",
+            Self::Text(_) | Self::Blob(_) => "?",
+        }
+    }
+
+    pub fn bind<'q>(self, query: Query<'q, Sqlite, SqliteArguments>) -> Query<'q, Sqlite, SqliteArguments> {
+        match self {
+            Self::Text(text) => query.bind(text),
+            Self::Bytes(bytes) | Self::Blob(bytes) => query.bind(bytes),
+        }
+    }
+}
 
 /// One document.
 pub(super) async fn get(readers: &SqlitePool, model: &Model, id: &str) -> Result<Option<Stored>, MirrorError> {
-    let sql = format!("SELECT {WHOLE} FROM \"{}\" WHERE id = ?", model.name);
-    let row = or_nothing(sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_optional(readers).await)?;
+    let Some(id) = Id::named(id) else { return Ok(None) };
+    let sql = format!("SELECT {WHOLE} FROM \"{}\" WHERE id = {}", model.name, id.place());
+    let row = or_nothing(id.bind(sqlx::query(AssertSqlSafe(sql))).fetch_optional(readers).await)?;
     Ok(row.map(|row| stored(&row)))
 }
 
@@ -26,9 +80,20 @@ pub(super) async fn stamp_of(readers: &SqlitePool, model: &Model, id: &str) -> R
 
 /// Some documents.
 pub(super) async fn get_many(readers: &SqlitePool, model: &Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
-    let list = Json::from(ids.to_vec()).to_string();
+    let (mut texts, mut found) = (Vec::with_capacity(ids.len()), Vec::new());
+    for name in ids {
+        match Id::named(name) {
+            // A list in JSON ends a text at a NUL.
+            Some(Id::Text(text)) if !text.contains('\0') => texts.push(text),
+            Some(_) => found.extend(get(readers, model, name).await?),
+            None => {}
+        }
+    }
+    let list = Json::from(texts).to_string();
     let sql = format!("SELECT {WHOLE} FROM \"{}\" WHERE id IN (SELECT value FROM json_each(?))", model.name);
-    Ok(or_nothing(sqlx::query(AssertSqlSafe(sql)).bind(list).fetch_all(readers).await)?.iter().map(stored).collect())
+    let rows = or_nothing(sqlx::query(AssertSqlSafe(sql)).bind(list).fetch_all(readers).await)?;
+    found.extend(rows.iter().map(stored));
+    Ok(found)
 }
 
 /// The stamps of a page.
@@ -47,17 +112,18 @@ async fn rows(
     columns: &str,
     page: Page<'_>,
 ) -> Result<Vec<SqliteRow>, MirrorError> {
+    let bound = |id: &str| Id::named(id).unwrap_or_else(|| Id::Text(id.to_owned()));
+    let (after, up_to) = (page.after.map(bound), page.up_to.map(bound));
     let mut sql = format!("SELECT {columns} FROM \"{}\" WHERE 1", model.name);
-    if page.after.is_some() {
-        sql.push_str(" AND id > ?");
-    }
-    if page.up_to.is_some() {
-        sql.push_str(" AND id <= ?");
+    for (id, how) in [(&after, ">"), (&up_to, "<=")] {
+        if let Some(id) = id {
+            sql.push_str(&format!(" AND id {how} {}", id.place()));
+        }
     }
     sql.push_str(" ORDER BY id LIMIT ?");
     let mut query = sqlx::query(AssertSqlSafe(sql));
-    for bound in [page.after, page.up_to].into_iter().flatten() {
-        query = query.bind(bound);
+    for id in [after, up_to].into_iter().flatten() {
+        query = id.bind(query);
     }
     or_nothing(query.bind(page.limit).fetch_all(readers).await)
 }
@@ -102,34 +168,101 @@ fn json_text(value: &Value) -> String {
     wire::to_json(&wrapped).get("v").map_or_else(|| "null".to_owned(), Json::to_string)
 }
 
-/// As in MongoDB: without a moment, or with what is of tombstones and what is of documents, it is somebody else's.
+/// As in MongoDB: without a moment, or with what is of tombstones and what is of documents, it is somebody else's. So is one
+/// with a value of another type, which a table holds that somebody made anew.
 fn stamp(row: &SqliteRow) -> Stamp {
-    let (deleted, applied): (Option<i64>, Option<i64>) =
-        (row.get_unchecked("deleted_at"), row.get_unchecked("applied_at"));
-    let digest: Option<String> = row.get_unchecked("digest");
-    let both = deleted.is_some() && digest.is_some();
+    let (version, applied, deleted) = (integer(row, VERSION), integer(row, APPLIED_AT), integer(row, DELETED_AT));
+    let digest = text(row, DIGEST);
     let mut stamp = Stamp {
-        id: row.get_unchecked("id"),
-        version: row.get_unchecked("version"),
-        digest: digest.and_then(|text| Digest::from_hex(&text)),
-        tombstone: deleted.is_some(),
+        id: name(row, ID),
+        version: version.unwrap_or(None),
+        digest: digest.ok().flatten().and_then(|text| Digest::from_hex(str::from_utf8(text).ok()?)),
+        tombstone: matches!(deleted, Ok(Some(_))),
     };
-    stamp.keep_if_ours(applied.is_some() && !both);
+    let ended = match (deleted, digest) {
+        (Ok(None), Ok(_)) => true,
+        // A tombstone is of the moment that it was written at.
+        (Ok(Some(deleted)), Ok(None)) => applied == Ok(Some(deleted)),
+        _ => false,
+    };
+    stamp.keep_if_ours(version.is_ok() && matches!(applied, Ok(Some(_))) && ended);
     stamp
 }
 
 fn stored(row: &SqliteRow) -> Stored {
-    let text: Option<&str> = row.get_unchecked("body");
-    Stored { stamp: stamp(row), applied_at: row.get_unchecked("applied_at"), body: body(text) }
+    let stamp = stamp(row);
+    let body = match text(row, BODY) {
+        Err(Strange) => foreign("no text"),
+        // What is left of a removed entity has no fields, and not even the place for them.
+        Ok(Some(text)) if stamp.tombstone && read(text).0.is_empty() => foreign("fields of a tombstone"),
+        Ok(text) => body(text),
+    };
+    Stored { stamp, applied_at: integer(row, APPLIED_AT).unwrap_or(None), body }
+}
+
+/// A value of a type that its column does not have here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Strange;
+
+/// A value's type, as it is and not as its column was declared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Null,
+    Integer,
+    Text,
+    Blob,
+    Other,
+}
+
+fn kind(row: &SqliteRow, place: usize) -> Kind {
+    let Ok(value) = row.try_get_raw(place) else { return Kind::Other };
+    if value.is_null() {
+        return Kind::Null;
+    }
+    match value.type_info().name() {
+        "INTEGER" => Kind::Integer,
+        "TEXT" => Kind::Text,
+        "BLOB" => Kind::Blob,
+        _ => Kind::Other,
+    }
+}
+
+fn integer(row: &SqliteRow, place: usize) -> Result<Option<i64>, Strange> {
+    match kind(row, place) {
+        Kind::Null => Ok(None),
+        Kind::Integer => Ok(row.get_unchecked(place)),
+        _ => Err(Strange),
+    }
+}
+
+fn text(row: &SqliteRow, place: usize) -> Result<Option<&[u8]>, Strange> {
+    match kind(row, place) {
+        Kind::Null => Ok(None),
+        Kind::Text => Ok(row.get_unchecked(place)),
+        _ => Err(Strange),
+    }
+}
+
+/// What the id of a row is called.
+pub(super) fn name(row: &SqliteRow, place: usize) -> String {
+    let bytes: &[u8] = row.try_get_unchecked(place).unwrap_or_default();
+    match kind(row, place) {
+        Kind::Blob => names::other(&names::hex(bytes), BLOB),
+        _ => names::of_bytes(bytes).into_owned(),
+    }
 }
 
 /// The body as a document; text that is no JSON object shows as one foreign field.
-pub(super) fn body(text: Option<&str>) -> Document {
-    match text.map(serde_json::from_str::<Json>) {
-        None => Document::default(),
-        Some(Ok(Json::Object(object))) => wire::from_json(object),
-        Some(_) => Document(vec![("".into(), Value::Foreign("text:not a JSON object".to_owned()))]),
-    }
+pub(super) fn body(text: Option<&[u8]>) -> Document {
+    text.map(read).unwrap_or_default()
+}
+
+fn read(text: &[u8]) -> Document {
+    wire::read(text).unwrap_or_else(|| foreign("not a JSON object"))
+}
+
+fn foreign(what: &str) -> Document {
+    Document(vec![("".into(), Value::Foreign(format!("text:{what}")))])
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use chainbill_domain::Model;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection, SqlitePool};
 
-use super::{apply, failed, or_nothing};
+use super::{apply, failed, or_nothing, table_is_missing};
 use crate::port::MirrorError;
 
 /// Under this key stands which primary the copy belongs to.
@@ -141,6 +141,33 @@ async fn search_index(connection: &mut SqliteConnection, model: &'static Model) 
     .await?;
     apply::index_everything(connection, model).await?;
     set_fact(connection, &key, &wanted).await
+}
+
+/// Whether the full-text index lacks a document or holds one that is not there. What it holds of a document cannot be read back
+/// from it.
+pub(super) async fn search_is_off(readers: &SqlitePool, model: &'static Model) -> Result<bool, MirrorError> {
+    if model.search.is_empty() {
+        return Ok(false);
+    }
+    let (name, indexed) = (model.name, format!("{}_docsize", fts(model)));
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM \"{name}\" t WHERE t.body IS NOT NULL AND NOT EXISTS (SELECT 1 FROM \"{indexed}\" i \
+         WHERE i.id = t.\"row\")) OR EXISTS (SELECT 1 FROM \"{indexed}\" i WHERE NOT EXISTS (SELECT 1 FROM \"{name}\" t \
+         WHERE t.\"row\" = i.id AND t.body IS NOT NULL))"
+    );
+    match sqlx::query_scalar::<_, bool>(AssertSqlSafe(sql)).fetch_one(readers).await {
+        Err(cause) if table_is_missing(&cause) => Ok(true),
+        answer => answer.map_err(|e| failed(&e)),
+    }
+}
+
+/// Makes the full-text index anew from the documents.
+pub(super) async fn make_search_anew(writer: &SqlitePool, model: &'static Model) -> Result<(), MirrorError> {
+    let mut connection = writer.acquire().await.map_err(|e| failed(&e))?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|e| failed(&e))?;
+    run(&mut transaction, format!("DELETE FROM _chainbill WHERE key = 'search:{}'", model.name)).await?;
+    create(&mut transaction, model).await?;
+    transaction.commit().await.map_err(|e| failed(&e))
 }
 
 async fn exists(connection: &mut SqliteConnection, table: &str) -> Result<bool, MirrorError> {

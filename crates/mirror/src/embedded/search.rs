@@ -32,11 +32,7 @@ pub(super) async fn search(
     let rows = or_nothing(query.bind(PER_WORD).bind(limit).bind(skip).fetch_all(readers).await)?;
     Ok(rows
         .iter()
-        .map(|row| Hit {
-            id: row.get_unchecked(0),
-            score: row.get_unchecked(2),
-            body: read::body(row.get_unchecked(1)),
-        })
+        .map(|row| Hit { id: read::name(row, 0), score: row.get_unchecked(2), body: read::body(row.get_unchecked(1)) })
         .collect())
 }
 

@@ -13,15 +13,15 @@ use chainbill_domain::{Model, Timestamp};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 use mongodb::{
     Database,
-    bson::{Bson, RawDocumentBuf, doc},
-    options::WriteConcern,
+    bson::{RawDocumentBuf, doc},
 };
 
 use super::{
     OWN,
-    answer::{WriteError, write_errors},
-    decode, encode,
-    errors::{failed, refused_for_a_document, short},
+    answer::{WriteError, integer, write_errors},
+    beyond, decode, encode,
+    errors::{failed, refused, refused_for_a_document, short},
+    foreign::{self, Id},
     read,
 };
 use crate::{
@@ -219,22 +219,23 @@ impl<'a> Batch<'a> {
         let collection = self.database.collection::<RawDocumentBuf>(self.model.name);
         let filter = doc! { "_id": &write.id };
         let seen = collection.find_one(filter).projection(doc! { "_sync": 1 }).await.map_err(|cause| failed(&cause))?;
-        let Some(seen) = seen.filter(|seen| decode::stamp(seen).version.is_none()) else { return Ok(false) };
-        let sync = match seen.get("_sync") {
-            Ok(Some(sync)) => doc! { "$eq": Bson::try_from(sync).map_err(|cause| unreadable(&cause))? },
-            Ok(None) => doc! { "$exists": false },
-            Err(cause) => return Err(unreadable(&cause)),
-        };
-        let document = encode::document(write, self.at);
-        let done = collection.replace_one(doc! { "_id": &write.id, "_sync": sync }, document);
-        let done = done.write_concern(WriteConcern::majority()).await.map_err(|cause| failed(&cause))?;
-        Ok(done.matched_count > 0)
+        let Some(seen) = seen else { return Ok(false) };
+        let stamp = decode::stamp(&seen);
+        if let Some(symbol) = foreign::id(&stamp.id).filter(|id| matches!(id, Id::Other(..))) {
+            // A replacement would keep the `_id` that is there: it goes, and the document is written as a new one.
+            beyond::remove(self.database, self.model, &[symbol]).await?;
+            return Ok(false);
+        }
+        if stamp.version.is_some() {
+            return Ok(false);
+        }
+        let command = encode::replace(self.model.name, write, foreign::element_of(&seen, "_sync"), self.at);
+        let answer = self.run(command).await.map_err(|cause| failed(&cause))?;
+        match write_errors(&answer)?.first() {
+            Some(error) => Err(refused(error.code, &error.message)),
+            None => Ok(answer.get("n").and_then(integer).is_some_and(|count| count > 0)),
+        }
     }
-}
-
-/// A `_sync` that no filter can be made of.
-fn unreadable(cause: &impl std::fmt::Display) -> MirrorError {
-    MirrorError::Refused(format!("a document in the way cannot be read: {cause}"))
 }
 
 /// Whether the server takes and confirms writes: one that can match nothing among the model's documents, and one that
@@ -284,10 +285,13 @@ fn fates<'a>(sent: &[Sent<'a>], errors: Vec<WriteError>) -> Result<Vec<(Sent<'a>
 pub(super) async fn remove(database: &Database, model: &Model, ids: &[String]) -> Result<u64, MirrorError> {
     let mut removed = 0;
     for chunk in ids.chunks(MAX_STATEMENTS) {
-        let named: Vec<Bson> = chunk.iter().flat_map(|id| read::candidates(id)).collect();
+        let (texts, others) = read::sorted_out(chunk);
         let collection = database.collection::<mongodb::bson::Document>(model.name);
-        let done = collection.delete_many(doc! { "_id": { "$in": named } }).await.map_err(|cause| failed(&cause))?;
-        removed += done.deleted_count;
+        let filter = doc! { "_id": beyond::texts_alone(texts) };
+        removed += collection.delete_many(filter).await.map_err(|cause| failed(&cause))?.deleted_count;
+        if !others.is_empty() {
+            removed += beyond::remove(database, model, &others).await?;
+        }
     }
     Ok(removed)
 }

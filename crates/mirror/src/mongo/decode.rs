@@ -1,15 +1,18 @@
 //! Documents read back, exactly: whatever our encoder does not write shows by its type.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::borrow::Cow;
 
 use chainbill_domain::{
     Digest, Document, Model, Value,
     mapping::{Column, Kind},
 };
-use mongodb::bson::{RawBsonRef, RawDocument};
+use mongodb::bson::{RawArray, RawBsonRef, RawDocument, error::Error};
 
 use super::foreign;
-use crate::port::{Stamp, Stored};
+use crate::{
+    names::hex,
+    port::{Stamp, Stored},
+};
 
 /// The names that a model's fields have, in the order of its documents: fields that are found by them need no text of
 /// their own.
@@ -20,7 +23,13 @@ pub(super) struct Names {
     top: usize,
     /// Where the next is expected.
     next: usize,
+    /// How deeply nested what is read is.
+    depth: usize,
 }
+
+/// Ours are nested three deep, and servers refuse what is nested some hundred deep; of what one keeps all the same no more is
+/// read, for each level takes its part of the stack.
+const DEEPEST: usize = 200;
 
 impl Names {
     pub fn of(model: &Model) -> Self {
@@ -36,7 +45,15 @@ impl Names {
             known: columns(model.columns).chain(embeds).collect(),
             top: model.columns.len() + model.embeds.len(),
             next: 0,
+            depth: 0,
         }
+    }
+
+    fn within<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.depth += 1;
+        let read = read(self);
+        self.depth -= 1;
+        read
     }
 
     fn name(&mut self, found: &str) -> Cow<'static, str> {
@@ -52,7 +69,8 @@ impl Names {
     }
 }
 
-/// A stored document.
+/// A stored document. A name that stands there twice, which some servers keep, stands twice in what is read, so that it is
+/// equal to nothing that we write.
 pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
     names.next = 0;
     let mut stored = Stored {
@@ -60,17 +78,43 @@ pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
         applied_at: None,
         body: Document(Vec::with_capacity(names.top)),
     };
-    for element in raw {
-        match element {
-            Ok((name, value)) => match (name.as_str(), value) {
-                ("_id", RawBsonRef::String(id)) => id.clone_into(&mut stored.stamp.id),
-                ("_id", other) => stored.stamp.id = foreign::name(other),
-                ("_sync", RawBsonRef::Document(sync)) => read_sync(sync, &mut stored),
-                ("_sync", _) => {}
-                (name, value) => stored.body.push(names.name(name), self::value(value, names)),
-            },
-            Err(cause) => stored.body.push("", Value::Foreign(format!("unreadable:{cause}"))),
+    let (mut named, mut stamps) = (false, 0);
+    // Whether all fields stand in their order, the last of which is known by its place; and whether some stand behind the stamp.
+    let (mut ordered, mut place, mut behind) = (true, 0, false);
+    for element in raw.iter_elements() {
+        let element = match element {
+            Ok(element) => element,
+            Err(cause) => {
+                stored.body.push("", unreadable(&cause));
+                continue;
+            }
+        };
+        match (element.key().as_str(), element.value()) {
+            ("_id", value) if !named => {
+                named = true;
+                match value {
+                    Ok(RawBsonRef::String(id)) => foreign::name_of_text(id).as_ref().clone_into(&mut stored.stamp.id),
+                    Ok(other) => stored.stamp.id = foreign::name(other),
+                    Err(_) => stored.stamp.id = foreign::name_in(raw),
+                }
+            }
+            ("_sync", Ok(RawBsonRef::Document(sync))) => {
+                stamps += 1;
+                read_sync(sync, &mut stored);
+            }
+            ("_sync", _) => stamps += 1,
+            (name, value) => {
+                let name = names.name(name);
+                ordered &= names.next > place;
+                (place, behind) = (names.next, stamps > 0);
+                stored.body.push(name, self::value(value, names));
+            }
         }
+    }
+    stored.stamp.keep_if_ours(stamps == 1);
+    // The stamp is the last of a document. Where other fields are wrong too, it is they that somebody moved.
+    if behind && ordered && stored.body.0.len() == names.top {
+        stored.body.push("_sync", Value::Foreign("place:before other fields".to_owned()));
     }
     stored
 }
@@ -80,26 +124,40 @@ pub(super) fn stamp(raw: &RawDocument) -> Stamp {
     stored(raw, &mut Names::default()).stamp
 }
 
-/// Reads `_sync`. One member that our encoder does not write there makes it somebody else's: a moment
+/// Reads `_sync`. One member that our encoder does not write there, or not in that place, makes it somebody else's: a moment
 /// that is text, say, hides a document from searches though its version and digest are right.
 fn read_sync(sync: &RawDocument, stored: &mut Stored) {
     let Stored { stamp, applied_at, .. } = stored;
-    let (mut version, mut strange, mut with_digest) = (None, false, false);
+    let (mut version, mut strange, mut with_digest, mut deleted_at) = (None, false, false, None);
+    let mut last = 0;
     for member in sync {
-        let Ok((name, value)) = member else {
-            strange = true;
-            continue;
+        let place = match member.as_ref().map(|(name, value)| (name.as_str(), *value)) {
+            Ok(("version", RawBsonRef::Int64(number))) => {
+                version = Some(number);
+                1
+            }
+            Ok(("digest", RawBsonRef::String(text))) => {
+                (stamp.digest, with_digest) = (Digest::from_hex(text), true);
+                2
+            }
+            Ok(("appliedAt", RawBsonRef::DateTime(at))) => {
+                *applied_at = Some(at.timestamp_millis());
+                3
+            }
+            Ok(("deletedAt", RawBsonRef::DateTime(at))) => {
+                deleted_at = Some(at.timestamp_millis());
+                4
+            }
+            _ => 0,
         };
-        match (name.as_str(), value) {
-            ("version", RawBsonRef::Int64(number)) => version = Some(number),
-            ("digest", RawBsonRef::String(text)) => (stamp.digest, with_digest) = (Digest::from_hex(text), true),
-            ("appliedAt", RawBsonRef::DateTime(at)) => *applied_at = Some(at.timestamp_millis()),
-            ("deletedAt", RawBsonRef::DateTime(_)) => stamp.tombstone = true,
-            _ => strange = true,
-        }
+        // Neither anything else, nor the same again, nor in another order.
+        strange |= place <= last;
+        last = place;
     }
     stamp.version = version;
-    stamp.keep_if_ours(!strange && applied_at.is_some() && !(stamp.tombstone && with_digest));
+    stamp.tombstone = deleted_at.is_some();
+    let ended = deleted_at.is_none_or(|at| !with_digest && *applied_at == Some(at));
+    stamp.keep_if_ours(!strange && applied_at.is_some() && ended);
 }
 
 /// A tracked happening, without its id.
@@ -112,34 +170,61 @@ pub(super) fn happening(raw: &RawDocument) -> Document {
 /// All fields.
 fn fields(raw: &RawDocument, names: &mut Names) -> Document {
     let mut document = Document::default();
-    for element in raw {
+    for element in raw.iter_elements() {
         match element {
-            Ok((name, value)) => document.push(names.name(name.as_str()), self::value(value, names)),
-            Err(cause) => document.push("", Value::Foreign(format!("unreadable:{cause}"))),
+            Ok(element) => document.push(names.name(element.key().as_str()), value(element.value(), names)),
+            Err(cause) => document.push("", unreadable(&cause)),
         }
     }
     document
 }
 
+/// All items. Their names count from 0; a list whose names do not is none of ours.
+fn items(raw: &RawArray, names: &mut Names) -> Vec<Value> {
+    let mut items = Vec::new();
+    for element in raw.iter_elements() {
+        items.push(match element {
+            Ok(element) if !counts(element.key().as_str(), items.len()) => {
+                Value::Foreign(format!("named {}:{:?}", element.key().as_str(), value(element.value(), names)))
+            }
+            Ok(element) => value(element.value(), names),
+            Err(cause) => unreadable(&cause),
+        });
+    }
+    items
+}
+
+/// Whether a name is this number in decimals.
+fn counts(name: &str, number: usize) -> bool {
+    let mut rest = number;
+    let digits = name.bytes().rev().all(|byte| {
+        let digit = rest % 10;
+        rest /= 10;
+        usize::from(byte.wrapping_sub(b'0')) == digit
+    });
+    digits && rest == 0 && !name.is_empty() && (name.len() == 1 || !name.starts_with('0'))
+}
+
+/// What cannot be read: bytes that are no text, say.
+fn unreadable(cause: &Error) -> Value {
+    Value::Foreign(format!("unreadable:{cause}"))
+}
+
 /// One value.
-fn value(raw: RawBsonRef<'_>, names: &mut Names) -> Value {
+fn value(raw: Result<RawBsonRef<'_>, Error>, names: &mut Names) -> Value {
     match raw {
-        RawBsonRef::Null => Value::Null,
-        RawBsonRef::Boolean(flag) => Value::Bool(flag),
-        RawBsonRef::Int64(number) => Value::Int(number),
-        RawBsonRef::String(text) => Value::Text(text.to_owned()),
-        RawBsonRef::DateTime(at) => Value::Time(at.timestamp_millis()),
-        RawBsonRef::Document(inner) => Value::Map(fields(inner, names)),
-        RawBsonRef::Array(items) => Value::List(
-            items
-                .into_iter()
-                .map(|item| match item {
-                    Ok(item) => value(item, names),
-                    Err(cause) => Value::Foreign(format!("unreadable:{cause}")),
-                })
-                .collect(),
-        ),
-        other => Value::Foreign(other_type(other)),
+        Ok(RawBsonRef::Null) => Value::Null,
+        Ok(RawBsonRef::Boolean(flag)) => Value::Bool(flag),
+        Ok(RawBsonRef::Int64(number)) => Value::Int(number),
+        Ok(RawBsonRef::String(text)) => Value::Text(text.to_owned()),
+        Ok(RawBsonRef::DateTime(at)) => Value::Time(at.timestamp_millis()),
+        Ok(RawBsonRef::Document(_) | RawBsonRef::Array(_)) if names.depth == DEEPEST => {
+            Value::Foreign("nested:too deeply".to_owned())
+        }
+        Ok(RawBsonRef::Document(inner)) => names.within(|names| Value::Map(fields(inner, names))),
+        Ok(RawBsonRef::Array(inner)) => names.within(|names| Value::List(items(inner, names))),
+        Ok(other) => Value::Foreign(other_type(other)),
+        Err(cause) => unreadable(&cause),
     }
 }
 
@@ -159,9 +244,20 @@ fn other_type(raw: RawBsonRef<'_>) -> String {
     }
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+#[cfg(test)]
+mod tests {
+    use super::counts;
+
+    #[test]
+    fn items_are_named_by_their_places() {
+        for number in (0..1100).chain([usize::MAX]) {
+            assert!(counts(&number.to_string(), number));
+            assert!(!counts(&(number - number / 2 + 1).to_string(), number / 2));
+        }
+        for (name, number) in
+            [("", 0), ("00", 0), ("01", 1), ("1", 11), ("11", 1), ("x", 72), (":", 10), ("/", 0), ("-1", 1)]
+        {
+            assert!(!counts(name, number), "{name} {number}");
+        }
+    }
 }

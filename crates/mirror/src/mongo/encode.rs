@@ -6,7 +6,7 @@ use mongodb::bson::RawDocumentBuf;
 
 use crate::port::{Content, Guard, Write};
 
-const STRING: u8 = 0x02;
+pub(super) const STRING: u8 = 0x02;
 const DOCUMENT: u8 = 0x03;
 const ARRAY: u8 = 0x04;
 const BOOLEAN: u8 = 0x08;
@@ -35,11 +35,21 @@ impl Writer {
         RawDocumentBuf::from_bytes(self.bytes).expect("the length in front is the length of the bytes")
     }
 
-    fn element(&mut self, kind: u8, name: &str) {
+    pub(super) fn element(&mut self, kind: u8, name: &str) {
         debug_assert!(!name.contains('\0'), "such documents are refused before");
         self.bytes.push(kind);
         self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.push(0);
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// A value of any type, in the bytes that BSON has for it.
+    pub(super) fn raw(&mut self, name: &str, kind: u8, value: &[u8]) {
+        self.element(kind, name);
+        self.bytes(value);
     }
 
     pub(super) fn open(&mut self, name: &str) -> Opened {
@@ -204,11 +214,28 @@ fn replacement(command: &mut Writer, guard: Guard, write: &Write, at: i64) {
     command.flag("upsert", true);
 }
 
-/// A document by itself, as it is stored.
-pub(super) fn document(write: &Write, at: Timestamp) -> RawDocumentBuf {
-    let mut document = Writer::with_capacity(256);
-    stored(&mut document, write, at.timestamp_millis());
-    document.finish()
+/// An `update` command that replaces a document whose `_sync` is this, byte for byte, or not there.
+pub(super) fn replace(collection: &str, write: &Write, sync: Option<(u8, &[u8])>, at: Timestamp) -> RawDocumentBuf {
+    let mut command = Writer::with_capacity(512);
+    command.text("update", collection);
+    unordered_majority(&mut command);
+    let list = command.open_list("updates");
+    let statement = command.open("0");
+    let query = command.open("q");
+    command.text("_id", &write.id);
+    let seen = command.open("_sync");
+    match sync {
+        Some((kind, value)) => command.raw("$eq", kind, value),
+        None => command.flag("$exists", false),
+    }
+    command.close(seen);
+    command.close(query);
+    let document = command.open("u");
+    stored(&mut command, write, at.timestamp_millis());
+    command.close(document);
+    command.close(statement);
+    command.close(list);
+    command.finish()
 }
 
 /// The fields of a document as it is stored.

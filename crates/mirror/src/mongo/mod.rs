@@ -6,6 +6,7 @@
 mod activity;
 mod answer;
 mod apply;
+mod beyond;
 mod client;
 mod decode;
 mod encode;
@@ -132,12 +133,18 @@ impl Mirror for MongoMirror {
     }
 
     async fn get(&self, model: &'static Model, id: &str) -> Result<Option<Stored>, MirrorError> {
-        within(self.deadlines.request, "get", async { read::get(self.client.database().await?, model, id).await }).await
+        within(self.deadlines.request, "get", async {
+            read::get(self.client.database().await?, model, id, read::Depth::Documents).await
+        })
+        .await
     }
 
     async fn stamp(&self, model: &'static Model, id: &str) -> Result<Option<Stamp>, MirrorError> {
-        within(self.deadlines.request, "stamp", async { read::stamp(self.client.database().await?, model, id).await })
-            .await
+        within(self.deadlines.request, "stamp", async {
+            let found = read::get(self.client.database().await?, model, id, read::Depth::Stamps).await?;
+            Ok(found.map(|stored| stored.stamp))
+        })
+        .await
     }
 
     async fn get_many(&self, model: &'static Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {

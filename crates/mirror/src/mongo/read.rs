@@ -5,11 +5,19 @@ use std::collections::HashMap;
 use chainbill_domain::{Model, Value};
 use mongodb::{
     Collection, Cursor, Database,
+    action::Find,
     bson::{Bson, Document, RawDocumentBuf, doc},
 };
 
-use super::{DELETED_AT, OWN, answer::integer, decode, encode::Writer, errors::failed, foreign};
-use crate::port::{MirrorError, Page, Stamp, Stored};
+use super::{
+    DELETED_AT, OWN,
+    answer::integer,
+    beyond, decode,
+    encode::Writer,
+    errors::failed,
+    foreign::{self, Id, Place},
+};
+use crate::port::{MirrorError, Page, Stored};
 
 /// How much of each document is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,7 +32,8 @@ fn collection(database: &Database, name: &str) -> Collection<RawDocumentBuf> {
     database.collection(name)
 }
 
-async fn all(
+/// What a cursor holds.
+pub(super) async fn all(
     model: &Model,
     cursor: mongodb::error::Result<Cursor<RawDocumentBuf>>,
 ) -> Result<Vec<Stored>, MirrorError> {
@@ -37,50 +46,71 @@ async fn all(
 }
 
 /// One document.
-pub(super) async fn get(database: &Database, model: &Model, id: &str) -> Result<Option<Stored>, MirrorError> {
-    let filter = doc! { "_id": { "$in": candidates(id) } };
-    Ok(all(model, collection(database, model.name).find(filter).limit(1).await).await?.pop())
-}
-
-/// The stamp of one document.
-pub(super) async fn stamp(database: &Database, model: &Model, id: &str) -> Result<Option<Stamp>, MirrorError> {
-    let filter = doc! { "_id": { "$in": candidates(id) } };
-    let collection = collection(database, model.name);
-    let find = collection.find(filter).projection(doc! { "_sync": 1 }).limit(1);
-    Ok(all(model, find.await).await?.pop().map(|stored| stored.stamp))
+pub(super) async fn get(
+    database: &Database,
+    model: &Model,
+    id: &str,
+    depth: Depth,
+) -> Result<Option<Stored>, MirrorError> {
+    let found = match foreign::id(id) {
+        None => return Ok(None),
+        Some(Id::Text(text)) => {
+            let filter = doc! { "_id": beyond::texts_alone(vec![text]) };
+            let collection = collection(database, model.name);
+            let find = at_depth(collection.find(filter).limit(1), depth);
+            all(model, find.await).await?
+        }
+        Some(other) => beyond::get(database, model, &other).await?,
+    };
+    Ok(found.into_iter().next())
 }
 
 /// Some documents, by what their ids are called.
 pub(super) async fn get_many(database: &Database, model: &Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
-    let named: Vec<Bson> = ids.iter().flat_map(|id| candidates(id)).collect();
-    all(model, collection(database, model.name).find(doc! { "_id": { "$in": named } }).await).await
+    let (texts, others) = sorted_out(ids);
+    let filter = doc! { "_id": beyond::texts_alone(texts) };
+    let mut found = all(model, collection(database, model.name).find(filter).await).await?;
+    for other in &others {
+        found.extend(beyond::get(database, model, other).await?);
+    }
+    Ok(found)
 }
 
-/// What `_id` a name may stand for: the text itself, or the `_id` of another type that we named so.
-pub(super) fn candidates(name: &str) -> Vec<Bson> {
-    std::iter::once(Bson::String(name.to_owned())).chain(foreign::id(name)).collect()
+/// What the names stand for: texts, and ids of other kinds.
+pub(super) fn sorted_out(names: &[String]) -> (Vec<String>, Vec<Id>) {
+    let (mut texts, mut others) = (Vec::with_capacity(names.len()), Vec::new());
+    for id in names.iter().filter_map(|name| foreign::id(name)) {
+        match id {
+            Id::Text(text) => texts.push(text),
+            other => others.push(other),
+        }
+    }
+    (texts, others)
 }
 
-/// A page of documents. Those whose `_id` is not text follow after all others, on pages without an upper end.
+/// A page of documents. Those whose `_id` stands before or behind all texts follow after all others, on pages without an upper
+/// end.
 pub(super) async fn page(
     database: &Database,
     model: &Model,
     page: Page<'_>,
     depth: Depth,
 ) -> Result<Vec<Stored>, MirrorError> {
-    let among_foreign = page.after.filter(|after| foreign::id(after).is_some());
-    let mut found = match among_foreign {
-        Some(_) => Vec::new(),
+    let limit = page.limit as usize;
+    let after = page.after.map(|after| foreign::id(after).unwrap_or_else(|| Id::Text(after.to_owned())));
+    let mut found = match &after {
+        Some(after) if after.place() != Place::Among => {
+            return match page.up_to {
+                Some(_) => Ok(Vec::new()),
+                None => beyond::page(database, model, Some(after), limit, depth).await,
+            };
+        }
+        Some(after @ Id::Other(..)) => beyond::texts(database, model, (after, page.up_to), limit, depth).await?,
+        Some(Id::Text(after)) => texts(database, model, Page { after: Some(after), ..page }, depth).await?,
         None => texts(database, model, page, depth).await?,
     };
-    let limit = page.limit as usize;
     if page.up_to.is_none() && found.len() < limit {
-        let mut others =
-            all(model, ranged(database, model, doc! { "$type": foreign::TYPES.to_vec() }, 0, depth).await).await?;
-        others.retain(|stored| among_foreign.is_none_or(|after| stored.stamp.id.as_str() > after));
-        others.sort_by(|a, b| a.stamp.id.cmp(&b.stamp.id));
-        found.extend(others);
-        found.truncate(limit);
+        found.extend(beyond::page(database, model, None, limit - found.len(), depth).await?);
     }
     Ok(found)
 }
@@ -105,14 +135,16 @@ async fn ranged(
     depth: Depth,
 ) -> mongodb::error::Result<Cursor<RawDocumentBuf>> {
     let collection = collection(database, model.name);
-    let mut find = collection.find(doc! { "_id": range }).sort(doc! { "_id": 1 }).limit(limit.into());
-    if limit > 0 {
-        find = find.batch_size(limit);
+    let find = collection.find(doc! { "_id": range }).sort(doc! { "_id": 1 }).limit(limit.into()).batch_size(limit);
+    at_depth(find, depth).await
+}
+
+/// Reads no more of each document than is wanted.
+fn at_depth(find: Find<'_, RawDocumentBuf>, depth: Depth) -> Find<'_, RawDocumentBuf> {
+    match depth {
+        Depth::Stamps => find.projection(doc! { "_sync": 1 }),
+        Depth::Documents => find,
     }
-    if depth == Depth::Stamps {
-        find = find.projection(doc! { "_sync": 1 });
-    }
-    find.await
 }
 
 /// The versions of what is there under these ids; `None` for documents that say none.
@@ -125,7 +157,12 @@ pub(super) async fn versions(
     let collection = collection(database, model.name);
     let found =
         all(model, collection.find(doc! { "_id": { "$in": ids } }).projection(doc! { "_sync": 1 }).await).await?;
-    Ok(found.into_iter().map(|stored| (stored.stamp.id, stored.stamp.version)).collect())
+    let of = |stored: Stored| match foreign::text_of_symbol(&stored.stamp.id) {
+        // Nothing of it is ours, and yet it has the place.
+        Some(text) => (text.to_owned(), None),
+        None => (stored.stamp.id, stored.stamp.version),
+    };
+    Ok(found.into_iter().map(of).collect())
 }
 
 /// Documents that are not tombstones: the collection's own count less what the index of tombstones holds. Where the

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use chainbill_domain::{
     Model, Value,
     mapping::{minutes, search, text},
+    models::USERS,
 };
 use chainbill_mirror::{EmbeddedMirror, Guard, Mirror, MirrorError, Outcome::Applied, Page};
 use chainbill_testkit::SmallDisk;
@@ -127,6 +128,122 @@ fn what_somebody_edited_shows_by_name() {
         let repair = ["a", "b", "c", "phantom"].map(|id| thing(id, 1, id));
         assert_eq!(mirror.apply(&THINGS, Guard::NotNewer, &repair, ago(0)).await.unwrap(), vec![Applied; 4]);
         assert_eq!(mirror.documents(&THINGS, ALL).await.unwrap()[4].body, crate::world::body_of(&repair[3]));
+    });
+}
+
+#[test]
+fn texts_of_any_bytes_show_by_name_and_can_be_repaired() {
+    in_a_folder(async |file| {
+        let mirror = EmbeddedMirror::open(&file).await.unwrap();
+        let writes = ["a", "b", "c"].map(|id| thing(id, 1, id));
+        mirror.apply(&THINGS, Guard::Newer, &writes, ago(0)).await.unwrap();
+        let mut connection = raw(&file).await;
+        for edit in [
+            "UPDATE things SET body = CAST(replace(body, '\"a\"', CAST(x'22ff22' AS TEXT)) AS TEXT) WHERE id = 'a'",
+            "UPDATE things SET digest = CAST(x'ff' AS TEXT) WHERE id = 'b'",
+            "UPDATE things SET body = '{\"name\":\"x\",' || substr(body, 2) WHERE id = 'c'",
+            "INSERT INTO things(id, version, applied_at) VALUES (CAST(x'62ff' AS TEXT), 1, 1)",
+            "INSERT INTO things(id, version, applied_at) VALUES (CAST(x'6200' AS TEXT), 1, 1)",
+        ] {
+            sqlx::query(edit).execute(&mut connection).await.unwrap();
+        }
+        let broken = "b\u{fffd}ff (an _id of a kind that rows do not have: bytes)";
+        for limit in [1, 2, 10] {
+            let (mut seen, mut last) = (Vec::new(), None::<String>);
+            loop {
+                let page = Page { after: last.as_deref(), up_to: None, limit };
+                let found = mirror.documents(&THINGS, page).await.unwrap();
+                let Some(end) = found.last() else { break };
+                last = Some(end.stamp.id.clone());
+                seen.extend(found.into_iter().map(|stored| stored.stamp.id));
+            }
+            assert_eq!(seen, ["a", "b", "b\0", broken, "c"], "in pages of {limit}");
+        }
+        let strange = ["b\0".to_owned(), broken.to_owned()];
+        assert_eq!(mirror.get_many(&THINGS, &strange).await.unwrap().len(), 2);
+        assert_eq!(mirror.get(&THINGS, broken).await.unwrap().unwrap().stamp.id, broken);
+        let documents = mirror.documents(&THINGS, ALL).await.unwrap();
+        assert!(matches!(documents[0].body.get("name"), Some(Value::Foreign(_))), "{:?}", documents[0].body);
+        assert_eq!(documents[1].stamp.digest, None);
+        assert_eq!(documents[4].body.0.iter().filter(|(name, _)| name == "name").count(), 2);
+        assert_eq!(mirror.remove(&THINGS, &strange).await.unwrap(), 2);
+        assert_eq!(mirror.apply(&THINGS, Guard::NotNewer, &writes, ago(0)).await.unwrap(), vec![Applied; 3]);
+        for (stored, write) in mirror.documents(&THINGS, ALL).await.unwrap().iter().zip(&writes) {
+            assert_eq!(
+                (&stored.body, stored.stamp.digest),
+                (&crate::world::body_of(write), crate::world::digest_of(write))
+            );
+        }
+    });
+}
+
+#[test]
+fn a_search_index_that_somebody_changed_is_seen_and_made_anew() {
+    in_a_folder(async |file| {
+        let mirror = EmbeddedMirror::open(&file).await.unwrap();
+        mirror.prepare(&[&USERS], KEPT).await.unwrap();
+        let person = |id: &str, name: &str| put(&USERS, id, 1, fields(vec![("name", txt(name))]));
+        let people = [person("a", "Ada"), person("b", "Grace"), crate::world::tombstone("c", 1)];
+        mirror.apply(&USERS, Guard::Newer, &people, ago(0)).await.unwrap();
+        assert!(!mirror.search_is_off(&USERS, true).await.unwrap());
+        let mut connection = raw(&file).await;
+        for edit in [
+            "DELETE FROM _fts_users WHERE rowid = 1",
+            "INSERT INTO _fts_users(rowid, c0) VALUES (99, 'mallory')",
+            "INSERT INTO _fts_users(_fts_users) VALUES ('delete-all')",
+            "DROP TABLE _fts_users",
+        ] {
+            sqlx::query(edit).execute(&mut connection).await.unwrap();
+            assert!(mirror.search_is_off(&USERS, false).await.unwrap(), "{edit}");
+            assert!(mirror.search_is_off(&USERS, true).await.unwrap(), "{edit}");
+            assert!(!mirror.search_is_off(&USERS, true).await.unwrap(), "{edit}");
+            let found = mirror.search(&USERS, "ada", 0, 10).await.unwrap();
+            assert_eq!(found.iter().map(|hit| hit.id.as_str()).collect::<Vec<_>>(), ["a"], "{edit}");
+        }
+    });
+}
+
+#[test]
+fn values_of_other_types_in_a_table_that_somebody_made_anew_are_nobodys() {
+    in_a_folder(async |file| {
+        let mirror = EmbeddedMirror::open(&file).await.unwrap();
+        let write = thing("a", 1, "a");
+        mirror.apply(&THINGS, Guard::Newer, std::slice::from_ref(&write), ago(0)).await.unwrap();
+        let mut connection = raw(&file).await;
+        for edit in [
+            "ALTER TABLE things RENAME TO old",
+            "CREATE TABLE things (\"row\" INTEGER PRIMARY KEY, id NOT NULL UNIQUE, version, digest, applied_at, deleted_at, body)",
+        ] {
+            sqlx::query(edit).execute(&mut connection).await.unwrap();
+        }
+        for (column, value) in [
+            ("version", "'1'"),
+            ("version", "1.0"),
+            ("version", "99.5"),
+            ("applied_at", "'1'"),
+            ("deleted_at", "''"),
+            ("digest", "CAST(digest AS BLOB)"),
+        ] {
+            for edit in [
+                "DELETE FROM things".to_owned(),
+                "INSERT INTO things SELECT * FROM old".to_owned(),
+                format!("UPDATE things SET {column} = {value}"),
+            ] {
+                sqlx::query(sqlx::AssertSqlSafe(edit)).execute(&mut connection).await.unwrap();
+            }
+            let stamp = mirror.stamps(&THINGS, ALL).await.unwrap().remove(0);
+            assert!(stamp.version.is_none() && stamp.digest.is_none() && !stamp.tombstone, "{column}: {stamp:?}");
+            let writes = std::slice::from_ref(&write);
+            assert_eq!(mirror.apply(&THINGS, Guard::NotNewer, writes, ago(0)).await.unwrap(), [Applied], "{column}");
+            assert_eq!(mirror.stamps(&THINGS, ALL).await.unwrap()[0].version, Some(1), "{column}");
+        }
+        sqlx::query("UPDATE things SET body = CAST(body AS BLOB)").execute(&mut connection).await.unwrap();
+        let stored = mirror.get(&THINGS, "a").await.unwrap().unwrap();
+        assert!(matches!(stored.body.get(""), Some(Value::Foreign(_))), "{stored:?}");
+        sqlx::query("INSERT INTO things(id, version) VALUES (x'61', 1)").execute(&mut connection).await.unwrap();
+        let blob = mirror.documents(&THINGS, ALL).await.unwrap().remove(1).stamp.id;
+        assert_eq!(mirror.remove(&THINGS, &[blob]).await.unwrap(), 1);
+        assert_eq!(mirror.stamps(&THINGS, ALL).await.unwrap().len(), 1);
     });
 }
 

@@ -8,9 +8,12 @@ use chainbill_mirror::{
     Outcome::{self, Applied, Stale},
     Page,
 };
-use chainbill_testkit::{Fault, Proxy, address};
+use chainbill_testkit::{Fault, Proxy, address, insert_bytes, with_other_bytes};
 use futures::future::{LocalBoxFuture, join_all};
-use mongodb::bson::{Binary, Bson, DateTime, Decimal128, Document, doc, oid::ObjectId, spec::BinarySubtype};
+use mongodb::bson::{
+    Binary, Bson, DateTime, Decimal128, Document, JavaScriptCodeWithScope, RawDocumentBuf, Timestamp, doc,
+    oid::ObjectId, spec::BinarySubtype,
+};
 
 use crate::world::{
     Database, KEPT, THINGS, ago, body_of, digest_of, fields, put, runtime, server, thing, tombstone, txt,
@@ -73,34 +76,57 @@ fn a_document_of_somebody_else_is_kept_until_repair() {
     });
 }
 
+/// Ids of other types that a server takes; numbers that are the same are the same id.
+fn ids_of_other_types() -> Vec<Bson> {
+    let scope = JavaScriptCodeWithScope { code: "x".to_owned(), scope: doc! { "a": 1 } };
+    vec![
+        Bson::MinKey,
+        Bson::Null,
+        Bson::Double(f64::NAN),
+        Bson::Double(f64::NEG_INFINITY),
+        Bson::Double(-0.0),
+        Bson::Double(1.5),
+        Bson::Int32(5),
+        Bson::Int64(6),
+        Bson::Decimal128("7.5".parse().unwrap()),
+        Bson::Document(doc! {}),
+        Bson::Document(doc! { "a": 1 }),
+        Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: vec![1, 255] }),
+        Bson::ObjectId("507f1f77bcf86cd799439011".parse().unwrap()),
+        Bson::Boolean(true),
+        Bson::DateTime(DateTime::from_millis(7)),
+        Bson::Timestamp(Timestamp { time: 1, increment: 1 }),
+        Bson::JavaScriptCode("x".to_owned()),
+        Bson::JavaScriptCodeWithScope(scope),
+        Bson::MaxKey,
+    ]
+}
+
+/// The ids on all pages of so many, one after the other.
+async fn ids_in_pages(mirror: &MongoMirror, limit: u32) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    loop {
+        let last = seen.last().cloned();
+        let page = Page { after: last.as_deref(), up_to: None, limit };
+        let stamps = mirror.stamps(&THINGS, page).await.unwrap();
+        if stamps.is_empty() {
+            return seen;
+        }
+        seen.extend(stamps.into_iter().map(|stamp| stamp.id));
+        assert!(seen.len() < 1000, "the pages do not end: {seen:?}");
+    }
+}
+
 #[test]
 fn ids_of_other_types_are_seen_once_and_can_be_removed() {
     with_database(async |mirror, raw| {
         let things = raw.collection::<Document>("things");
-        let ids: Vec<Bson> = vec![
-            Bson::Int32(5),
-            Bson::Int64(6),
-            Bson::Double(1.5),
-            Bson::Boolean(true),
-            Bson::Null,
-            Bson::ObjectId("507f1f77bcf86cd799439011".parse().unwrap()),
-            Bson::DateTime(DateTime::from_millis(7)),
-            Bson::Document(doc! { "a": 1 }),
-        ];
+        let ids = ids_of_other_types();
         things.insert_many(ids.iter().map(|id| doc! { "_id": id.clone(), "name": "zz" })).await.unwrap();
         let texts = ["0", "a", "zz", "😀"].map(|id| thing(id, 1, id));
         mirror.apply(&THINGS, Guard::Newer, &texts, ago(0)).await.unwrap();
         for limit in [1, 2, 3, 5, 100] {
-            let mut seen: Vec<String> = Vec::new();
-            loop {
-                let last = seen.last().cloned();
-                let page = Page { after: last.as_deref(), up_to: None, limit };
-                let stamps = mirror.stamps(&THINGS, page).await.unwrap();
-                if stamps.is_empty() {
-                    break;
-                }
-                seen.extend(stamps.into_iter().map(|stamp| stamp.id));
-            }
+            let seen = ids_in_pages(&mirror, limit).await;
             assert_eq!(seen[..4], ["0", "a", "zz", "😀"], "in pages of {limit}");
             assert_eq!(seen.len(), 4 + ids.len(), "in pages of {limit}: {seen:?}");
         }
@@ -115,8 +141,65 @@ fn ids_of_other_types_are_seen_once_and_can_be_removed() {
             assert_eq!(&stored.stamp.id, id);
             assert_eq!(mirror.stamp(&THINGS, id).await.unwrap().as_ref(), Some(&stored.stamp));
         }
+        assert_eq!(mirror.get_many(&THINGS, &phantoms).await.unwrap().len(), ids.len());
         assert_eq!(mirror.remove(&THINGS, &phantoms).await.unwrap(), ids.len() as u64);
         assert_eq!(mirror.stamps(&THINGS, ALL).await.unwrap().len(), 4);
+    });
+}
+
+#[test]
+fn what_stands_among_the_texts_and_is_none_is_told_apart() {
+    with_database(async |mirror, raw| {
+        let things = raw.collection::<Document>("things");
+        mirror.apply(&THINGS, Guard::Newer, &["a", "m", "z"].map(|id| thing(id, 1, id)), ago(0)).await.unwrap();
+        let number = "5 (an _id of a kind that rows do not have: int32)";
+        for id in [Bson::Int32(5), Bson::Symbol("b".to_owned()), Bson::Symbol("zz".to_owned()), number.into()] {
+            things.insert_one(doc! { "_id": id }).await.unwrap();
+        }
+        for (id, bytes) in [("m\u{1}", b"m\xff"), ("y\u{1}", b"y\xfe")] {
+            let document = RawDocumentBuf::try_from(&doc! { "_id": id }).unwrap();
+            let document = with_other_bytes(document.as_bytes(), id.as_bytes(), bytes);
+            insert_bytes(&raw, "things", &document).await;
+        }
+        let other = |value: &str, kind: &str| format!("{value} (an _id of a kind that rows do not have: {kind})");
+        let (text, symbol, broken) = (other(number, "text"), other("b", "symbol"), other("m\u{fffd}ff", "bytes"));
+        let last = [other("y\u{fffd}fe", "bytes"), "z".to_owned(), other("zz", "symbol"), number.to_owned()];
+        let mut expected = vec![text, "a".to_owned(), symbol, "m".to_owned(), broken];
+        expected.extend(last);
+        for limit in [1, 2, 3, 100] {
+            assert_eq!(ids_in_pages(&mirror, limit).await, expected, "in pages of {limit}");
+        }
+        let middle = Page { after: Some(&expected[2]), up_to: Some("z"), limit: 10 };
+        let found = mirror.documents(&THINGS, middle).await.unwrap();
+        assert_eq!(
+            found.iter().map(|stored| &stored.stamp.id).collect::<Vec<_>>(),
+            [&expected[3], &expected[4], &expected[5], &expected[6]]
+        );
+        assert!(mirror.get(&THINGS, "b").await.unwrap().is_none(), "a symbol is no text");
+        assert_eq!(mirror.remove(&THINGS, &["b".to_owned(), "zz".to_owned(), "5".to_owned()]).await.unwrap(), 0);
+        let strange: Vec<String> = expected.iter().filter(|id| id.len() > 1).cloned().collect();
+        let mut found = mirror.get_many(&THINGS, &strange).await.unwrap();
+        found.sort_by(|a, b| a.stamp.id.cmp(&b.stamp.id));
+        let mut named = strange.clone();
+        named.sort();
+        assert_eq!(found.into_iter().map(|stored| stored.stamp.id).collect::<Vec<_>>(), named);
+        assert_eq!(mirror.remove(&THINGS, &strange).await.unwrap(), 6);
+        assert_eq!(ids_in_pages(&mirror, 100).await, ["a", "m", "z"]);
+    });
+}
+
+#[test]
+fn repair_takes_the_place_of_a_symbol_that_shows_a_newer_version() {
+    with_database(async |mirror, raw| {
+        let sync = doc! { "version": 99_i64, "digest": "0".repeat(64), "appliedAt": DateTime::from_millis(1) };
+        let things = raw.collection::<Document>("things");
+        things.insert_one(doc! { "_id": Bson::Symbol("a".to_owned()), "_sync": sync }).await.unwrap();
+        let write = thing("a", 1, "ours");
+        let writes = std::slice::from_ref(&write);
+        assert_eq!(mirror.apply(&THINGS, Guard::Newer, writes, ago(0)).await.unwrap(), [Stale]);
+        assert_eq!(mirror.apply(&THINGS, Guard::NotNewer, writes, ago(0)).await.unwrap(), [Applied]);
+        assert_eq!(mirror.get(&THINGS, "a").await.unwrap().unwrap().body, body_of(&write));
+        assert_eq!(ids_in_pages(&mirror, 100).await, ["a"]);
     });
 }
 

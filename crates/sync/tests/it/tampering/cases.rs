@@ -5,7 +5,9 @@ use chainbill_domain::{
     models::{INVOICES, USERS},
 };
 use chainbill_sync::compare::Class;
-use chainbill_testkit::mongodb::bson::{Bson, DateTime, Document, doc};
+use chainbill_testkit::mongodb::bson::{
+    Binary, Bson, DateTime, Document, JavaScriptCodeWithScope, Timestamp, doc, oid::ObjectId, spec::BinarySubtype,
+};
 
 /// What somebody does to a document.
 pub enum Deed {
@@ -14,10 +16,21 @@ pub enum Deed {
     /// The first two fields change places.
     Reorder,
     Delete,
+    /// An update, and then these bytes of the document become those: what no driver writes, and servers keep. And what an
+    /// embedded database's row is set to, where it can hold such a thing.
+    Bytes(Document, &'static [u8], &'static [u8], Option<&'static str>),
     /// Another document like it, under this id; with what it says of itself, or without.
     Insert(&'static str, bool),
+    /// The same under an id that is no text: its value, and what such a document is called.
+    Stranger(Bson, String),
+    /// The same under an id that is no UTF-8: it ends in a byte that none has.
+    Broken,
     /// The same to what is left of a removed entity.
     OfTombstone(Document, Option<&'static str>),
+    /// Its digest in capitals.
+    Capitals,
+    /// What it says of itself stands before all fields.
+    StampFirst,
 }
 
 /// A deed, and what a verification says of it.
@@ -31,6 +44,16 @@ pub struct Case {
 
 fn set(path: &str, value: impl Into<Bson>) -> Document {
     doc! { "$set": { path: value.into() } }
+}
+
+/// What a document is called whose id no row can have.
+fn called(value: &str, kind: &str) -> String {
+    format!("{value} (an _id of a kind that rows do not have: {kind})")
+}
+
+/// What the document of [`Deed::Broken`] is called.
+pub fn broken() -> String {
+    called("zz\u{fffd}ff", "bytes")
 }
 
 fn unset(path: &str) -> Document {
@@ -107,6 +130,20 @@ pub fn of_fields() -> Vec<Case> {
         ),
         case(
             &INVOICES,
+            "deep within an item",
+            set("lines.0.note", doc! { "a": [{ "b": Bson::Null }] }),
+            r#"body = json_set(body, '$.lines[0].note', json('{"a":[{"b":null}]}'))"#,
+            &["lines.0.note"],
+        ),
+        case(
+            &INVOICES,
+            "a decimal for an int64",
+            set(quantity, Bson::Decimal128("1000".parse().expect("a number"))),
+            "body = json_set(body, '$.lines[0].quantityMilli', '1000')",
+            &["lines.0.quantityMilli"],
+        ),
+        case(
+            &INVOICES,
             "another amount",
             set("total.minor", 1_i64),
             "body = json_set(body, '$.total.minor', 1)",
@@ -122,6 +159,122 @@ pub fn of_fields() -> Vec<Case> {
     ]
 }
 
+/// What is done to fields below what drivers and descriptions know: names that stand there twice, bytes that are no text, other
+/// types of the same value, names that are none.
+pub fn of_bytes() -> Vec<Case> {
+    let case = |model, what, update, (from, to), file, fields| {
+        let deed = Deed::Bytes(update, from, to, file);
+        Case { model, what, deed, class: Class::Mutated, fields }
+    };
+    // In JSON the second value of a name counts for most who read it, and the first for SQLite.
+    let twice = |path: &str, value: Bson| doc! { "$set": { path: value } };
+    let renamed: (&[u8], &[u8]) = (b"nam\x01\0", b"name\0");
+    let rewritten = |from: &'static [u8], to: &'static [u8]| (from, to);
+    let none = || doc! { "$unset": { "nothing": "" } };
+    vec![
+        case(
+            &USERS,
+            "a name twice, the first is right",
+            twice("nam\u{1}", "Mallory".into()),
+            renamed,
+            Some(r#"body = substr(body, 1, length(body) - 1) || ',"name":"Mallory"}'"#),
+            &["name"],
+        ),
+        case(
+            &USERS,
+            "a name twice, with the same value",
+            twice("nam\u{1}", "Ada".into()),
+            renamed,
+            Some(r#"body = '{"name":"Mallory",' || substr(body, 2)"#),
+            &["name"],
+        ),
+        case(
+            &INVOICES,
+            "a name twice within an amount",
+            twice("total.mino\u{1}", 1_i64.into()),
+            rewritten(b"mino\x01\0", b"minor\0"),
+            Some(r#"body = replace(body, '"total":{', '"total":{"minor":1,')"#),
+            &["total.minor"],
+        ),
+        case(
+            &INVOICES,
+            "a name twice within an item",
+            twice("lines.0.descriptio\u{1}", "Gift".into()),
+            rewritten(b"descriptio\x01\0", b"description\0"),
+            Some(r#"body = replace(body, '"lines":[{', '"lines":[{"description":"Gift",')"#),
+            &["lines.0.description"],
+        ),
+        case(
+            &USERS,
+            "a text that is none",
+            set("email", "\u{1}\u{1}"),
+            rewritten(b"\x01\x01", b"\xff\xfe"),
+            Some(r#"body = CAST(replace(body, '"email":"', '"email":"' || CAST(x'ff' AS TEXT)) AS TEXT)"#),
+            &["email"],
+        ),
+        case(&USERS, "a symbol for a text", none(), rewritten(b"\x02name\0", b"\x0ename\0"), None, &["name"]),
+        case(&USERS, "code for a text", none(), rewritten(b"\x02name\0", b"\x0dname\0"), None, &["name"]),
+        case(&USERS, "undefined for null", none(), rewritten(b"\x0abio\0", b"\x06bio\0"), None, &["bio"]),
+        case(
+            &INVOICES,
+            "a list that does not count from 0",
+            none(),
+            rewritten(b"\x030\0", b"\x037\0"),
+            None,
+            &["lines.0"],
+        ),
+        case(
+            &USERS,
+            "a digest twice",
+            set("_sync.diges\u{1}", "x"),
+            rewritten(b"diges\x01\0", b"digest\0"),
+            None,
+            &["_sync"],
+        ),
+        case(
+            &USERS,
+            "a version twice",
+            set("_sync.versio\u{1}", 1_i64),
+            rewritten(b"versio\x01\0", b"version\0"),
+            None,
+            &["_sync"],
+        ),
+        case(
+            &USERS,
+            "a stamp twice",
+            set("_syn\u{1}", doc! {}),
+            rewritten(b"_syn\x01\0", b"_sync\0"),
+            None,
+            &["_sync"],
+        ),
+        case(&USERS, "an id twice", set("_i\u{1}", "x"), rewritten(b"_i\x01\0", b"_id\0"), None, &["_id"]),
+        case(
+            &USERS,
+            "names that are operators, paths and nothing",
+            set("x\u{1}", doc! { "a": 1 }),
+            rewritten(b"x\x01\0", b"$x\0"),
+            Some(r#"body = json_set(body, '$."$x"', 1)"#),
+            &["$x"],
+        ),
+        case(
+            &USERS,
+            "a name with a point",
+            set("x\u{1}y", 1_i64),
+            rewritten(b"x\x01y\0", b"x.y\0"),
+            Some(r#"body = json_set(body, '$."x.y"', 1)"#),
+            &["x.y"],
+        ),
+        case(
+            &USERS,
+            "the empty name",
+            set("\u{1}", Bson::Null),
+            rewritten(b"\x0a\x01\0", b"\x08\0\0"),
+            Some(r#"body = '{"":null,' || substr(body, 2)"#),
+            &[""],
+        ),
+    ]
+}
+
 /// What is done to whole documents.
 pub fn of_documents() -> Vec<Case> {
     let case = |what, deed, class| Case { model: &USERS, what, deed, class, fields: &[] };
@@ -130,8 +283,8 @@ pub fn of_documents() -> Vec<Case> {
         case("made up", Deed::Insert("00000000-0000-7000-8000-000000000001", true), Class::Phantom),
         case("made up without _sync", Deed::Insert("00000000-0000-7000-8000-000000000002", false), Class::Phantom),
         case("made up beyond all ids", Deed::Insert("zzz", true), Class::Phantom),
-        case("an id of another type", Deed::Insert("objectId:507f1f77bcf86cd799439011", true), Class::Phantom),
-        case("the same without _sync", Deed::Insert("objectId:507f1f77bcf86cd799439012", false), Class::Phantom),
+        case("made up under bytes", Deed::Broken, Class::Phantom),
+        case("made up under a name of another", Deed::Insert(LIKE_ANOTHER, true), Class::Phantom),
         case(
             "a tombstone with a field",
             Deed::OfTombstone(set("name", "Lazarus"), Some(r#"body = '{"name":"Lazarus"}'"#)),
@@ -143,7 +296,58 @@ pub fn of_documents() -> Vec<Case> {
             Class::Phantom,
         ),
         case("a tombstone with a note", Deed::OfTombstone(set("_sync.note", "hello"), None), Class::Phantom),
+        case(
+            "a tombstone that never ends",
+            Deed::OfTombstone(set("_sync.deletedAt", DateTime::MAX), Some("deleted_at = 9223372036854775807")),
+            Class::Phantom,
+        ),
+        case(
+            "a tombstone of another moment",
+            Deed::OfTombstone(set("_sync.appliedAt", DateTime::from_millis(1)), Some("applied_at = 1")),
+            Class::Phantom,
+        ),
+        case(
+            "a tombstone with a place for fields",
+            Deed::OfTombstone(set("x", 1), Some("body = '{}'")),
+            Class::Mutated,
+        ),
     ]
+    .into_iter()
+    .chain(of_ids())
+    .collect()
+}
+
+/// A text that is called like the name of a number.
+const LIKE_ANOTHER: &str = "5 (an _id of a kind that rows do not have: int32)";
+
+/// Documents under ids of every type that a server takes.
+fn of_ids() -> impl Iterator<Item = Case> {
+    let scope = JavaScriptCodeWithScope { code: "x".to_owned(), scope: doc! { "a": 1 } };
+    let (object, bytes) = (doc! { "a": 1 }, Binary { subtype: BinarySubtype::Generic, bytes: vec![7] });
+    let ids: Vec<(Bson, String)> = vec![
+        (ObjectId::from_bytes([7; 12]).into(), called("070707070707070707070707", "objectId")),
+        (5_i32.into(), called("5", "int32")),
+        (6_i64.into(), called("6", "int64")),
+        (f64::NAN.into(), called("01000000000000f87f", "bson")),
+        ((-0.0).into(), called("-0.0", "double")),
+        (Bson::Decimal128("1.5".parse().expect("a number")), called("130f000000000000000000000000003e30", "bson")),
+        (true.into(), called("true", "bool")),
+        (DateTime::from_millis(-1).into(), called("-1", "date")),
+        (Bson::Null, called("0a", "bson")),
+        (Bson::MinKey, called("ff", "bson")),
+        (Bson::MaxKey, called("7f", "bson")),
+        (Bson::Symbol("0".to_owned()), called("0", "symbol")),
+        (Bson::Symbol("zzzz".to_owned()), called("zzzz", "symbol")),
+        (object.into(), called("030c0000001061000100000000", "bson")),
+        (bytes.into(), called("05010000000007", "bson")),
+        (Bson::Timestamp(Timestamp { time: 2, increment: 1 }), called("110100000002000000", "bson")),
+        (Bson::JavaScriptCode("x".to_owned()), called("0d020000007800", "bson")),
+        (scope.into(), called("0f160000000200000078000c0000001061000100000000", "bson")),
+    ];
+    ids.into_iter().map(|(id, name)| {
+        let deed = Deed::Stranger(id, name);
+        Case { model: &USERS, what: "made up under an id of another type", deed, class: Class::Phantom, fields: &[] }
+    })
 }
 
 /// What is done to what a document says of itself.
@@ -157,7 +361,8 @@ pub fn of_stamps() -> Vec<Case> {
     };
     let nobodys = |what, server, file| case(what, server, file, Class::Mutated, &["_sync"]);
     let other = "0".repeat(64);
-    let now = DateTime::from_millis(1);
+    // A server removes by itself what ended long ago.
+    let now = DateTime::from_millis(4_102_444_800_000);
     let list = |version: i64| Bson::Array(vec![doc! { "version": version }.into()]);
     vec![
         case("version raised", set("_sync.version", 99_i64), Some("version = 99"), Class::Ahead, &["_sync.version"]),
@@ -170,6 +375,34 @@ pub fn of_stamps() -> Vec<Case> {
             &["_sync.digest"],
         ),
         case("no digest", set("_sync.digest", "zz"), Some("digest = 'zz'"), Class::Mutated, &["_sync.digest"]),
+        case(
+            "the digest and a NUL",
+            set("_sync.digest", "0\0"),
+            Some("digest = CAST(digest || x'0061' AS TEXT)"),
+            Class::Mutated,
+            &["_sync.digest"],
+        ),
+        case(
+            "a digest that is no text",
+            set("_sync.digest", "\u{1}"),
+            Some("digest = CAST(x'ff' AS TEXT)"),
+            Class::Mutated,
+            &["_sync.digest"],
+        ),
+        Case {
+            model: &USERS,
+            what: "the digest in capitals",
+            deed: Deed::Capitals,
+            class: Class::Mutated,
+            fields: &["_sync.digest"],
+        },
+        Case {
+            model: &USERS,
+            what: "the stamp before the fields",
+            deed: Deed::StampFirst,
+            class: Class::Mutated,
+            fields: &["_sync"],
+        },
         nobodys("without _sync", unset("_sync"), Some("version = NULL, digest = NULL, applied_at = NULL")),
         nobodys("a false end", set("_sync.deletedAt", now), Some("deleted_at = 1")),
         nobodys("an end that is no moment", set("_sync.deletedAt", "never"), None),

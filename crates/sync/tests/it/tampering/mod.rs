@@ -2,6 +2,7 @@
 //! verification, named by field, and repaired with evidence.
 
 mod cases;
+mod forged;
 mod scheduled;
 
 use std::collections::BTreeMap;
@@ -15,12 +16,15 @@ use chainbill_sync::{
     Mending, Order, Outcome, RunReport, Settings,
     compare::{Class, Level},
 };
-use chainbill_testkit::mongodb::bson::{Bson, Document, doc, oid::ObjectId};
-use chainbill_testkit::{EMBEDDED, Foreign, ForeignDocuments, Fresh};
+use chainbill_testkit::mongodb::{
+    Database,
+    bson::{Document, RawDocumentBuf, doc},
+};
+use chainbill_testkit::{EMBEDDED, Foreign, ForeignDocuments, Fresh, insert_bytes, with_other_bytes};
 use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 
-use self::cases::{Case, Deed, ON_THE_PRIMARY, of_documents, of_fields, of_stamps};
+use self::cases::{Case, Deed, ON_THE_PRIMARY, broken, of_bytes, of_documents, of_fields, of_stamps};
 use crate::{
     stage::on_every_database,
     world::{World, quick},
@@ -131,52 +135,99 @@ async fn carry_out(documents: &ForeignDocuments, case: &Case, id: &str) -> Optio
     }
 }
 
-async fn on_server(database: &chainbill_testkit::mongodb::Database, case: &Case, id: &str) -> String {
+async fn on_server(database: &Database, case: &Case, id: &str) -> String {
     let collection = database.collection::<Document>(case.model.name);
     let one = doc! { "_id": id };
+    let as_it_is = async || collection.find_one(one.clone()).await.unwrap().unwrap();
     let changed = match &case.deed {
         Deed::Update(update, _) | Deed::OfTombstone(update, _) => {
             collection.update_one(one, update.clone()).await.unwrap().modified_count
         }
+        Deed::Capitals => {
+            let digest = as_it_is().await.get_document("_sync").unwrap().get_str("digest").unwrap().to_uppercase();
+            collection.update_one(one, doc! { "$set": { "_sync.digest": digest } }).await.unwrap().modified_count
+        }
+        Deed::StampFirst => {
+            let mut document = as_it_is().await;
+            let mut moved = doc! { "_id": id, "_sync": document.remove("_sync").unwrap() };
+            moved.extend(document);
+            collection.replace_one(one, moved).await.unwrap().modified_count
+        }
+        Deed::Bytes(update, from, to, _) => {
+            collection.update_one(one.clone(), update.clone()).await.unwrap();
+            rewrite(database, case.model.name, one, from, to).await;
+            1
+        }
         Deed::Delete => collection.delete_one(one).await.unwrap().deleted_count,
         Deed::Reorder => {
-            let mut document = collection.find_one(one.clone()).await.unwrap().unwrap();
+            let mut document = as_it_is().await;
             let first = document.keys().nth(1).unwrap().clone();
             let value = document.remove(&first).unwrap();
             document.insert(first, value);
             collection.replace_one(one, document).await.unwrap().modified_count
         }
         Deed::Insert(new, stamped) => {
-            let mut document = collection.find_one(one).await.unwrap().unwrap();
-            let object = new.strip_prefix("objectId:").map(|hex| Bson::ObjectId(ObjectId::parse_str(hex).unwrap()));
-            document.insert("_id", object.unwrap_or_else(|| (*new).into()));
+            let mut document = as_it_is().await;
+            document.insert("_id", *new);
             if !stamped {
                 document.remove("_sync");
             }
             collection.insert_one(document).await.unwrap();
-            return (*new).to_owned();
+            return name_of(new);
+        }
+        Deed::Stranger(new, name) => {
+            let mut document = as_it_is().await;
+            document.insert("_id", new.clone());
+            collection.insert_one(document).await.unwrap();
+            return name.clone();
+        }
+        Deed::Broken => {
+            let mut document = as_it_is().await;
+            document.insert("_id", "zz\u{1}");
+            collection.insert_one(document).await.unwrap();
+            rewrite(database, case.model.name, doc! { "_id": "zz\u{1}" }, b"zz\x01", b"zz\xff").await;
+            return broken();
         }
     };
     assert_eq!(changed, 1, "{}", case.what);
     id.to_owned()
 }
 
+/// What a document under a text is called: the text itself, but for one that ends like the name of something else.
+fn name_of(text: &str) -> String {
+    if text.ends_with(')') { format!("{text} (an _id of a kind that rows do not have: text)") } else { text.to_owned() }
+}
+
+/// Writes a document anew, with other bytes in one place.
+async fn rewrite(database: &Database, collection: &str, one: Document, from: &[u8], to: &[u8]) {
+    let raw = database.collection::<RawDocumentBuf>(collection);
+    let bytes = raw.find_one(one.clone()).await.unwrap().unwrap().into_bytes();
+    raw.delete_one(one).await.unwrap();
+    insert_bytes(database, collection, &with_other_bytes(&bytes, from, to)).await;
+}
+
 /// The statement that does it, and the entity that shows it.
 fn in_file(case: &Case, id: &str) -> Option<(String, String)> {
     let table = case.model.name;
     let update = |set: &str| format!("UPDATE {table} SET {set} WHERE id = '{id}'");
+    let insert = |new: &str, stamp: &str| {
+        format!(
+            "INSERT INTO {table}(id, version, digest, applied_at, body) SELECT {new}, {stamp}, body FROM {table} \
+             WHERE id = '{id}'"
+        )
+    };
+    const STAMP: &str = "version, digest, applied_at";
     let statement = match &case.deed {
-        Deed::Update(_, set) | Deed::OfTombstone(_, set) => update((*set)?),
+        Deed::Update(_, set) | Deed::OfTombstone(_, set) | Deed::Bytes(_, _, _, set) => update((*set)?),
+        Deed::Capitals => update("digest = upper(digest)"),
         Deed::Delete => format!("DELETE FROM {table} WHERE id = '{id}'"),
         Deed::Reorder => update("body = json_set(json_remove(body, '$.email'), '$.email', body ->> '$.email')"),
         Deed::Insert(new, stamped) => {
-            let stamp = if *stamped { "version, digest, applied_at" } else { "NULL, NULL, NULL" };
-            let statement = format!(
-                "INSERT INTO {table}(id, version, digest, applied_at, body) SELECT '{new}', {stamp}, body FROM {table} \
-                 WHERE id = '{id}'"
-            );
-            return Some((statement, (*new).to_owned()));
+            let stamp = if *stamped { STAMP } else { "NULL, NULL, NULL" };
+            return Some((insert(&format!("'{new}'"), stamp), name_of(new)));
         }
+        Deed::Broken => return Some((insert("CAST(x'7a7aff' AS TEXT)", STAMP), broken())),
+        Deed::Stranger(..) | Deed::StampFirst => return None,
     };
     Some((statement, id.to_owned()))
 }
@@ -185,7 +236,7 @@ fn in_file(case: &Case, id: &str) -> Option<(String, String)> {
 fn whatever_a_stranger_does_in_the_second_database_is_found_by_field_and_repaired() {
     on_every_database(async |database| {
         let world = open(database).await;
-        let cases: Vec<Case> = of_fields().into_iter().chain(of_documents()).chain(of_stamps()).collect();
+        let cases: Vec<Case> = [of_fields(), of_bytes(), of_documents(), of_stamps()].into_iter().flatten().collect();
         let mut users = Vec::new();
         for _ in &cases {
             users.push(world.save_user("Ada").await);
@@ -215,6 +266,43 @@ fn whatever_a_stranger_does_in_the_second_database_is_found_by_field_and_repaire
         }
         world.assert_equal().await;
         assert_eq!(as_read(&documents).await, before, "all is as it was");
+    });
+}
+
+#[test]
+fn a_symbol_in_the_place_of_a_text_is_a_phantom_and_its_text_is_lost() {
+    on_every_database(async |database| {
+        let world = open(database).await;
+        let users = [world.save_user("Ada").await, world.save_user("Grace").await];
+        copied(&world).await;
+        let documents = documents_of(database).await;
+        let ForeignDocuments::Mongo(server) = &documents else { return };
+        let mut expected = Expected::new();
+        for user in &users {
+            let id = user.id.to_string();
+            rewrite(server, USERS.name, doc! { "_id": &id }, b"\x02_id\0", b"\x0e_id\0").await;
+            let symbol = format!("{id} (an _id of a kind that rows do not have: symbol)");
+            expected.insert(symbol, ("the symbol", Class::Phantom, Vec::new()));
+            expected.insert(id, ("the text", Class::Lost, Vec::new()));
+        }
+        found_and_repaired(&world, &USERS, &expected).await;
+        world.assert_equal().await;
+    });
+}
+
+#[test]
+fn a_search_index_that_lacks_documents_is_made_anew_by_a_deep_run_that_may_repair() {
+    on_every_database(async |database| {
+        let world = open(database).await;
+        world.save_user("Ada").await;
+        copied(&world).await;
+        let ForeignDocuments::Sqlite(pool) = documents_of(database).await else { return };
+        Foreign::Sqlite(pool).execute("DELETE FROM _fts_users WHERE rowid > 0").await;
+        let found = async || world.mirror.search(&USERS, "ada", 0, 10).await.unwrap().len();
+        for (mending, then) in [(Mending::Report, 0), (Mending::Repair, 1), (Mending::Report, 1)] {
+            assert_eq!(look(&world, &USERS, mending).await.outcome, Outcome::Equal);
+            assert_eq!(found().await, then, "{mending:?}");
+        }
     });
 }
 
