@@ -22,8 +22,17 @@ pub fn say(text: &str) {
 pub fn cargo(arguments: &[&str], variables: &[(&str, String)]) -> anyhow::Result<()> {
     say(&format!("cargo {}", arguments.join(" ")));
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let status =
-        Command::new(program).args(arguments).envs(variables.iter().map(|(name, value)| (name, value))).status()?;
+    let mut command = Command::new(program);
+    command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
+    // What `cargo run` tells this program of itself is no news of what is to be built. Build scripts that ask for it (ring's
+    // does) would run again, and all that depends on them be built again, whenever cargo is called by hand in between.
+    let of_this_program = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(of_this_program) {
+            command.env_remove(name);
+        }
+    }
+    let status = command.status()?;
     if status.success() { Ok(()) } else { bail!("cargo {} failed", arguments.first().unwrap_or(&"")) }
 }
 
