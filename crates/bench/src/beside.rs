@@ -43,7 +43,7 @@ pub(crate) async fn beside_writes(records: &Records, sync: &Sync, target: u64, r
         seen.in_flight += comparison.in_flight + comparison.waiting;
         seen.drift += comparison.drifting();
     }
-    seen.rate = writing.await??.rate * rows as f64;
+    seen.rate = writing.await?? * rows as f64;
     anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
     running.stop().await;
     Ok(seen)

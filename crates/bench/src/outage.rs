@@ -81,7 +81,7 @@ pub(crate) async fn outage(fresh: &Fresh, records: &Records) -> anyhow::Result<O
     }
     let draining = back.elapsed();
     let left = self::waiting(records).await?;
-    let arriving = writing.await??.rate;
+    let arriving = writing.await??;
     let arrived = arriving * draining.as_secs_f64();
     anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
     running.stop().await;

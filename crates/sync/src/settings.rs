@@ -71,7 +71,7 @@ impl Default for Settings {
         Self {
             batch: 1000,
             lanes: 2,
-            pace: Duration::from_millis(8),
+            pace: Duration::from_millis(6),
             poll: (Duration::from_millis(5), Duration::from_millis(200)),
             owner: None,
             lease: Duration::from_secs(10),
