@@ -129,6 +129,11 @@ async fn parties(db: &impl ConnectionTrait, bill: &invoices::Model) -> anyhow::R
     Ok(())
 }
 
+/// A bill without lines.
+pub(crate) fn bill(records: &Records) -> invoices::Model {
+    draft(records).0
+}
+
 fn draft(records: &Records) -> (invoices::Model, invoice_lines::Model, audit_entries::Model) {
     let now = records.now();
     let id: InvoiceId = Id::new(now, records.random().bytes());

@@ -8,10 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chainbill_records::{Records, entities::users};
+use chainbill_records::{Records, entities::invoices};
 use tokio::sync::mpsc;
 
-use crate::commits::user;
+use crate::commits::bill;
 
 const WRITERS: u64 = 16;
 
@@ -21,9 +21,9 @@ pub(crate) type Committed = (String, Instant);
 /// What is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// New people.
+    /// New bills.
     Creations,
-    /// New people and, as often, changes of the last.
+    /// New bills and, as often, changes of the last.
     Mixed,
 }
 
@@ -66,18 +66,18 @@ impl Load {
         let first = tokio::time::Instant::now() + each * u32::try_from(place)?;
         let mut ticks = tokio::time::interval_at(first, each * u32::try_from(WRITERS)?);
         let until = Instant::now() + self.lasting;
-        let mut last = Vec::<users::Model>::new();
+        let mut last = Vec::<invoices::Model>::new();
         while Instant::now() < until {
             ticks.tick().await;
             let mut unit = records.begin().await?;
             let changed = std::mem::take(&mut last);
             if changed.is_empty() {
-                let rows = (0..self.rows).map(|_| user(&records)).collect();
-                last = unit.insert_many::<users::Entity>(rows).await?;
+                let rows = (0..self.rows).map(|_| bill(&records)).collect();
+                last = unit.insert_many::<invoices::Entity>(rows).await?;
             }
             for before in &changed {
-                let after = users::Model { available: !before.available, ..before.clone() };
-                unit.update::<users::Entity>(before, after).await?;
+                let after = invoices::Model { notes: Some("Payable at once.".to_owned()), ..before.clone() };
+                unit.update::<invoices::Entity>(before, after).await?;
             }
             unit.commit().await?;
             count.fetch_add(1, Relaxed);

@@ -73,7 +73,9 @@ async fn all(records: &Records) -> anyhow::Result<Vec<Encoded>> {
 fn update(encoded: &Encoded) -> Bson {
     let mut document = to_bson(&encoded.body);
     document.insert("_id", encoded.id.clone());
-    document.insert("_sync", doc! { "version": encoded.version, "digest": encoded.digest.to_hex() });
+    let sync =
+        doc! { "version": encoded.version, "digest": encoded.digest.to_hex(), "appliedAt": bson::DateTime::now() };
+    document.insert("_sync", sync);
     Bson::Document(doc! { "q": { "_id": encoded.id.clone() }, "u": document, "upsert": true })
 }
 

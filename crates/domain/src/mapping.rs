@@ -17,7 +17,7 @@ pub struct Model {
     pub omitted: &'static [Omitted],
     /// Fields of the full-text index; empty when the model is not searched.
     pub search: &'static [Search],
-    /// Secondary indexes of the collection. None is unique: the primary decides uniqueness, and values may be swapped
+    /// Secondary indexes of the collection, for what is asked of it and nothing else: every index costs every change. None is unique: the primary decides uniqueness, and values may be swapped
     /// between rows in an order that the copy cannot repeat. One that ends with `_id` hands out what is found by the field
     /// before it in the order of pages, without sorting.
     pub indexes: &'static [&'static [&'static str]],

@@ -1,4 +1,4 @@
-//! Faults of a single field, put into the copies by the thousand with a stranger's client while people are made: each must be
+//! Faults of a single field, put into the copies by the thousand with a stranger's client while bills are made: each must be
 //! found, by name, and nothing else; and after the repair everything must be equal.
 
 mod faults;

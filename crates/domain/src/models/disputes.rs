@@ -33,6 +33,6 @@ pub static DISPUTES: Model = Model {
         "derived: set while the dispute is active, unique, so that an invoice has one",
     )],
     search: &[],
-    indexes: &[&["invoiceId"], &["status", "createdAt"]],
+    indexes: &[],
     every: minutes(60),
 };

@@ -47,7 +47,6 @@ pub static INVOICES: Model = Model {
     }],
     omitted: &[omitted("number_seq", "derived: the number says it")],
     search: &[],
-    // Bills change most, every index costs each change, and nothing is asked of their copies by a field.
     indexes: &[],
     every: minutes(30),
 };

@@ -25,6 +25,6 @@ pub static PROJECTS: Model = Model {
     }],
     omitted: &[],
     search: &[search("title", 10), search("skills.name", 8), search("description", 3)],
-    indexes: &[&["clientId", "createdAt"], &["freelancerId", "createdAt"], &["status", "createdAt"]],
+    indexes: &[],
     every: minutes(60),
 };

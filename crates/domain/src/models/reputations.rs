@@ -17,6 +17,6 @@ pub static REPUTATIONS: Model = Model {
     embeds: &[],
     omitted: &[],
     search: &[],
-    indexes: &[&["userId"], &["score"]],
+    indexes: &[],
     every: minutes(60),
 };

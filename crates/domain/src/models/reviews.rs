@@ -18,6 +18,6 @@ pub static REVIEWS: Model = Model {
     embeds: &[],
     omitted: &[],
     search: &[],
-    indexes: &[&["revieweeId", "createdAt"], &["projectId"]],
+    indexes: &[],
     every: minutes(60),
 };

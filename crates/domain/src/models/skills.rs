@@ -14,6 +14,6 @@ pub static SKILLS: Model = Model {
     embeds: &[],
     omitted: &[omitted("name_key", "derived: the name folded for uniqueness")],
     search: &[],
-    indexes: &[&["name"], &["category"]],
+    indexes: &[],
     every: minutes(60),
 };

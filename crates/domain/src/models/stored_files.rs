@@ -20,6 +20,6 @@ pub static STORED_FILES: Model = Model {
     omitted: &[],
     search: &[],
     // Lists are pages by id, newest first: sorting them first would take whole files into the server's memory.
-    indexes: &[&["invoiceId", "_id"], &["ownerId", "_id"], &["ipfsHash"]],
+    indexes: &[&["invoiceId", "_id"], &["ownerId", "_id"]],
     every: minutes(60),
 };

@@ -33,6 +33,6 @@ pub static USERS: Model = Model {
         search("bio", 3),
         search("location", 1),
     ],
-    indexes: &[&["email"], &["role", "createdAt"], &["walletAddress"], &["skills.skillId"]],
+    indexes: &[],
     every: minutes(60),
 };
