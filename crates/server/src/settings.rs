@@ -146,7 +146,7 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value = "warn", value_name = "APP_LOGS_LEVEL")]
     pub app_logs_level: Level,
     /// Batches that this process brings to the second database side by side, 1 to 64.
-    #[arg(long, env, global = true, default_value_t = 2, value_name = "SYNC_LANES",
+    #[arg(long, env, global = true, default_value_t = 4, value_name = "SYNC_LANES",
         value_parser = whole(1, 64))]
     pub sync_lanes: u32,
     /// Changes in one batch, 1 to 10000.

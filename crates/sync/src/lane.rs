@@ -29,9 +29,6 @@ use crate::{
     width::{Place, WIDE_FROM, Width},
 };
 
-/// More entries than this are waited for until they are off the queue, before the next are looked for.
-const OVERLAP: usize = 200;
-
 /// One lane of the relay.
 pub(crate) struct Lane {
     engine: Arc<Engine>,
@@ -202,15 +199,12 @@ impl Lane {
         }
         let resting: Vec<&str> =
             self.resting.iter().filter(|(_, (_, until))| *until > now).map(|(model, _)| *model).collect();
-        // Reading past many entries that are on their way out costs more than waiting for them.
-        if self.leaving.len() > OVERLAP {
-            self.leaving.all(&self.engine).await?;
-        }
         let each = self.engine.settings.batch.div_ceil(u32::try_from(parts.len()).unwrap_or(1));
         let (mut queued, unknown) = self.handed(&parts, &commits, everywhere);
         queued.retain(|queued| !resting.contains(&queued.entry.model.as_str()));
         if !unknown.is_empty() {
-            let limit = each.saturating_add(u32::try_from(self.leaving.len()).unwrap_or(each));
+            // Those that are on their way out are read past.
+            let limit = each.saturating_add(u32::try_from(self.leaving.most_of_a_part()).unwrap_or(each));
             queued.extend(self.engine.records.queued(&unknown, limit, &resting).await?);
         }
         queued.retain(|queued| !self.leaving.has(&queued.id));

@@ -2,11 +2,12 @@
 //! meanwhile. While a lane is busy some batches' entries go together, for each removal is a transaction of the primary.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use chainbill_records::outbox::PARTS;
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -22,6 +23,9 @@ const ENOUGH: usize = 100;
 /// and so old ones.
 const LONGEST: Duration = Duration::from_millis(100);
 
+/// Entries and their partitions.
+type Ids = HashMap<String, u16>;
+
 /// What a lane has carried out and not seen off the queue.
 #[derive(Default)]
 pub(crate) struct Leaving {
@@ -34,30 +38,36 @@ pub(crate) struct Leaving {
 
 #[derive(Default)]
 struct Waiting {
-    ids: HashSet<String>,
+    ids: Ids,
     settlement: Settlement,
 }
 
 struct Going {
-    ids: HashSet<String>,
+    ids: Ids,
     end: JoinHandle<Result<(), SyncError>>,
 }
 
 impl Leaving {
-    /// How many entries it holds.
-    pub fn len(&self) -> usize {
-        self.waiting.ids.len() + self.going.as_ref().map_or(0, |going| going.ids.len())
+    /// How many entries it holds of the partition of which it holds most.
+    pub fn most_of_a_part(&self) -> usize {
+        let mut counts = [0; PARTS as usize];
+        for part in self.waiting.ids.values().chain(self.going.iter().flat_map(|going| going.ids.values())) {
+            if let Some(count) = counts.get_mut(usize::from(*part)) {
+                *count += 1;
+            }
+        }
+        counts.into_iter().max().unwrap_or(0)
     }
 
     /// Whether an entry is among them.
     pub fn has(&self, id: &str) -> bool {
-        self.waiting.ids.contains(id) || self.going.as_ref().is_some_and(|going| going.ids.contains(id))
+        self.waiting.ids.contains_key(id) || self.going.as_ref().is_some_and(|going| going.ids.contains_key(id))
     }
 
     /// Adds what was carried out, and takes off what is due.
     pub async fn add(&mut self, engine: &Arc<Engine>, settlement: Settlement) -> Result<(), SyncError> {
         let parked = settlement.parked.iter().flat_map(|(task, _)| &task.taken);
-        self.waiting.ids.extend(settlement.done.iter().chain(parked).map(|(_, id)| id.clone()));
+        self.waiting.ids.extend(settlement.done.iter().chain(parked).map(|(part, id)| (id.clone(), *part)));
         self.waiting.settlement.merge(settlement);
         let since = *self.since.get_or_insert_with(Instant::now);
         let Waiting { ids, settlement } = &self.waiting;

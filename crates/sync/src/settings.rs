@@ -70,7 +70,7 @@ impl Default for Settings {
         const DAY: u64 = 86_400;
         Self {
             batch: 1000,
-            lanes: 2,
+            lanes: 4,
             pace: Duration::from_millis(6),
             poll: (Duration::from_millis(5), Duration::from_millis(200)),
             owner: None,

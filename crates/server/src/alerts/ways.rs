@@ -25,7 +25,7 @@ pub(crate) struct Alerts {
 
 enum Way {
     Webhook(Webhook),
-    Mail(Mail),
+    Mail(Box<Mail>),
 }
 
 struct Webhook {
@@ -54,7 +54,7 @@ impl Alerts {
     pub fn new(settings: &Settings) -> anyhow::Result<Self> {
         let webhook = settings.alert_webhook_url.clone().map(|url| webhook(settings, url)).transpose()?;
         let mail = settings.alert_email_to.as_deref().map(|to| mail(settings, to)).transpose()?;
-        let ways = webhook.map(Way::Webhook).into_iter().chain(mail.map(Way::Mail));
+        let ways = webhook.map(Way::Webhook).into_iter().chain(mail.map(|mail| Way::Mail(Box::new(mail))));
         Ok(Self { ways: ways.map(Way::open).collect() })
     }
 
