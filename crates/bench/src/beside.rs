@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use chainbill_domain::models::USERS;
 use chainbill_records::Records;
 use chainbill_sync::Sync;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     deep,
-    load::{Kind, Load},
+    load::{Kind, Load, WRITTEN},
 };
 
 const LASTING: Duration = Duration::from_secs(30);
@@ -37,7 +36,7 @@ pub(crate) async fn beside_writes(records: &Records, sync: &Sync, target: u64, r
     };
     let mut seen = Seen { rate: 0.0, comparisons: 0, compared: 0, in_flight: 0, drift: 0 };
     while !writing.is_finished() {
-        let comparison = sync.run(&USERS, deep(), &|_| {}, &CancellationToken::new()).await?.comparison;
+        let comparison = sync.run(WRITTEN, deep(), &|_| {}, &CancellationToken::new()).await?.comparison;
         seen.comparisons += 1;
         seen.compared += comparison.compared;
         seen.in_flight += comparison.in_flight + comparison.waiting;

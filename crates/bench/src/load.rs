@@ -8,12 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chainbill_domain::{Model, models::INVOICES};
 use chainbill_records::{Records, entities::invoices};
 use tokio::sync::mpsc;
 
 use crate::commits::bill;
 
 const WRITERS: u64 = 16;
+/// What the load writes, and what is compared beside and after it.
+pub(crate) static WRITTEN: &Model = &INVOICES;
 
 /// An entity's id, and when its commit was answered.
 pub(crate) type Committed = (String, Instant);

@@ -6,7 +6,6 @@ use std::{
 };
 
 use anyhow::Context as _;
-use chainbill_domain::models::USERS;
 use chainbill_records::Records;
 use chainbill_sync::Sync;
 use chainbill_testkit::{EMBEDDED, Fault, Fresh, Proxy};
@@ -14,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     deep,
-    load::{Kind, Load},
+    load::{Kind, Load, WRITTEN},
     settings,
 };
 
@@ -85,7 +84,7 @@ pub(crate) async fn outage(fresh: &Fresh, records: &Records) -> anyhow::Result<O
     let arrived = arriving * draining.as_secs_f64();
     anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
     running.stop().await;
-    let comparison = sync.run(&USERS, deep(), &|_| {}, &CancellationToken::new()).await?.comparison;
+    let comparison = sync.run(WRITTEN, deep(), &|_| {}, &CancellationToken::new()).await?.comparison;
     Ok(Some(Seen {
         arriving,
         noticed: noticed.unwrap_or(AWAY),
