@@ -65,17 +65,24 @@ impl Id {
 
 /// One document.
 pub(super) async fn get(readers: &SqlitePool, model: &Model, id: &str) -> Result<Option<Stored>, MirrorError> {
-    let Some(id) = Id::named(id) else { return Ok(None) };
-    let sql = format!("SELECT {WHOLE} FROM \"{}\" WHERE id = {}", model.name, id.place());
-    let row = or_nothing(id.bind(sqlx::query(AssertSqlSafe(sql))).fetch_optional(readers).await)?;
-    Ok(row.map(|row| stored(&row)))
+    Ok(row_of(readers, model, WHOLE, id).await?.map(|row| stored(&row)))
 }
 
 /// The stamp of one document.
 pub(super) async fn stamp_of(readers: &SqlitePool, model: &Model, id: &str) -> Result<Option<Stamp>, MirrorError> {
-    let sql = format!("SELECT {STAMP} FROM \"{}\" WHERE id = ?", model.name);
-    let row = or_nothing(sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_optional(readers).await)?;
-    Ok(row.map(|row| stamp(&row)))
+    Ok(row_of(readers, model, STAMP, id).await?.map(|row| stamp(&row)))
+}
+
+/// The row under what an id is called.
+async fn row_of(
+    readers: &SqlitePool,
+    model: &Model,
+    columns: &str,
+    id: &str,
+) -> Result<Option<SqliteRow>, MirrorError> {
+    let Some(id) = Id::named(id) else { return Ok(None) };
+    let sql = format!("SELECT {columns} FROM \"{}\" WHERE id = {}", model.name, id.place());
+    or_nothing(id.bind(sqlx::query(AssertSqlSafe(sql))).fetch_optional(readers).await)
 }
 
 /// Some documents.

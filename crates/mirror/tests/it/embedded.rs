@@ -162,6 +162,7 @@ fn texts_of_any_bytes_show_by_name_and_can_be_repaired() {
         let strange = ["b\0".to_owned(), broken.to_owned()];
         assert_eq!(mirror.get_many(&THINGS, &strange).await.unwrap().len(), 2);
         assert_eq!(mirror.get(&THINGS, broken).await.unwrap().unwrap().stamp.id, broken);
+        assert_eq!(mirror.stamp(&THINGS, broken).await.unwrap().expect("the name leads to it").id, broken);
         let documents = mirror.documents(&THINGS, ALL).await.unwrap();
         assert!(matches!(documents[0].body.get("name"), Some(Value::Foreign(_))), "{:?}", documents[0].body);
         assert_eq!(documents[1].stamp.digest, None);

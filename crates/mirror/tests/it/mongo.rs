@@ -34,6 +34,17 @@ pub fn with_database<F: Future<Output = ()>>(test: impl FnOnce(MongoMirror, mong
 }
 
 #[test]
+fn whoever_asks_at_once_whether_writes_are_taken_hears_that_they_are() {
+    with_database(async |mirror, raw| {
+        for _ in 0..20 {
+            raw.collection::<Document>("_chainbill").drop().await.unwrap();
+            let asked = futures::future::join_all((0..16).map(|_| mirror.takes_writes(&THINGS))).await;
+            assert!(asked.iter().all(Result::is_ok), "{asked:?}");
+        }
+    });
+}
+
+#[test]
 fn types_that_no_encoder_writes_show_by_name() {
     with_database(async |mirror, raw| {
         mirror.apply(&THINGS, Guard::Newer, &[thing("a", 1, "a")], ago(0)).await.unwrap();
