@@ -79,7 +79,9 @@ fn stored_bytes(write: &Write) -> usize {
     let sync = element("_sync") + DOCUMENT + element("version") + 8 + element("appliedAt") + 8;
     match &write.content {
         Content::Tombstone => DOCUMENT + id + sync + element("deletedAt") + 8,
-        Content::Document { body, .. } => document(body) + id + sync + element("digest") + 4 + 64 + 1,
+        Content::Document { body, .. } => {
+            document(body) + id + sync + element("digest") + 4 + 64 + 1 + element("revision") + 4 + 16 + 1
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chainbill_domain::{Digest, Document, Model, Timestamp, Value};
+use chainbill_domain::{Digest, Document, Model, Revision, Timestamp, Value};
 
 /// What went wrong with the second database. Nothing of it ever reaches the person who asked.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,9 @@ pub enum Content {
 pub enum Guard {
     /// Only an older version, or nothing (the relay, the initial copy).
     Newer,
+    /// The same, and a document of the same version that is of another revision than the model's, or of none: whoever makes
+    /// documents anew after another description. Tombstones of the same version stay.
+    Outdated,
     /// Whatever is there, the same version and documents without a usable one included, but nothing newer: repair of
     /// proven drift, safe beside a relay that is ahead of it.
     NotNewer,
@@ -73,10 +76,13 @@ pub struct Stamp {
     pub id: String,
     /// `_sync.version`; `None` when the document carries no usable `_sync` (somebody else wrote it): one with a member that
     /// no engine writes, with one of another type or twice, without its moment, or with what is of tombstones and what is of
-    /// documents.
+    /// documents. In a `_sync` of another revision members may stand that this release does not know.
     pub version: Option<i64>,
     /// `_sync.digest`; `None` on tombstones and on foreign documents.
     pub digest: Option<Digest>,
+    /// `_sync.revision`: the revision of the description that the document was made by. `None` on tombstones, on foreign
+    /// documents, and on those from before there were revisions.
+    pub revision: Option<Revision>,
     /// Whether it is a tombstone.
     pub tombstone: bool,
 }
@@ -86,7 +92,7 @@ impl Stamp {
     /// believed.
     pub(crate) fn keep_if_ours(&mut self, ours: bool) {
         if !ours || self.version.is_none() {
-            (self.version, self.digest, self.tombstone) = (None, None, false);
+            (self.version, self.digest, self.revision, self.tombstone) = (None, None, None, false);
         }
     }
 }
@@ -203,7 +209,7 @@ pub trait Mirror: Send + Sync + 'static {
 
     /// Writes many documents of one model, each guarded by itself, in any order; one outcome per write, in the order
     /// given. All or some may have been applied when it fails: calling again is always right. `at` becomes
-    /// `_sync.appliedAt` (and `_sync.deletedAt` of tombstones).
+    /// `_sync.appliedAt` (and `_sync.deletedAt` of tombstones), the model's revision `_sync.revision` of documents.
     async fn apply(
         &self,
         model: &'static Model,

@@ -97,7 +97,7 @@ async fn write_chunk(
     at: Timestamp,
     outcomes: &mut [Outcome],
 ) -> Result<(), sqlx::Error> {
-    let millis = at.timestamp_millis();
+    let (millis, revision) = (at.timestamp_millis(), model.revision().to_hex());
     let mut query = sqlx::query(AssertSqlSafe(upsert(model, guard, chunk.len())))
         .persistent(chunk.len() == CHUNK || chunk.len() == 1);
     for prepared in chunk {
@@ -105,6 +105,7 @@ async fn write_chunk(
             .bind(prepared.write.id.as_str())
             .bind(prepared.write.version)
             .bind(prepared.digest.as_deref())
+            .bind(prepared.body.is_some().then_some(revision.as_str()))
             .bind(millis)
             .bind(prepared.body.is_none().then_some(millis))
             .bind(prepared.body.as_deref());
@@ -131,16 +132,22 @@ async fn write_chunk(
 
 fn upsert(model: &Model, guard: Guard, rows: usize) -> String {
     let name = model.name;
-    let mut sql = format!("INSERT INTO \"{name}\"(id, version, digest, applied_at, deleted_at, body) VALUES ");
+    let mut sql =
+        format!("INSERT INTO \"{name}\"(id, version, digest, revision, applied_at, deleted_at, body) VALUES ");
     for row in 0..rows {
-        sql.push_str(if row == 0 { "(?,?,?,?,?,?)" } else { ",(?,?,?,?,?,?)" });
+        sql.push_str(if row == 0 { "(?,?,?,?,?,?,?)" } else { ",(?,?,?,?,?,?,?)" });
     }
     sql.push_str(
-        " ON CONFLICT(id) DO UPDATE SET version = excluded.version, digest = excluded.digest, applied_at = \
-         excluded.applied_at, deleted_at = excluded.deleted_at, body = excluded.body",
+        " ON CONFLICT(id) DO UPDATE SET version = excluded.version, digest = excluded.digest, revision = \
+         excluded.revision, applied_at = excluded.applied_at, deleted_at = excluded.deleted_at, body = excluded.body",
     );
     let _ = match guard {
         Guard::Newer => write!(sql, " WHERE excluded.version > \"{name}\".version"),
+        Guard::Outdated => write!(
+            sql,
+            " WHERE excluded.version > \"{name}\".version OR (excluded.version = \"{name}\".version AND \
+             \"{name}\".deleted_at IS NULL AND excluded.revision IS NOT \"{name}\".revision)"
+        ),
         Guard::NotNewer => {
             // The second half: of what is nobody's, as reading says it, no version is believed.
             write!(
@@ -148,7 +155,9 @@ fn upsert(model: &Model, guard: Guard, rows: usize) -> String {
                 " WHERE excluded.version >= \"{name}\".version OR typeof(\"{name}\".version) <> 'integer' OR \
                  typeof(\"{name}\".applied_at) <> 'integer' OR typeof(\"{name}\".digest) NOT IN ('text', 'null') OR \
                  typeof(\"{name}\".deleted_at) NOT IN ('integer', 'null') OR (\"{name}\".deleted_at IS NOT NULL AND \
-                 (\"{name}\".digest IS NOT NULL OR \"{name}\".deleted_at <> \"{name}\".applied_at))"
+                 (\"{name}\".digest IS NOT NULL OR \"{name}\".revision IS NOT NULL OR \"{name}\".deleted_at <> \
+                 \"{name}\".applied_at)) OR typeof(\"{name}\".revision) NOT IN ('text', 'null') OR \
+                 length(\"{name}\".revision) <> 16 OR \"{name}\".revision GLOB '*[^0-9a-f]*'"
             )
         }
     };

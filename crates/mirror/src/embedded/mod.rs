@@ -69,6 +69,7 @@ impl EmbeddedMirror {
         };
         let writer = first_come(&pool(1), &options).await.map_err(|cause| failed(&cause))?;
         schema::base(&writer).await?;
+        schema::bring_up(&writer).await?;
         let readers =
             pool(READERS).connect_with(options.pragma("query_only", "1")).await.map_err(|cause| failed(&cause))?;
         Ok(Self { writer, readers, deadlines: Deadlines::default() })

@@ -9,6 +9,9 @@ use crate::port::MirrorError;
 /// Under this key stands which primary the copy belongs to.
 pub(super) const IDENTITY: &str = "identity";
 
+/// The column that tables from before there were revisions do not have.
+const REVISION: &str = "revision TEXT";
+
 const BASE: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS _chainbill (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT",
     "CREATE TABLE IF NOT EXISTS analytics (id TEXT PRIMARY KEY NOT NULL, at INTEGER, event TEXT, user_id TEXT, \
@@ -33,6 +36,17 @@ pub(super) async fn base(writer: &SqlitePool) -> Result<(), MirrorError> {
     Ok(())
 }
 
+/// Brings the tables of models that an earlier release has made to what this one reads and writes, before either is done.
+pub(super) async fn bring_up(writer: &SqlitePool) -> Result<(), MirrorError> {
+    let models = models(writer).await?;
+    let mut connection = writer.acquire().await.map_err(|e| failed(&e))?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|e| failed(&e))?;
+    for table in models {
+        add_column(&mut transaction, &table, REVISION).await?;
+    }
+    transaction.commit().await.map_err(|e| failed(&e))
+}
+
 /// Table, indexes and full-text index of one model; a full-text index of other columns is made anew from the bodies.
 pub(super) async fn prepare(writer: &SqlitePool, model: &'static Model) -> Result<(), MirrorError> {
     let mut connection = writer.acquire().await.map_err(|e| failed(&e))?;
@@ -48,7 +62,7 @@ pub(super) async fn create(connection: &mut SqliteConnection, model: &'static Mo
         connection,
         format!(
             "CREATE TABLE IF NOT EXISTS \"{name}\" (\"row\" INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, version \
-             INTEGER, digest TEXT, applied_at INTEGER, deleted_at INTEGER, body TEXT) STRICT"
+             INTEGER, digest TEXT, revision TEXT, applied_at INTEGER, deleted_at INTEGER, body TEXT) STRICT"
         ),
     )
     .await?;
@@ -64,6 +78,16 @@ pub(super) async fn create(connection: &mut SqliteConnection, model: &'static Mo
     }
     forget_indexes(connection, model).await?;
     search_index(connection, model).await
+}
+
+/// Adds a column to a table that an earlier release has made.
+async fn add_column(connection: &mut SqliteConnection, table: &str, column: &str) -> Result<(), MirrorError> {
+    let name = column.split(' ').next();
+    let known = sqlx::query("SELECT 1 FROM pragma_table_info(?) WHERE name = ?").bind(table).bind(name);
+    if known.fetch_optional(&mut *connection).await.map_err(|e| failed(&e))?.is_some() {
+        return Ok(());
+    }
+    run(connection, format!("ALTER TABLE \"{table}\" ADD COLUMN {column}")).await
 }
 
 /// Indexes that are no longer asked for go.
@@ -89,8 +113,8 @@ fn finders(model: &Model) -> Vec<(String, String)> {
         match small(model) {
             None => (name, key),
             Some(small) => (
-                format!("{name}_without_{}", large.join("_")),
-                format!("{key}, version, digest, deleted_at, applied_at, {small}"),
+                format!("{name}_with_revision_without_{}", large.join("_")),
+                format!("{key}, version, digest, revision, deleted_at, applied_at, {small}"),
             ),
         }
     };

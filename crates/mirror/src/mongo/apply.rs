@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     limits::{MAX_COMMAND_BYTES, storable},
-    port::{Guard, MirrorError, Outcome, Write},
+    port::{Guard, MirrorError, Outcome, Stamp, Write},
     room::{self, ROOM},
 };
 
@@ -141,8 +141,8 @@ impl<'a> Batch<'a> {
             let writes: Vec<&Write> = sent.iter().map(|sent| sent.write).collect();
             let bytes = sent.iter().map(|sent| sent.bytes).sum();
             let command = match way {
-                Command::Insert => encode::insert(self.model.name, &writes, self.at, bytes),
-                Command::Update => encode::update(self.model.name, self.guard, &writes, self.at, bytes),
+                Command::Insert => encode::insert(self.model, &writes, self.at, bytes),
+                Command::Update => encode::update(self.model, self.guard, &writes, self.at, bytes),
             };
             match self.run(command).await {
                 Ok(answer) => fates(sent, write_errors(&answer)?),
@@ -181,18 +181,20 @@ impl<'a> Batch<'a> {
         let (mut again, mut strange) = (Vec::new(), Vec::new());
         for chunk in taken.chunks(MAX_STATEMENTS) {
             let ids = chunk.iter().map(|sent| sent.write.id.as_str());
-            let present: HashMap<String, Option<i64>> = read::versions(self.database, self.model, ids).await?;
+            let present: HashMap<String, Stamp> = read::stamps_of(self.database, self.model, ids).await?;
             for sent in chunk {
-                let newer = match present.get(&sent.write.id) {
+                let there = present.get(&sent.write.id);
+                let newer = match there.map(|there| (there, there.version)) {
                     None => true,
-                    Some(None) if self.guard == Guard::NotNewer => {
+                    Some((_, None)) if self.guard == Guard::NotNewer => {
                         strange.push(*sent);
                         continue;
                     }
-                    Some(None) => false,
-                    Some(Some(version)) => match self.guard {
-                        Guard::Newer => *version < sent.write.version,
-                        Guard::NotNewer => *version <= sent.write.version,
+                    Some((_, None)) => false,
+                    Some((there, Some(version))) => match self.guard {
+                        Guard::Newer => version < sent.write.version,
+                        Guard::Outdated => version < sent.write.version || self.is_outdated(sent.write, there),
+                        Guard::NotNewer => version <= sent.write.version,
                     },
                 };
                 if newer {
@@ -212,6 +214,11 @@ impl<'a> Batch<'a> {
         Ok(again)
     }
 
+    fn is_outdated(&self, write: &Write, there: &Stamp) -> bool {
+        let other = there.revision != Some(self.model.revision());
+        there.version == Some(write.version) && !there.tombstone && other
+    }
+
     /// Replaces a document whose `_sync` is nobody's and yet looks newer to the guard: `[{ version: 99 }]`, or a version
     /// beside a member that we do not write. The condition is the `_sync` that was seen, so whatever was written since
     /// stays; whether it was replaced.
@@ -220,7 +227,7 @@ impl<'a> Batch<'a> {
         let filter = doc! { "_id": &write.id };
         let seen = collection.find_one(filter).projection(doc! { "_sync": 1 }).await.map_err(|cause| failed(&cause))?;
         let Some(seen) = seen else { return Ok(false) };
-        let stamp = decode::stamp(&seen);
+        let stamp = decode::stamp(self.model, &seen);
         if let Some(symbol) = foreign::id(&stamp.id).filter(|id| matches!(id, Id::Other(..))) {
             // A replacement would keep the `_id` that is there: it goes, and the document is written as a new one.
             beyond::remove(self.database, self.model, &[symbol]).await?;
@@ -229,7 +236,7 @@ impl<'a> Batch<'a> {
         if stamp.version.is_some() {
             return Ok(false);
         }
-        let command = encode::replace(self.model.name, write, foreign::element_of(&seen, "_sync"), self.at);
+        let command = encode::replace(self.model, write, foreign::element_of(&seen, "_sync"), self.at);
         let answer = self.run(command).await.map_err(|cause| failed(&cause))?;
         match write_errors(&answer)?.first() {
             Some(error) => Err(refused(error.code, &error.message)),
@@ -282,7 +289,7 @@ fn fates<'a>(sent: &[Sent<'a>], errors: Vec<WriteError>) -> Result<Vec<(Sent<'a>
 }
 
 /// Physically removes documents; see [`crate::Mirror::remove`].
-pub(super) async fn remove(database: &Database, model: &Model, ids: &[String]) -> Result<u64, MirrorError> {
+pub(super) async fn remove(database: &Database, model: &'static Model, ids: &[String]) -> Result<u64, MirrorError> {
     let mut removed = 0;
     for chunk in ids.chunks(MAX_STATEMENTS) {
         let (texts, others) = read::sorted_out(chunk);

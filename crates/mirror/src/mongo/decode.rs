@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chainbill_domain::{
-    Digest, Document, Model, Value,
+    Digest, Document, Model, Revision, Value,
     mapping::{Column, Kind},
 };
 use mongodb::bson::{RawArray, RawBsonRef, RawDocument, error::Error};
@@ -21,6 +21,8 @@ pub(super) struct Names {
     known: Vec<&'static str>,
     /// How many of them stand at the top.
     top: usize,
+    /// The revision of the model, where it is known.
+    revision: Option<Revision>,
     /// Where the next is expected.
     next: usize,
     /// How deeply nested what is read is.
@@ -32,7 +34,7 @@ pub(super) struct Names {
 const DEEPEST: usize = 200;
 
 impl Names {
-    pub fn of(model: &Model) -> Self {
+    pub fn of(model: &'static Model) -> Self {
         let columns = |columns: &'static [Column]| {
             columns.iter().flat_map(|column| {
                 let parts: &[&str] =
@@ -44,6 +46,7 @@ impl Names {
         Self {
             known: columns(model.columns).chain(embeds).collect(),
             top: model.columns.len() + model.embeds.len(),
+            revision: Some(model.revision()),
             next: 0,
             depth: 0,
         }
@@ -74,7 +77,7 @@ impl Names {
 pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
     names.next = 0;
     let mut stored = Stored {
-        stamp: Stamp { id: String::new(), version: None, digest: None, tombstone: false },
+        stamp: Stamp { id: String::new(), version: None, digest: None, revision: None, tombstone: false },
         applied_at: None,
         body: Document(Vec::with_capacity(names.top)),
     };
@@ -100,7 +103,7 @@ pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
             }
             ("_sync", Ok(RawBsonRef::Document(sync))) => {
                 stamps += 1;
-                read_sync(sync, &mut stored);
+                read_sync(sync, names.revision, &mut stored);
             }
             ("_sync", _) => stamps += 1,
             (name, value) => {
@@ -120,15 +123,20 @@ pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
 }
 
 /// What a document says of itself.
-pub(super) fn stamp(raw: &RawDocument) -> Stamp {
-    stored(raw, &mut Names::default()).stamp
+pub(super) fn stamp(model: &'static Model, raw: &RawDocument) -> Stamp {
+    stored(raw, &mut Names::of(model)).stamp
 }
 
+/// The members of `_sync` that our encoder writes.
+const MEMBERS: [&str; 5] = ["version", "digest", "revision", "appliedAt", "deletedAt"];
+
 /// Reads `_sync`. One member that our encoder does not write there, or not in that place, makes it somebody else's: a moment
-/// that is text, say, hides a document from searches though its version and digest are right.
-fn read_sync(sync: &RawDocument, stored: &mut Stored) {
+/// that is text, say, hides a document from searches though its version and digest are right. Another release may write others
+/// there, and says so by its revision.
+fn read_sync(sync: &RawDocument, own: Option<Revision>, stored: &mut Stored) {
     let Stored { stamp, applied_at, .. } = stored;
     let (mut version, mut strange, mut with_digest, mut deleted_at) = (None, false, false, None);
+    let mut unknown = false;
     let mut last = 0;
     for member in sync {
         let place = match member.as_ref().map(|(name, value)| (name.as_str(), *value)) {
@@ -140,13 +148,22 @@ fn read_sync(sync: &RawDocument, stored: &mut Stored) {
                 (stamp.digest, with_digest) = (Digest::from_hex(text), true);
                 2
             }
+            Ok(("revision", RawBsonRef::String(text))) => {
+                stamp.revision = Revision::from_hex(text);
+                // What names no revision is nobody's.
+                if stamp.revision.is_some() { 3 } else { 0 }
+            }
             Ok(("appliedAt", RawBsonRef::DateTime(at))) => {
                 *applied_at = Some(at.timestamp_millis());
-                3
+                4
             }
             Ok(("deletedAt", RawBsonRef::DateTime(at))) => {
                 deleted_at = Some(at.timestamp_millis());
-                4
+                5
+            }
+            Ok((name, _)) if !MEMBERS.contains(&name) => {
+                unknown = true;
+                continue;
             }
             _ => 0,
         };
@@ -156,7 +173,9 @@ fn read_sync(sync: &RawDocument, stored: &mut Stored) {
     }
     stamp.version = version;
     stamp.tombstone = deleted_at.is_some();
-    let ended = deleted_at.is_none_or(|at| !with_digest && *applied_at == Some(at));
+    let of_a_document = with_digest || stamp.revision.is_some();
+    let ended = deleted_at.is_none_or(|at| !of_a_document && *applied_at == Some(at));
+    strange |= unknown && (stamp.revision.is_none() || stamp.revision == own);
     stamp.keep_if_ours(!strange && applied_at.is_some() && ended);
 }
 

@@ -17,7 +17,7 @@ use super::{
     errors::failed,
     foreign::{self, Id, Place},
 };
-use crate::port::{MirrorError, Page, Stored};
+use crate::port::{MirrorError, Page, Stamp, Stored};
 
 /// How much of each document is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ fn collection(database: &Database, name: &str) -> Collection<RawDocumentBuf> {
 
 /// What a cursor holds.
 pub(super) async fn all(
-    model: &Model,
+    model: &'static Model,
     cursor: mongodb::error::Result<Cursor<RawDocumentBuf>>,
 ) -> Result<Vec<Stored>, MirrorError> {
     let mut cursor = cursor.map_err(|cause| failed(&cause))?;
@@ -48,7 +48,7 @@ pub(super) async fn all(
 /// One document.
 pub(super) async fn get(
     database: &Database,
-    model: &Model,
+    model: &'static Model,
     id: &str,
     depth: Depth,
 ) -> Result<Option<Stored>, MirrorError> {
@@ -66,7 +66,11 @@ pub(super) async fn get(
 }
 
 /// Some documents, by what their ids are called.
-pub(super) async fn get_many(database: &Database, model: &Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
+pub(super) async fn get_many(
+    database: &Database,
+    model: &'static Model,
+    ids: &[String],
+) -> Result<Vec<Stored>, MirrorError> {
     let (texts, others) = sorted_out(ids);
     let filter = doc! { "_id": beyond::texts_alone(texts) };
     let mut found = all(model, collection(database, model.name).find(filter).await).await?;
@@ -92,7 +96,7 @@ pub(super) fn sorted_out(names: &[String]) -> (Vec<String>, Vec<Id>) {
 /// end.
 pub(super) async fn page(
     database: &Database,
-    model: &Model,
+    model: &'static Model,
     page: Page<'_>,
     depth: Depth,
 ) -> Result<Vec<Stored>, MirrorError> {
@@ -115,7 +119,12 @@ pub(super) async fn page(
     Ok(found)
 }
 
-async fn texts(database: &Database, model: &Model, page: Page<'_>, depth: Depth) -> Result<Vec<Stored>, MirrorError> {
+async fn texts(
+    database: &Database,
+    model: &'static Model,
+    page: Page<'_>,
+    depth: Depth,
+) -> Result<Vec<Stored>, MirrorError> {
     let mut range = doc! {};
     match page.after {
         Some(after) => range.insert("$gt", after),
@@ -129,7 +138,7 @@ async fn texts(database: &Database, model: &Model, page: Page<'_>, depth: Depth)
 
 async fn ranged(
     database: &Database,
-    model: &Model,
+    model: &'static Model,
     range: Document,
     limit: u32,
     depth: Depth,
@@ -147,27 +156,30 @@ fn at_depth(find: Find<'_, RawDocumentBuf>, depth: Depth) -> Find<'_, RawDocumen
     }
 }
 
-/// The versions of what is there under these ids; `None` for documents that say none.
-pub(super) async fn versions(
+/// What is said by whatever is there under these ids.
+pub(super) async fn stamps_of(
     database: &Database,
-    model: &Model,
+    model: &'static Model,
     ids: impl Iterator<Item = &str>,
-) -> Result<HashMap<String, Option<i64>>, MirrorError> {
+) -> Result<HashMap<String, Stamp>, MirrorError> {
     let ids: Vec<&str> = ids.collect();
     let collection = collection(database, model.name);
     let found =
         all(model, collection.find(doc! { "_id": { "$in": ids } }).projection(doc! { "_sync": 1 }).await).await?;
-    let of = |stored: Stored| match foreign::text_of_symbol(&stored.stamp.id) {
+    let of = |Stored { mut stamp, .. }: Stored| match foreign::text_of_symbol(&stamp.id).map(str::to_owned) {
         // Nothing of it is ours, and yet it has the place.
-        Some(text) => (text.to_owned(), None),
-        None => (stored.stamp.id, stored.stamp.version),
+        Some(text) => {
+            stamp.version = None;
+            (text, stamp)
+        }
+        None => (stamp.id.clone(), stamp),
     };
     Ok(found.into_iter().map(of).collect())
 }
 
 /// Documents that are not tombstones: the collection's own count less what the index of tombstones holds. Where the
 /// collection's own count is a guess of the planner, its documents are counted.
-pub(super) async fn count(database: &Database, model: &Model, guesses: bool) -> Result<u64, MirrorError> {
+pub(super) async fn count(database: &Database, model: &'static Model, guesses: bool) -> Result<u64, MirrorError> {
     let dead = doc! { DELETED_AT: { "$gte": mongodb::bson::DateTime::MIN } };
     let everything = if guesses {
         doc! { "count": model.name, "query": { "_id": { "$gte": Bson::MinKey } } }
@@ -195,7 +207,7 @@ async fn counted(database: &Database, command: Document) -> Result<i64, MirrorEr
 /// Documents whose field has the value, newest id first, without their large fields.
 pub(super) async fn find(
     database: &Database,
-    model: &Model,
+    model: &'static Model,
     field: &'static str,
     value: &Value,
     before: Option<&str>,
@@ -216,7 +228,7 @@ pub(super) async fn find(
 }
 
 /// Everything but the large fields.
-fn without_large(model: &Model) -> Document {
+fn without_large(model: &'static Model) -> Document {
     model.large_fields().map(|field| (field.to_owned(), Bson::Int32(0))).collect()
 }
 

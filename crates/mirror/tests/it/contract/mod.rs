@@ -19,6 +19,7 @@ macro_rules! contract {
 
 contract! {
     applying::a_newer_version_replaces_and_an_equal_or_older_one_is_stale,
+    applying::a_document_of_another_description_is_made_anew_at_its_own_version_and_only_for_that_purpose,
     applying::versions_that_arrive_out_of_order_end_with_the_newest,
     applying::the_same_document_twice_in_one_batch_ends_with_the_newest,
     applying::two_who_write_the_same_documents_in_opposite_orders_do_not_hold_each_other_up,
