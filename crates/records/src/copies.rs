@@ -1,6 +1,6 @@
 //! What is known of each model's copy: its state, how far the initial copy is, how the last run went.
 
-use chainbill_domain::{Model, Timestamp};
+use chainbill_domain::{Model, Revision, Timestamp};
 use sea_orm::{ConnectionTrait, QueryResult, Value};
 
 use crate::{Records, RecordsError};
@@ -13,6 +13,9 @@ pub enum CopyState {
     Pending,
     /// The initial copy is on its way; the cursor says how far. Set by whoever copies.
     Copying,
+    /// The model has got another description: every document is there and follows every change, and those of another
+    /// revision are made anew; the cursor says how far. Set by whoever makes them.
+    Backfilling,
     /// All rows were copied once; the outbox still holds changes older than the copy's end. Set by whoever copied.
     CatchingUp,
     /// Every committed change is on its way or there. Set by the relay.
@@ -21,7 +24,7 @@ pub enum CopyState {
 
 impl CopyState {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Pending, Self::Copying, Self::CatchingUp, Self::Live];
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Copying, Self::Backfilling, Self::CatchingUp, Self::Live];
 
     /// The stored word.
     #[must_use]
@@ -29,6 +32,7 @@ impl CopyState {
         match self {
             Self::Pending => "PENDING",
             Self::Copying => "COPYING",
+            Self::Backfilling => "BACKFILLING",
             Self::CatchingUp => "CATCHING_UP",
             Self::Live => "LIVE",
         }
@@ -42,9 +46,11 @@ pub struct Copy {
     pub model: String,
     /// Its state.
     pub state: CopyState,
-    /// The last id that the initial copy has written.
+    /// The revision that its documents are of, or are being brought to; none from before there were revisions.
+    pub revision: Option<Revision>,
+    /// The last id that the initial copy, or the backfill, has written.
     pub cursor: Option<String>,
-    /// Rows written by the initial copy so far.
+    /// Rows written by it so far, or found to be as they should.
     pub copied: i64,
     /// Rows that there were when it began.
     pub total: i64,
@@ -65,6 +71,7 @@ impl Copy {
         Self {
             model: model.to_owned(),
             state: CopyState::Pending,
+            revision: None,
             cursor: None,
             copied: 0,
             total: 0,
@@ -77,7 +84,8 @@ impl Copy {
     }
 }
 
-const COLUMNS: &str = "model, state, `cursor`, copied, total, started_at, finished_at, last_run_at, last_result, rate";
+const COLUMNS: &str =
+    "model, state, `cursor`, copied, total, started_at, finished_at, last_run_at, last_result, rate, revision";
 
 impl Records {
     /// What is known of a model's copy.
@@ -115,17 +123,18 @@ impl Records {
                 copy.last_run_at.into(),
                 copy.last_result.clone().into(),
                 copy.rate.into(),
+                copy.revision.map(Revision::to_hex).into(),
                 self.now().into(),
                 copy.model.clone().into(),
             ]
         };
         let update = "UPDATE sync_models SET state=?, `cursor`=?, copied=?, total=?, started_at=?, finished_at=?, \
-                      last_run_at=?, last_result=?, rate=?, updated_at=? WHERE model=?";
+                      last_run_at=?, last_result=?, rate=?, revision=?, updated_at=? WHERE model=?";
         if self.run(update, values()).await? > 0 {
             return Ok(());
         }
         let insert = "INSERT INTO sync_models (state, `cursor`, copied, total, started_at, finished_at, last_run_at, \
-                      last_result, rate, updated_at, model) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
+                      last_result, rate, revision, updated_at, model) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)";
         match self.run(insert, values()).await {
             Err(RecordsError::Duplicate(_)) => self.run(update, values()).await.map(drop),
             other => other.map(drop),
@@ -139,7 +148,7 @@ impl Records {
     /// When the primary does not answer.
     pub async fn save_progress(&self, copy: &Copy) -> Result<bool, RecordsError> {
         let sql = "UPDATE sync_models SET state=?, `cursor`=?, copied=?, finished_at=?, rate=?, updated_at=? \
-                   WHERE model=? AND state='COPYING' AND started_at=?";
+                   WHERE model=? AND state IN ('COPYING','BACKFILLING') AND started_at=?";
         let values: [Value; 8] = [
             copy.state.name().into(),
             copy.cursor.clone().into(),
@@ -162,6 +171,17 @@ impl Records {
             "UPDATE sync_models SET state='LIVE', updated_at=? WHERE model=? AND state='CATCHING_UP' AND finished_at=?";
         let values: [Value; 3] = [self.now().into(), copy.model.clone().into(), copy.finished_at.into()];
         Ok(self.run(sql, values).await? > 0)
+    }
+
+    /// Forgets of which revision the model's documents are: too many were found to be of others, and all are looked at anew.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn forget_revision(&self, model: &Model) -> Result<(), RecordsError> {
+        let sql =
+            "UPDATE sync_models SET revision=NULL, updated_at=? WHERE model=? AND state IN ('CATCHING_UP','LIVE')";
+        self.run(sql, [self.now().into(), model.name.into()]).await?;
+        Ok(())
     }
 
     /// Writes down how the last run or copy of a model went.
@@ -228,5 +248,6 @@ fn copy(row: &QueryResult) -> Result<Copy, RecordsError> {
         last_run_at: row.try_get_by_index(7)?,
         last_result: row.try_get_by_index(8)?,
         rate: row.try_get_by_index(9)?,
+        revision: row.try_get_by_index::<Option<String>>(10)?.as_deref().and_then(Revision::from_hex),
     })
 }

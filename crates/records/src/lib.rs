@@ -17,6 +17,7 @@ mod leases;
 mod parked;
 mod retry;
 mod runs;
+mod schemas;
 mod snapshot;
 mod store;
 mod synced;
@@ -32,6 +33,7 @@ pub use leases::{Lease, LeaseView};
 pub use parked::Parked;
 pub use retry::{ATTEMPTS, Retryable, retry};
 pub use runs::{Resume, Run};
+pub use schemas::Schema;
 /// The ORM, for those who read tables of their own.
 pub use sea_orm;
 pub use snapshot::{Pending, RowPage, Snapshot};

@@ -79,6 +79,9 @@ pub struct Queued {
     pub parked: bool,
 }
 
+/// The key of an entry: its partition and its id.
+pub type EntryKey = (u16, String);
+
 /// How much waits.
 #[derive(Debug, Clone)]
 pub struct Backlog {

@@ -41,6 +41,8 @@ pub struct Run {
     pub parked: i64,
     /// Rows with values that cannot be read.
     pub unreadable: i64,
+    /// Documents of another revision.
+    pub outdated: i64,
     /// Hash of the certificate that it issued.
     pub certificate: Option<String>,
     /// Why it failed.
@@ -61,7 +63,7 @@ pub struct Resume {
 }
 
 const COLUMNS: &str = "id, kind, model, level, started_at, finished_at, outcome, compared, total, drift, repaired, \
-                       in_flight, waiting, parked, unreadable, certificate, error, cut, findings";
+                       in_flight, waiting, parked, unreadable, certificate, error, cut, findings, outdated";
 /// Runs past their time are forgotten so many at once: nobody waits for a long delete.
 const FORGOTTEN_AT_ONCE: u32 = 1000;
 
@@ -91,16 +93,17 @@ impl Records {
                 run.error.clone().into(),
                 run.cut.into(),
                 run.findings.clone().into(),
+                run.outdated.into(),
                 run.id.clone().into(),
             ]
         };
         let update = "UPDATE sync_runs SET kind=?, model=?, level=?, started_at=?, finished_at=?, outcome=?, \
                       compared=?, total=?, drift=?, repaired=?, in_flight=?, waiting=?, parked=?, unreadable=?, \
-                      certificate=?, error=?, cut=?, findings=? WHERE id=?";
+                      certificate=?, error=?, cut=?, findings=?, outdated=? WHERE id=?";
         if self.run(update, values()).await? == 0 {
             let insert = "INSERT INTO sync_runs (kind, model, level, started_at, finished_at, outcome, compared, total, \
-                          drift, repaired, in_flight, waiting, parked, unreadable, certificate, error, cut, findings, id) \
-                          VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+                          drift, repaired, in_flight, waiting, parked, unreadable, certificate, error, cut, findings, \
+                          outdated, id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
             self.run(insert, values()).await?;
         }
         Ok(())
@@ -248,6 +251,7 @@ fn run(row: &QueryResult) -> Result<Run, RecordsError> {
         error: row.try_get_by_index(16)?,
         cut: row.try_get_by_index(17)?,
         findings: row.try_get_by_index(18)?,
+        outdated: row.try_get_by_index(19)?,
     })
 }
 

@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, QueryResult, Statement, Value as SqlValue};
 
 use crate::{
     Records, RecordsError, Transaction,
-    outbox::{Op, marks, pad},
+    outbox::{EntryKey, Op, marks, pad},
 };
 
 /// A consistent view of the primary. The first read fixes its moment.
@@ -140,6 +140,47 @@ impl Snapshot {
             }
         }
         Ok(newest)
+    }
+
+    /// Whether so much waits in the outbox that it is worth asking whose it is.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn much_waits(&self) -> Result<bool, RecordsError> {
+        const MUCH: i64 = 256;
+        let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM outbox LIMIT {MUCH}) some_entries");
+        let rows = self.all(sql, []).await?;
+        Ok(rows.first().map_or(Ok(0), |row| row.try_get_by_index::<i64>(0))? >= MUCH)
+    }
+
+    /// The entries that wait for these entities, by entity, each with its version. Those of parked entities are left out, and
+    /// what is not known here: they are the relay's alone.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn waiting(
+        &self,
+        model: &Model,
+        ids: &[String],
+    ) -> Result<HashMap<String, Vec<(i64, EntryKey)>>, RecordsError> {
+        let mut waiting = HashMap::<String, Vec<(i64, EntryKey)>>::new();
+        for batch in ids.chunks(1000) {
+            let sql = format!(
+                "SELECT o.entity_id, o.version, o.part, o.id FROM outbox o LEFT JOIN sync_parked k \
+                 ON k.model=o.model AND k.entity_id=o.entity_id \
+                 WHERE o.entity_id IN ({}) AND o.model=? AND o.op IN (?,?) AND k.entity_id IS NULL",
+                marks(batch.len())
+            );
+            let known = [Op::Upsert, Op::Delete].map(|op| SqlValue::from(op.name()));
+            for row in self.all(sql, pad(batch).chain([model.name.into()]).chain(known)).await? {
+                let (part, id): (i32, String) = (row.try_get_by_index(2)?, row.try_get_by_index(3)?);
+                if let Ok(part) = u16::try_from(part) {
+                    let key = (row.try_get_by_index(1)?, (part, id));
+                    waiting.entry(row.try_get_by_index(0)?).or_default().push(key);
+                }
+            }
+        }
+        Ok(waiting)
     }
 
     /// Number of rows.

@@ -7,6 +7,7 @@ mod m0003_sync;
 mod m0004_resuming;
 mod m0005_payers;
 mod m0006_runs;
+mod m0007_revisions;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_resuming::Migration),
             Box::new(m0005_payers::Migration),
             Box::new(m0006_runs::Migration),
+            Box::new(m0007_revisions::Migration),
         ]
     }
 }
@@ -168,6 +170,19 @@ async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbE
 const ALREADY_THERE: [u16; 2] = [1060, 1061];
 /// A column or an index that is not there: it was given up before the migration was interrupted.
 const NOT_THERE: u16 = 1091;
+
+/// Adds a column, which may be there already. SQLite does not say by a number that it is: it is asked.
+async fn add_column(manager: &SchemaManager<'_>, table: &str, name: &str, kind: &str) -> Result<(), DbErr> {
+    let db = manager.get_connection();
+    if of(db).await? == Dialect::Sqlite {
+        let ask = "SELECT 1 FROM pragma_table_info(?) WHERE name=?";
+        let known = Statement::from_sql_and_values(db.get_database_backend(), ask, [table.into(), name.into()]);
+        if db.query_one_raw(known).await?.is_some() {
+            return Ok(());
+        }
+    }
+    run(manager, &[&format!("ALTER TABLE {table} ADD COLUMN {name} {kind}")]).await
+}
 
 /// Takes a column or an index away, which may be gone already.
 async fn drop(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
