@@ -22,6 +22,7 @@ use crate::{
     errors::{Retry, retry},
     head::Head,
     parkings::Parkings,
+    schema::Schemas,
 };
 
 /// Shared by every task of the synchronisation of one process.
@@ -33,6 +34,9 @@ pub(crate) struct Engine {
     pub owner: String,
     pub figures: Figures,
     pub counting: Counting,
+    pub schemas: Schemas,
+    /// Who looks whose the second database is: one at a time.
+    pub recognising: tokio::sync::Mutex<()>,
     faults: Mutex<Faults>,
     held: Mutex<HashSet<String>>,
 }
@@ -102,6 +106,7 @@ impl Engine {
         let random = || records.random().bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
         let owner = settings.owner.clone().unwrap_or_else(random);
         let (faults, held) = (Mutex::default(), Mutex::default());
+        let schemas = Schemas::new(settings.models());
         Self {
             records,
             mirror,
@@ -109,6 +114,8 @@ impl Engine {
             owner,
             figures: Figures::default(),
             counting: Counting::default(),
+            schemas,
+            recognising: tokio::sync::Mutex::default(),
             faults,
             held,
         }

@@ -72,7 +72,8 @@ pub(crate) async fn examine_after(
         sides.rows.remove(id);
     }
     let Looked { cut, rows, pending, unreadable, documents } = read(engine, model, &undecided, carried_out).await?;
-    sides.verdicts.extend(second_look(model, &then, &rows, &documents, &pending, cut));
+    let revisions = engine.revisions_of(model, &then).await?;
+    sides.verdicts.extend(second_look(model, &then, &rows, &documents, &pending, &revisions, cut));
     sides.cut = cut;
     sides.rows.extend(rows.into_iter().map(|row| (row.id.clone(), row)));
     sides.documents.extend(documents.into_iter().map(|seen| (seen.stamp.id.clone(), seen)));
@@ -126,7 +127,8 @@ async fn look(
     carried_out: &CarriedOut,
 ) -> Result<Sides, SyncError> {
     let Looked { cut, rows, pending, unreadable, documents } = read(engine, model, ids, carried_out).await?;
-    let verdicts = verdicts(model, &rows, &documents, &pending).into_iter().collect();
+    let revisions = engine.revisions_of(model, &documents).await?;
+    let verdicts = verdicts(model, &rows, &documents, &pending, &revisions).into_iter().collect();
     Ok(Sides {
         cut,
         rows: rows.into_iter().map(|row| (row.id.clone(), row)).collect(),

@@ -6,14 +6,16 @@ use std::{
     time::Duration,
 };
 
-use chainbill_domain::{Model, Timestamp, models};
+use chainbill_domain::{Model, Timestamp};
 use chainbill_records::{CopyState, outbox::Backlog};
+use futures::{FutureExt as _, StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     SyncError,
     caught::caught,
     compare::Level,
+    copy::{self, MODELS_AT_ONCE, Purpose},
     counting,
     engine::Engine,
     heartbeat::{self, HEARTBEATS},
@@ -98,7 +100,7 @@ async fn catch_up(engine: &Engine, backlog: &[Backlog]) -> Result<(), SyncError>
     Ok(())
 }
 
-/// One process at a time beats, schedules, copies what is pending and cleans up.
+/// One process at a time beats, schedules and cleans up.
 pub(crate) async fn lead(engine: Arc<Engine>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Ok(held) = Held::take(&engine, "keeper").await {
@@ -116,13 +118,7 @@ pub(crate) async fn lead(engine: Arc<Engine>, stop: CancellationToken) {
 }
 
 async fn duties(engine: &Arc<Engine>, stop: &CancellationToken) -> Result<(), SyncError> {
-    tokio::join!(
-        beat(engine),
-        prepare_and_copy(engine, stop),
-        schedule(engine, stop),
-        verify(engine, stop),
-        clean(engine)
-    );
+    tokio::join!(beat(engine), schedule(engine, stop), verify(engine, stop), clean(engine));
     Ok(())
 }
 
@@ -145,9 +141,29 @@ async fn beat_once(engine: &Engine) -> Result<(), SyncError> {
     Ok(())
 }
 
+/// One process at a time, of those whose descriptions rule, makes collections ready, copies what is pending and backfills.
+pub(crate) async fn shape(engine: Arc<Engine>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if engine.schemas.rule()
+            && let Ok(held) = Held::take(&engine, "shape").await
+        {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = held.lost() => {}
+                () = engine.schemas.outranked() => {}
+                ended = caught(prepare_and_copy(&engine, &stop)) => if let Err(error) = ended {
+                    tracing::error!("Sync begins to copy again: {error}");
+                }
+            }
+            held.release().await;
+        }
+        tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(ROUND) => {} }
+    }
+}
+
 /// Looks whether the second database belongs to this primary and holds copies, and makes those that are missing. A
 /// database that was emptied, or replaced by another, is filled again without anybody asking.
-async fn prepare_and_copy(engine: &Arc<Engine>, stop: &CancellationToken) {
+async fn prepare_and_copy(engine: &Arc<Engine>, stop: &CancellationToken) -> Result<(), SyncError> {
     let mut pause = ROUND;
     // Indexes of this release, and the retention of these settings, also where everything is in place otherwise.
     while let Err(error) = crate::synchronise::prepare(engine).await {
@@ -168,19 +184,28 @@ async fn prepare_and_copy(engine: &Arc<Engine>, stop: &CancellationToken) {
 
 async fn fill(engine: &Arc<Engine>, stop: &CancellationToken) -> Result<(), SyncError> {
     crate::synchronise::recognise(engine).await?;
-    for model in engine.settings.models() {
-        if needs_copy(engine, model).await? {
-            crate::synchronise::fill(engine, model, &|_| {}, stop).await?;
-        } else {
-            crate::synchronise::tidy(engine, model, stop).await?;
-        }
+    let one = |model: &&'static Model| fill_one(engine.clone(), *model, stop.clone()).boxed();
+    let works: Vec<_> = engine.settings.models().iter().map(one).collect();
+    let filled: Vec<_> = stream::iter(works).buffer_unordered(MODELS_AT_ONCE).collect().await;
+    // What one model meets holds up no other.
+    filled.into_iter().collect()
+}
+
+async fn fill_one(engine: Arc<Engine>, model: &'static Model, stop: CancellationToken) -> Result<(), SyncError> {
+    let done = match copy::due(&engine, model).await? {
+        Some(Purpose::Initial) => crate::synchronise::fill(&engine, model, &|_| {}, &stop).await.map(drop),
+        Some(Purpose::Backfill) => copy::copy(&engine, model, Purpose::Backfill, &|_| {}, &stop).await.map(drop),
+        None => crate::synchronise::tidy(&engine, model, &stop).await,
+    };
+    if let Err(error) = &done {
+        tracing::debug!(model = model.name, "Sync cannot fill {} yet: {error}", model.name);
     }
-    Ok(())
+    done
 }
 
 async fn schedule(engine: &Arc<Engine>, stop: &CancellationToken) {
     loop {
-        for model in models::ALL {
+        for model in engine.settings.models() {
             if let Err(error) = scheduled(engine, model, stop).await {
                 tracing::debug!(model = model.name, "Sync could not run over {}: {error}", model.name);
             }
@@ -232,7 +257,7 @@ async fn verify(engine: &Arc<Engine>, stop: &CancellationToken) {
         return;
     }
     loop {
-        for model in models::ALL {
+        for model in engine.settings.models() {
             if let Err(error) = verify_one(engine, model, every, stop).await {
                 tracing::debug!(model = model.name, "Sync could not verify {}: {error}", model.name);
             }

@@ -28,6 +28,7 @@ mod reconcile;
 mod relay;
 mod repair;
 mod runs;
+mod schema;
 mod settings;
 mod status;
 mod synchronise;

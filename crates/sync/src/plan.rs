@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use chainbill_domain::{
     Model, Row, Timestamp, Value,
     document::{Encoded, encode},
-    models, wire,
+    wire,
 };
 use chainbill_mirror::{Content, Outcome, Tracked, Write};
 use chainbill_records::outbox::{ANALYTICS, Entry, Op, Queued};
@@ -79,14 +79,14 @@ impl Settlement {
 
 /// The model of that name, the heartbeat among them.
 #[must_use]
-pub fn model_named(name: &str) -> Option<&'static Model> {
-    if name == HEARTBEATS.name { Some(&HEARTBEATS) } else { models::named(name) }
+pub fn model_named(models: &[&'static Model], name: &str) -> Option<&'static Model> {
+    if name == HEARTBEATS.name { Some(&HEARTBEATS) } else { models.iter().copied().find(|model| model.name == name) }
 }
 
 impl Batch {
     /// Coalesces entries: many changes of one entity become one task at the newest version.
     #[must_use]
-    pub fn plan(queued: Vec<Queued>) -> Self {
+    pub fn plan(models: &[&'static Model], queued: Vec<Queued>) -> Self {
         let mut places: HashMap<(String, String), usize> = HashMap::with_capacity(queued.len());
         let mut tasks: Vec<Task> = Vec::with_capacity(queued.len());
         for Queued { part, id, entry, created_at, parked } in queued {
@@ -111,7 +111,7 @@ impl Batch {
         }
         let mut batch = Self::default();
         for task in tasks {
-            match (task.newest.model.as_str(), model_named(&task.newest.model)) {
+            match (task.newest.model.as_str(), model_named(models, &task.newest.model)) {
                 _ if task.newest.op == Op::Unknown => batch.unknown.push(task),
                 (ANALYTICS, _) => batch.events.push(task),
                 (_, Some(model)) => batch.tasks.entry(model.name).or_default().push(task),
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn what_was_made_and_changed_since_is_one_write_of_a_new_document() {
-        let batch = Batch::plan(vec![queued("made", 1), queued("made", 2), queued("changed", 2)]);
+        let batch = Batch::plan(&[&SKILLS], vec![queued("made", 1), queued("made", 2), queued("changed", 2)]);
         let tasks = &batch.tasks[SKILLS.name];
         let writes = Writes::of(&SKILLS, tasks, vec![row("changed", 2), row("made", 2)]).writes;
         let seen: Vec<_> = writes.iter().map(|write| (write.id.as_str(), write.version, write.fresh)).collect();

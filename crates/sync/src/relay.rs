@@ -31,8 +31,9 @@ pub(crate) struct Carried {
 
 /// Carries out a batch, all its models side by side.
 pub(crate) async fn carry_out(engine: &Engine, queued: Vec<Queued>) -> Result<Carried, SyncError> {
-    let batch = Batch::plan(queued);
-    let models = batch.tasks.iter().filter_map(|(name, tasks)| Some((model_named(name)?, tasks)));
+    let known = engine.settings.models();
+    let batch = Batch::plan(known, queued);
+    let models = batch.tasks.iter().filter_map(|(name, tasks)| Some((model_named(known, name)?, tasks)));
     let works: Vec<_> = models.map(async |(model, tasks)| (model, relay_model(engine, model, tasks).await)).collect();
     let (answers, events) = futures::join!(join_all(works), caught(relay_events(engine, &batch)));
     let mut settlement = Settlement::default();
@@ -161,7 +162,7 @@ async fn look_at_stale(
         let found = engine.mirror.get_many(model, ids).await?;
         present.extend(found.into_iter().map(|stored| (stored.stamp.id.clone(), stored.stamp)));
     }
-    let same = |write: &&Write| present.get(&write.id).is_some_and(|stamp| is_same(write, stamp));
+    let same = |write: &&Write| present.get(&write.id).is_some_and(|stamp| is_same(model, write, stamp));
     let suspects: Vec<String> = stale.into_iter().filter(|write| !same(write)).map(|write| write.id.clone()).collect();
     if !suspects.is_empty() {
         let carried_out = tasks.iter().map(|task| (task.newest.entity_id.clone(), task.newest.version)).collect();
@@ -170,8 +171,11 @@ async fn look_at_stale(
     Ok(())
 }
 
-fn is_same(write: &Write, stamp: &Stamp) -> bool {
+/// Whether what is there is what was to be written. A document of the same version and another revision is the same to a relay:
+/// whoever knows which of them is the newer one makes it anew, and nobody else undoes that.
+fn is_same(model: &'static Model, write: &Write, stamp: &Stamp) -> bool {
     let content = match &write.content {
+        Content::Document { .. } if stamp.revision != Some(model.revision()) => stamp.digest.is_some(),
         Content::Document { digest, .. } => stamp.digest == Some(*digest),
         Content::Tombstone => stamp.tombstone,
     };
@@ -181,7 +185,7 @@ fn is_same(write: &Write, stamp: &Stamp) -> bool {
 /// Carries out what waits for one entity, at once and beside whoever relays it. Its entries stay: the relay finds the
 /// document in place and takes them off.
 pub(crate) async fn carry_now(engine: &Engine, model: &'static Model, id: &str) -> Result<(), SyncError> {
-    let batch = Batch::plan(engine.records.queued_of(model, id).await?);
+    let batch = Batch::plan(engine.settings.models(), engine.records.queued_of(model, id).await?);
     let Some(tasks) = batch.tasks.get(model.name) else { return Ok(()) };
     relay_portion(engine, model, tasks, &mut Settlement::default()).await
 }

@@ -17,7 +17,7 @@ use chainbill_records::{
 use crate::{
     SyncError,
     certificate::written,
-    compare::{Class, Seen, Verdict, fields_that_differ},
+    compare::{Class, Revisions, Seen, Verdict, fields_that_differ},
     engine::Engine,
     examine::{CarriedOut, Sides, documents, examine_after},
     planted::{Mistake, is as planted},
@@ -143,7 +143,7 @@ async fn mend(
         before: seen.map(text),
         expected: row.map(|row| wire::to_json(&row.body).to_string()),
         after: None,
-        fields: fields_that_differ(row, seen).join(","),
+        fields: fields_that_differ(model, row, seen).join(","),
         cut: sides.cut,
         journal: Some(journal(engine, model, sides, id).await?),
         at: engine.now(),
@@ -220,11 +220,12 @@ fn entry(model: &'static Model, id: &str, version: i64, op: Op) -> Entry {
 async fn record(engine: &Engine, model: &'static Model, mended: Vec<Mended>) -> Result<Repaired, SyncError> {
     let ids: Vec<String> = mended.iter().map(|mended| mended.evidence.entity_id.clone()).collect();
     let found = documents(engine, model, &ids).await?;
+    let revisions = engine.revisions_of(model, &found).await?;
     let now: HashMap<&str, &Seen> = found.iter().map(|seen| (seen.stamp.id.as_str(), seen)).collect();
     let mut total = Repaired::default();
     for Mended { mut evidence, expected } in mended {
         let seen = now.get(evidence.entity_id.as_str()).copied();
-        let right = planted(Mistake::RepairUnseen) || is_right(model, expected, seen);
+        let right = planted(Mistake::RepairUnseen) || is_right(model, expected, seen, &revisions);
         if right {
             total.repaired += 1
         } else {
@@ -250,14 +251,22 @@ async fn record(engine: &Engine, model: &'static Model, mended: Vec<Mended>) -> 
     Ok(total)
 }
 
-/// Whether a document is what it should be, or newer: then the relay was faster.
-fn is_right(model: &Model, expected: Option<(i64, Digest)>, seen: Option<&Seen>) -> bool {
+/// Whether a document is what it should be, or newer: then the relay was faster, or whoever brings documents to a later
+/// description.
+fn is_right(
+    model: &'static Model,
+    expected: Option<(i64, Digest)>,
+    seen: Option<&Seen>,
+    revisions: &Revisions,
+) -> bool {
     match (expected, seen) {
         (None, seen) => seen.is_none_or(|seen| seen.stamp.tombstone),
         (Some(_), None) => false,
         (Some((version, digest)), Some(seen)) => {
             let body = seen.body.as_ref().map(|body| document_digest(model, &seen.stamp.id, version, body));
+            let newer = seen.stamp.revision.is_some() && seen.stamp.revision == revisions.newer;
             seen.stamp.version > Some(version)
+                || (newer && seen.stamp.version == Some(version))
                 || (seen.stamp.version == Some(version) && seen.stamp.digest == Some(digest) && body == Some(digest))
         }
     }
@@ -272,6 +281,7 @@ fn text(seen: &Seen) -> String {
             serde_json::json!({
                 "version": seen.stamp.version,
                 "digest": seen.stamp.digest.map(chainbill_domain::Digest::to_hex),
+                "revision": seen.stamp.revision.map(chainbill_domain::Revision::to_hex),
                 "tombstone": seen.stamp.tombstone,
             }),
         );

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
-use chainbill_domain::Model;
+use chainbill_domain::{Model, Revision};
 use chainbill_records::{Copy, CopyState, ModelFault, Run, outbox::Backlog};
 use futures::future::join_all;
 use serde::Serialize;
@@ -74,7 +74,7 @@ pub struct Status {
 pub struct ModelStatus {
     /// Its name.
     pub model: &'static str,
-    /// PENDING, COPYING, CATCHING_UP, LIVE or FAULTED; unknown while the primary is away.
+    /// PENDING, COPYING, BACKFILLING, CATCHING_UP, LIVE or FAULTED; unknown while the primary is away.
     pub state: Option<&'static str>,
     /// Why it is faulted.
     pub reason: Option<String>,
@@ -90,7 +90,10 @@ pub struct ModelStatus {
     pub oldest_seconds: Option<f64>,
     /// Entities that are parked.
     pub parked: Option<u64>,
-    /// Rows that the initial copy has written.
+    /// The revision of the model's description that its documents are of, or are being brought to; none from before there were
+    /// revisions.
+    pub revision: Option<String>,
+    /// Rows that the initial copy, or the last backfill, has written or found to be right.
     pub copied: i64,
     /// Rows that there were when it began.
     pub total: i64,
@@ -214,8 +217,7 @@ fn verdict(engine: &Engine, status: &Status) -> (&'static str, Option<String>) {
         _ => {}
     }
     if let Some(copying) = status.models.iter().find(|model| model.state != Some(CopyState::Live.name())) {
-        let state = copying.state.unwrap_or("in an unknown state");
-        return ("behind", Some(format!("{} is {state}", copying.model)));
+        return ("behind", Some(format!("{} is {}", copying.model, progress(copying))));
     }
     if let Some(drifting) = status.models.iter().find(|model| model.drift == Some(true)) {
         let result = drifting.last_verification.as_deref().unwrap_or("");
@@ -225,6 +227,17 @@ fn verdict(engine: &Engine, status: &Status) -> (&'static str, Option<String>) {
         return ("behind", Some(format!("{} entities are parked", status.parked.unwrap_or(0))));
     }
     ("healthy", None)
+}
+
+/// The state of a model, with how far it is where it is copied or backfilled.
+fn progress(model: &ModelStatus) -> String {
+    let state = model.state.unwrap_or("in an unknown state");
+    match model.state {
+        Some(state) if [CopyState::Copying, CopyState::Backfilling].map(CopyState::name).contains(&state) => {
+            format!("{state}: {} of {} at {}/s", model.copied, model.total, model.rate)
+        }
+        _ => state.to_owned(),
+    }
 }
 
 /// Age of the oldest partition's last beat.
@@ -272,6 +285,7 @@ fn model_status(
             waiting.and_then(|waiting| waiting.oldest).map_or(0.0, |oldest| age(engine.now(), oldest).as_secs_f64())
         }),
         parked: parked.map(|counts| counts.get(model.name).copied().unwrap_or(0)),
+        revision: copy.and_then(|copy| copy.revision).map(Revision::to_hex),
         copied: copy.map_or(0, |copy| copy.copied),
         total: copy.map_or(0, |copy| copy.total),
         rate: copy.map_or(0, |copy| copy.rate),

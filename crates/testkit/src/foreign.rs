@@ -109,7 +109,7 @@ impl ForeignDocuments {
             }
             Self::Sqlite(pool) => {
                 let sql = format!(
-                    "SELECT id, version, digest, applied_at, body FROM \"{collection}\" WHERE deleted_at IS NULL"
+                    "SELECT id, version, digest, applied_at, body, revision FROM \"{collection}\" WHERE deleted_at IS NULL"
                 );
                 let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(pool).await.unwrap();
                 let document = |row: &sqlx::sqlite::SqliteRow| {
@@ -118,11 +118,29 @@ impl ForeignDocuments {
                     body["_id"] = json!(id);
                     body["_sync"] = json!({
                         "version": row.get::<i64, _>(1), "digest": row.get::<String, _>(2),
+                        "revision": row.get::<Option<String>, _>(5),
                         "appliedAt": {"$date": row.get::<i64, _>(3)},
                     });
                     (id, body)
                 };
                 rows.iter().map(document).collect()
+            }
+        }
+    }
+
+    /// Leaves documents as releases wrote them that knew no revisions: with these digests and without a revision.
+    pub async fn forget_revisions(&self, collection: &str, digests: &BTreeMap<String, String>) {
+        for (id, digest) in digests {
+            match self {
+                Self::Mongo(database) => {
+                    let change = doc! { "$set": { "_sync.digest": digest }, "$unset": { "_sync.revision": "" } };
+                    let collection = database.collection::<Document>(collection);
+                    collection.update_one(doc! { "_id": id }, change).await.unwrap();
+                }
+                Self::Sqlite(pool) => {
+                    let sql = format!("UPDATE \"{collection}\" SET revision = NULL, digest = ? WHERE id = ?");
+                    sqlx::query(AssertSqlSafe(sql)).bind(digest).bind(id).execute(pool).await.unwrap();
+                }
             }
         }
     }

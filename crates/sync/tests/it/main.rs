@@ -8,6 +8,7 @@ mod injecting;
 mod jumping;
 mod quarantine;
 mod relaying;
+mod reshaping;
 mod restoring;
 mod simulation;
 mod stage;

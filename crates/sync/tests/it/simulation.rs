@@ -15,7 +15,7 @@ use chainbill_records::{
     outbox::{Entry, Op, Queued},
 };
 use chainbill_sync::{
-    compare::{Seen, Verdict, second_look, verdicts},
+    compare::{Revisions, Seen, Verdict, second_look, verdicts},
     plan::{Batch, Settlement, Task, Writes},
 };
 
@@ -215,7 +215,7 @@ impl Simulation {
     fn plan(&mut self) -> Phase {
         let most = usize::try_from(1 + self.dice.roll(6)).unwrap();
         let batch: Vec<Queued> = self.queue.iter().take(most).cloned().collect();
-        let mut planned = Batch::plan(batch);
+        let mut planned = Batch::plan(&[&SKILLS], batch);
         let mut tasks = planned.tasks.remove(SKILLS.name).unwrap_or_default();
         match self.bug {
             Bug::MarkBeforeApply => {
@@ -291,6 +291,7 @@ impl Simulation {
                 id: id.clone(),
                 version: Some(kept.version),
                 digest: kept.content.as_ref().map(|(_, digest)| *digest),
+                revision: kept.content.as_ref().map(|_| SKILLS.revision()),
                 tombstone: kept.content.is_none(),
             },
             body: Some(kept.content.as_ref().map(|(body, _)| body.clone()).unwrap_or_default()),
@@ -307,11 +308,11 @@ impl Simulation {
         let rows: Vec<_> = cut.rows.into_iter().map(|row| encode(&SKILLS, row)).collect();
         let documents = cut.documents.unwrap_or_else(|| self.documents());
         let judged = match cut.then.as_slice() {
-            [] => verdicts(&SKILLS, &rows, &documents, &cut.pending),
+            [] => verdicts(&SKILLS, &rows, &documents, &cut.pending, &Revisions::default()),
             // The mistake: looking at new documents instead of those that were seen then.
             _ if self.bug == Bug::NewDocumentsAgain => {
                 let ids: BTreeSet<&str> = cut.then.iter().map(|seen| seen.stamp.id.as_str()).collect();
-                let mut again = verdicts(&SKILLS, &rows, &documents, &cut.pending);
+                let mut again = verdicts(&SKILLS, &rows, &documents, &cut.pending, &Revisions::default());
                 again.retain(|(id, _)| ids.contains(id.as_str()));
                 for (_, verdict) in &mut again {
                     if let Verdict::Undecided(class) = verdict {
@@ -320,7 +321,7 @@ impl Simulation {
                 }
                 again
             }
-            then => second_look(&SKILLS, then, &rows, &documents, &cut.pending, NOW),
+            then => second_look(&SKILLS, then, &rows, &documents, &cut.pending, &Revisions::default(), NOW),
         };
         let mut undecided = BTreeSet::new();
         for (id, verdict) in judged {
@@ -330,7 +331,7 @@ impl Simulation {
                 }
                 Verdict::Drift(class) => self.false_alarms.push(format!("{id} is {}", class.name())),
                 Verdict::Undecided(_) => drop(undecided.insert(id)),
-                Verdict::InFlight(_) => {}
+                Verdict::InFlight(_) | Verdict::Outdated | Verdict::Newer => {}
             }
         }
         if !undecided.is_empty() {

@@ -185,7 +185,7 @@ mod tests {
             ("updatedAt", Value::Time(0)),
         ];
         let body = Document(body.into_iter().map(|(name, value)| (name.into(), value)).collect());
-        let stamp = Stamp { id: id.to_owned(), version: Some(1), digest: None, tombstone: false };
+        let stamp = Stamp { id: id.to_owned(), version: Some(1), digest: None, revision: None, tombstone: false };
         Stored { stamp, applied_at: Some(0), body }
     }
 
