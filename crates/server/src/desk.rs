@@ -73,7 +73,7 @@ impl ServerDesk {
 fn refusal(error: &SyncError) -> DeskError {
     match error {
         SyncError::UnknownModel(_) => DeskError::NotFound(error.to_string()),
-        SyncError::Held(_) | SyncError::Breaker { .. } => DeskError::Conflict(error.to_string()),
+        SyncError::Held(_) | SyncError::Outranked | SyncError::Breaker { .. } => DeskError::Conflict(error.to_string()),
         _ => DeskError::Unavailable(error.to_string()),
     }
 }
@@ -163,7 +163,8 @@ fn of_record(run: &Run) -> Json {
         "id": run.id, "kind": run.kind, "model": run.model, "level": run.level, "outcome": run.outcome,
         "startedAt": chainbill_app::moment(run.started_at), "finishedAt": moment(run.finished_at),
         "cut": moment(run.cut), "compared": run.compared, "total": run.total, "inFlight": run.in_flight,
-        "waiting": run.waiting, "parked": run.parked, "unreadable": run.unreadable, "drift": run.drift,
+        "waiting": run.waiting, "parked": run.parked, "unreadable": run.unreadable, "outdated": run.outdated,
+        "drift": run.drift,
         "repaired": run.repaired, "certificate": run.certificate, "error": run.error,
     })
 }
@@ -182,6 +183,9 @@ pub(crate) fn of_run(report: &RunReport) -> Json {
         "inFlight": comparison.in_flight,
         "waiting": comparison.waiting,
         "parked": comparison.parked,
+        "outdated": comparison.outdated,
+        "newer": comparison.newer,
+        "backfilled": report.backfilled,
         "drift": comparison.drifting(),
         "classes": comparison.drift.iter().map(|(class, count)| (class.name().to_owned(), json!(count)))
             .collect::<serde_json::Map<_, _>>(),
@@ -234,8 +238,8 @@ impl SyncDesk for ServerDesk {
         let known = json!({"state": "running", "hint": "it goes on in the background; /api/sync/status shows how far"});
         self.work("copies everything", known, async move {
             let mut copies = Vec::new();
-            for model in chainbill_domain::models::ALL {
-                let copied = sync.initial(model, &|_| {}, &stop).await?;
+            for (model, copied) in sync.initial_of(chainbill_domain::models::ALL, &|_| {}, &stop).await {
+                let copied = copied?;
                 copies.push(json!({"model": model.name, "copied": copied.rows, "parked": copied.parked}));
             }
             Ok(json!({"models": copies}))

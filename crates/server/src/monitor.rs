@@ -53,8 +53,9 @@ fn publish(status: &Status) {
         if let Some(drift) = model.drift {
             gauge!("chainbill_sync_last_verification_different", "model" => model.model).set(flag(drift));
         }
-        for state in
-            ["PENDING", "COPYING", "CATCHING_UP", "LIVE", "FAULTED"].into_iter().filter(|_| model.state.is_some())
+        for state in ["PENDING", "COPYING", "BACKFILLING", "CATCHING_UP", "LIVE", "FAULTED"]
+            .into_iter()
+            .filter(|_| model.state.is_some())
         {
             gauge!("chainbill_sync_state", "model" => model.model, "state" => state)
                 .set(flag(model.state == Some(state)));

@@ -3,7 +3,7 @@
 use std::{io::Write as _, time::Duration};
 
 use chainbill_sync::Progress;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 /// Where a command writes.
@@ -34,6 +34,29 @@ impl Output {
         bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(200));
         bar
+    }
+}
+
+/// Progress bars one below the other, for work that goes on side by side.
+pub(crate) struct Bars(Vec<(&'static str, ProgressBar)>);
+
+impl Bars {
+    /// A bar for each name, in this order.
+    pub fn new(out: Output, names: impl Iterator<Item = &'static str>) -> Self {
+        let all = MultiProgress::new();
+        Self(names.map(|name| (name, if out.json { out.bar(name, 0) } else { all.add(out.bar(name, 0)) })).collect())
+    }
+
+    /// Lets the bar of a model follow it.
+    pub fn follow(&self, progress: Progress) {
+        if let Some((_, bar)) = self.0.iter().find(|(name, _)| *name == progress.model) {
+            follow(bar)(progress);
+        }
+    }
+
+    /// Leaves all as they are.
+    pub fn finish(&self) {
+        self.0.iter().for_each(|(_, bar)| bar.abandon());
     }
 }
 

@@ -106,6 +106,7 @@ mod tests {
             backlog: None,
             oldest_seconds: None,
             parked: None,
+            revision: None,
             copied: 0,
             total: 0,
             rate: 0,

@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use chainbill_domain::Model;
-use chainbill_sync::{Comparison, Finding, Mending, Order, RunReport, Status, Sync, SyncError, compare::Level};
+use chainbill_sync::{Comparison, Copied, Finding, Mending, Order, RunReport, Status, Sync, SyncError, compare::Level};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +11,7 @@ use crate::{
     cli::{Repair, SyncCommand, Verify},
     desk::{Runs, of_parked, wished},
     mapping, open,
-    output::{Output, follow},
+    output::{Bars, Output, follow},
     settings::Settings,
     slot::Slot,
 };
@@ -58,19 +58,16 @@ pub(super) async fn sync(
     }
 }
 
-async fn copy(sync: &Sync, out: Output, model: &'static Model, stop: &CancellationToken) -> Result<Value, SyncError> {
-    let bar = out.bar(model.name, 0);
-    let copied = sync.initial(model, &follow(&bar), stop).await;
-    bar.finish();
-    let copied = copied?;
-    Ok(json!({"model": model.name, "copied": copied.rows, "parked": copied.parked}))
+fn of_copy(model: &'static Model, copied: Copied) -> Value {
+    json!({"model": model.name, "copied": copied.rows, "parked": copied.parked})
 }
 
 async fn initial(sync: &Sync, out: Output, stop: &CancellationToken) -> anyhow::Result<Went> {
-    let mut models = Vec::new();
-    for model in chainbill_domain::models::ALL {
-        models.push(copy(sync, out, model, stop).await?);
-    }
+    let bars = Bars::new(out, chainbill_domain::models::ALL.iter().map(|model| model.name));
+    let copied = sync.initial_of(chainbill_domain::models::ALL, &|progress| bars.follow(progress), stop).await;
+    bars.finish();
+    let models: Vec<Value> =
+        copied.into_iter().map(|(model, copied)| Ok(of_copy(model, copied?))).collect::<Result<_, SyncError>>()?;
     sync.settle(stop).await?;
     let parked = models.iter().any(|model| model["parked"] != 0);
     out.result(&json!({"models": models}), || {
@@ -130,6 +127,11 @@ fn described(status: &Status) -> String {
             number(model.parked),
             model.last_result.as_deref().unwrap_or("")
         ));
+        if let Some(state @ ("COPYING" | "BACKFILLING")) = model.state {
+            let (word, to) = (state.to_ascii_lowercase(), model.revision.as_deref().unwrap_or("?"));
+            let (copied, total, rate) = (model.copied, model.total, model.rate);
+            text.push_str(&format!("    {word}: {copied} of {total} at {rate}/s, to revision {to}\n"));
+        }
         if let Some(reason) = &model.reason {
             text.push_str(&format!("    {reason}\n    {}\n", model.hint.as_deref().unwrap_or("")));
         }
@@ -214,8 +216,15 @@ async fn failures(
 }
 
 async fn one_model(sync: &Sync, out: Output, model: &'static Model, stop: &CancellationToken) -> anyhow::Result<Went> {
-    if sync.needs_copy(model).await? {
-        let copied = copy(sync, out, model, stop).await?;
+    let first = sync.needs_copy(model).await?;
+    if first || sync.needs_backfill(model).await? {
+        let bar = out.bar(model.name, 0);
+        let copied = match first {
+            true => sync.initial(model, &follow(&bar), stop).await,
+            false => sync.backfill(model, &follow(&bar), stop).await,
+        };
+        bar.finish();
+        let copied = of_copy(model, copied?);
         sync.settle(stop).await?;
         out.result(&copied, || format!("{}: {} copied, {} parked", model.name, copied["copied"], copied["parked"]))?;
         return Ok(Went::fine_if(copied["parked"] == 0));
