@@ -350,6 +350,10 @@ impl Bench {
 
     /// A new column of a model, against the initial copy into an empty second database and against replacing.
     async fn reshape(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+        const BILLS: u64 = 100_000;
+        if u64::from(self.documents) < BILLS {
+            eprintln!("{} invoices", scale::multiply(&self.records, BILLS).await?);
+        }
         let copy = self.copy(stop).await?;
         let replaced = raw::replacements(&self.fresh, &self.records).await?;
         let seen = reshape::reshape(&self.fresh, &self.records).await?;

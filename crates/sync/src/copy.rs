@@ -358,6 +358,9 @@ impl There {
     /// Whether the document says that it is what would be written.
     fn is(&self, model: &'static Model, write: &Write) -> bool {
         let Content::Document { digest, .. } = &write.content else { return false };
+        if planted(Mistake::CopyWithoutGuard) {
+            return false;
+        }
         self.stamps.get(&write.id).is_some_and(|stamp| {
             let Stamp { version, digest: there, revision, tombstone, .. } = stamp;
             *version == Some(write.version)

@@ -144,9 +144,8 @@ async fn beat_once(engine: &Engine) -> Result<(), SyncError> {
 /// One process at a time, of those whose descriptions rule, makes collections ready, copies what is pending and backfills.
 pub(crate) async fn shape(engine: Arc<Engine>, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        if engine.schemas.rule()
-            && let Ok(held) = Held::take(&engine, "shape").await
-        {
+        let rules = engine.schemas.rule() || matches!(caught(engine.attend()).await, Ok(true));
+        if rules && let Ok(held) = Held::take(&engine, "shape").await {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = held.lost() => {}
@@ -184,7 +183,7 @@ async fn prepare_and_copy(engine: &Arc<Engine>, stop: &CancellationToken) -> Res
 
 async fn fill(engine: &Arc<Engine>, stop: &CancellationToken) -> Result<(), SyncError> {
     crate::synchronise::recognise(engine).await?;
-    let one = |model: &&'static Model| fill_one(engine.clone(), *model, stop.clone()).boxed();
+    let one = |model: &&'static Model| fill_one(engine.clone(), model, stop.clone()).boxed();
     let works: Vec<_> = engine.settings.models().iter().map(one).collect();
     let filled: Vec<_> = stream::iter(works).buffer_unordered(MODELS_AT_ONCE).collect().await;
     // What one model meets holds up no other.

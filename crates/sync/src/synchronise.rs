@@ -140,7 +140,7 @@ impl Sync {
         report: Report<'_>,
         stop: &CancellationToken,
     ) -> Vec<(&'static Model, Result<Copied, SyncError>)> {
-        let one = |model: &&'static Model| copied(self, *model, report, stop).boxed();
+        let one = |model: &&'static Model| copied(self, model, report, stop).boxed();
         let works: Vec<_> = models.iter().map(one).collect();
         let mut all: Vec<_> = stream::iter(works).buffer_unordered(MODELS_AT_ONCE).collect().await;
         all.sort_by_key(|(model, _)| models.iter().position(|other| other.name == model.name));

@@ -451,7 +451,8 @@ fn what_was_copied_is_off_the_queue_and_what_changed_since_is_not() {
         world.rename(&people[7], "changed").await;
         let running = world.sync.start();
         world.drained().await;
-        assert!(world.sync.failures(None, 10).await.unwrap().is_empty(), "the parked one has healed");
+        let healed = async || world.sync.failures(None, 10).await.unwrap().is_empty();
+        world.eventually("the parked one has healed", healed).await;
         world.assert_equal().await;
         running.stop().await;
     });
