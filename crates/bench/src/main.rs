@@ -350,9 +350,9 @@ impl Bench {
 
     /// A new column of a model, against the initial copy into an empty second database and against replacing.
     async fn reshape(&self, stop: &CancellationToken) -> anyhow::Result<()> {
-        const BILLS: u64 = 100_000;
-        if u64::from(self.documents) < BILLS {
-            eprintln!("{} invoices", scale::multiply(&self.records, BILLS).await?);
+        let wanted = std::env::var("RESHAPE_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(100_000);
+        if u64::from(self.documents) < wanted {
+            eprintln!("{} invoices", scale::multiply(&self.records, wanted).await?);
         }
         let copy = self.copy(stop).await?;
         let replaced = raw::replacements(&self.fresh, &self.records).await?;
