@@ -164,6 +164,34 @@ impl Records {
         Ok(self.run(sql, values).await? > 0)
     }
 
+    /// Writes down what a model's copy waits for, or that it waits for nothing.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn note_waiting(&self, model: &Model, waits_for: Option<&str>) -> Result<(), RecordsError> {
+        let Some(what) = waits_for else {
+            let none = "UPDATE sync_models SET reason=NULL WHERE model=? AND reason IS NOT NULL";
+            return self.run(none, [model.name.into()]).await.map(drop);
+        };
+        let update = "UPDATE sync_models SET reason=? WHERE model=?";
+        if self.run(update, [what.into(), model.name.into()]).await? == 0 {
+            // A model of which nothing is written down was never copied.
+            self.save_copy(&self.copy(model).await?).await?;
+            self.run(update, [what.into(), model.name.into()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Models whose copies wait, and for what.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn waiting(&self) -> Result<Vec<(String, String)>, RecordsError> {
+        let sql = "SELECT model, reason FROM sync_models WHERE reason IS NOT NULL ORDER BY model";
+        let rows = self.db().query_all_raw(self.statement(sql, [])).await?;
+        rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+    }
+
     /// Writes down how the last run or copy of a model went.
     ///
     /// # Errors
@@ -199,7 +227,8 @@ impl Records {
         let insert = "INSERT INTO facts (name, value) VALUES (?, ?)";
         match self.run(insert, [name.into(), value.into()]).await {
             Ok(_) => Ok(value.to_owned()),
-            Err(RecordsError::Duplicate(_)) => Ok(self.fact(name).await?.unwrap_or_else(|| value.to_owned())),
+            // One that is there and not seen was read too early: nobody may take their own for it.
+            Err(RecordsError::Duplicate(_)) => self.fact(name).await?.ok_or(RecordsError::Late(0)),
             Err(error) => Err(error),
         }
     }

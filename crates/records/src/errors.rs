@@ -26,6 +26,10 @@ pub enum RecordsError {
     /// Not reachable, shutting down, or no connection free within the deadline.
     #[error("the primary database is not reachable: {0}")]
     Unavailable(#[source] DbErr),
+    /// For so many seconds no read has shown what had been committed before it: servers of the primary's cluster are
+    /// behind.
+    #[error("for {0} s no read has shown what was committed before it: servers of the primary's cluster are behind")]
+    Late(u64),
     /// A stored value that this program could not have written.
     #[error("{0}")]
     Corrupt(String),

@@ -1,7 +1,7 @@
 //! Reading any synchronised model by its description: rows with what they embed, and what waits for them in the outbox,
 //! all of one moment.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chainbill_domain::{
     Model, Row, Timestamp, Value,
@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, QueryResult, Statement, Value as SqlValue};
 
 use crate::{
     Records, RecordsError, Transaction,
-    outbox::{Op, marks, pad},
+    outbox::{Op, marks, oldest_of_each, pad},
 };
 
 /// A consistent view of the primary. The first read fixes its moment.
@@ -142,6 +142,38 @@ impl Snapshot {
         Ok(newest)
     }
 
+    /// Which of these entries of the outbox are there, by their ids.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn entries(&self, entries: &[(u16, String)]) -> Result<HashSet<String>, RecordsError> {
+        let mut shown = HashSet::with_capacity(entries.len());
+        for batch in entries.chunks(200) {
+            let keys = vec!["(part=? AND id=?)"; batch.len()].join(" OR ");
+            let values = batch.iter().flat_map(|(part, id)| [SqlValue::from(*part), id.as_str().into()]);
+            for row in self.all(format!("SELECT id FROM outbox WHERE {keys}"), values).await? {
+                shown.insert(row.try_get_by_index(0)?);
+            }
+        }
+        Ok(shown)
+    }
+
+    /// When the oldest entry of the outbox that is there was written.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn oldest_waiting(&self) -> Result<Option<Timestamp>, RecordsError> {
+        let (sql, values) = oldest_of_each();
+        let rows = self.all(sql, values).await?;
+        let moments = rows.iter().map(|row| row.try_get_by_index::<Timestamp>(0)).collect::<Result<Vec<_>, _>>()?;
+        Ok(moments.into_iter().min())
+    }
+
+    /// Whether a question about an id has an answer.
+    pub(crate) async fn shows(&self, sql: &str, id: &str) -> Result<bool, RecordsError> {
+        Ok(!self.all(sql.to_owned(), [id.into()]).await?.is_empty())
+    }
+
     /// Number of rows.
     ///
     /// # Errors
@@ -192,7 +224,7 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn rows(&self, model: &Model, ids: &[String]) -> Result<Vec<Row>, RecordsError> {
-        rows(self.db(), model, ids).await
+        rows(self.reader(), model, ids).await
     }
 }
 

@@ -7,10 +7,11 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, Value};
 use tokio::sync::watch;
 
 use crate::{
-    RecordsError, Snapshot, Transaction, Unit,
+    RecordsError, Snapshot, Topology, Transaction, Unit,
     dialect::Dialect,
     handed::Handed,
     outbox::{PARTS, Queued},
+    readers::Readers,
     transaction::Purpose,
 };
 
@@ -23,6 +24,9 @@ pub struct Records {
     random: Arc<dyn Random>,
     commits: watch::Sender<Commits>,
     handed: Arc<Handed>,
+    pub(crate) topology: Arc<Topology>,
+    /// Where questions go that may land behind a commit; to the connections themselves without it.
+    pub(crate) readers: Option<Arc<Readers>>,
 }
 
 /// How often this process has committed entries to each partition of the outbox.
@@ -33,7 +37,8 @@ impl Records {
     #[must_use]
     pub fn new(db: DatabaseConnection, dialect: Dialect, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let commits = watch::Sender::new([0; PARTS as usize]);
-        Self { db, dialect, clock, random, commits, handed: Arc::default() }
+        let topology = Topology::of(dialect).into();
+        Self { db, dialect, clock, random, commits, handed: Arc::default(), topology, readers: None }
     }
 
     /// The same primary through other connections, so that a flood on either side does not starve the other. Commits on
@@ -86,7 +91,7 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn snapshot(&self) -> Result<Snapshot, RecordsError> {
-        Ok(Snapshot::new(Transaction::begin(&self.db, Purpose::Reading).await?))
+        Ok(Snapshot::new(Transaction::begin(self.reader(), Purpose::Reading).await?))
     }
 
     /// Counts what this process commits for the relay, so that the relay need not wait for its next poll.

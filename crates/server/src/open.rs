@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use chainbill_domain::{SystemClock, SystemRandom};
 use chainbill_mirror::{EmbeddedMirror, Mirror, MongoMirror, MongoSettings};
 use chainbill_records::{
-    Records,
+    Records, Topology,
     connect::{ConnectSettings, connect},
 };
 
@@ -44,7 +44,16 @@ pub async fn primary(settings: &Settings) -> anyhow::Result<Primary> {
 /// # Errors
 /// When it does not answer.
 pub async fn beside(primary: &Primary, settings: &Settings) -> anyhow::Result<Primary> {
-    Ok(chainbill_records::connect::beside(primary, &wish(settings, settings.sync_max_connections)).await?)
+    let beside = chainbill_records::connect::beside(primary, &wish(settings, settings.sync_max_connections)).await?;
+    let recognised = Topology::recognise(beside.db(), beside.dialect(), settings.database_topology.into());
+    let topology = recognised.await.context("the primary does not say which servers stand behind its address")?;
+    match topology.is_cluster() {
+        true => tracing::info!(
+            "Sync finds that the primary is {topology}: what a server shows that is behind is not believed"
+        ),
+        false => tracing::debug!("Sync finds that the primary is {topology}"),
+    }
+    Ok(beside.within(topology))
 }
 
 /// The file of an embedded primary.

@@ -63,6 +63,27 @@ pub enum RepairSetting {
     Manual,
 }
 
+/// What stands behind the primary's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TopologySetting {
+    /// Recognised at start; no read is believed to be of the present without proof.
+    Auto,
+    /// One server, whatever a proxy before it looks like: each read shows every commit, and no proof is asked for.
+    Single,
+    /// Several servers, whatever a proxy before them hides.
+    Cluster,
+}
+
+impl From<TopologySetting> for chainbill_records::Expected {
+    fn from(setting: TopologySetting) -> Self {
+        match setting {
+            TopologySetting::Auto => Self::Auto,
+            TopologySetting::Single => Self::Single,
+            TopologySetting::Cluster => Self::Cluster,
+        }
+    }
+}
+
 /// Every setting.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Settings")]
@@ -90,6 +111,9 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 10, value_name = "SYNC_MAX_CONNECTIONS",
         value_parser = whole(4, 1000))]
     pub sync_max_connections: u32,
+    /// What stands behind the primary's address, of which some servers may be behind others.
+    #[arg(long, env, global = true, default_value = "auto", value_name = "DATABASE_TOPOLOGY")]
+    pub database_topology: TopologySetting,
     /// How long to wait for a connection to the primary, or for SQLite's write lock: a span such as 500ms, 5s, 2m,
     /// from 100ms to 5m.
     #[arg(long, env, global = true, default_value = "5s", value_name = "DATABASE_TIMEOUT",

@@ -8,7 +8,7 @@ use std::{
 
 use chainbill_domain::Model;
 use chainbill_mirror::{Guard, Outcome, Page, Write};
-use chainbill_records::{Copy, CopyState, FaultSource, RowPage};
+use chainbill_records::{Copy, CopyState, FaultSource, Fence, RowPage};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -89,7 +89,10 @@ async fn copy_held(
     }
     let mut state = begin(engine, model).await?;
     tracing::info!(model = model.name, total = state.total, "Sync copies {} from {:?}", model.name, state.cursor);
-    let (portions, reader) = read_ahead(engine.clone(), model, state.cursor.clone(), !found_documents, stop.clone());
+    // Whatever had been taken off the queue before this moment may have been brought to documents that are no more.
+    let fence = engine.records.fence().await?;
+    let from = From { cursor: state.cursor.clone(), fresh: !found_documents, fence };
+    let (portions, reader) = read_ahead(engine.clone(), model, from, stop.clone());
     let mut written = stream::unfold(portions, async |mut portions: mpsc::Receiver<_>| {
         let portion: Result<Portion, SyncError> = portions.recv().await?;
         Some((portion, portions))
@@ -176,19 +179,22 @@ async fn save(engine: &Engine, state: &Copy) -> Result<(), SyncError> {
 
 type ReadAhead = (mpsc::Receiver<Result<Portion, SyncError>>, tokio::task::JoinHandle<()>);
 
-/// Reads and encodes pages in a task of its own, a bounded number ahead of the writing.
-fn read_ahead(
-    engine: Arc<Engine>,
-    model: &'static Model,
+/// From where pages are read.
+struct From {
+    /// After this id.
     cursor: Option<String>,
+    /// Whether no documents are expected.
     fresh: bool,
-    stop: CancellationToken,
-) -> ReadAhead {
+    /// No page is of a moment before it.
+    fence: Fence,
+}
+
+/// Reads and encodes pages in a task of its own, a bounded number ahead of the writing.
+fn read_ahead(engine: Arc<Engine>, model: &'static Model, mut from: From, stop: CancellationToken) -> ReadAhead {
     let (sender, receiver) = mpsc::channel(1);
     let reader = tokio::spawn(async move {
-        let mut after = cursor;
         while !stop.is_cancelled() {
-            let portion = match caught(read(&engine, model, after.as_deref(), fresh)).await {
+            let portion = match caught(read(&engine, model, &mut from)).await {
                 Ok(None) => return,
                 Ok(Some(portion)) => portion,
                 Err(error) => {
@@ -197,7 +203,7 @@ fn read_ahead(
                     return;
                 }
             };
-            after = Some(portion.last.clone());
+            from.cursor = Some(portion.last.clone());
             if sender.send(Ok(portion)).await.is_err() {
                 return;
             }
@@ -206,14 +212,10 @@ fn read_ahead(
     (receiver, reader)
 }
 
-async fn read(
-    engine: &Engine,
-    model: &'static Model,
-    after: Option<&str>,
-    fresh: bool,
-) -> Result<Option<Portion>, SyncError> {
-    let snapshot = engine.records.snapshot().await?;
-    let page = RowPage { after, up_to: None, limit: engine.settings.page };
+async fn read(engine: &Engine, model: &'static Model, from: &mut From) -> Result<Option<Portion>, SyncError> {
+    let From { cursor, fresh, fence } = from;
+    let snapshot = engine.snapshot_after(fence).await?;
+    let page = RowPage { after: cursor.as_deref(), up_to: None, limit: engine.settings.page };
     let rows = snapshot.page(model, page).await?;
     snapshot.close().await?;
     let Some(last) = rows.last().map(|row| row.id.clone()) else { return Ok(None) };
@@ -222,7 +224,7 @@ async fn read(
     for row in rows {
         let id = row.id.clone();
         match write_of(model, row) {
-            Ok(write) => portion.writes.push(Write { fresh, ..write }),
+            Ok(write) => portion.writes.push(Write { fresh: *fresh, ..write }),
             Err(_) => portion.poison.push(id),
         }
     }

@@ -18,10 +18,13 @@ use crate::{
     engine::Engine,
     heartbeat::{self, HEARTBEATS},
     held::Held,
+    judging::Side,
+    quarantine,
     runs::{Order, needs_copy, run},
 };
 
 const ROUND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
 /// A scheduled run that failed is tried again after this, when its period is longer.
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -29,8 +32,12 @@ const AGAIN: Duration = Duration::from_secs(60);
 pub(crate) async fn watch(engine: Arc<Engine>, stop: CancellationToken) {
     let mut seen = Watched::default();
     while !stop.is_cancelled() {
-        if let Err(error) = caught(look(&engine, &mut seen)).await {
-            tracing::warn!("Sync cannot look after its backlog: {error}");
+        match caught(look(&engine, &mut seen)).await {
+            Ok(()) => engine.note_answer(Side::Primary, true),
+            Err(error) => {
+                engine.note_answer(Side::Primary, false);
+                tracing::warn!("Sync cannot look after its backlog: {error}");
+            }
         }
         let now = engine.figures.applied.load(Ordering::Relaxed);
         engine.figures.rate.store(now.saturating_sub(seen.applied), Ordering::Relaxed);
@@ -66,7 +73,8 @@ fn alarm(engine: &Engine, oldest: Option<Timestamp>, stalled: bool) -> bool {
     let age = oldest.map_or(Duration::ZERO, |oldest| age(now, oldest));
     metrics::gauge!("chainbill_sync_oldest_seconds").set(age.as_secs_f64());
     // An old entry that is about to be taken is no stall: one that stays the oldest is.
-    let stalls = engine.figures.note_head(oldest, now) >= engine.settings.stall_after;
+    let stuck = engine.figures.note_head(oldest, now).min(engine.judges_for());
+    let stalls = stuck >= engine.settings.stall_after;
     metrics::gauge!("chainbill_sync_stalled").set(f64::from(u8::from(stalls)));
     if stalls && !stalled {
         let cause = engine.figures.trouble().map_or_else(|| "no failure is known here".to_owned(), |(_, text)| text);
@@ -102,6 +110,8 @@ async fn catch_up(engine: &Engine, backlog: &[Backlog]) -> Result<(), SyncError>
 pub(crate) async fn lead(engine: Arc<Engine>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Ok(held) = Held::take(&engine, "keeper").await {
+            engine.judges_anew();
+            engine.figures.beats.store(true, Ordering::Relaxed);
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = held.lost() => {}
@@ -109,6 +119,7 @@ pub(crate) async fn lead(engine: Arc<Engine>, stop: CancellationToken) {
                     tracing::error!("Sync begins its duties again: {error}");
                 }
             }
+            engine.figures.beats.store(false, Ordering::Relaxed);
             held.release().await;
         }
         tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(3 * ROUND) => {} }
@@ -152,6 +163,9 @@ async fn prepare_and_copy(engine: &Arc<Engine>, stop: &CancellationToken) {
     // Indexes of this release, and the retention of these settings, also where everything is in place otherwise.
     while let Err(error) = crate::synchronise::prepare(engine).await {
         tracing::debug!("Sync cannot prepare the second database yet: {error}");
+        if let Err(error) = all_wait(engine, &format!("the second database to be prepared: {error}")).await {
+            tracing::debug!("Sync cannot say what it waits for: {error}");
+        }
         tokio::time::sleep(ROUND).await;
     }
     loop {
@@ -168,11 +182,33 @@ async fn prepare_and_copy(engine: &Arc<Engine>, stop: &CancellationToken) {
 
 async fn fill(engine: &Arc<Engine>, stop: &CancellationToken) -> Result<(), SyncError> {
     crate::synchronise::recognise(engine).await?;
+    for (place, model) in engine.settings.models().iter().enumerate() {
+        if needs_copy(engine, model).await? {
+            for later in &engine.settings.models()[place + 1..] {
+                if needs_copy(engine, later).await? {
+                    engine.waits_for(later, Some(format!("its turn: {} is copied first", model.name))).await?;
+                }
+            }
+            engine.waits_for(model, None).await?;
+            if let Err(error) = crate::synchronise::fill(engine, model, &|_| {}, stop).await {
+                if !matches!(error, SyncError::Stopped) {
+                    engine.waits_for(model, Some(format!("another try: {error}"))).await?;
+                }
+                return Err(error);
+            }
+        } else {
+            engine.waits_for(model, None).await?;
+            crate::synchronise::tidy(engine, model, stop).await?;
+        }
+    }
+    Ok(())
+}
+
+/// All models that are to be copied wait for the same.
+async fn all_wait(engine: &Engine, what: &str) -> Result<(), SyncError> {
     for model in engine.settings.models() {
         if needs_copy(engine, model).await? {
-            crate::synchronise::fill(engine, model, &|_| {}, stop).await?;
-        } else {
-            crate::synchronise::tidy(engine, model, stop).await?;
+            engine.waits_for(model, Some(what.to_owned())).await?;
         }
     }
     Ok(())
@@ -262,6 +298,9 @@ async fn clean(engine: &Engine) {
         if let Err(error) = retry_parked(engine).await {
             tracing::debug!("Sync could not try parked entities again: {error}");
         }
+        if let Err(error) = quarantine::look_again(engine).await {
+            tracing::debug!("Sync could not look again at copies that it leaves alone: {error}");
+        }
         if let Err(error) = forget(engine).await {
             tracing::debug!("Sync could not forget what is past its time: {error}");
         }
@@ -278,6 +317,7 @@ async fn forget(engine: &Engine) -> Result<(), SyncError> {
     let (now, settings) = (engine.now(), &engine.settings);
     engine.records.forget_runs(now - settings.keep_runs).await?;
     engine.records.forget_evidence(now - settings.keep_evidence).await?;
+    engine.records.forget_fences(now - DAY).await?;
     Ok(())
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct Lane {
     /// When all partitions are looked at again, and how long to wait after that.
     next_look: Instant,
     pause: Duration,
+    /// How long to wait for reads that have reached what waits.
+    late_pause: Duration,
     /// Models that wait after a failure of their own, and until when.
     resting: HashMap<&'static str, (Backoff, Instant)>,
     leaving: Leaving,
@@ -63,6 +65,7 @@ impl Lane {
             commits,
             seen,
             pause,
+            late_pause: pause,
             next_look: Instant::now(),
             resting: HashMap::new(),
             leaving: Leaving::default(),
@@ -170,6 +173,7 @@ impl Lane {
         }
         let Carried { settlement, results } = relay::carry_out(&self.engine, queued).await?;
         note(&self.engine, &settlement);
+        let waits = self.wait_for_reads(&settlement);
         let mut first_error = None;
         for (model, result) in results {
             if let Err(error) = self.rest_or_fail(model, result) {
@@ -178,7 +182,28 @@ impl Lane {
         }
         self.leaving.add(&self.engine, settlement).await?;
         // What a failed model left undone is tried again after a pause; what the others did stays done.
-        first_error.map_or(Ok(count), Err)
+        first_error.map_or(Ok(if waits { 0 } else { count }), Err)
+    }
+
+    /// Where reads are behind their entries and nothing else was done, the next look waits, longer each time; whether it
+    /// does.
+    fn wait_for_reads(&mut self, settlement: &Settlement) -> bool {
+        let (shortest, longest) = self.engine.settings.poll;
+        if settlement.late == 0 {
+            self.late_pause = shortest;
+            return false;
+        }
+        let trouble = format!(
+            "{} changes wait for a read that has reached them: servers of the primary's cluster are behind",
+            settlement.late
+        );
+        self.engine.figures.note_trouble(self.engine.now(), Some(trouble));
+        if !settlement.done.is_empty() || !settlement.parked.is_empty() {
+            return false;
+        }
+        self.next_look = Instant::now() + self.late_pause;
+        self.late_pause = (self.late_pause * 2).min(longest);
+        true
     }
 
     /// The next entries of this lane's partitions: of those that this process has committed to since it last looked, and

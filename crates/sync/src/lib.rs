@@ -14,8 +14,10 @@ mod freshness;
 mod head;
 mod heartbeat;
 mod held;
+mod judging;
 mod keeper;
 mod lane;
+mod late;
 mod leaving;
 mod parkings;
 mod partitions;
@@ -24,6 +26,7 @@ pub mod plan;
 pub mod planted;
 #[cfg(not(feature = "planted-bugs"))]
 mod planted;
+mod quarantine;
 mod reconcile;
 mod relay;
 mod repair;

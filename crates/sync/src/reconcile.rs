@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     SyncError,
-    ahead::{Ahead, Sheet},
+    ahead::{Ahead, Moment, Sheet},
     caught::broken_off,
     certificate::Builder,
     compare::{Class, Level, Seen, Verdict, fields_that_differ, verdicts},
@@ -170,7 +170,8 @@ pub(crate) async fn compare(
 ) -> Result<Comparison, SyncError> {
     let Work { engine, model, level, report, stop, .. } = *work;
     let cut = engine.now();
-    let whole = Arc::new(engine.records.snapshot().await?);
+    let mut fence = engine.records.fence().await?;
+    let whole = Arc::new(engine.snapshot_after(&mut fence).await?);
     let total = whole.count(model).await?;
     let (after, mut result) = match earlier {
         Some((cursor, comparison)) => (Some(cursor), Comparison { level, ..comparison }),
@@ -178,7 +179,8 @@ pub(crate) async fn compare(
     };
     let before = result.compared;
     let ahead = Ahead { engine: engine.clone(), model, level };
-    let (leaves, rows_read) = ahead.clone().rows(certificate.is_some().then_some(whole), after);
+    let moment = if certificate.is_some() { Moment::Same(whole) } else { Moment::After(fence) };
+    let (leaves, rows_read) = ahead.clone().rows(moment, after);
     let (mut sheets, documents_read) = ahead.documents(leaves);
     let (started, mut saved) = (Instant::now(), Instant::now());
     while let Some(sheet) = sheets.recv().await {

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use chainbill_domain::{Model, Row, Timestamp};
+use chainbill_domain::{Model, Timestamp};
 use chainbill_mirror::{Content, Guard, Mirror, MirrorError, Outcome, Stamp, Write};
 use chainbill_records::{
     FaultSource,
@@ -15,7 +15,8 @@ use crate::{
     SyncError,
     caught::caught,
     engine::Engine,
-    heartbeat::{self, HEARTBEATS},
+    heartbeat::HEARTBEATS,
+    late,
     plan::{Batch, Settlement, Task, Writes, model_named},
     planted::{Mistake, is as planted},
     repair::{Mandate, repair},
@@ -94,8 +95,8 @@ async fn relay_tasks(
     tasks: &[Task],
     settlement: &mut Settlement,
 ) -> Result<(), SyncError> {
-    let rows = read(engine, model, tasks).await?;
-    let mut writes = Writes::of(model, tasks, rows);
+    let found = late::read(engine, model, tasks).await?;
+    let mut writes = Writes::of(model, tasks, found);
     if planted(Mistake::LostDelete) {
         writes
             .writes
@@ -222,13 +223,6 @@ async fn find_poison(
 fn may_be_of_one(error: SyncError) -> Result<SyncError, SyncError> {
     let so = matches!(error, SyncError::Mirror(MirrorError::Unavailable(_)) | SyncError::Bug(_));
     if so { Ok(error) } else { Err(error) }
-}
-
-async fn read(engine: &Engine, model: &'static Model, tasks: &[Task]) -> Result<Vec<Row>, SyncError> {
-    if model.name == HEARTBEATS.name {
-        return Ok(tasks.iter().map(|task| heartbeat::row(&task.newest)).collect());
-    }
-    Ok(engine.records.rows(model, &Batch::ids(tasks)).await?)
 }
 
 /// Where rows may be megabytes, as many at once as fit into about eight.

@@ -21,6 +21,7 @@ use crate::{
     engine::Engine,
     examine::{CarriedOut, Sides, documents, examine_after},
     planted::{Mistake, is as planted},
+    quarantine,
 };
 
 /// What a repair did.
@@ -64,6 +65,7 @@ pub(crate) async fn repair(
     for ids in ids.chunks(at_once) {
         let sides = examine_after(engine, model, ids, carried_out).await?;
         let (mut mended, mut left) = (Vec::new(), 0);
+        quarantine::end_where_right(engine, model, ids, &sides).await?;
         let drift = |(id, verdict)| match verdict {
             &Verdict::Drift(class) => Some((id, class)),
             _ => None,
@@ -72,7 +74,7 @@ pub(crate) async fn repair(
         // As in the order of ids.
         drifting.sort_by_key(|(_, class)| *class != Class::Phantom);
         for (id, class) in drifting {
-            if !*force && quarantined(engine, model, id).await? {
+            if !*force && quarantined(engine, model, id, class).await? {
                 left += 1;
                 continue;
             }
@@ -97,15 +99,12 @@ pub(crate) async fn repairs_of_the_day(engine: &Engine, model: &'static Model, i
     Ok(engine.records.repairs_since(model.name, id, engine.now() - DAY).await?)
 }
 
-/// How many copies are left alone because they were repaired too often within the last day.
-pub(crate) async fn often_repaired(engine: &Engine) -> Result<u64, SyncError> {
-    Ok(engine.records.often_repaired(engine.settings.quarantine_after, engine.now() - DAY).await?)
-}
-
-async fn quarantined(engine: &Engine, model: &'static Model, id: &str) -> Result<bool, SyncError> {
+async fn quarantined(engine: &Engine, model: &'static Model, id: &str, class: Class) -> Result<bool, SyncError> {
     let repairs = repairs_of_the_day(engine, model, id).await?;
     let too_many = engine.settings.are_too_many(repairs);
     if too_many {
+        let cause = format!("repaired {repairs} times within a day");
+        engine.records.quarantine(model, id, class.name(), &cause).await?;
         metrics::counter!("chainbill_sync_quarantined_total").increment(1);
         tracing::error!(
             model = model.name,
@@ -221,14 +220,17 @@ async fn record(engine: &Engine, model: &'static Model, mended: Vec<Mended>) -> 
     let ids: Vec<String> = mended.iter().map(|mended| mended.evidence.entity_id.clone()).collect();
     let found = documents(engine, model, &ids).await?;
     let now: HashMap<&str, &Seen> = found.iter().map(|seen| (seen.stamp.id.as_str(), seen)).collect();
-    let mut total = Repaired::default();
+    let (mut total, mut mended_ids) = (Repaired::default(), Vec::new());
     for Mended { mut evidence, expected } in mended {
         let seen = now.get(evidence.entity_id.as_str()).copied();
         let right = planted(Mistake::RepairUnseen) || is_right(model, expected, seen);
         if right {
-            total.repaired += 1
+            total.repaired += 1;
+            mended_ids.push(evidence.entity_id.clone());
         } else {
-            total.failed += 1
+            total.failed += 1;
+            let cause = format!("a repair did not help: {}", evidence.action);
+            engine.records.quarantine(model, &evidence.entity_id, &evidence.class, &cause).await?;
         }
         evidence.after = seen.map(text);
         tracing::warn!(
@@ -246,6 +248,9 @@ async fn record(engine: &Engine, model: &'static Model, mended: Vec<Mended>) -> 
         metrics::counter!("chainbill_sync_repaired_total", "class" => evidence.class.clone())
             .increment(u64::from(right));
         engine.records.finish_evidence(&evidence).await?;
+    }
+    if !mended_ids.is_empty() {
+        engine.records.end_quarantine(model, &mended_ids).await?;
     }
     Ok(total)
 }

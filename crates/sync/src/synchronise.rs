@@ -89,8 +89,12 @@ impl Sync {
     pub async fn settle(&self, stop: &CancellationToken) -> Result<(), SyncError> {
         let (began, running) = (self.engine.now(), self.relay());
         let settled = async {
+            // What this process has committed is to be seen before nothing is said to wait.
+            let mut fence = self.engine.records.fence().await?;
             loop {
-                let oldest = self.engine.records.oldest_waiting().await?;
+                let snapshot = self.engine.records.snapshot_after(&mut fence).await?;
+                let oldest = snapshot.oldest_waiting().await?;
+                snapshot.close().await?;
                 if oldest.is_none_or(|oldest| oldest > began) {
                     return Ok(());
                 }

@@ -106,7 +106,8 @@ fn described(status: &Status) -> String {
         text.push_str(&format!(": {reason}"));
     }
     text.push_str(&format!(
-        "\nbacklog {}, behind by {}, parked {}, quarantined {}, last heartbeat {}\n\n{:<13} {:<12} {:>10} {:>10} {:>8} {:>7}  last run\n",
+        "\nprimary: {}\nbacklog {}, behind by {}, parked {}, quarantined {}, last heartbeat {}\n\n{:<13} {:<12} {:>10} {:>10} {:>8} {:>7}  last run\n",
+        status.topology,
         number(status.backlog),
         seconds(status.lag_seconds),
         number(status.parked),
@@ -132,6 +133,12 @@ fn described(status: &Status) -> String {
         ));
         if let Some(reason) = &model.reason {
             text.push_str(&format!("    {reason}\n    {}\n", model.hint.as_deref().unwrap_or("")));
+        }
+        if let Some(waits_for) = &model.waiting_for {
+            text.push_str(&format!("    waits for {waits_for}\n"));
+        }
+        if let Some(count @ 1..) = model.quarantined {
+            text.push_str(&format!("    {count} copies are known to be wrong and left alone\n"));
         }
     }
     text

@@ -4,10 +4,13 @@
 mod behind;
 mod changing;
 mod freshness;
+mod group;
 mod injecting;
 mod jumping;
+mod late;
 mod quarantine;
 mod relaying;
+mod restarting;
 mod restoring;
 mod simulation;
 mod stage;

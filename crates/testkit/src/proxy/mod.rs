@@ -51,12 +51,18 @@ pub struct Proxy {
 impl Proxy {
     /// Listens in front of a server.
     pub async fn before(server: SocketAddr) -> Self {
+        Self::among(vec![server]).await
+    }
+
+    /// Listens in front of several servers of a cluster: each connection leads to the next one.
+    pub async fn among(servers: Vec<SocketAddr>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared { fault: watch::Sender::new(Fault::None), lost: AtomicU64::new(0) });
         let theirs = Arc::clone(&shared);
         let accepting = tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
+            let mut turns = servers.into_iter().cycle();
+            while let (Ok((client, _)), Some(server)) = (listener.accept().await, turns.next()) {
                 tokio::spawn(carry::carry(client, server, Arc::clone(&theirs)));
             }
         });

@@ -87,11 +87,13 @@ fn status(healthy: bool) -> StatusCode {
 const PUBLIC: &[&str] = &[
     "status",
     "engine",
+    "topology",
     "primaryReachable",
     "mirrorReachable",
     "backlog",
     "oldestSeconds",
     "parked",
+    "quarantined",
     "rate",
     "lagMs",
     "heartbeatSeconds",
@@ -100,7 +102,7 @@ const PUBLIC: &[&str] = &[
 ];
 /// What they learn of a model.
 const PUBLIC_OF_MODEL: &[&str] =
-    &["model", "state", "backlog", "oldestSeconds", "parked", "copied", "total", "rate", "lastRun", "everySeconds"];
+    &["model", "state", "backlog", "oldestSeconds", "parked", "quarantined", "copied", "total", "rate", "lastRun", "everySeconds"];
 /// What is counted of a model.
 const COUNTED: &[&str] = &["mysqlCount", "mongodbCount"];
 

@@ -32,6 +32,8 @@ pub enum Card {
     DatabaseFrozen(Side),
     /// Something stands between ChainBill and a database.
     Between(Side, Fault),
+    /// A server of the primary's group is behind the others.
+    Behind,
 }
 
 const DELAY: Duration = Duration::from_millis(30);
@@ -56,6 +58,7 @@ const DECK: &[(Card, usize)] = &[
     (Card::Between(Side::Primary, Fault::Refuse), 1),
     (Card::Between(Side::Primary, Fault::Reset), 1),
     (Card::Between(Side::Primary, Fault::Latency(DELAY)), 1),
+    (Card::Behind, 6),
 ];
 
 impl Card {
@@ -68,6 +71,7 @@ impl Card {
             Self::FrozenPastItsLease => "ChainBill frozen past its lease".to_owned(),
             Self::DatabaseKilled(side) => format!("{} killed", of(side)),
             Self::DatabaseFrozen(side) => format!("{} frozen", of(side)),
+            Self::Behind => "server of the primary's group behind".to_owned(),
             Self::Between(side, fault) => {
                 let word = match fault {
                     Fault::None => "left alone",
@@ -128,7 +132,8 @@ impl Hand {
     fn can(&self, card: Card) -> bool {
         match card {
             Card::Killed | Card::Frozen | Card::FrozenPastItsLease => true,
-            Card::DatabaseKilled(_) | Card::DatabaseFrozen(_) => self.databases.ours(),
+            Card::DatabaseKilled(side) | Card::DatabaseFrozen(side) => self.databases.may_kill(side),
+            Card::Behind => self.databases.group.is_some(),
             Card::Between(side, _) => self.databases.proxy(side).is_some(),
         }
     }
@@ -144,6 +149,7 @@ impl Hand {
             Card::DatabaseKilled(side) => self.kill_database(side).await?,
             Card::DatabaseFrozen(side) => self.freeze_database(side).await?,
             Card::Between(side, fault) => self.between(side, fault).await?,
+            Card::Behind => self.fall_behind().await?,
         }
         for server in &mut self.servers {
             server.must_live()?;
@@ -159,7 +165,7 @@ impl Hand {
     async fn kill(&mut self, victim: usize) -> anyhow::Result<()> {
         let killed = Instant::now();
         self.servers[victim].kill()?;
-        self.servers[victim] = Process::start(&self.program, &self.databases)?;
+        self.servers[victim] = Process::start(&self.program, &self.databases, victim)?;
         self.servers[victim].ready(&self.load.client).await?;
         self.tally.answering.push(killed.elapsed());
         self.load.moved(victim, &self.servers[victim].base);
@@ -179,6 +185,14 @@ impl Hand {
         sleep(pause).await;
         let back = self.databases.start(side).await?;
         self.acknowledged_since(side, back).await
+    }
+
+    async fn fall_behind(&mut self) -> anyhow::Result<()> {
+        let pause = self.some(300, 2_500);
+        match &self.databases.group {
+            Some(group) => group.falls_behind(pause).await,
+            None => Ok(()),
+        }
     }
 
     async fn freeze_database(&mut self, side: Side) -> anyhow::Result<()> {
