@@ -228,7 +228,11 @@ fn test(embedded: bool, rest: &[String]) -> anyhow::Result<()> {
     cargo(PROGRAMS, &[])?;
     // A cluster of two, for as long as the tests last.
     let mut variables = servers.variables();
-    let group = if embedded { Err("not asked for".to_owned()) } else { databases::group().map_err(|error| format!("{error:#}")) };
+    let group = if embedded {
+        Err("not asked for".to_owned())
+    } else {
+        databases::group().map_err(|error| format!("{error:#}"))
+    };
     variables.extend(group.as_ref().ok().map(|urls| (databases::GROUP_VARIABLE, urls.clone())));
     let result = cargo(&arguments, &variables);
     if group.is_ok() && env::var_os(databases::GROUP_VARIABLE).is_none() {

@@ -3,7 +3,7 @@
 use chainbill_domain::{Model, Timestamp};
 use sea_orm::{ConnectionTrait, QueryResult, Value};
 
-use crate::{Records, RecordsError};
+use crate::{Records, RecordsError, upsert::Upsert};
 
 /// The state of a model's copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,6 +79,37 @@ impl Copy {
 
 const COLUMNS: &str = "model, state, `cursor`, copied, total, started_at, finished_at, last_run_at, last_result, rate";
 
+/// What is saved of a copy, its key last.
+const SAVED: &[&str] = &[
+    "state",
+    "cursor",
+    "copied",
+    "total",
+    "started_at",
+    "finished_at",
+    "last_run_at",
+    "last_result",
+    "rate",
+    "updated_at",
+    "model",
+];
+
+fn values(copy: &Copy, now: Timestamp) -> Vec<Value> {
+    vec![
+        copy.state.name().into(),
+        copy.cursor.clone().into(),
+        copy.copied.into(),
+        copy.total.into(),
+        copy.started_at.into(),
+        copy.finished_at.into(),
+        copy.last_run_at.into(),
+        copy.last_result.clone().into(),
+        copy.rate.into(),
+        now.into(),
+        copy.model.clone().into(),
+    ]
+}
+
 impl Records {
     /// What is known of a model's copy.
     ///
@@ -104,32 +135,9 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn save_copy(&self, copy: &Copy) -> Result<(), RecordsError> {
-        let values = || -> Vec<Value> {
-            vec![
-                copy.state.name().into(),
-                copy.cursor.clone().into(),
-                copy.copied.into(),
-                copy.total.into(),
-                copy.started_at.into(),
-                copy.finished_at.into(),
-                copy.last_run_at.into(),
-                copy.last_result.clone().into(),
-                copy.rate.into(),
-                self.now().into(),
-                copy.model.clone().into(),
-            ]
-        };
-        let update = "UPDATE sync_models SET state=?, `cursor`=?, copied=?, total=?, started_at=?, finished_at=?, \
-                      last_run_at=?, last_result=?, rate=?, updated_at=? WHERE model=?";
-        if self.run(update, values()).await? > 0 {
-            return Ok(());
-        }
-        let insert = "INSERT INTO sync_models (state, `cursor`, copied, total, started_at, finished_at, last_run_at, \
-                      last_result, rate, updated_at, model) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
-        match self.run(insert, values()).await {
-            Err(RecordsError::Duplicate(_)) => self.run(update, values()).await.map(drop),
-            other => other.map(drop),
-        }
+        let all = &SAVED[..SAVED.len() - 1];
+        let upsert = Upsert { table: "sync_models", key: &["model"], columns: SAVED, updated: all };
+        self.put(&upsert, values(copy, self.now())).await
     }
 
     /// Writes down how far a copy is, or that it has ended; `false` when somebody has asked for another one since it
@@ -173,13 +181,10 @@ impl Records {
             let none = "UPDATE sync_models SET reason=NULL WHERE model=? AND reason IS NOT NULL";
             return self.run(none, [model.name.into()]).await.map(drop);
         };
-        let update = "UPDATE sync_models SET reason=? WHERE model=?";
-        if self.run(update, [what.into(), model.name.into()]).await? == 0 {
-            // A model of which nothing is written down was never copied.
-            self.save_copy(&self.copy(model).await?).await?;
-            self.run(update, [what.into(), model.name.into()]).await?;
-        }
-        Ok(())
+        // A model of which nothing is written down was never copied.
+        let columns: Vec<&str> = SAVED.iter().copied().chain(["reason"]).collect();
+        let upsert = Upsert { table: "sync_models", key: &["model"], columns: &columns, updated: &["reason"] };
+        self.put(&upsert, values(&Copy::new(model.name), self.now()).into_iter().chain([what.into()])).await
     }
 
     /// Models whose copies wait, and for what.
@@ -197,13 +202,11 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn note_result(&self, model: &Model, result: &str) -> Result<(), RecordsError> {
-        let sql = "UPDATE sync_models SET last_run_at=?, last_result=?, updated_at=? WHERE model=?";
         let now = self.now();
-        if self.run(sql, [now.into(), result.into(), now.into(), model.name.into()]).await? == 0 {
-            let copy = Copy { last_run_at: Some(now), last_result: Some(result.to_owned()), ..Copy::new(model.name) };
-            self.save_copy(&copy).await?;
-        }
-        Ok(())
+        let copy = Copy { last_run_at: Some(now), last_result: Some(result.to_owned()), ..Copy::new(model.name) };
+        let updated = &["last_run_at", "last_result", "updated_at"];
+        let upsert = Upsert { table: "sync_models", key: &["model"], columns: SAVED, updated };
+        self.put(&upsert, values(&copy, now)).await
     }
 
     /// A fact about this database, by name.

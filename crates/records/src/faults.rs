@@ -4,7 +4,7 @@
 use chainbill_domain::Model;
 use sea_orm::{ConnectionTrait, Value};
 
-use crate::{Records, RecordsError};
+use crate::{Records, RecordsError, upsert::Upsert};
 
 /// Who met the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,18 +52,11 @@ impl Records {
         reason: &str,
         hint: &str,
     ) -> Result<(), RecordsError> {
-        let values = || -> [Value; 5] {
-            [reason.into(), hint.into(), self.now().into(), model.name.into(), source.name().into()]
-        };
-        let update = "UPDATE sync_faults SET reason=?, hint=?, at=? WHERE model=? AND source=?";
-        if self.run(update, values()).await? > 0 {
-            return Ok(());
-        }
-        let insert = "INSERT INTO sync_faults (reason, hint, at, model, source) VALUES (?,?,?,?,?)";
-        match self.run(insert, values()).await {
-            Err(RecordsError::Duplicate(_)) => self.run(update, values()).await.map(drop),
-            other => other.map(drop),
-        }
+        let columns = ["model", "source", "reason", "hint", "at"];
+        let upsert = Upsert { table: "sync_faults", key: &columns[..2], columns: &columns, updated: &columns[2..] };
+        let values: [Value; 5] =
+            [model.name.into(), source.name().into(), reason.into(), hint.into(), self.now().into()];
+        self.put(&upsert, values).await
     }
 
     /// Takes a fault away; whether there was one.

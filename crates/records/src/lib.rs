@@ -26,6 +26,7 @@ mod synced;
 mod topology;
 mod transaction;
 mod unit;
+mod upsert;
 
 pub use certificates::Tile;
 pub use copies::{Copy, CopyState};

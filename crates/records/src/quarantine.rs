@@ -8,6 +8,7 @@ use crate::{
     Records, RecordsError,
     evidence::key,
     outbox::{marks, pad},
+    upsert::Upsert,
 };
 
 /// A copy that is known to be wrong.
@@ -31,13 +32,12 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn quarantine(&self, model: &Model, id: &str, class: &str, cause: &str) -> Result<(), RecordsError> {
-        let values = || -> [Value; 4] { [class.into(), cause.into(), model.name.into(), key(id).into()] };
-        let update = "UPDATE sync_quarantine SET class=?, cause=? WHERE model=? AND entity_id=?";
-        let insert = "INSERT INTO sync_quarantine (class, cause, model, entity_id, since_at) VALUES (?,?,?,?,?)";
-        match self.run(insert, values().into_iter().chain([self.now().into()])).await {
-            Err(RecordsError::Duplicate(_)) => self.run(update, values()).await.map(drop),
-            other => other.map(drop),
-        }
+        let columns = ["model", "entity_id", "class", "cause", "since_at"];
+        let upsert =
+            Upsert { table: "sync_quarantine", key: &columns[..2], columns: &columns, updated: &columns[2..4] };
+        let cause: String = cause.chars().take(255).collect();
+        let values: [Value; 5] = [model.name.into(), key(id).into(), class.into(), cause.into(), self.now().into()];
+        self.put(&upsert, values).await
     }
 
     /// These copies were seen to be right; how many of them were on record.

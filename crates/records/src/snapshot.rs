@@ -169,6 +169,12 @@ impl Snapshot {
         Ok(moments.into_iter().min())
     }
 
+    /// Names of the leases that an owner holds.
+    pub(crate) async fn leases_of(&self, owner: &str) -> Result<BTreeSet<String>, RecordsError> {
+        let rows = self.all("SELECT name FROM sync_leases WHERE owner=?".to_owned(), [owner.into()]).await?;
+        rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+    }
+
     /// Whether a question about an id has an answer.
     pub(crate) async fn shows(&self, sql: &str, id: &str) -> Result<bool, RecordsError> {
         Ok(!self.all(sql.to_owned(), [id.into()]).await?.is_empty())

@@ -11,7 +11,7 @@ use crate::{Fresh, open, run, wish, with_database};
 /// Tables that the synchronisation reads of a server that may be behind: entries and marks first, so that no row is older
 /// than an entry that shows.
 const TABLES: &[&str] =
-    &["outbox", "sync_fences", "sync_parked", "users", "user_skills", "invoices", "invoice_lines"];
+    &["outbox", "sync_fences", "sync_leases", "sync_parked", "users", "user_skills", "invoices", "invoice_lines"];
 
 /// The server.
 pub struct Behind {
@@ -61,7 +61,9 @@ impl Behind {
             all.execute_unprepared(&format!("DELETE FROM {own}.{table}")).await.unwrap();
         }
         for table in TABLES {
-            all.execute_unprepared(&format!("INSERT INTO {own}.{table} SELECT * FROM {primary}.{table}")).await.unwrap();
+            all.execute_unprepared(&format!("INSERT INTO {own}.{table} SELECT * FROM {primary}.{table}"))
+                .await
+                .unwrap();
         }
         all.commit().await.unwrap();
     }

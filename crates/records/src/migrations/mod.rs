@@ -1,6 +1,7 @@
 //! Migrations: frozen statements, one file each, that never refer to entities. Every statement can run again, for
 //! MySQL commits each by itself and a start may be interrupted between two. On SQLite all of them are one transaction.
 
+mod everywhere;
 mod m0001_models;
 mod m0002_accounts;
 mod m0003_sync;
@@ -131,10 +132,18 @@ async fn under_lock(db: &DatabaseConnection, way: Way) -> Result<(), RecordsErro
     let lock = ask(format!("SELECT GET_LOCK({LOCK}, {LOCK_SECONDS})"));
     let answer = guard.query_one_raw(lock).await?.map_or(Ok(None), |row| row.try_get_by_index(0))?;
     is_taken(answer)?;
-    let result = way.go(db).await;
+    // On one connection: of several servers another may not have heard of the last change yet.
+    let before = everywhere::applied(&guard).await?;
+    let result = way.go(&guard).await;
+    let after = everywhere::applied(&guard).await?;
     guard.query_one_raw(ask(format!("SELECT RELEASE_LOCK({LOCK})"))).await?;
     guard.rollback().await?;
-    Ok(result?)
+    result?;
+    // Elsewhere than here the tables may be as they were.
+    if after != before {
+        everywhere::show(db, after).await?;
+    }
+    Ok(())
 }
 
 /// Names of locks are the server's, so this one names the database; MySQL takes 64 characters.

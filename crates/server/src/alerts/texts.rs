@@ -5,7 +5,8 @@ use chainbill_sync::{ModelStatus, Status};
 /// Why a condition began.
 pub(super) fn began(condition: &str, status: &Status) -> String {
     let of = |count: fn(&ModelStatus) -> Option<u64>| {
-        let some = status.models.iter().filter_map(|model| Some((count(model).filter(|count| *count > 0)?, model.model)));
+        let some =
+            status.models.iter().filter_map(|model| Some((count(model).filter(|count| *count > 0)?, model.model)));
         let named: Vec<String> = some.map(|(count, model)| format!("{count} of {model}")).collect();
         if named.is_empty() { String::new() } else { format!(": {}", named.join(", ")) }
     };

@@ -81,10 +81,17 @@ fn a_model_that_is_not_live_says_what_it_waits_for() {
         assert_eq!(of("users").state, Some("CATCHING_UP"));
         let waits_for = of("users").waiting_for.as_deref();
         assert_eq!(waits_for, Some("changes from before the copy's end, among 1 that wait"));
-        world.records.note_waiting(&chainbill_domain::models::SKILLS, Some("its turn: users is copied first")).await.unwrap();
+        world
+            .records
+            .note_waiting(&chainbill_domain::models::SKILLS, Some("its turn: users is copied first"))
+            .await
+            .unwrap();
         let status = world.sync.status().await;
         let skills = status.models.iter().find(|model| model.model == "skills").unwrap();
-        assert_eq!((skills.state, skills.waiting_for.as_deref()), (Some("PENDING"), Some("its turn: users is copied first")));
+        assert_eq!(
+            (skills.state, skills.waiting_for.as_deref()),
+            (Some("PENDING"), Some("its turn: users is copied first"))
+        );
         let running = world.sync.start();
         world.eventually("all are live", async || world.sync.pulse().await.status == "healthy").await;
         assert!(world.sync.status().await.models.iter().all(|model| model.waiting_for.is_none()));

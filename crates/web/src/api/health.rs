@@ -101,8 +101,19 @@ const PUBLIC: &[&str] = &[
     "failures",
 ];
 /// What they learn of a model.
-const PUBLIC_OF_MODEL: &[&str] =
-    &["model", "state", "backlog", "oldestSeconds", "parked", "quarantined", "copied", "total", "rate", "lastRun", "everySeconds"];
+const PUBLIC_OF_MODEL: &[&str] = &[
+    "model",
+    "state",
+    "backlog",
+    "oldestSeconds",
+    "parked",
+    "quarantined",
+    "copied",
+    "total",
+    "rate",
+    "lastRun",
+    "everySeconds",
+];
 /// What is counted of a model.
 const COUNTED: &[&str] = &["mysqlCount", "mongodbCount"];
 

@@ -98,7 +98,10 @@ fn make(place: &Place, member: u16) -> anyhow::Result<()> {
         .args(["--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--report-host=127.0.0.1"])
         .args(["--plugin-load-add=group_replication.so", "--binlog-expire-logs-seconds=3600"])
         .args(["--loose-group-replication-communication-stack=XCOM", "--loose-group-replication-start-on-boot=OFF"])
-        .args(["--loose-group-replication-single-primary-mode=OFF", "--loose-group-replication-recovery-get-public-key=ON"])
+        .args([
+            "--loose-group-replication-single-primary-mode=OFF",
+            "--loose-group-replication-recovery-get-public-key=ON",
+        ])
         .arg(format!("--loose-group-replication-group-name={GROUP}"))
         .arg(format!("--loose-group-replication-local-address={}", told_at(member)))
         .arg(format!("--loose-group-replication-group-seeds={seeds}"))
