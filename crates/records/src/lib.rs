@@ -7,6 +7,7 @@ pub mod migrations;
 pub mod outbox;
 pub mod text;
 
+mod cells;
 mod certificates;
 mod copies;
 mod errors;

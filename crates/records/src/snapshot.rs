@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chainbill_domain::{
-    Model, Row, Timestamp, Value,
-    mapping::{Column, Embed, Kind},
+    Model, Row, Timestamp,
+    mapping::{Column, Embed},
 };
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value as SqlValue};
 
 use crate::{
     Records, RecordsError, Transaction,
+    cells::{cells, number},
     outbox::{Op, marks, pad},
 };
 
@@ -217,12 +218,12 @@ async fn rows_at_once(db: &impl ConnectionTrait, model: &Model, ids: &[String]) 
     let mut places = HashMap::with_capacity(ids.len());
     let (mut rows, mut children) = (Vec::with_capacity(ids.len()), Vec::new());
     for result in &results {
-        let (number, id, order): (i64, String, i64) =
-            (result.try_get_by_index(0)?, result.try_get_by_index(1)?, result.try_get_by_index(2)?);
-        let number = usize::try_from(number).unwrap_or(usize::MAX);
-        let Some(part) = parts.get(number) else { continue };
-        let cells = cells(part.columns, result, part.first);
-        match number.checked_sub(1) {
+        let (part, id): (i64, String) = (result.try_get_by_index(0)?, result.try_get_by_index(1)?);
+        let place = usize::try_from(part).unwrap_or(usize::MAX);
+        let Some(part) = parts.get(place) else { continue };
+        let mut cells = cells(part.columns, result, part.first);
+        let order = number(result, 2, part.order, &mut cells);
+        match place.checked_sub(1) {
             Some(slot) => children.push((id, slot, order, cells)),
             None => {
                 places.insert(id.clone(), rows.len());
@@ -312,7 +313,7 @@ fn selection(model: &Model) -> String {
 }
 
 fn child_selection(embed: &Embed) -> String {
-    columns(embed.parent, embed.columns)
+    columns(&format!("{},{}", embed.parent, embed.order_by), embed.columns)
 }
 
 fn columns(first: &str, columns: &[Column]) -> String {
@@ -328,10 +329,11 @@ fn read_rows(model: &Model, results: &[QueryResult]) -> Result<Vec<Row>, Records
     results
         .iter()
         .map(|result| {
+            let mut cells = cells(model.columns, result, 2);
             Ok(Row {
                 id: result.try_get_by_index(0)?,
-                version: result.try_get_by_index(1)?,
-                cells: cells(model.columns, result, 2),
+                version: number(result, 1, "version", &mut cells),
+                cells,
                 children: vec![Vec::new(); model.embeds.len()],
             })
         })
@@ -344,32 +346,11 @@ fn adopt(rows: &mut [Row], slot: usize, embed: &Embed, results: &[QueryResult]) 
     for result in results {
         let parent: String = result.try_get_by_index(0)?;
         if let Some(&place) = places.get(&parent) {
-            rows[place].children[slot].push(cells(embed.columns, result, 1));
+            let mut cells = cells(embed.columns, result, 2);
+            // The rows come in their order: that their places can be read is all that is asked.
+            number(result, 1, embed.order_by, &mut cells);
+            rows[place].children[slot].push(cells);
         }
     }
     Ok(())
-}
-
-fn cells(columns: &[Column], result: &QueryResult, first: usize) -> Vec<Value> {
-    let kinds = columns.iter().flat_map(Column::selected).enumerate();
-    kinds.map(|(place, (name, kind))| cell(result, first + place, name, kind)).collect()
-}
-
-/// A cell that cannot be read as its description says (somebody wrote it behind the application's back) becomes a
-/// [`Value::Foreign`]: it parks its own entity instead of stopping the page.
-fn cell(result: &QueryResult, index: usize, name: &str, kind: Kind) -> Value {
-    let value = match kind {
-        Kind::Text => result.try_get_by_index::<Option<String>>(index).map(|text| text.map(Value::Text)),
-        Kind::Int | Kind::Money { .. } => {
-            result.try_get_by_index::<Option<i64>>(index).map(|number| number.map(Value::Int))
-        }
-        Kind::Bool => result.try_get_by_index::<Option<bool>>(index).map(|flag| flag.map(Value::Bool)),
-        Kind::Time => result
-            .try_get_by_index::<Option<Timestamp>>(index)
-            .map(|at| at.map(|at| Value::Time(at.timestamp_millis()))),
-    };
-    match value {
-        Ok(value) => value.unwrap_or(Value::Null),
-        Err(error) => Value::Foreign(format!("unreadable {name}: {error}")),
-    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use mongodb::bson::{Bson, Document, RawArrayBuf, RawDocument, RawDocumentBuf, doc, raw::cstr};
 use serde_json::{Map, Value, json};
-use sqlx::{AssertSqlSafe, MySqlPool, Row as _, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection as _, MySqlPool, Row as _, SqlitePool};
 
 /// A primary behind a plain driver.
 pub enum Foreign {
@@ -36,6 +36,26 @@ impl Foreign {
         match self {
             Self::MySql(pool) => drop(sqlx::query(query).execute(pool).await.unwrap()),
             Self::Sqlite(pool) => drop(sqlx::query(query).execute(pool).await.unwrap()),
+        }
+    }
+
+    /// Carries out statements one after the other on one connection, which may be set to something before.
+    pub async fn execute_in_turn(&self, statements: impl IntoIterator<Item = String>) {
+        match self {
+            Self::MySql(pool) => {
+                let mut connection = pool.acquire().await.unwrap().detach();
+                for sql in statements {
+                    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+                }
+                connection.close().await.unwrap();
+            }
+            Self::Sqlite(pool) => {
+                let mut connection = pool.acquire().await.unwrap().detach();
+                for sql in statements {
+                    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+                }
+                connection.close().await.unwrap();
+            }
         }
     }
 

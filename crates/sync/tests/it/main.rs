@@ -14,6 +14,7 @@ mod stage;
 mod stumbling;
 mod takeover;
 mod tampering;
+mod unreadable;
 mod values;
 mod verifying;
 mod watching;
