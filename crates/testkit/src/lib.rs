@@ -25,6 +25,7 @@ mod disk;
 mod distance;
 mod foreign;
 mod proxy;
+mod wire;
 
 pub use between::{Between, Largest, Seen, Writing};
 pub use clock::ManualClock;
@@ -35,6 +36,7 @@ pub use foreign::{Foreign, ForeignDocuments, insert_bytes, with_other_bytes};
 /// The plain driver, for tests that come to the second database as strangers.
 pub use mongodb;
 pub use proxy::{Fault, Proxy};
+pub use wire::{Wire, refusal, refusals};
 
 /// The word for a database without a server.
 pub const EMBEDDED: &str = "embedded";
