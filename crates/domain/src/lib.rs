@@ -15,6 +15,7 @@ pub mod random;
 pub mod states;
 pub mod text;
 pub mod wire;
+pub mod words;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use document::{Digest, Document, Row, Value};

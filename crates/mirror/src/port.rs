@@ -12,6 +12,10 @@ pub enum MirrorError {
     /// its effect is unknown.
     #[error("the second database is not reachable: {0}")]
     Unavailable(String),
+    /// It answers, and asks for less at once: its limits, its locks, its time. Asking for less and more slowly is right; no
+    /// document is the reason, and nobody needs to do anything.
+    #[error("the second database asks for less at once: {0}")]
+    Throttled(String),
     /// It answered that the request is wrong (rights, syntax, limits). Trying again changes nothing by itself.
     #[error("the second database refused: {0}")]
     Refused(String),
@@ -64,6 +68,11 @@ pub enum Outcome {
     Stale,
     /// This document can never be stored as it is (too large, …); the reason.
     Rejected(String),
+    /// The collection takes no such document (a validator, a shard key, rights, a quota), which is for an operator and not
+    /// this document's fault; the reason.
+    Refused(String),
+    /// The server asks for less at once; what it said. The document can be written later.
+    Throttled(String),
 }
 
 /// What a document says of itself: cheap to read for a whole page.
@@ -113,15 +122,58 @@ pub struct Page<'a> {
     pub limit: u32,
 }
 
+/// What is searched for.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Words, which are data and never syntax; see [`chainbill_domain::words`].
+    pub words: &'a str,
+    /// Only documents where one of these top-level fields is this text; all where none is named. What it leaves out is as if
+    /// it were not there.
+    pub among: &'a [(&'static str, String)],
+    /// Only hits that stand behind this one.
+    pub after: Option<&'a Place>,
+    /// At most so many hits.
+    pub limit: u32,
+}
+
+impl<'a> Question<'a> {
+    /// The first hits among all documents.
+    #[must_use]
+    pub const fn of(words: &'a str, limit: u32) -> Self {
+        Self { words, among: &[], after: None, limit }
+    }
+}
+
+/// Where a hit stands in its answer: those of a higher score first, of one score those of higher ids. It depends on nothing but
+/// the hit, so that it is the same whatever comes and goes around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// See [`Hit::score`].
+    pub score: u32,
+    /// The document's id.
+    pub id: String,
+}
+
 /// A search answer, best first.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
     /// The document's id.
     pub id: String,
-    /// Relevance, higher is better; comparable within one answer only.
-    pub score: f64,
+    /// Each word of the question that the document holds counts [`chainbill_domain::words::PER_WORD`] and the weight of the
+    /// heaviest field that holds it; the same of all engines.
+    pub score: u32,
     /// The document.
     pub body: Document,
+}
+
+/// A collection that is not as it should be: an index of it was refused, say. What it lacks costs time, or what nobody needs
+/// stays; reading and writing work.
+#[derive(Debug)]
+pub struct Unprepared {
+    /// Its name: a model's, `analytics` or `app_logs`.
+    pub collection: &'static str,
+    /// What the server said.
+    pub error: MirrorError,
 }
 
 /// A line of the application's log.
@@ -186,8 +238,18 @@ pub trait Mirror: Send + Sync + 'static {
     /// `mongodb` or `embedded`.
     fn engine(&self) -> &'static str;
 
-    /// Makes collections, indexes (also full text and TTL) for these models and for analytics and logs. Idempotent.
-    async fn prepare(&self, models: &[&'static Model], retention: Retention) -> Result<(), MirrorError>;
+    /// Makes collections, indexes (also for searches, and TTL) for these models and for analytics and logs, all side by side.
+    /// Idempotent. What is refused of one collection stops no other, and is told; an error means that the server does not
+    /// answer.
+    async fn prepare(&self, models: &[&'static Model], retention: Retention) -> Result<Vec<Unprepared>, MirrorError>;
+
+    /// An error while it is known that nobody answers. Nobody is asked, so it is said at once.
+    ///
+    /// # Errors
+    /// [`MirrorError::Unavailable`].
+    fn reachable(&self) -> Result<(), MirrorError> {
+        Ok(())
+    }
 
     /// A small round trip with a deadline of its own (below one second).
     async fn ping(&self) -> Result<(), MirrorError>;
@@ -237,9 +299,9 @@ pub trait Mirror: Send + Sync + 'static {
     /// Number of documents that are not tombstones.
     async fn count(&self, model: &'static Model) -> Result<u64, MirrorError>;
 
-    /// Ranked full-text search over the model's search fields; words are data, never syntax. Every hit holds at least
-    /// one word. Documents holding more of the words and in heavier fields come first. `skip` for later pages.
-    async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError>;
+    /// Ranked search over the model's search fields. Every hit holds at least one word. Documents holding more of the words
+    /// and in heavier fields come first; see [`Hit::score`] and [`Place`].
+    async fn search(&self, model: &'static Model, question: Question<'_>) -> Result<Vec<Hit>, MirrorError>;
 
     /// Whether the engine keeps an index for searches that is not of exactly the documents that are there, and may be made anew
     /// from them; where it shall be mended, it is by then. Engines whose server keeps its indexes itself have none.

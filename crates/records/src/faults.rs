@@ -9,6 +9,8 @@ use crate::{Records, RecordsError};
 /// Who met the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultSource {
+    /// The collection or an index of it could not be made.
+    Prepare,
     /// The relay could not write.
     Relay,
     /// The initial copy could not go on.
@@ -22,6 +24,7 @@ impl FaultSource {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Prepare => "prepare",
             Self::Relay => "relay",
             Self::Copy => "copy",
             Self::Run => "run",

@@ -90,7 +90,7 @@ async fn bring<F: Future<Output = Result<(), MirrorError>>>(
                 count_dropped(lines);
                 return true;
             }
-            Err(MirrorError::Unavailable(_)) => tokio::select! {
+            Err(MirrorError::Unavailable(_) | MirrorError::Throttled(_)) => tokio::select! {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(5)),
                 () = stop.cancelled() => return false,
             },

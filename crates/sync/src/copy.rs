@@ -18,8 +18,10 @@ use crate::{
     caught::{broken_off, caught},
     engine::Engine,
     held::Held,
+    pace,
     plan::write_of,
     planted::{Mistake, is as planted},
+    prepare::prepare,
 };
 
 /// How far a copy or a comparison is.
@@ -81,7 +83,7 @@ async fn copy_held(
     report: Report<'_>,
     stop: &CancellationToken,
 ) -> Result<Copied, SyncError> {
-    engine.mirror.prepare(&[model], engine.settings.retention).await?;
+    prepare(engine, &[model]).await?;
     let page = Page { after: None, up_to: None, limit: 1 };
     let found_documents = !engine.mirror.stamps(model, page).await?.is_empty();
     if found_documents {
@@ -239,7 +241,8 @@ async fn write(
         let ids: Vec<String> = portion.writes.iter().map(|write| write.id.clone()).collect();
         engine.mirror.remove(model, &ids).await?;
     }
-    let outcomes = engine.mirror.apply(model, Guard::Newer, &portion.writes, engine.now()).await?;
+    let outcomes = pace::apply(&engine, model, Guard::Newer, &portion.writes).await?;
+    pace::all_done(&outcomes)?;
     for (write, outcome) in portion.writes.drain(..).zip(outcomes) {
         if let Outcome::Rejected(_) = outcome {
             portion.poison.push(write.id);

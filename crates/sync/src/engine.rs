@@ -58,6 +58,8 @@ pub(crate) struct Figures {
     pub lag_ms: AtomicU64,
     /// What went wrong last, and when; none after a success.
     pub trouble: Mutex<Option<(Timestamp, String)>>,
+    /// What models wait for that are not copied yet.
+    waiting: Mutex<Option<String>>,
     /// The oldest waiting entry, and since when it has been the oldest.
     pub head: Mutex<Head>,
     /// Whether anything is parked.
@@ -73,6 +75,18 @@ impl Figures {
 
     pub fn trouble(&self) -> Option<(Timestamp, String)> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what models wait for that are not copied yet; whether it is something else than before.
+    pub fn note_waiting(&self, waiting: Option<String>) -> bool {
+        let mut known = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = *known != waiting;
+        *known = waiting;
+        is_new
+    }
+
+    pub fn waiting(&self) -> Option<String> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Notes the oldest waiting entry; how long it has been the oldest.

@@ -69,7 +69,9 @@ pub fn retry(error: &SyncError) -> Retry {
         SyncError::Records(RecordsError::Corrupt(_)) => Retry::Operator(
             "a table of the synchronisation holds what this release cannot read; was it written by a newer one?",
         ),
-        SyncError::Records(_) | SyncError::Mirror(MirrorError::Unavailable(_)) | SyncError::Held(_) => Retry::Soon,
+        SyncError::Records(_)
+        | SyncError::Mirror(MirrorError::Unavailable(_) | MirrorError::Throttled(_))
+        | SyncError::Held(_) => Retry::Soon,
         SyncError::Mirror(MirrorError::Refused(_)) => Retry::Operator(
             "look at the second database's refusal: rights, quota or a validator; then it goes on by itself",
         ),

@@ -8,6 +8,7 @@ use std::{
 
 use chainbill_domain::{Model, Timestamp, models};
 use chainbill_records::{CopyState, outbox::Backlog};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -16,14 +17,18 @@ use crate::{
     compare::Level,
     counting,
     engine::Engine,
+    errors::{Retry, retry},
     heartbeat::{self, HEARTBEATS},
     held::Held,
+    prepare,
     runs::{Order, needs_copy, run},
 };
 
 const ROUND: Duration = Duration::from_secs(1);
 /// A scheduled run that failed is tried again after this, when its period is longer.
 const AGAIN: Duration = Duration::from_secs(60);
+/// What was refused of collections and indexes is tried again after this.
+const PREPARE_AGAIN: Duration = Duration::from_secs(15);
 
 /// Looks after the queue each second: stalls, figures, models that have caught up. Every process does it.
 pub(crate) async fn watch(engine: Arc<Engine>, stop: CancellationToken) {
@@ -148,34 +153,61 @@ async fn beat_once(engine: &Engine) -> Result<(), SyncError> {
 /// Looks whether the second database belongs to this primary and holds copies, and makes those that are missing. A
 /// database that was emptied, or replaced by another, is filled again without anybody asking.
 async fn prepare_and_copy(engine: &Arc<Engine>, stop: &CancellationToken) {
-    let mut pause = ROUND;
     // Indexes of this release, and the retention of these settings, also where everything is in place otherwise.
-    while let Err(error) = crate::synchronise::prepare(engine).await {
-        tracing::debug!("Sync cannot prepare the second database yet: {error}");
-        tokio::time::sleep(ROUND).await;
-    }
+    let mut in_place = loop {
+        match prepare::all(engine).await {
+            Ok(in_place) => break in_place,
+            Err(error) => wait_for(engine, "the second database can be prepared", &error, ROUND).await,
+        }
+    };
+    let mut next = Instant::now() + PREPARE_AGAIN;
+    let mut pause = ROUND;
     loop {
         match fill(engine, stop).await {
-            Ok(()) => pause = 5 * ROUND,
+            Ok(()) => {
+                engine.figures.note_waiting(None);
+                pause = 5 * ROUND;
+                tokio::time::sleep(pause).await;
+            }
             Err(error) => {
-                tracing::debug!("Sync cannot fill the second database yet: {error}");
                 pause = (pause * 2).min(5 * ROUND);
+                wait_for(engine, "the second database can be filled", &error, pause).await;
             }
         }
-        tokio::time::sleep(pause).await;
+        if !in_place && Instant::now() >= next {
+            // What does not answer now is asked again then.
+            in_place = prepare::all(engine).await.unwrap_or(false);
+            next = Instant::now() + PREPARE_AGAIN;
+        }
     }
 }
 
+/// Says what it waits for, once for each cause, and waits.
+async fn wait_for(engine: &Engine, what: &str, error: &SyncError, pause: Duration) {
+    if engine.figures.note_waiting(Some(format!("waits until {what}: {error}"))) {
+        tracing::warn!("Sync waits until {what}: {error}");
+    }
+    tokio::time::sleep(pause).await;
+}
+
+/// Copies what is missing. A model whose copy fails hinders no other; the first failure is the answer.
 async fn fill(engine: &Arc<Engine>, stop: &CancellationToken) -> Result<(), SyncError> {
     crate::synchronise::recognise(engine).await?;
+    let mut first = None;
     for model in engine.settings.models() {
-        if needs_copy(engine, model).await? {
-            crate::synchronise::fill(engine, model, &|_| {}, stop).await?;
-        } else {
-            crate::synchronise::tidy(engine, model, stop).await?;
+        let filled = match needs_copy(engine, model).await? {
+            true => crate::synchronise::fill(engine, model, &|_| {}, stop).await.map(drop),
+            false => crate::synchronise::tidy(engine, model, stop).await,
+        };
+        match filled {
+            Ok(()) => {}
+            Err(error) if matches!(retry(&error), Retry::Operator(_)) => {
+                first.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
         }
     }
-    Ok(())
+    first.map_or(Ok(()), Err)
 }
 
 async fn schedule(engine: &Arc<Engine>, stop: &CancellationToken) {

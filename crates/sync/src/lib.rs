@@ -17,6 +17,7 @@ mod held;
 mod keeper;
 mod lane;
 mod leaving;
+mod pace;
 mod parkings;
 mod partitions;
 pub mod plan;
@@ -24,6 +25,7 @@ pub mod plan;
 pub mod planted;
 #[cfg(not(feature = "planted-bugs"))]
 mod planted;
+mod prepare;
 mod reconcile;
 mod relay;
 mod repair;

@@ -217,6 +217,8 @@ impl Writes {
                     settlement.parked.push((task.clone(), cause.clone()));
                     continue;
                 }
+                // Its entries stay: it is written when the collection takes it.
+                Outcome::Refused(_) | Outcome::Throttled(_) => continue,
                 Outcome::Applied => settlement.applied += 1,
                 Outcome::Stale => settlement.stale += 1,
             }

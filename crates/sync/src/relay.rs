@@ -16,6 +16,7 @@ use crate::{
     caught::caught,
     engine::Engine,
     heartbeat::{self, HEARTBEATS},
+    pace,
     plan::{Batch, Settlement, Task, Writes, model_named},
     planted::{Mistake, is as planted},
     repair::{Mandate, repair},
@@ -107,7 +108,7 @@ async fn relay_tasks(
         if writes.writes.is_empty() { Vec::new() } else { write(engine, model, &writes.writes).await? };
     look_at_stale(engine, model, tasks, &writes.writes, &outcomes).await?;
     writes.settle(model, tasks, &outcomes, settlement);
-    Ok(())
+    pace::all_done(&outcomes)
 }
 
 /// The mistake of an owner that sleeps past its lease, wakes, and writes what it had in hand without looking.
@@ -127,14 +128,14 @@ async fn write(engine: &Engine, model: &'static Model, writes: &[Write]) -> Resu
     if planted(Mistake::NoFence) {
         tokio::spawn(once_more(engine.mirror.clone(), model, writes.to_vec(), engine.now()));
     }
-    let answer = engine.mirror.apply(model, Guard::Newer, writes, engine.now()).await;
+    let answer = pace::apply(engine, model, Guard::Newer, writes).await;
     if planted(Mistake::NoTombstone) {
         let gone = writes.iter().filter(|write| write.content == Content::Tombstone);
         engine.mirror.remove(model, &gone.map(|write| write.id.clone()).collect::<Vec<_>>()).await?;
     }
     match answer {
         Err(_) if planted(Mistake::SettleUnanswered) => Ok(vec![Outcome::Applied; writes.len()]),
-        answer => Ok(answer?),
+        answer => answer,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
     compare::{Class, Seen, Verdict, fields_that_differ},
     engine::Engine,
     examine::{CarriedOut, Sides, documents, examine_after},
+    pace,
     planted::{Mistake, is as planted},
 };
 
@@ -209,7 +210,9 @@ async fn apply(
     guard: Guard,
     write: Write,
 ) -> Result<Option<Outcome>, SyncError> {
-    Ok(engine.mirror.apply(model, guard, &[write], engine.now()).await?.pop())
+    let mut outcomes = pace::apply(engine, model, guard, &[write]).await?;
+    pace::all_done(&outcomes)?;
+    Ok(outcomes.pop())
 }
 
 fn entry(model: &'static Model, id: &str, version: i64, op: Op) -> Entry {

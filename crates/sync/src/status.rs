@@ -76,7 +76,7 @@ pub struct ModelStatus {
     pub model: &'static str,
     /// PENDING, COPYING, CATCHING_UP, LIVE or FAULTED; unknown while the primary is away.
     pub state: Option<&'static str>,
-    /// Why it is faulted.
+    /// Why it is faulted, or what it waits for while it is PENDING.
     pub reason: Option<String>,
     /// What an operator can do.
     pub hint: Option<String>,
@@ -215,7 +215,8 @@ fn verdict(engine: &Engine, status: &Status) -> (&'static str, Option<String>) {
     }
     if let Some(copying) = status.models.iter().find(|model| model.state != Some(CopyState::Live.name())) {
         let state = copying.state.unwrap_or("in an unknown state");
-        return ("behind", Some(format!("{} is {state}", copying.model)));
+        let reason = copying.reason.as_ref().map_or_else(String::new, |reason| format!(": it {reason}"));
+        return ("behind", Some(format!("{} is {state}{reason}", copying.model)));
     }
     if let Some(drifting) = status.models.iter().find(|model| model.drift == Some(true)) {
         let result = drifting.last_verification.as_deref().unwrap_or("");
@@ -263,7 +264,10 @@ fn model_status(
     ModelStatus {
         model: model.name,
         state: if fault.is_some() { Some(FAULTED) } else { own.filter(|_| faults.is_some()) },
-        reason: fault.map(|fault| fault.reason.clone()),
+        reason: match fault {
+            Some(fault) => Some(fault.reason.clone()),
+            None => engine.figures.waiting().filter(|_| own == Some(CopyState::Pending.name())),
+        },
         hint: fault.map(|fault| fault.hint.clone()),
         mysql_count,
         mongodb_count,

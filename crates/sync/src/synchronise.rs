@@ -21,7 +21,7 @@ use crate::{
     freshness, keeper,
     lane::Lane,
     partitions::Partitions,
-    relay,
+    prepare, relay,
     repair::{self, Mandate},
     runs, status, why,
     width::Width,
@@ -281,7 +281,7 @@ pub(crate) async fn recognise(engine: &Arc<Engine>) -> Result<(), SyncError> {
         None => tracing::info!("Sync finds the second database empty and fills it"),
         Some(other) => tracing::warn!("Sync finds copies of another primary ({other}) and makes its own"),
     }
-    prepare(engine).await?;
+    prepare::all(engine).await?;
     for model in engine.settings.models() {
         let mut copy = engine.records.copy(model).await?;
         copy.state = CopyState::Pending;
@@ -290,10 +290,4 @@ pub(crate) async fn recognise(engine: &Arc<Engine>) -> Result<(), SyncError> {
     }
     engine.mirror.set_identity(&ours).await?;
     Ok(())
-}
-
-/// Makes collections and indexes as this release and these settings want them.
-pub(crate) async fn prepare(engine: &Engine) -> Result<(), SyncError> {
-    engine.mirror.prepare(engine.settings.models(), engine.settings.retention).await?;
-    Ok(engine.mirror.prepare(&[&crate::HEARTBEATS], engine.settings.retention).await?)
 }

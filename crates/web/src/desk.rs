@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value, freshness::Token};
-use chainbill_mirror::{Activity, Hit, Mirror, MirrorError, Stored};
+use chainbill_mirror::{Activity, Hit, Mirror, MirrorError, Question, Stored};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -13,12 +13,14 @@ use serde_json::Value as Json;
 pub trait Copies: Send + Sync + 'static {
     /// The kind of the second database.
     fn engine(&self) -> &'static str;
+    /// An error, at once, while it is known that nobody answers.
+    fn reachable(&self) -> Result<(), MirrorError>;
     /// A small round trip, below a second.
     async fn ping(&self) -> Result<(), MirrorError>;
     /// Names of the collections.
     async fn collections(&self) -> Result<Vec<String>, MirrorError>;
     /// Ranked full-text search.
-    async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError>;
+    async fn search(&self, model: &'static Model, question: Question<'_>) -> Result<Vec<Hit>, MirrorError>;
     /// Documents whose field has the value, newest first, after the given id, without their large fields.
     async fn find(
         &self,
@@ -38,14 +40,17 @@ impl<M: Mirror + ?Sized> Copies for std::sync::Arc<M> {
     fn engine(&self) -> &'static str {
         Mirror::engine(self.as_ref())
     }
+    fn reachable(&self) -> Result<(), MirrorError> {
+        Mirror::reachable(self.as_ref())
+    }
     async fn ping(&self) -> Result<(), MirrorError> {
         Mirror::ping(self.as_ref()).await
     }
     async fn collections(&self) -> Result<Vec<String>, MirrorError> {
         Mirror::collections(self.as_ref()).await
     }
-    async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError> {
-        Mirror::search(self.as_ref(), model, words, skip, limit).await
+    async fn search(&self, model: &'static Model, question: Question<'_>) -> Result<Vec<Hit>, MirrorError> {
+        Mirror::search(self.as_ref(), model, question).await
     }
     async fn find(
         &self,

@@ -2,13 +2,14 @@
 
 use std::{collections::HashMap, fmt::Write as _};
 
-use chainbill_domain::{Document, Model, Timestamp, Value, wire};
+use chainbill_domain::{Document, Model, Timestamp, wire, words::indexed};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection, SqlitePool};
 
 use super::{failed, read, schema, table_is_missing};
 use crate::{
     limits::{MAX_COMMAND_BYTES, storable},
     port::{Content, Guard, MirrorError, Outcome, Write},
+    words::words_of,
 };
 
 /// Rows in one statement; full chunks share one prepared statement.
@@ -59,7 +60,7 @@ async fn attempt(
     let mut chunk = Vec::with_capacity(CHUNK.min(writes.len()));
     let mut bytes = 0;
     for (index, write) in writes.iter().enumerate() {
-        let size = match storable(write) {
+        let size = match storable(write, &words_of(model, write)) {
             Ok(bytes) => bytes,
             Err(why) => {
                 outcomes[index] = Outcome::Rejected(why);
@@ -175,44 +176,22 @@ async fn index(
     if shown.is_empty() {
         return Ok(());
     }
-    let columns: Vec<String> = (0..model.search.len()).map(|n| format!("c{n}")).collect();
+    let columns = schema::word_columns(model);
     let places = format!("(?{})", ",?".repeat(columns.len()));
     let all = vec![places; shown.len()].join(",");
-    let sql = format!("INSERT OR REPLACE INTO \"{table}\"(rowid, {}) VALUES {all}", columns.join(", "));
+    let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let sql = format!("INSERT OR REPLACE INTO \"{table}\"(rowid, {}) VALUES {all}", names.join(", "));
     let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(shown.len() == CHUNK || shown.len() == 1);
     for (row, body) in shown {
         query = query.bind(row);
-        for search in model.search {
-            query = query.bind(searched_text(body, search.path));
+        let words = indexed(model, body);
+        for (_, weight) in &columns {
+            let of_weight = words.iter().filter(|word| word.weight == *weight).map(|word| word.text.as_str());
+            query = query.bind(of_weight.collect::<Vec<_>>().join(" "));
         }
     }
     query.execute(connection).await?;
     Ok(())
-}
-
-/// All text at a dotted path, lists entered, one line per text.
-fn searched_text(body: &Document, path: &str) -> String {
-    let mut found = String::new();
-    if let Some((first, rest)) = path.split_once('.') {
-        if let Some(value) = body.get(first) {
-            gather(value, Some(rest), &mut found);
-        }
-    } else if let Some(value) = body.get(path) {
-        gather(value, None, &mut found);
-    }
-    found
-}
-
-fn gather(value: &Value, path: Option<&str>, found: &mut String) {
-    match (value, path) {
-        (Value::List(items), _) => items.iter().for_each(|item| gather(item, path, found)),
-        (Value::Text(text), None) => {
-            found.push_str(text);
-            found.push('\n');
-        }
-        (Value::Map(inner), Some(path)) => found.push_str(&searched_text(inner, path)),
-        _ => {}
-    }
 }
 
 /// Fills a new full-text index from the bodies.

@@ -24,7 +24,8 @@ use sqlx::{
 use crate::{
     limits::{Deadlines, within},
     port::{
-        Activity, Guard, Hit, LogLine, Mirror, MirrorError, Outcome, Page, Retention, Stamp, Stored, Tracked, Write,
+        Activity, Guard, Hit, LogLine, Mirror, MirrorError, Outcome, Page, Question, Retention, Stamp, Stored, Tracked,
+        Unprepared, Write,
     },
     room::{self, ROOM},
 };
@@ -144,13 +145,18 @@ impl Mirror for EmbeddedMirror {
         "embedded"
     }
 
-    async fn prepare(&self, models: &[&'static Model], _retention: Retention) -> Result<(), MirrorError> {
+    async fn prepare(&self, models: &[&'static Model], _retention: Retention) -> Result<Vec<Unprepared>, MirrorError> {
         within(self.deadlines.bulk * 10, "prepare", async {
             schema::base(&self.writer).await?;
+            let mut refused = Vec::new();
             for model in models {
-                schema::prepare(&self.writer, model).await?;
+                match schema::prepare(&self.writer, model).await {
+                    Ok(()) => {}
+                    Err(error @ MirrorError::Unavailable(_)) => return Err(error),
+                    Err(error) => refused.push(Unprepared { collection: model.name, error }),
+                }
             }
-            Ok(())
+            Ok(refused)
         })
         .await
     }
@@ -225,8 +231,8 @@ impl Mirror for EmbeddedMirror {
         within(self.deadlines.request, "count", read::count(&self.readers, model)).await
     }
 
-    async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError> {
-        within(self.deadlines.request, "search", search::search(&self.readers, model, words, skip, limit)).await
+    async fn search(&self, model: &'static Model, question: Question<'_>) -> Result<Vec<Hit>, MirrorError> {
+        within(self.deadlines.request, "search", search::search(&self.readers, model, question)).await
     }
 
     async fn search_is_off(&self, model: &'static Model, mend: bool) -> Result<bool, MirrorError> {

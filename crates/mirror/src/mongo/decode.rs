@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use chainbill_domain::{
     Digest, Document, Model, Value,
+    document::digest,
     mapping::{Column, Kind},
 };
 use mongodb::bson::{RawArray, RawBsonRef, RawDocument, error::Error};
@@ -12,12 +13,15 @@ use super::foreign;
 use crate::{
     names::hex,
     port::{Stamp, Stored},
+    words::{WORDS, words_in},
 };
 
 /// The names that a model's fields have, in the order of its documents: fields that are found by them need no text of
 /// their own.
 #[derive(Default)]
-pub(super) struct Names {
+pub(super) struct Names<'m> {
+    /// The model, where its documents are searched: then the words that one is found by are looked at.
+    searched: Option<&'m Model>,
     known: Vec<&'static str>,
     /// How many of them stand at the top.
     top: usize,
@@ -31,8 +35,8 @@ pub(super) struct Names {
 /// read, for each level takes its part of the stack.
 const DEEPEST: usize = 200;
 
-impl Names {
-    pub fn of(model: &Model) -> Self {
+impl<'m> Names<'m> {
+    pub fn of(model: &'m Model) -> Self {
         let columns = |columns: &'static [Column]| {
             columns.iter().flat_map(|column| {
                 let parts: &[&str] =
@@ -42,11 +46,17 @@ impl Names {
         };
         let embeds = model.embeds.iter().flat_map(|embed| std::iter::once(embed.path).chain(columns(embed.columns)));
         Self {
+            searched: Some(model).filter(|model| !model.search.is_empty()),
             known: columns(model.columns).chain(embeds).collect(),
             top: model.columns.len() + model.embeds.len(),
             next: 0,
             depth: 0,
         }
+    }
+
+    /// The same of documents that come without the words that they are found by.
+    pub fn unsearched(model: &'m Model) -> Self {
+        Self { searched: None, ..Self::of(model) }
     }
 
     fn within<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
@@ -71,7 +81,7 @@ impl Names {
 
 /// A stored document. A name that stands there twice, which some servers keep, stands twice in what is read, so that it is
 /// equal to nothing that we write.
-pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
+pub(super) fn stored(raw: &RawDocument, names: &mut Names<'_>) -> Stored {
     names.next = 0;
     let mut stored = Stored {
         stamp: Stamp { id: String::new(), version: None, digest: None, tombstone: false },
@@ -81,6 +91,7 @@ pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
     let (mut named, mut stamps) = (false, 0);
     // Whether all fields stand in their order, the last of which is known by its place; and whether some stand behind the stamp.
     let (mut ordered, mut place, mut behind) = (true, 0, false);
+    let mut found_by = FoundBy::Nothing;
     for element in raw.iter_elements() {
         let element = match element {
             Ok(element) => element,
@@ -103,7 +114,9 @@ pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
                 read_sync(sync, &mut stored);
             }
             ("_sync", _) => stamps += 1,
+            (WORDS, value) if names.searched.is_some() => found_by = found_by.then(value, stamps > 0),
             (name, value) => {
+                found_by = found_by.followed();
                 let name = names.name(name);
                 ordered &= names.next > place;
                 (place, behind) = (names.next, stamps > 0);
@@ -116,7 +129,66 @@ pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
     if behind && ordered && stored.body.0.len() == names.top {
         stored.body.push("_sync", Value::Foreign("place:before other fields".to_owned()));
     }
+    if let Some(model) = names.searched
+        && !found_by.is(&words_in(model, &stored.body))
+        && is_whole(model, &stored)
+    {
+        stored.body.push(WORDS, Value::Foreign("words:not those of the document".to_owned()));
+    }
     stored
+}
+
+/// Whether nothing but its words may be wrong about a document: where its fields are not those of its digest, or it says
+/// nothing of itself, that is what is wrong.
+fn is_whole(model: &Model, stored: &Stored) -> bool {
+    let Stored { stamp, body, .. } = stored;
+    match stamp.version {
+        Some(_) if stamp.tombstone => body.0.is_empty(),
+        Some(version) => stamp.digest == Some(digest(model, &stamp.id, version, body)),
+        None => false,
+    }
+}
+
+/// The words that a document says it is found by.
+enum FoundBy<'r> {
+    Nothing,
+    Words(Vec<&'r str>),
+    /// No list of texts, or one that stands where no engine writes it.
+    Strange,
+}
+
+impl<'r> FoundBy<'r> {
+    fn then(self, value: Result<RawBsonRef<'r>, Error>, behind_stamp: bool) -> Self {
+        let Ok(RawBsonRef::Array(list)) = value else { return Self::Strange };
+        if behind_stamp || !matches!(self, Self::Nothing) {
+            return Self::Strange;
+        }
+        let mut words = Vec::new();
+        for element in list.iter_elements() {
+            let Ok(element) = element else { return Self::Strange };
+            match element.value() {
+                Ok(RawBsonRef::String(word)) if counts(element.key().as_str(), words.len()) => words.push(word),
+                _ => return Self::Strange,
+            }
+        }
+        Self::Words(words)
+    }
+
+    /// A field of the document stands behind them.
+    fn followed(self) -> Self {
+        match self {
+            Self::Nothing => Self::Nothing,
+            Self::Words(_) | Self::Strange => Self::Strange,
+        }
+    }
+
+    fn is(&self, words: &[String]) -> bool {
+        match self {
+            Self::Nothing => words.is_empty(),
+            Self::Words(found) => !words.is_empty() && found == words,
+            Self::Strange => false,
+        }
+    }
 }
 
 /// What a document says of itself.
@@ -168,7 +240,7 @@ pub(super) fn happening(raw: &RawDocument) -> Document {
 }
 
 /// All fields.
-fn fields(raw: &RawDocument, names: &mut Names) -> Document {
+fn fields(raw: &RawDocument, names: &mut Names<'_>) -> Document {
     let mut document = Document::default();
     for element in raw.iter_elements() {
         match element {
@@ -180,7 +252,7 @@ fn fields(raw: &RawDocument, names: &mut Names) -> Document {
 }
 
 /// All items. Their names count from 0; a list whose names do not is none of ours.
-fn items(raw: &RawArray, names: &mut Names) -> Vec<Value> {
+fn items(raw: &RawArray, names: &mut Names<'_>) -> Vec<Value> {
     let mut items = Vec::new();
     for element in raw.iter_elements() {
         items.push(match element {
@@ -211,7 +283,7 @@ fn unreadable(cause: &Error) -> Value {
 }
 
 /// One value.
-fn value(raw: Result<RawBsonRef<'_>, Error>, names: &mut Names) -> Value {
+fn value(raw: Result<RawBsonRef<'_>, Error>, names: &mut Names<'_>) -> Value {
     match raw {
         Ok(RawBsonRef::Null) => Value::Null,
         Ok(RawBsonRef::Boolean(flag)) => Value::Bool(flag),

@@ -4,7 +4,13 @@
 use chainbill_domain::{Document, Timestamp, Value};
 use mongodb::bson::RawDocumentBuf;
 
-use crate::port::{Content, Guard, Write};
+use crate::{
+    port::{Content, Guard, Write},
+    words::WORDS,
+};
+
+/// A write, and what its document is found by.
+type Worded<'a> = (&'a Write, &'a [String]);
 
 pub(super) const STRING: u8 = 0x02;
 const DOCUMENT: u8 = 0x03;
@@ -144,7 +150,13 @@ impl Position {
 }
 
 /// An `update` command of guarded replacements.
-pub(super) fn update(collection: &str, guard: Guard, writes: &[&Write], at: Timestamp, bytes: usize) -> RawDocumentBuf {
+pub(super) fn update(
+    collection: &str,
+    guard: Guard,
+    writes: &[Worded<'_>],
+    at: Timestamp,
+    bytes: usize,
+) -> RawDocumentBuf {
     let mut command = Writer::with_capacity(bytes + writes.len() * 160);
     command.text("update", collection);
     unordered_majority(&mut command);
@@ -152,7 +164,7 @@ pub(super) fn update(collection: &str, guard: Guard, writes: &[&Write], at: Time
     let mut position = Position::default();
     for write in writes {
         let statement = command.open(position.next());
-        replacement(&mut command, guard, write, at.timestamp_millis());
+        replacement(&mut command, guard, *write, at.timestamp_millis());
         command.close(statement);
     }
     command.close(list);
@@ -160,7 +172,7 @@ pub(super) fn update(collection: &str, guard: Guard, writes: &[&Write], at: Time
 }
 
 /// An `insert` command of whole documents.
-pub(super) fn insert(collection: &str, writes: &[&Write], at: Timestamp, bytes: usize) -> RawDocumentBuf {
+pub(super) fn insert(collection: &str, writes: &[Worded<'_>], at: Timestamp, bytes: usize) -> RawDocumentBuf {
     let mut command = Writer::with_capacity(bytes + writes.len() * 16);
     command.text("insert", collection);
     unordered_majority(&mut command);
@@ -168,7 +180,7 @@ pub(super) fn insert(collection: &str, writes: &[&Write], at: Timestamp, bytes: 
     let mut position = Position::default();
     for write in writes {
         let document = command.open(position.next());
-        stored(&mut command, write, at.timestamp_millis());
+        stored(&mut command, *write, at.timestamp_millis());
         command.close(document);
     }
     command.close(list);
@@ -196,7 +208,7 @@ fn not_newer(command: &mut Writer, than: i64) {
     command.close(none_of);
 }
 
-fn replacement(command: &mut Writer, guard: Guard, write: &Write, at: i64) {
+fn replacement(command: &mut Writer, guard: Guard, (write, words): Worded<'_>, at: i64) {
     let query = command.open("q");
     command.text("_id", &write.id);
     match guard {
@@ -209,13 +221,18 @@ fn replacement(command: &mut Writer, guard: Guard, write: &Write, at: i64) {
     }
     command.close(query);
     let document = command.open("u");
-    stored(command, write, at);
+    stored(command, (write, words), at);
     command.close(document);
     command.flag("upsert", true);
 }
 
 /// An `update` command that replaces a document whose `_sync` is this, byte for byte, or not there.
-pub(super) fn replace(collection: &str, write: &Write, sync: Option<(u8, &[u8])>, at: Timestamp) -> RawDocumentBuf {
+pub(super) fn replace(
+    collection: &str,
+    (write, words): Worded<'_>,
+    sync: Option<(u8, &[u8])>,
+    at: Timestamp,
+) -> RawDocumentBuf {
     let mut command = Writer::with_capacity(512);
     command.text("update", collection);
     unordered_majority(&mut command);
@@ -231,7 +248,7 @@ pub(super) fn replace(collection: &str, write: &Write, sync: Option<(u8, &[u8])>
     command.close(seen);
     command.close(query);
     let document = command.open("u");
-    stored(&mut command, write, at.timestamp_millis());
+    stored(&mut command, (write, words), at.timestamp_millis());
     command.close(document);
     command.close(statement);
     command.close(list);
@@ -239,10 +256,18 @@ pub(super) fn replace(collection: &str, write: &Write, sync: Option<(u8, &[u8])>
 }
 
 /// The fields of a document as it is stored.
-fn stored(command: &mut Writer, write: &Write, at: i64) {
+fn stored(command: &mut Writer, (write, words): Worded<'_>, at: i64) {
     command.text("_id", &write.id);
     if let Content::Document { body, .. } = &write.content {
         command.fields(body);
+    }
+    if !words.is_empty() {
+        let list = command.open_list(WORDS);
+        let mut position = Position::default();
+        for word in words {
+            command.text(position.next(), word);
+        }
+        command.close(list);
     }
     let sync = command.open("_sync");
     command.int("version", write.version);
@@ -324,11 +349,15 @@ mod tests {
         ]);
         let digest = Digest([7; 32]);
         for content in [Content::Document { body, digest }, Content::Tombstone] {
+            let words: Vec<String> = match &content {
+                Content::Document { .. } => (0..11).map(|n| format!("é{n} 10")).collect(),
+                Content::Tombstone => Vec::new(),
+            };
             let write = Write { id: "idé".to_owned(), version: 1, content, fresh: false };
-            let command = update("c", Guard::NotNewer, &[&write], Timestamp::default(), 0);
+            let command = update("c", Guard::NotNewer, &[(&write, &words)], Timestamp::default(), 0);
             let updates = command.get_array("updates").unwrap();
             let document = updates.get_document(0).unwrap().get_document("u").unwrap();
-            assert_eq!(storable(&write), Ok(document.as_bytes().len()));
+            assert_eq!(storable(&write, &words), Ok(document.as_bytes().len()));
         }
     }
 

@@ -1,12 +1,13 @@
 //! Reading documents back, one by one and in pages.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chainbill_domain::{Model, Value};
 use mongodb::{
     Collection, Cursor, Database,
     action::Find,
     bson::{Bson, Document, RawDocumentBuf, doc},
+    options::Collation,
 };
 
 use super::{
@@ -196,10 +197,10 @@ async fn counted(database: &Database, command: Document) -> Result<i64, MirrorEr
 pub(super) async fn find(
     database: &Database,
     model: &Model,
-    field: &'static str,
-    value: &Value,
+    (field, value): (&'static str, &Value),
     before: Option<&str>,
     limit: u32,
+    collation: Option<Collation>,
 ) -> Result<Vec<Stored>, MirrorError> {
     let mut filter = match value {
         Value::Null => doc! { field: { "$type": "null" } },
@@ -211,6 +212,9 @@ pub(super) async fn find(
     let mut find = collection.find(filter).sort(doc! { "_id": -1 }).limit(limit.into());
     if model.is_large() {
         find = find.projection(without_large(model));
+    }
+    if let Some(collation) = collation {
+        find = find.collation(collation);
     }
     all(model, find.await).await
 }
@@ -241,4 +245,17 @@ pub(super) async fn collections(database: &Database) -> Result<Vec<String>, Mirr
     names.retain(|name| !name.starts_with('_') && !name.starts_with("system."));
     names.sort_unstable();
     Ok(names)
+}
+
+/// Names of the collections that compare texts otherwise than by their bytes.
+pub(super) async fn collated(database: &Database) -> Result<BTreeSet<String>, MirrorError> {
+    let mut cursor = database.list_collections().await.map_err(|cause| failed(&cause))?;
+    let mut found = BTreeSet::new();
+    while cursor.advance().await.map_err(|cause| failed(&cause))? {
+        let told = cursor.deserialize_current().map_err(|cause| failed(&cause))?;
+        if told.options.collation.is_some() {
+            found.insert(told.name);
+        }
+    }
+    Ok(found)
 }

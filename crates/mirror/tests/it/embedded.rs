@@ -7,7 +7,7 @@ use chainbill_domain::{
     mapping::{minutes, search, text},
     models::USERS,
 };
-use chainbill_mirror::{EmbeddedMirror, Guard, Mirror, MirrorError, Outcome::Applied, Page};
+use chainbill_mirror::{EmbeddedMirror, Guard, Mirror, MirrorError, Outcome::Applied, Page, Question};
 use chainbill_testkit::SmallDisk;
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
@@ -192,13 +192,15 @@ fn a_search_index_that_somebody_changed_is_seen_and_made_anew() {
             "DELETE FROM _fts_users WHERE rowid = 1",
             "INSERT INTO _fts_users(rowid, c0) VALUES (99, 'mallory')",
             "INSERT INTO _fts_users(_fts_users) VALUES ('delete-all')",
+            "INSERT OR REPLACE INTO _fts_users(rowid, c1) VALUES (2, 'mallory')",
+            "INSERT OR REPLACE INTO _fts_users(rowid, c0) VALUES (1, 'ada')",
             "DROP TABLE _fts_users",
         ] {
             sqlx::query(edit).execute(&mut connection).await.unwrap();
             assert!(mirror.search_is_off(&USERS, false).await.unwrap(), "{edit}");
             assert!(mirror.search_is_off(&USERS, true).await.unwrap(), "{edit}");
             assert!(!mirror.search_is_off(&USERS, true).await.unwrap(), "{edit}");
-            let found = mirror.search(&USERS, "ada", 0, 10).await.unwrap();
+            let found = mirror.search(&USERS, Question::of("ada", 10)).await.unwrap();
             assert_eq!(found.iter().map(|hit| hit.id.as_str()).collect::<Vec<_>>(), ["a"], "{edit}");
         }
     });
@@ -276,10 +278,10 @@ fn another_description_makes_the_full_text_index_anew() {
             })
             .collect();
         mirror.apply(&BEFORE, Guard::Newer, &writes, ago(0)).await.unwrap();
-        assert!(mirror.search(&BEFORE, "hidden", 0, 1000).await.unwrap().is_empty());
+        assert!(mirror.search(&BEFORE, Question::of("hidden", 1000)).await.unwrap().is_empty());
         mirror.prepare(&[&AFTER], KEPT).await.unwrap();
-        assert_eq!(mirror.search(&AFTER, "hidden", 0, 1000).await.unwrap().len(), 450);
-        assert_eq!(mirror.search(&AFTER, "plain", 0, 1000).await.unwrap().len(), 450);
+        assert_eq!(mirror.search(&AFTER, Question::of("hidden", 1000)).await.unwrap().len(), 450);
+        assert_eq!(mirror.search(&AFTER, Question::of("plain", 1000)).await.unwrap().len(), 450);
     });
 }
 

@@ -17,6 +17,7 @@ mod matrix;
 mod operators;
 mod primary_faults;
 mod projects;
+mod searching;
 mod secrets;
 mod silence;
 mod world;

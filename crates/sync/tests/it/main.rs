@@ -7,6 +7,7 @@ mod freshness;
 mod injecting;
 mod jumping;
 mod quarantine;
+mod refusing;
 mod relaying;
 mod restoring;
 mod simulation;

@@ -95,9 +95,12 @@ fn tell<T>(response: &mut Response, done: &Done<T>) {
     }
 }
 
-/// Waits, if the caller asks for it, until the copies hold what a token names; whether they do, if it was asked.
+/// Waits, if the caller asks for it, until the copies hold what a token names; whether they do, if it was asked. For copies that
+/// are known to be away nobody waits.
 async fn freshness(state: &State, headers: &HeaderMap, parameter: Option<&str>) -> Result<Option<bool>, Problem> {
-    match wanted(headers, parameter)? {
+    let wanted = wanted(headers, parameter)?;
+    state.copies.reachable()?;
+    match wanted {
         Some(token) => Ok(Some(state.desk.fresh(&token, state.fresh_bound).await?)),
         None => Ok(None),
     }
