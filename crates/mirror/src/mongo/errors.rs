@@ -1,6 +1,6 @@
 //! What the server's and the driver's errors mean to us.
 
-use mongodb::error::{Error, ErrorKind};
+use mongodb::error::{Error, ErrorKind, WriteFailure};
 
 use super::classes::{Class, class_of};
 use crate::port::MirrorError;
@@ -12,6 +12,12 @@ pub(super) const DUPLICATE: i32 = 11000;
 pub(super) fn failed(cause: &Error) -> MirrorError {
     match cause.kind.as_ref() {
         ErrorKind::Command(refusal) => refused(refusal.code, &refusal.message),
+        ErrorKind::Write(WriteFailure::WriteError(refusal)) => refused(refusal.code, &refusal.message),
+        ErrorKind::Write(WriteFailure::WriteConcernError(refusal)) => match refused(refusal.code, &refusal.message) {
+            throttled @ MirrorError::Throttled(_) => throttled,
+            // It was written, and the majority did not confirm it.
+            _ => MirrorError::Unavailable(said(refusal.code, &refusal.message)),
+        },
         ErrorKind::InvalidArgument { .. }
         | ErrorKind::Authentication { .. }
         | ErrorKind::Bson(_)
