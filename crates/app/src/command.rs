@@ -52,12 +52,20 @@ impl App {
         Ok(self.records.ping().await?)
     }
 
-    /// Rows of all synchronised models together.
+    /// Whether the primary would take a write at the moment.
+    ///
+    /// # Errors
+    /// When it would not.
+    pub async fn takes_writes(&self) -> Result<(), AppError> {
+        Ok(self.records.takes_writes().await?)
+    }
+
+    /// Rows of all synchronised models together, counted on connections that nobody's business waits for.
     ///
     /// # Errors
     /// When the primary does not answer.
     pub async fn record_count(&self) -> Result<u64, AppError> {
-        let snapshot = self.records.snapshot().await?;
+        let snapshot = self.records.glance().await?;
         let mut count = 0;
         for model in chainbill_domain::models::ALL {
             count += snapshot.count(model).await?;

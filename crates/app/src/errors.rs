@@ -67,6 +67,10 @@ pub enum Trouble {
     Unreachable,
     /// Too many changes of the same rows at once.
     Contention,
+    /// The primary is full, locked or too slow at the moment.
+    Overloaded,
+    /// The primary waits for its operator, who can do this.
+    Operator(&'static str),
     /// Whether it was done is unknown.
     OutcomeUnknown,
     /// None that the asker could do anything about.
@@ -79,7 +83,9 @@ impl AppError {
     pub fn trouble(&self) -> Trouble {
         match self {
             Self::Records(RecordsError::Changed { .. }) => Trouble::Changed,
-            Self::Records(RecordsError::Unavailable(_)) => Trouble::Unreachable,
+            Self::Records(RecordsError::Unavailable(_) | RecordsError::Elsewhere(_)) => Trouble::Unreachable,
+            Self::Records(RecordsError::Later(_)) => Trouble::Overloaded,
+            Self::Records(RecordsError::Operator { hint, .. }) => Trouble::Operator(hint),
             Self::Records(RecordsError::Again(_)) => Trouble::Contention,
             Self::Records(RecordsError::Unknown(_)) => Trouble::OutcomeUnknown,
             _ => Trouble::Other,

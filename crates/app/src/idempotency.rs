@@ -51,7 +51,7 @@ impl App {
                 unit.rollback().await?;
                 self.replay(context, key, &fingerprint).await.map(Begun::Replay)
             }
-            Err(RecordsError::Again(cause)) if cause.to_string().contains("1205") => Err(AppError::Busy),
+            Err(error) if error.is_locked() => Err(AppError::Busy),
             Err(error) => Err(error.into()),
         }
     }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod classes;
 pub mod connect;
 pub mod dialect;
 pub mod entities;
@@ -8,6 +9,7 @@ pub mod outbox;
 pub mod text;
 
 mod certificates;
+mod connections;
 mod copies;
 mod errors;
 mod evidence;
@@ -24,6 +26,7 @@ mod transaction;
 mod unit;
 
 pub use certificates::Tile;
+pub use connections::Connections;
 pub use copies::{Copy, CopyState};
 pub use errors::RecordsError;
 pub use evidence::Evidence;

@@ -28,10 +28,23 @@ pub type Secondary = Arc<dyn Mirror>;
 /// # Errors
 /// When it does not answer or is not set up to keep money safe.
 pub async fn primary(settings: &Settings) -> anyhow::Result<Primary> {
+    open(settings, wish(settings, settings.database_max_connections)).await
+}
+
+/// The same for commands whose statements take as long as they take, such as proving invariants over everything.
+///
+/// # Errors
+/// As [`primary`].
+pub async fn patient(settings: &Settings) -> anyhow::Result<Primary> {
+    let wish = wish(settings, settings.database_max_connections);
+    open(settings, ConnectSettings { statement_timeout: None, ..wish }).await
+}
+
+async fn open(settings: &Settings, wish: ConnectSettings) -> anyhow::Result<Primary> {
     if let Some(path) = primary_file(&settings.primary_url()) {
         make_private(&path).context("the primary's file cannot be made")?;
     }
-    let connected = connect(&wish(settings, settings.database_max_connections)).await?;
+    let connected = connect(&wish).await?;
     tracing::info!("the primary is {} {}", connected.dialect, connected.version);
     for warning in &connected.warnings {
         tracing::warn!("the primary: {warning}");
@@ -44,7 +57,9 @@ pub async fn primary(settings: &Settings) -> anyhow::Result<Primary> {
 /// # Errors
 /// When it does not answer.
 pub async fn beside(primary: &Primary, settings: &Settings) -> anyhow::Result<Primary> {
-    Ok(chainbill_records::connect::beside(primary, &wish(settings, settings.sync_max_connections)).await?)
+    let wish = wish(settings, settings.sync_max_connections);
+    let statement_timeout = wish.statement_timeout.map(|patience| patience * SYNC_STATEMENTS);
+    Ok(chainbill_records::connect::beside(primary, &ConnectSettings { statement_timeout, ..wish }).await?)
 }
 
 /// The file of an embedded primary.
@@ -65,8 +80,18 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The synchronisation's statements read whole pages and count whole tables: they get so many times as long.
+const SYNC_STATEMENTS: u32 = 6;
+
 fn wish(settings: &Settings, max_connections: u32) -> ConnectSettings {
-    ConnectSettings { url: settings.primary_url(), max_connections, acquire_timeout: settings.database_timeout }
+    ConnectSettings {
+        url: settings.primary_url(),
+        max_connections,
+        acquire_timeout: settings.database_timeout,
+        statement_timeout: Some(settings.database_statement_timeout),
+        lifetime: settings.database_connection_lifetime,
+        idle_timeout: settings.database_idle_timeout,
+    }
 }
 
 /// Opens the second database. A server need not be there yet.

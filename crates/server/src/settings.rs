@@ -95,6 +95,21 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value = "5s", value_name = "DATABASE_TIMEOUT",
         value_parser = within("100ms", "5m"))]
     pub database_timeout: Duration,
+    /// How long one statement of a request may take before the primary is told to end it, 1s to 10m; the synchronisation's may
+    /// take six times as long. A locked table is waited for half of that time.
+    #[arg(long, env, global = true, default_value = "10s", value_name = "DATABASE_STATEMENT_TIMEOUT",
+        value_parser = within("1s", "10m"))]
+    pub database_statement_timeout: Duration,
+    /// How long a connection to the primary lives before another takes its place, 1s to 1d: so that all of them reach a new
+    /// server behind the same name.
+    #[arg(long, env, global = true, default_value = "10m", value_name = "DATABASE_CONNECTION_LIFETIME",
+        value_parser = within("1s", "1d"))]
+    pub database_connection_lifetime: Duration,
+    /// How long a connection to the primary may rest before it is closed, 1s to 1d: less than whatever stands between closes
+    /// or forgets one, such as a balancer or wait_timeout.
+    #[arg(long, env, global = true, default_value = "2m", value_name = "DATABASE_IDLE_TIMEOUT",
+        value_parser = within("1s", "1d"))]
+    pub database_idle_timeout: Duration,
     /// Most connections to MongoDB, 1 to 1000.
     #[arg(long, env, global = true, default_value_t = 16, value_name = "MONGODB_MAX_CONNECTIONS",
         value_parser = whole(1, 1000))]

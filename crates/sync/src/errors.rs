@@ -63,9 +63,10 @@ pub enum Retry {
 #[must_use]
 pub fn retry(error: &SyncError) -> Retry {
     match error {
-        SyncError::Records(RecordsError::Refused(_)) => Retry::Operator(
-            "look at the primary's error; `chainbill migrate status` says whether migrations are missing",
-        ),
+        SyncError::Records(RecordsError::Operator { hint, .. }) => Retry::Operator(hint),
+        SyncError::Records(RecordsError::Refused(_)) => {
+            Retry::Operator("the primary refuses what this release asks of it: report it with the primary's error")
+        }
         SyncError::Records(RecordsError::Corrupt(_)) => Retry::Operator(
             "a table of the synchronisation holds what this release cannot read; was it written by a newer one?",
         ),

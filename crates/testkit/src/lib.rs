@@ -177,7 +177,12 @@ pub async fn open(url: &str) -> Connected {
 }
 
 fn wish(url: &str) -> ConnectSettings {
-    ConnectSettings { url: url.to_owned(), max_connections: 12, acquire_timeout: Duration::from_secs(10) }
+    ConnectSettings {
+        max_connections: 12,
+        acquire_timeout: Duration::from_secs(10),
+        statement_timeout: Some(Duration::from_secs(60)),
+        ..ConnectSettings::of(url)
+    }
 }
 
 /// An address with another database.

@@ -75,7 +75,7 @@ fn beside() -> Map<String, Value> {
     }});
     [
         ("/livez", text("live", "Whether the process answers.", &[])),
-        ("/readyz", text("ready", "Whether requests can be answered: the primary answers.", &["503"])),
+        ("/readyz", text("ready", "Whether requests can be answered: the primary takes writes.", &["503"])),
         ("/metrics", text("metrics", "Figures in the Prometheus text format.", &[])),
         ("/api/openapi.json", document),
     ]

@@ -1,6 +1,6 @@
 //! What is beside the API: the built-in pages, the description of the API, and what orchestrators and monitors ask.
 
-use std::{fmt::Write as _, time::Duration};
+use std::fmt::Write as _;
 
 use axum::{
     Json, Router,
@@ -23,12 +23,13 @@ pub(crate) fn routes() -> Router<State> {
         .route("/api/openapi.json", get(openapi))
 }
 
-/// Whether requests can be answered: the primary answers. The second database is not asked: business goes on without it.
+/// Whether requests can be answered: the primary would take a write. The second database is not asked: business goes on
+/// without it. Those who ask together share one question.
 async fn ready(Shared(state): Shared<State>) -> Response {
-    match tokio::time::timeout(Duration::from_millis(700), state.app.ping()).await {
-        Ok(Ok(())) => "ok\n".into_response(),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "the primary database does not answer\n").into_response(),
+    if crate::api::health::takes_writes(&state).await {
+        return "ok\n".into_response();
     }
+    (StatusCode::SERVICE_UNAVAILABLE, "the primary database takes no writes\n").into_response()
 }
 
 /// Figures in the Prometheus text format. Their names are in `docs/operations.md`.

@@ -175,6 +175,16 @@ fn of_primary(trouble: Trouble, cause: &AppError) -> Problem {
             tracing::error!("a request failed: {cause}");
             Problem::new(Is::SERVICE_UNAVAILABLE, "unavailable", "the database does not answer").retry_after(2)
         }
+        Trouble::Overloaded => {
+            tracing::warn!("a request failed: {cause}");
+            let detail = "the database is busy, or what was asked for is locked; ask again later";
+            Problem::new(Is::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(2)
+        }
+        Trouble::Operator(hint) => {
+            tracing::error!("a request failed: {cause}; {hint}");
+            let detail = "the database waits for its operator; it was written down";
+            Problem::new(Is::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(30)
+        }
         Trouble::Contention => {
             Problem::new(Is::SERVICE_UNAVAILABLE, "contention", "too many changes at once").retry_after(1)
         }

@@ -41,7 +41,7 @@ fn told(error: chainbill_app::AppError) -> anyhow::Error {
 }
 
 pub(super) async fn create(settings: &Settings, out: Output, name: &str) -> anyhow::Result<Went> {
-    let records = open::primary(settings).await?;
+    let records = open::patient(settings).await?;
     up_to_date(&records).await?;
     let app = App::new(records, settings.app());
     let made = make(&app, settings, name).await?;

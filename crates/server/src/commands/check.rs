@@ -7,7 +7,7 @@ use super::{Went, migrate::up_to_date};
 use crate::{open, output::Output, settings::Settings};
 
 pub(super) async fn check(settings: &Settings, out: Output) -> anyhow::Result<Went> {
-    let records = open::primary(settings).await?;
+    let records = open::patient(settings).await?;
     up_to_date(&records).await?;
     let app = App::new(records, settings.app());
     let bar = out.bar("invariants", INVARIANTS.len() as u64);

@@ -14,7 +14,7 @@ pub(super) async fn demo(
     wish: Demo,
     stop: &CancellationToken,
 ) -> anyhow::Result<Went> {
-    let records = open::primary(settings).await?;
+    let records = open::patient(settings).await?;
     chainbill_records::migrations::up(records.db(), records.dialect(), None).await?;
     let plan = demo::Plan::new(wish.invoices, wish.seed);
     let bar = out.bar("rows", plan.rows());

@@ -11,7 +11,7 @@ use super::Went;
 use crate::{cli::Migrate, open, output::Output, settings::Settings};
 
 pub(super) async fn migrate(settings: &Settings, out: Output, wish: Migrate) -> anyhow::Result<Went> {
-    let records = open::primary(settings).await?;
+    let records = open::patient(settings).await?;
     let (db, dialect) = (records.db(), records.dialect());
     match wish {
         Migrate::Up { steps } => migrations::up(db, dialect, steps).await?,

@@ -79,13 +79,26 @@ pub async fn run(cli: Cli) -> ExitCode {
 }
 
 fn failed(out: Output, settings: &Settings, error: &anyhow::Error) -> ExitCode {
-    let text = redacted(&format!("{error:#}"), &settings.secrets());
+    let text = redacted(&once(error), &settings.secrets());
     eprintln!("error: {text}");
     if out.json {
         // Scripts read the standard output; when nobody reads it any more there is nobody to tell.
         let _ = out.result(&serde_json::json!({"error": text}), String::new);
     }
     ExitCode::from(2)
+}
+
+/// An error with its causes, each of which says something new: many texts have their cause's in them already.
+fn once(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// A token that ends with Ctrl-C or a termination signal.

@@ -27,7 +27,7 @@ pub(super) async fn sync(
         out.result(&mapping::json(), text)?;
         return Ok(Went::Fine);
     }
-    let records = open::primary(settings).await?;
+    let records = open::patient(settings).await?;
     up_to_date(&records).await?;
     let mirror = open::secondary(settings).await?;
     let slot = Slot::take(&settings.data_dir);

@@ -59,6 +59,7 @@ impl Settings {
 
 fn primary(url: &str) -> anyhow::Result<()> {
     let scheme = scheme("DATABASE_URL", url, &["mysql", "mariadb", "sqlite"])?;
+    chainbill_records::connect::check_address(url)?;
     if scheme == "sqlite" {
         return Ok(());
     }
