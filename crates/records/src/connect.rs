@@ -258,20 +258,29 @@ async fn pool(settings: &ConnectSettings) -> Result<Connections, ConnectError> {
     let first = opener.open().await.map_err(|cause| unusable(settings, &options, cause))?;
     // Said goodbye to: the pool opens its own when they are needed.
     drop(first);
-    let probing = self::opener(settings, &options, &trust, Some(PROBE_PATIENCE));
+    let acquire = settings.acquire_timeout;
+    let probing = self::opener(settings, &options, &trust, Some(PROBE));
+    let limits = Limits { acquire, statement: Some(PROBE + GRACE), back: GRACE };
+    let probes = Connections::server(probing, PROBES, limits, None);
     let statement = settings.statement_timeout.map(|patience| patience + GRACE);
-    let limits = Limits { acquire: settings.acquire_timeout, statement };
-    Ok(Connections::server(opener, Some(probing), settings.max_connections, limits))
+    let limits = Limits { acquire, statement, back: statement.unwrap_or(RETURN) };
+    Ok(Connections::server(opener, settings.max_connections, limits, Some(probes)))
 }
 
-/// What a probe may cost the server; counts are probes too.
-const PROBE_PATIENCE: Duration = Duration::from_secs(30);
+/// Connections for probes.
+const PROBES: u32 = 3;
+/// How long a probe may take; counts are probes too.
+const PROBE: Duration = Duration::from_secs(10);
+/// How long giving a connection back may take where statements have no deadline.
+const RETURN: Duration = Duration::from_secs(60);
 /// How much longer a statement is waited for than the server gives it.
 const GRACE: Duration = Duration::from_secs(1);
 /// How long rows are waited for at most.
 const ROW_LOCK: Duration = Duration::from_secs(10);
-/// How long tables are waited for where statements may take as long as they like.
-const TABLE_LOCK: Duration = Duration::from_secs(30);
+/// How long locked tables are waited for at most.
+const TABLE_LOCK: Duration = Duration::from_secs(5);
+/// How long they are waited for where statements may take as long as they like, as those of migrations.
+const MIGRATING: Duration = Duration::from_secs(30);
 
 fn opener(
     settings: &ConnectSettings,
@@ -290,15 +299,17 @@ fn opener(
     }
 }
 
-/// Every connection counts in UTC, refuses what does not fit instead of cutting it, and waits for nothing without end: half
-/// of a statement's time for a locked table, at most that for locked rows. MySQL reads a comment that begins with `!` and a
+/// Every connection counts in UTC, refuses what does not fit instead of cutting it, commits by itself and reads whole answers,
+/// whatever the server's settings are, and waits for nothing without end: half
+/// of a statement's time (at most 5 s) for a locked table, at most that for locked rows. MySQL reads a comment that begins with `!` and a
 /// version, MariaDB one that begins with `M!`.
 fn session(statement: Option<Duration>) -> String {
-    let table = statement.map_or(TABLE_LOCK, |patience| patience / 2).as_secs().max(1);
+    let table = statement.map_or(MIGRATING, |patience| TABLE_LOCK.min(patience / 2)).as_secs().max(1);
     let row = statement.map_or(ROW_LOCK, |patience| patience.min(ROW_LOCK)).as_secs().max(1);
     let millis = statement.map_or(0, |patience| patience.as_millis());
     format!(
-        "SET SESSION time_zone='+00:00', \
+        "SET SESSION autocommit=1, completion_type=0, sql_safe_updates=0, sql_select_limit=18446744073709551615, \
+         time_zone='+00:00', \
          sql_mode='STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES', \
          innodb_lock_wait_timeout={row}, lock_wait_timeout={table} \
          /*!50708 , max_execution_time={millis} */ /*M!100101 , max_statement_time={}.{:03} */",

@@ -103,6 +103,8 @@ impl From<DbErr> for RecordsError {
             Class::Unit => Self::Again(error),
             Class::Elsewhere | Class::Moved => Self::Elsewhere(error),
             Class::Lost => Self::Unavailable(error),
+            // Nobody answered within our own deadline.
+            Class::Later if matches!(cause, sqlx::Error::Io(_)) => Self::Unavailable(error),
             Class::Statement | Class::Later => Self::Later(error),
             Class::Operator(hint) => Self::Operator { hint, cause: error },
             Class::Unknown => Self::Unknown(error),

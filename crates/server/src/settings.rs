@@ -96,7 +96,7 @@ pub struct Settings {
         value_parser = within("100ms", "5m"))]
     pub database_timeout: Duration,
     /// How long one statement of a request may take before the primary is told to end it, 1s to 10m; the synchronisation's may
-    /// take six times as long. A locked table is waited for half of that time.
+    /// take six times as long. A locked table is waited for half of that time, at most 5s.
     #[arg(long, env, global = true, default_value = "10s", value_name = "DATABASE_STATEMENT_TIMEOUT",
         value_parser = within("1s", "10m"))]
     pub database_statement_timeout: Duration,

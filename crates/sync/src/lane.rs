@@ -10,7 +10,7 @@ use std::{
 };
 
 use chainbill_records::{
-    Commits,
+    Commits, RecordsError,
     outbox::{PARTS, Queued},
 };
 use tokio::{sync::watch, time::Instant};
@@ -284,13 +284,19 @@ impl Lane {
             self.resting.remove(model);
             return Ok(());
         };
-        if !matches!(retry(&error), Retry::Operator(_)) {
+        // One table that is locked or slow is its own model's matter as well.
+        let is_busy = matches!(error, SyncError::Records(RecordsError::Later(_)));
+        if !is_busy && !matches!(retry(&error), Retry::Operator(_)) {
             return Err(error);
         }
         let bounds = self.engine.settings.backoff;
         let (backoff, until) = self.resting.entry(model).or_insert_with(|| (Backoff::new(bounds), Instant::now()));
         if backoff.failures() == 0 {
-            tracing::error!(model, "Sync of {model} rests: {error}");
+            if is_busy {
+                tracing::warn!(model, "Sync of {model} rests: {error}");
+            } else {
+                tracing::error!(model, "Sync of {model} rests: {error}");
+            }
         }
         *until = Instant::now() + backoff.failed(self.engine.records.random());
         self.engine.figures.note_trouble(self.engine.now(), Some(error.to_string()));

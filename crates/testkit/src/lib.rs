@@ -18,6 +18,7 @@ use chainbill_records::{
     sea_orm::ConnectionTrait as _,
 };
 
+mod answering;
 mod between;
 mod clock;
 mod dice;
@@ -26,6 +27,7 @@ mod distance;
 mod foreign;
 mod proxy;
 
+pub use answering::{Answering, Reply};
 pub use between::{Between, Largest, Seen, Writing};
 pub use clock::ManualClock;
 pub use dice::Dice;

@@ -13,7 +13,10 @@ use sqlx::{
 };
 use tokio::{runtime::Handle, time::timeout};
 
-use super::link::{Link, Opener, silence};
+use super::{
+    Limits,
+    link::{Link, Opener, silence},
+};
 use crate::classes::{Class, Code, of_driver};
 
 /// What is asked of a server.
@@ -106,20 +109,16 @@ fn query(statement: &Statement) -> Query<'static, MySql, SqlxValues> {
 pub(crate) struct Borrowed {
     /// None only while it is being given back.
     link: Option<Object<Opener>>,
-    /// How long a statement may take, and giving the connection back.
-    patience: Option<Duration>,
+    limits: Limits,
     /// Whether something was asked whose answer nobody has read to its end.
     asking: bool,
     /// Whether a transaction may be open.
     pub open: bool,
 }
 
-/// How long giving a connection back may take where statements have no deadline.
-const RETURN: Duration = Duration::from_secs(60);
-
 impl Borrowed {
-    pub fn new(link: Object<Opener>, patience: Option<Duration>) -> Self {
-        Self { link: Some(link), patience, asking: false, open: false }
+    pub fn new(link: Object<Opener>, limits: Limits) -> Self {
+        Self { link: Some(link), limits, asking: false, open: false }
     }
 
     /// Asks, within the deadline. What the server has forgotten of its prepared statements is prepared anew once.
@@ -137,7 +136,7 @@ impl Borrowed {
     async fn ask_once(&mut self, wish: Wish<'_>) -> Result<Answer, sqlx::Error> {
         self.asking = true;
         let link = self.link.as_mut().expect("it is given back by being dropped");
-        let result = in_time(self.patience, Box::pin(wish.ask(link.sql()))).await;
+        let result = in_time(self.limits.statement, Box::pin(wish.ask(link.sql()))).await;
         self.answered(result.as_ref().err());
         result
     }
@@ -145,7 +144,7 @@ impl Borrowed {
     async fn forget_statements(&mut self) -> Result<(), sqlx::Error> {
         self.asking = true;
         let link = self.link.as_mut().expect("it is given back by being dropped");
-        let result = in_time(self.patience, link.sql().clear_cached_statements()).await;
+        let result = in_time(self.limits.statement, link.sql().clear_cached_statements()).await;
         self.answered(result.as_ref().err());
         result
     }
@@ -178,7 +177,7 @@ impl Drop for Borrowed {
             // A server undoes what a closed connection has begun.
             return close(link);
         };
-        let patience = self.patience.unwrap_or(RETURN);
+        let patience = self.limits.back;
         let text = if self.open { "ROLLBACK" } else { "DO 0" };
         drop(runtime.spawn(async move {
             // Whatever was asked and not waited for is read to its end first.

@@ -60,10 +60,10 @@ pub(crate) struct Limits {
     pub acquire: Duration,
     /// A statement, from here; a little longer than the server takes before it ends it by itself.
     pub statement: Option<Duration>,
+    /// Giving a connection back whose last answer nobody waited for.
+    pub back: Duration,
 }
 
-/// Connections for probes.
-const PROBES: usize = 3;
 /// How often a statement is asked again on another connection.
 const ATTEMPTS: u32 = 3;
 /// How long a transaction, which has a connection, waits for a table that others are waiting for already.
@@ -76,10 +76,9 @@ impl Connections {
         Self(Kind::Sqlite(db))
     }
 
-    /// Connections to a server, at most so many; none is opened yet. `probing` may be opened beside them for probes.
-    pub(crate) fn server(opener: Opener, probing: Option<Opener>, most: u32, limits: Limits) -> Self {
+    /// Connections to a server, at most so many; none is opened yet.
+    pub(crate) fn server(opener: Opener, most: u32, limits: Limits, probes: Option<Self>) -> Self {
         let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
-        let probes = probing.map(|opener| Self(Kind::Server(Arc::new(Server::new(opener, PROBES, limits, None)))));
         Self(Kind::Server(Arc::new(Server::new(opener, most, limits, probes))))
     }
 
@@ -153,7 +152,7 @@ impl Server {
     pub async fn borrow(&self) -> Result<Borrowed, DbErr> {
         // Boxed, for it is part of every future that reaches the primary.
         match tokio::time::timeout(self.limits.acquire, Box::pin(self.pool.get())).await {
-            Ok(Ok(link)) => Ok(Borrowed::new(link, self.limits.statement)),
+            Ok(Ok(link)) => Ok(Borrowed::new(link, self.limits)),
             Ok(Err(PoolError::Backend(error))) => Err(DbErr::Conn(RuntimeErr::SqlxError(error.into()))),
             Ok(Err(PoolError::Closed)) => Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)),
             Ok(Err(_)) | Err(_) => Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
@@ -200,7 +199,7 @@ impl Server {
 pub(crate) fn is_undone(error: &sqlx::Error, only_reads: bool) -> bool {
     match of_driver(error) {
         Class::Elsewhere | Class::Moved => true,
-        Class::Lost => only_reads,
+        Class::Lost | Class::Unit => only_reads,
         _ => false,
     }
 }

@@ -15,6 +15,7 @@ mod invoices;
 mod killed_at;
 mod matrix;
 mod operators;
+mod primary_connections;
 mod primary_faults;
 mod projects;
 mod secrets;

@@ -1,5 +1,7 @@
 //! The hand that breaks things: a deck of faults in an order that the seed decides, again and again.
 
+mod primary;
+
 use std::{
     collections::BTreeMap,
     path::PathBuf,
@@ -17,6 +19,8 @@ use crate::{
     process::Process,
 };
 
+use primary::Harm;
+
 /// A fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Card {
@@ -32,6 +36,8 @@ pub enum Card {
     DatabaseFrozen(Side),
     /// Something stands between ChainBill and a database.
     Between(Side, Fault),
+    /// Something happens to the primary, which lives.
+    Primary(Harm),
 }
 
 const DELAY: Duration = Duration::from_millis(30);
@@ -68,6 +74,7 @@ impl Card {
             Self::FrozenPastItsLease => "ChainBill frozen past its lease".to_owned(),
             Self::DatabaseKilled(side) => format!("{} killed", of(side)),
             Self::DatabaseFrozen(side) => format!("{} frozen", of(side)),
+            Self::Primary(harm) => harm.name().to_owned(),
             Self::Between(side, fault) => {
                 let word = match fault {
                     Fault::None => "left alone",
@@ -116,6 +123,7 @@ impl Hand {
     /// A new deck. The longest fault lies on top, so that even a short run has it.
     pub fn deck(&mut self) -> Vec<Card> {
         let all = DECK.iter().flat_map(|(card, times)| std::iter::repeat_n(*card, *times));
+        let all = all.chain(Harm::ALL.map(Card::Primary));
         let mut deck: Vec<Card> = all.filter(|card| self.can(*card)).collect();
         self.dice.shuffle(&mut deck);
         if let Some(place) = deck.iter().position(|card| *card == Card::FrozenPastItsLease) {
@@ -130,6 +138,7 @@ impl Hand {
             Card::Killed | Card::Frozen | Card::FrozenPastItsLease => true,
             Card::DatabaseKilled(_) | Card::DatabaseFrozen(_) => self.databases.ours(),
             Card::Between(side, _) => self.databases.proxy(side).is_some(),
+            Card::Primary(harm) => self.can_harm(harm),
         }
     }
 
@@ -144,6 +153,7 @@ impl Hand {
             Card::DatabaseKilled(side) => self.kill_database(side).await?,
             Card::DatabaseFrozen(side) => self.freeze_database(side).await?,
             Card::Between(side, fault) => self.between(side, fault).await?,
+            Card::Primary(harm) => self.harm(harm).await?,
         }
         for server in &mut self.servers {
             server.must_live()?;

@@ -1,0 +1,119 @@
+//! What operators, balancers and clusters do to the primary without killing it: locked tables, a switch-over, connections
+//! that end or are forgotten while they rest.
+
+use std::time::Instant;
+
+use anyhow::Context as _;
+use chainbill_records::{Connections, sea_orm::ConnectionTrait as _};
+use tokio::time::sleep;
+
+use super::{Hand, Side};
+
+/// What is done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Harm {
+    /// `LOCK TABLES … WRITE`, and somebody forgets about it.
+    Locked,
+    /// A transaction that read a table is forgotten, and an ALTER of it waits behind: so does everybody after it.
+    Altered,
+    /// `super_read_only`, as before a planned switch-over, and back.
+    ReadOnly,
+    /// Every connection of ChainBill that rests is ended by the server, as `wait_timeout` does.
+    Rested,
+    /// What stands between forgets all connections in silence.
+    Forgotten,
+}
+
+impl Harm {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Locked, Self::Altered, Self::ReadOnly, Self::Rested, Self::Forgotten];
+
+    /// Its line in the table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Locked => "primary's table locked",
+            Self::Altered => "primary's table altered behind a forgotten transaction",
+            Self::ReadOnly => "primary read-only for a while",
+            Self::Rested => "primary's resting connections ended",
+            Self::Forgotten => "primary's connections forgotten in silence",
+        }
+    }
+}
+
+/// Tables that somebody may lock: one that few ask for, and the one that everybody writes.
+const TABLES: [&str; 2] = ["reviews", "invoices"];
+
+impl Hand {
+    /// Whether it can be done here; `TORTURE_READ_ONLY` says that the server is nobody else's though we may not kill it.
+    pub(super) fn can_harm(&self, harm: Harm) -> bool {
+        match harm {
+            // Other users of a server would be refused too.
+            Harm::ReadOnly => self.databases.ours() || std::env::var_os("TORTURE_READ_ONLY").is_some(),
+            _ => self.databases.proxy(Side::Primary).is_some(),
+        }
+    }
+
+    /// Does it, takes it back, and waits until clients write again.
+    pub(super) async fn harm(&mut self, harm: Harm) -> anyhow::Result<()> {
+        let url = self.databases.fresh.primary.clone();
+        let stranger = chainbill_testkit::open(&url).await.db;
+        match harm {
+            Harm::Locked => self.lock(&stranger).await?,
+            Harm::Altered => self.alter(&stranger).await?,
+            Harm::ReadOnly => self.read_only(&stranger).await?,
+            Harm::Rested => end_resting(&stranger, &url).await?,
+            Harm::Forgotten => self.databases.proxy(Side::Primary).context("a proxy")?.forget(),
+        }
+        let back = Instant::now();
+        stranger.close().await?;
+        self.acknowledged_since(Side::Primary, back).await
+    }
+
+    async fn lock(&mut self, stranger: &Connections) -> anyhow::Result<()> {
+        let (table, pause) = (TABLES[usize::try_from(self.dice.roll(0, 1))?], self.some(500, 8_000));
+        let session = stranger.begin().await?;
+        session.execute_unprepared(&format!("LOCK TABLES {table} WRITE")).await?;
+        sleep(pause).await;
+        session.execute_unprepared("UNLOCK TABLES").await?;
+        Ok(session.rollback().await?)
+    }
+
+    async fn alter(&mut self, stranger: &Connections) -> anyhow::Result<()> {
+        let (table, pause) = (TABLES[usize::try_from(self.dice.roll(0, 1))?], self.some(500, 8_000));
+        let forgotten = stranger.begin().await?;
+        forgotten.execute_unprepared(&format!("SELECT COUNT(*) FROM {table}")).await?;
+        let altering = stranger.clone();
+        let alter = tokio::spawn(async move {
+            let session = altering.begin().await?;
+            session.execute_unprepared(&format!("ALTER TABLE {table} COMMENT='torture'")).await?;
+            session.rollback().await
+        });
+        sleep(pause).await;
+        forgotten.rollback().await?;
+        Ok(alter.await??)
+    }
+
+    async fn read_only(&mut self, stranger: &Connections) -> anyhow::Result<()> {
+        let pause = self.some(300, 4_000);
+        stranger.execute_unprepared("SET GLOBAL super_read_only=ON").await?;
+        sleep(pause).await;
+        stranger.execute_unprepared("SET GLOBAL super_read_only=OFF").await?;
+        stranger.execute_unprepared("SET GLOBAL read_only=OFF").await?;
+        Ok(())
+    }
+}
+
+/// Ends the resting connections to the database; those that end by themselves meanwhile are as well.
+async fn end_resting(stranger: &Connections, url: &str) -> anyhow::Result<()> {
+    let name = url.rsplit('/').next().unwrap_or("").split('?').next().unwrap_or("");
+    let sql = format!(
+        "SELECT id FROM information_schema.processlist WHERE db='{name}' AND command='Sleep' AND id<>CONNECTION_ID()"
+    );
+    let statement = chainbill_records::sea_orm::Statement::from_string(stranger.get_database_backend(), sql);
+    for row in stranger.query_all_raw(statement).await? {
+        let id: u64 = row.try_get_by_index(0)?;
+        // Gone already is as good.
+        let _ = stranger.execute_unprepared(&format!("KILL {id}")).await;
+    }
+    Ok(())
+}
