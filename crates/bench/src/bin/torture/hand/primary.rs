@@ -43,6 +43,9 @@ impl Harm {
 /// Tables that somebody may lock: one that few ask for, and the one that everybody writes.
 const TABLES: [&str; 2] = ["reviews", "invoices"];
 
+/// Whoever forgets a session keeps it open.
+const PATIENT: &str = "SET SESSION wait_timeout=600";
+
 impl Hand {
     /// Whether it can be done here; `TORTURE_READ_ONLY` says that the server is nobody else's though we may not kill it.
     pub(super) fn can_harm(&self, harm: Harm) -> bool {
@@ -72,6 +75,7 @@ impl Hand {
     async fn lock(&mut self, stranger: &Connections) -> anyhow::Result<()> {
         let (table, pause) = (TABLES[usize::try_from(self.dice.roll(0, 1))?], self.some(500, 8_000));
         let session = stranger.begin().await?;
+        session.execute_unprepared(PATIENT).await?;
         session.execute_unprepared(&format!("LOCK TABLES {table} WRITE")).await?;
         sleep(pause).await;
         session.execute_unprepared("UNLOCK TABLES").await?;
@@ -81,6 +85,7 @@ impl Hand {
     async fn alter(&mut self, stranger: &Connections) -> anyhow::Result<()> {
         let (table, pause) = (TABLES[usize::try_from(self.dice.roll(0, 1))?], self.some(500, 8_000));
         let forgotten = stranger.begin().await?;
+        forgotten.execute_unprepared(PATIENT).await?;
         forgotten.execute_unprepared(&format!("SELECT COUNT(*) FROM {table}")).await?;
         let altering = stranger.clone();
         let alter = tokio::spawn(async move {
