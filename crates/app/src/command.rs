@@ -9,7 +9,7 @@ use chainbill_records::{Records, Unit, entities::audit_entries};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::{AppError, Context, Passwords, Settings};
+use crate::{AppError, Context, Passwords, Settings, seal::Seal};
 
 /// The use cases. Cloning shares everything.
 #[derive(Clone)]
@@ -17,13 +17,14 @@ pub struct App {
     pub(crate) records: Records,
     pub(crate) settings: Settings,
     pub(crate) passwords: Passwords,
+    pub(crate) seal: Seal,
 }
 
 impl App {
     /// Use cases over a primary.
     #[must_use]
     pub fn new(records: Records, settings: Settings) -> Self {
-        Self { records, settings, passwords: Passwords::default() }
+        Self { records, settings, passwords: Passwords::default(), seal: Seal::default() }
     }
 
     /// The primary.

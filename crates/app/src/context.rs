@@ -36,6 +36,8 @@ pub struct Context {
     pub address: Option<String>,
     /// With what.
     pub user_agent: Option<String>,
+    /// The versions at which a change is wanted (`If-Match`); any when absent.
+    pub expected: Option<Vec<i64>>,
     /// Whom somebody unknown speaks for: the address of an account that is to be made.
     pub speaks_for: Option<String>,
 }
@@ -50,6 +52,18 @@ impl Context {
         let part = |text: &Option<String>| text.clone().unwrap_or_default();
         let stranger = sha256_hex(format!("{}\n{}", part(&self.address), part(&self.speaks_for)));
         format!("anonymous-{}", &stranger[..26])
+    }
+
+    /// The same, for a change at one of these versions only.
+    #[must_use]
+    pub fn at(self, versions: Option<Vec<i64>>) -> Self {
+        Self { expected: versions, ..self }
+    }
+
+    /// Whether the change is wanted at the present version. Every action that changes a versioned thing asks, once it holds the
+    /// lock and knows that the actor may change it.
+    pub(crate) fn expects(&self, present: i64) -> Result<(), AppError> {
+        crate::accounts::expect_version(self.expected.as_deref(), present)
     }
 
     /// Who asks.

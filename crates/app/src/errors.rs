@@ -22,6 +22,9 @@ pub enum AppError {
     /// Nobody is known.
     #[error("no identity")]
     Unauthenticated,
+    /// Nobody has this address and this password, or may not log in.
+    #[error("the e-mail address or the password is wrong")]
+    WrongCredentials,
     /// The role does not allow it.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -69,6 +72,8 @@ pub enum Trouble {
     Contention,
     /// Whether it was done is unknown.
     OutcomeUnknown,
+    /// What was asked for holds a value that this release cannot read.
+    Unreadable,
     /// None that the asker could do anything about.
     Other,
 }
@@ -82,7 +87,17 @@ impl AppError {
             Self::Records(RecordsError::Unavailable(_)) => Trouble::Unreachable,
             Self::Records(RecordsError::Again(_)) => Trouble::Contention,
             Self::Records(RecordsError::Unknown(_)) => Trouble::OutcomeUnknown,
+            Self::Records(RecordsError::Unreadable(_)) => Trouble::Unreadable,
             _ => Trouble::Other,
+        }
+    }
+
+    /// What is said of a value that cannot be read; none of another error.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<String> {
+        match self {
+            Self::Records(RecordsError::Unreadable(value)) => Some(crate::paging::unreadable(&value.column)),
+            _ => None,
         }
     }
 

@@ -6,10 +6,11 @@ use chainbill_domain::{
     invoice::Action,
     money::{Currency, Money},
     states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus, Role},
+    text,
 };
 use chainbill_records::{
-    Text, Unit,
-    entities::{invoice_lines, invoices, projects, users},
+    Text, Unit, by_parent, each,
+    entities::{invoice_lines, invoices, projects},
     retry,
     sea_orm::{
         ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
@@ -24,7 +25,9 @@ use crate::{
     accounts::{Expected, expect_version, unchanged},
     content::{Content, checked, fill, line_rows, merged},
     idempotency::Begun,
+    identity::Account,
     validate::{given, present},
+    zones::{Zones, issuers_day},
 };
 
 /// A new bill.
@@ -115,12 +118,12 @@ impl App {
             title: &new.title,
             notes: new.notes.as_deref(),
             due_date: new.due_date.as_deref(),
-            currency: &new.currency,
+            currency: Currency::for_new(&new.currency),
             discount: new.discount.clone(),
             lines: &new.lines,
         })?;
         let client = self.billed_client(&new.client_id).await?;
-        let project = match &new.project_id {
+        let project = match text::some(new.project_id.as_deref()) {
             None => None,
             Some(id) => Some(self.billed_project(id, freelancer, client).await?),
         };
@@ -139,7 +142,8 @@ impl App {
             event.project_id = project;
             event.amount = Some(Money { minor: row.total_minor, currency: content.currency });
             unit.event(&event);
-            let view = InvoiceView::of(row, lines, unit.now());
+            let today = issuers_day(unit.db(), &row, unit.now()).await?;
+            let view = InvoiceView::of(row, lines, &today);
             self.audit(&mut unit, context, "invoice.create", ("invoices", view.id.clone()), (None, Some(&view)))
                 .await?;
             self.finish(unit, context, view).await
@@ -149,9 +153,8 @@ impl App {
 
     async fn billed_client(&self, id: &str) -> Result<UserId, AppError> {
         let client: UserId = id.parse().map_err(|error| AppError::field("/clientId", error))?;
-        let known = users::Entity::find_by_id(Text(client)).one(self.records.db()).await?;
-        match known {
-            Some(user) if user.role.0 == Role::Client => Ok(client),
+        match Account::of_id(self.records.db(), id).await? {
+            Some(account) if account.is(Role::Client) => Ok(client),
             _ => Err(AppError::field("/clientId", "is no client")),
         }
     }
@@ -215,7 +218,8 @@ impl App {
     pub async fn invoices(&self, context: &Context, filter: &InvoiceFilter) -> Result<Page<InvoiceView>, AppError> {
         let actor = context.actor()?;
         let request = PageRequest { limit: filter.limit, cursor: filter.cursor.clone() };
-        let (limit, after) = (request.limit()?, request.after()?);
+        let list = format!("invoices?{:?}&{:?}", filter.status, filter.project_id);
+        let (limit, after) = (request.limit()?, request.after(&list)?);
         let mut query = invoices::Entity::find().order_by_desc(invoices::Column::Id).limit(u64::from(limit) + 1);
         query = match actor.role {
             Role::Admin => query,
@@ -237,16 +241,20 @@ impl App {
         if let Some(after) = after {
             query = query.filter(invoices::Column::Id.lt(after));
         }
-        let rows = query.all(self.records.db()).await?;
-        let ids: Vec<Text<InvoiceId>> = rows.iter().map(|row| row.id).collect();
-        let all = invoice_lines::Entity::find()
+        let (db, now) = (self.records.db(), self.records.now());
+        let rows = each(db, query, invoices::Column::Id).await?;
+        let ids = rows.iter().flatten().map(|row| row.id);
+        let lines = invoice_lines::Entity::find()
             .filter(invoice_lines::Column::InvoiceId.is_in(ids))
-            .order_by_asc(invoice_lines::Column::Position)
-            .all(self.records.db())
-            .await?;
-        let lines = |id: Text<InvoiceId>| all.iter().filter(|line| line.invoice_id == id).cloned().collect();
-        let now = self.records.now();
-        Ok(Page::of(rows, limit, |row| row.id.to_string(), |row| InvoiceView::of(row.clone(), lines(row.id), now)))
+            .order_by_asc(invoice_lines::Column::Position);
+        let mut lines = by_parent(db, lines, invoice_lines::Column::InvoiceId).await?;
+        let zones = Zones::of(db, rows.iter().flatten(), now).await?;
+        let view = |row: invoices::Model| {
+            let lines = lines.remove(&row.id.to_string()).unwrap_or_else(|| Ok(Vec::new()));
+            let today = zones.day(&row, now);
+            lines.map(|lines| InvoiceView::of(row, lines, &today)).map_err(|value| value.within("lines"))
+        };
+        Ok(Page::of_readable(&list, rows, limit, |row| row.id.to_string(), view))
     }
 
     /// One bill.
@@ -259,7 +267,8 @@ impl App {
         let row = invoices::Entity::find_by_id(Text(id)).one(self.records.db()).await?;
         let row = row.filter(|row| sees(actor, row)).ok_or(AppError::NotFound("invoice"))?;
         let lines = lines_of(self.records.db(), id).await?;
-        Ok(InvoiceView::of(row, lines, self.records.now()))
+        let today = issuers_day(self.records.db(), &row, self.records.now()).await?;
+        Ok(InvoiceView::of(row, lines, &today))
     }
 
     /// Changes a draft.
@@ -279,7 +288,8 @@ impl App {
             expect_version(expected, before.version)?;
             Action::Edit.check(before.status.0, before.paid_minor)?;
             let kept = lines_of(unit.db(), before.id.0).await?;
-            let old = InvoiceView::of(before.clone(), kept.clone(), unit.now());
+            let today = issuers_day(unit.db(), &before, unit.now()).await?;
+            let old = InvoiceView::of(before.clone(), kept.clone(), &today);
             let content = merged(&old, &patch)?;
             let mut after = before.clone();
             fill(&mut after, &content);
@@ -288,7 +298,7 @@ impl App {
                 return unchanged(unit, old).await;
             }
             let row = unit.update_with::<invoice_lines::Entity>(&before, after, lines.clone()).await?;
-            let view = InvoiceView::of(row, lines, unit.now());
+            let view = InvoiceView::of(row, lines, &today);
             self.audit(&mut unit, context, "invoice.patch", ("invoices", view.id.clone()), (Some(&old), Some(&view)))
                 .await?;
             self.finish(unit, &Context::default(), view).await
@@ -311,7 +321,8 @@ impl App {
             let before = written_by(&unit, context, id).await?;
             expect_version(expected, before.version)?;
             Action::Delete.check(before.status.0, before.paid_minor)?;
-            let old = InvoiceView::of(before.clone(), lines_of(unit.db(), before.id.0).await?, unit.now());
+            let today = issuers_day(unit.db(), &before, unit.now()).await?;
+            let old = InvoiceView::of(before.clone(), lines_of(unit.db(), before.id.0).await?, &today);
             unit.delete_with::<invoice_lines::Entity>(&before).await?;
             self.audit(&mut unit, context, "invoice.delete", ("invoices", old.id.clone()), (Some(&old), None)).await?;
             self.finish(unit, &Context::default(), ()).await
@@ -335,15 +346,15 @@ pub(crate) async fn locked(unit: &Unit, context: &Context, id: &str) -> Result<i
     row.filter(|row| sees(actor, row)).ok_or(AppError::NotFound("invoice"))
 }
 
-/// The bill under lock, when the actor wrote it.
+/// The bill under lock, when the actor wrote it and knows its version.
 pub(crate) async fn written_by(unit: &Unit, context: &Context, id: &str) -> Result<invoices::Model, AppError> {
     let row = locked(unit, context, id).await?;
     let actor = context.actor()?;
-    if row.freelancer_id.0 == actor.user_id {
-        Ok(row)
-    } else {
-        Err(AppError::Forbidden("only its freelancer changes an invoice"))
+    if row.freelancer_id.0 != actor.user_id {
+        return Err(AppError::Forbidden("only its freelancer changes an invoice"));
     }
+    context.expects(row.version)?;
+    Ok(row)
 }
 
 pub(crate) async fn lines_of(db: &impl ConnectionTrait, id: InvoiceId) -> Result<Vec<invoice_lines::Model>, AppError> {

@@ -7,16 +7,23 @@ mod content;
 mod context;
 mod errors;
 mod idempotency;
+mod identity;
 mod invoices;
 mod paging;
+mod password_rules;
 mod passwords;
 mod payments;
 mod projects;
+mod seal;
 mod sending;
 mod sessions;
 mod skills;
 mod validate;
 mod views;
+mod zones;
+
+/// A stored value that cannot be read.
+pub use chainbill_records::Unreadable;
 
 pub use accounts::{AdminOutcome, Expected, PatchProfile, Registration};
 pub use check::{INVARIANTS, Invariant};
@@ -24,7 +31,7 @@ pub use command::App;
 pub use context::{Actor, Context, Done, Settings};
 pub use errors::{AppError, FieldError, Trouble};
 pub use invoices::{InvoiceFilter, NewInvoice, NewLine, PatchInvoice};
-pub use paging::{Page, PageRequest};
+pub use paging::{Page, PageRequest, UnreadableRow};
 pub use passwords::{Passwords, Secret};
 pub use payments::NewPayment;
 pub use projects::{NewProject, PatchProject, ProjectFilter, StartProject};

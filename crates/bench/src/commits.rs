@@ -217,6 +217,7 @@ pub(crate) fn user(records: &Records) -> users::Model {
         wallet_address: None,
         available: true,
         password_hash: None,
+        time_zone: None,
         created_at: now,
         updated_at: now,
     }

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod characters;
 pub mod clock;
+mod currency;
 pub mod document;
 pub mod event;
 pub mod freshness;
@@ -15,6 +17,7 @@ pub mod random;
 pub mod states;
 pub mod text;
 pub mod wire;
+pub mod zone;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use document::{Digest, Document, Row, Value};

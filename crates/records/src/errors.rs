@@ -3,6 +3,8 @@
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::mysql::MySqlDatabaseError;
 
+use crate::unreadable::Unreadable;
+
 /// A failure of the primary.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordsError {
@@ -29,6 +31,9 @@ pub enum RecordsError {
     /// A stored value that this program could not have written.
     #[error("{0}")]
     Corrupt(String),
+    /// A stored value that this release cannot read; another one may.
+    #[error(transparent)]
+    Unreadable(Unreadable),
     /// Anything else.
     #[error("the primary database refused: {0}")]
     Refused(#[source] DbErr),
@@ -58,6 +63,9 @@ impl RecordsError {
 
 impl From<DbErr> for RecordsError {
     fn from(error: DbErr) -> Self {
+        if let Some(value) = Unreadable::of(&error) {
+            return Self::Unreadable(value);
+        }
         match class(&error) {
             Class::Duplicate(text) => Self::Duplicate(text),
             Class::Again => Self::Again(error),
@@ -77,7 +85,7 @@ enum Class {
     Refused,
 }
 
-fn driver(error: &DbErr) -> Option<&sqlx::Error> {
+pub(crate) fn driver(error: &DbErr) -> Option<&sqlx::Error> {
     match error {
         DbErr::Conn(RuntimeErr::SqlxError(cause))
         | DbErr::Exec(RuntimeErr::SqlxError(cause))

@@ -22,6 +22,7 @@ mod store;
 mod synced;
 mod transaction;
 mod unit;
+mod unreadable;
 
 pub use certificates::Tile;
 pub use copies::{Copy, CopyState};
@@ -40,3 +41,4 @@ pub use synced::{Child, Synced};
 pub use text::Text;
 pub use transaction::Transaction;
 pub use unit::{Committed, Unit};
+pub use unreadable::{OddRow, Unreadable, by_parent, each};

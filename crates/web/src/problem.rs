@@ -149,6 +149,7 @@ impl From<AppError> for Problem {
             AppError::Unauthenticated => {
                 Self::new(Is::UNAUTHORIZED, "unauthenticated", "a valid login is needed: Authorization: Bearer <token>")
             }
+            AppError::WrongCredentials => Self::new(Is::UNAUTHORIZED, "unauthenticated", detail),
             AppError::Forbidden(_) => Self::new(Is::FORBIDDEN, "forbidden", detail),
             AppError::NotFound(_) => Self::new(Is::NOT_FOUND, "not-found", detail),
             AppError::Conflict { current, allowed, .. } => {
@@ -182,6 +183,11 @@ fn of_primary(trouble: Trouble, cause: &AppError) -> Problem {
             tracing::error!("a request failed: {cause}");
             let detail = "whether it was done is unknown; ask again with the same Idempotency-Key";
             Problem::new(Is::SERVICE_UNAVAILABLE, "outcome-unknown", detail).retry_after(1)
+        }
+        Trouble::Unreadable => {
+            tracing::error!("a request met a row that cannot be read: {cause}");
+            let detail = cause.unreadable().unwrap_or_else(|| "it cannot be read by this release".to_owned());
+            Problem::new(Is::CONFLICT, "unreadable", format!("{detail}; an operator has to look at it"))
         }
         Trouble::Other => Problem::internal(cause),
     }

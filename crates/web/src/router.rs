@@ -22,6 +22,7 @@ use crate::{
     api::{self, health::Readings},
     description,
     extract::{under_request_id, without_body},
+    framing,
     limits::Gate,
     pages,
     tags::IfNoneMatch,
@@ -197,6 +198,9 @@ fn known(method: &Method) -> &str {
 }
 
 async fn guarded(state: &State, mut request: Request, next: Next, matched: &str) -> Response {
+    if let Err(problem) = framing::check(&request) {
+        return problem.into_response();
+    }
     let url = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if url > MOST_URL {
         let detail = format!("the path has {url} bytes: at most {MOST_URL} are accepted");

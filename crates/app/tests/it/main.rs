@@ -4,4 +4,5 @@
 mod checks;
 mod keys;
 mod skills;
+mod times;
 mod world;

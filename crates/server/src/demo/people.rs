@@ -11,7 +11,7 @@ use chainbill_domain::{
 use chainbill_records::{
     Text,
     entities::{skills, user_skills, users},
-    sea_orm::EntityTrait as _,
+    sea_orm::{EntityTrait as _, QuerySelect as _},
 };
 
 use super::{
@@ -44,12 +44,15 @@ impl People {
 
 /// The catalogue. Names that are there already are used as they are.
 pub(super) async fn skills(maker: &mut Maker<'_>) -> anyhow::Result<Vec<Skill>> {
-    let known: HashMap<String, SkillId> = skills::Entity::find()
+    let known: Vec<(String, String)> = skills::Entity::find()
+        .select_only()
+        .columns([skills::Column::NameKey, skills::Column::Id])
+        .into_tuple()
         .all(maker.records.db())
-        .await?
-        .into_iter()
-        .map(|skill| (skill.name_key, skill.id.0))
-        .collect();
+        .await?;
+    // An entry with a strange id is somebody's to look at, and none of the demo's.
+    let known: HashMap<String, SkillId> =
+        known.into_iter().filter_map(|(key, id)| Some((key, id.parse().ok()?))).collect();
     let (mut all, mut rows) = (Vec::new(), Vec::new());
     for (place, (name, category)) in SKILLS.iter().enumerate() {
         let at = maker.moment(place, SKILLS.len() * 50);
@@ -143,6 +146,7 @@ fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, h
         wallet_address: None,
         available: maker.dice.chance(70),
         password_hash: Some(hash.to_owned()),
+        time_zone: None,
         created_at: at,
         updated_at: maker.later(at, 20),
     }

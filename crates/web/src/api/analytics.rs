@@ -106,11 +106,9 @@ fn figures(activity: &Activity, since: Timestamp, days: u32) -> Map<String, Valu
         .iter()
         .map(|(day, events, users)| json!({"day": day, "events": events, "distinctUsers": users}))
         .collect();
-    let received: Vec<MoneyView> = activity
-        .received
-        .iter()
-        .filter_map(|(currency, minor)| Some(Money { minor: *minor, currency: currency.parse().ok()? }.into()))
-        .collect();
+    let (received, unknown): (Vec<_>, Vec<_>) =
+        activity.received.iter().map(|(currency, minor)| sum(currency, *minor)).partition(Result::is_ok);
+    let received: Vec<MoneyView> = received.into_iter().flatten().collect();
     let body = json!({
         "days": days,
         "since": moment(since),
@@ -120,8 +118,15 @@ fn figures(activity: &Activity, since: Timestamp, days: u32) -> Map<String, Valu
         "byDay": by_day,
         "received": received,
     });
-    match body {
-        Value::Object(body) => body,
-        _ => Map::new(),
+    let Value::Object(mut body) = body else { return Map::new() };
+    if !unknown.is_empty() {
+        body.insert("unreadableCurrencies".to_owned(), unknown.into_iter().filter_map(Result::err).collect());
     }
+    body
+}
+
+/// A sum of money, or the currency whose decimals this release does not know.
+fn sum(currency: &str, minor: i64) -> Result<MoneyView, String> {
+    let currency = currency.parse().map_err(|_| currency.to_owned())?;
+    Ok(Money { minor, currency }.into())
 }

@@ -25,7 +25,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
     (status = 201, body = UserView), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
 async fn register(Shared(state): Shared<State>, Who(context): Who, Strict(new): Strict<Registration>) -> Answer {
     let user = state.app.register(&context, new).await?;
-    Ok(created("/api/users", &user.value.id, &user))
+    Ok(created(&state, "/api/users", &user.value.id, &user).await)
 }
 
 /// Log in. The token goes into `Authorization: Bearer`; browsers get it as a cookie too, and then repeat `csrfToken` in

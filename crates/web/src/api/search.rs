@@ -131,6 +131,7 @@ async fn answer(
         data: hits.iter().map(|hit| view(hit, shown)).collect(),
         has_more: next.is_some(),
         next_cursor: next.map(|next| URL_SAFE_NO_PAD.encode(format!("hit:{next}"))),
+        unreadable: Vec::new(),
     };
     Ok(with_freshness((StatusCode::OK, Json(page)).into_response(), fresh))
 }

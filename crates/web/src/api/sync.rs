@@ -105,12 +105,12 @@ struct Which {
 }
 
 /// Which part of a list: with one row more than wanted, which tells whether there are more.
-fn part(request: &PageRequest) -> Result<Part, AppError> {
-    Ok(Part { after: request.after()?, limit: request.limit()? + 1 })
+fn part(list: &str, request: &PageRequest) -> Result<Part, AppError> {
+    Ok(Part { after: request.after(list)?, limit: request.limit()? + 1 })
 }
 
-fn page(rows: Vec<Row>, part: &Part) -> Json<Page<Value>> {
-    Json(Page::of(rows, part.limit - 1, |(key, _)| key.clone(), |(_, row)| row))
+fn page(list: &str, rows: Vec<Row>, part: &Part) -> Json<Page<Value>> {
+    Json(Page::of(list, rows, part.limit - 1, |(key, _)| key.clone(), |(_, row)| row))
 }
 
 /// Entities that could not be written and are parked, by model and id.
@@ -119,9 +119,10 @@ fn page(rows: Vec<Row>, part: &Part) -> Json<Page<Value>> {
     (status = 422, body = ProblemBody)))]
 async fn failures(Shared(state): Shared<State>, Who(context): Who, Asked(which): Asked<Which>) -> Answer {
     operator(&context)?;
-    let part = part(&PageRequest { limit: which.limit, cursor: which.cursor })?;
+    let list = format!("failures?{:?}", which.model);
+    let part = part(&list, &PageRequest { limit: which.limit, cursor: which.cursor })?;
     let rows = state.desk.failures(which.model.as_deref(), &part).await?;
-    Ok(page(rows, &part).into_response())
+    Ok(page(&list, rows, &part).into_response())
 }
 
 /// Try a parked entity again now.
@@ -159,8 +160,8 @@ async fn verify(Shared(state): Shared<State>, Who(context): Who, Strict(wish): S
     (status = 422, body = ProblemBody)))]
 async fn verifications(Shared(state): Shared<State>, Who(context): Who, Asked(wish): Asked<PageRequest>) -> Answer {
     operator(&context)?;
-    let part = part(&wish)?;
-    Ok(page(state.desk.verifications(&part).await?, &part).into_response())
+    let part = part("verifications", &wish)?;
+    Ok(page("verifications", state.desk.verifications(&part).await?, &part).into_response())
 }
 
 /// One verification: how far it is, or how it ended.
@@ -184,8 +185,9 @@ async fn differences(
     Asked(wish): Asked<PageRequest>,
 ) -> Answer {
     operator(&context)?;
-    let part = part(&wish)?;
-    Ok(page(state.desk.differences(&id, &part).await?, &part).into_response())
+    let list = format!("differences/{id}");
+    let part = part(&list, &wish)?;
+    Ok(page(&list, state.desk.differences(&id, &part).await?, &part).into_response())
 }
 
 /// Which evidence.
@@ -209,9 +211,10 @@ struct Repairs {
     (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn evidence(Shared(state): Shared<State>, Who(context): Who, Asked(wish): Asked<Repairs>) -> Answer {
     operator(&context)?;
-    let part = part(&PageRequest { limit: wish.limit, cursor: wish.cursor })?;
+    let list = format!("evidence?{:?}&{:?}", wish.model, wish.entity_id);
+    let part = part(&list, &PageRequest { limit: wish.limit, cursor: wish.cursor })?;
     let rows = state.desk.evidence(wish.model.as_deref(), wish.entity_id.as_deref(), &part).await?;
-    Ok(page(rows, &part).into_response())
+    Ok(page(&list, rows, &part).into_response())
 }
 
 /// Certificates, newest first.
@@ -220,6 +223,6 @@ async fn evidence(Shared(state): Shared<State>, Who(context): Who, Asked(wish): 
     (status = 422, body = ProblemBody)))]
 async fn certificates(Shared(state): Shared<State>, Who(context): Who, Asked(wish): Asked<PageRequest>) -> Answer {
     operator(&context)?;
-    let part = part(&wish)?;
-    Ok(page(state.desk.certificates(&part).await?, &part).into_response())
+    let part = part("certificates", &wish)?;
+    Ok(page("certificates", state.desk.certificates(&part).await?, &part).into_response())
 }
