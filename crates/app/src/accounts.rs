@@ -108,20 +108,21 @@ impl App {
             check.finish(email.zip(name).zip(role).map(|((email, name), role)| (email, name, role)))?;
         // The password stays out of what the key stands for: a fast digest of it must not lie about.
         let fingerprint = (email.clone(), name.clone(), role);
-        let password_hash = self.passwords.hash(new.password.clone(), self.records().random().bytes()).await?;
+        let passwords = self.passwords.asked_by(context);
+        let password_hash = passwords.hash(new.password.clone(), self.records().random().bytes()).await?;
         let context = Context { speaks_for: Some(email.clone()), ..context.clone() };
         let account = Account { email, name, role, password_hash };
         let done = retry(self.records.random(), || self.register_once(&context, &account, &fingerprint)).await?;
-        if done.replayed && !self.has_password(&account.email, new.password).await? {
+        if done.replayed && !self.has_password(&context, &account.email, new.password).await? {
             return Err(AppError::IdempotencyMismatch);
         }
         Ok(done)
     }
 
     /// Whether the account of this address has this password: a replay with another one would look as if it had been set.
-    async fn has_password(&self, email: &str, password: Secret) -> Result<bool, AppError> {
+    async fn has_password(&self, context: &Context, email: &str, password: Secret) -> Result<bool, AppError> {
         let row = users::Entity::find().filter(users::Column::Email.eq(email)).one(self.records.db()).await?;
-        self.passwords.matches(password, row.and_then(|row| row.password_hash)).await
+        self.passwords.asked_by(context).matches(password, row.and_then(|row| row.password_hash)).await
     }
 
     async fn register_once(

@@ -1,5 +1,7 @@
 //! The use cases' common ground.
 
+use std::sync::Arc;
+
 use chainbill_domain::{
     Timestamp,
     event::{Event, EventKind},
@@ -8,6 +10,7 @@ use chainbill_domain::{
 use chainbill_records::{Records, Unit, entities::audit_entries};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
 
 use crate::{AppError, Context, Passwords, Settings};
 
@@ -17,13 +20,15 @@ pub struct App {
     pub(crate) records: Records,
     pub(crate) settings: Settings,
     pub(crate) passwords: Passwords,
+    /// Told of each login.
+    pub(crate) logins: Arc<Notify>,
 }
 
 impl App {
     /// Use cases over a primary.
     #[must_use]
     pub fn new(records: Records, settings: Settings) -> Self {
-        Self { records, settings, passwords: Passwords::default() }
+        Self { records, settings, passwords: Passwords::default(), logins: Arc::default() }
     }
 
     /// The primary.

@@ -1,6 +1,9 @@
 //! Who asks, and what is answered.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
 
 use chainbill_domain::{
     freshness::Token,
@@ -40,7 +43,21 @@ pub struct Context {
     pub speaks_for: Option<String>,
 }
 
+/// The network that counts as one asker: an IPv4 address, or the /64 that a single IPv6 subscriber has to himself.
+#[must_use]
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+    }
+}
+
 impl Context {
+    /// The network that asks; none for the program itself.
+    pub(crate) fn network(&self) -> Option<IpAddr> {
+        Some(network_of(self.address.as_ref()?.parse().ok()?))
+    }
+
     /// Whose idempotency keys these are. Strangers choose keys without knowing of each other, so nobody's keys are one's own
     /// address's and account's only.
     pub(crate) fn owner(&self) -> String {

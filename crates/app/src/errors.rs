@@ -4,6 +4,8 @@ use chainbill_domain::invoice::Refusal;
 use chainbill_records::{RecordsError, Retryable};
 use serde::{Deserialize, Serialize};
 
+use crate::turns::Crowded;
+
 /// A field that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FieldError {
@@ -22,6 +24,15 @@ pub enum AppError {
     /// Nobody is known.
     #[error("no identity")]
     Unauthenticated,
+    /// The address and the password do not belong together; which of them is wrong is not said.
+    #[error("the e-mail address and the password do not belong together")]
+    WrongPassword,
+    /// Too many of the same kind wait already.
+    #[error("{}", match .0 {
+        Crowded::Own => "too many logins and registrations from here are waiting already",
+        Crowded::All => "too many logins and registrations are waiting already",
+    })]
+    Crowded(Crowded),
     /// The role does not allow it.
     #[error("{0}")]
     Forbidden(&'static str),

@@ -24,6 +24,7 @@ use crate::{
     accounts::{Expected, expect_version, unchanged},
     content::{Content, checked, fill, line_rows, merged},
     idempotency::Begun,
+    portion,
     validate::{given, present},
 };
 
@@ -237,13 +238,8 @@ impl App {
         if let Some(after) = after {
             query = query.filter(invoices::Column::Id.lt(after));
         }
-        let rows = query.all(self.records.db()).await?;
-        let ids: Vec<Text<InvoiceId>> = rows.iter().map(|row| row.id).collect();
-        let all = invoice_lines::Entity::find()
-            .filter(invoice_lines::Column::InvoiceId.is_in(ids))
-            .order_by_asc(invoice_lines::Column::Position)
-            .all(self.records.db())
-            .await?;
+        let mut rows = query.all(self.records.db()).await?;
+        let (limit, all) = portion::lines(self.records.db(), &mut rows, limit).await?;
         let lines = |id: Text<InvoiceId>| all.iter().filter(|line| line.invoice_id == id).cloned().collect();
         let now = self.records.now();
         Ok(Page::of(rows, limit, |row| row.id.to_string(), |row| InvoiceView::of(row.clone(), lines(row.id), now)))

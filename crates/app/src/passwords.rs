@@ -1,15 +1,17 @@
 //! Passwords: argon2id, beside the request threads, a few at a time.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use argon2::{
     Argon2, Params,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
 use serde::{Deserialize, Deserializer};
-use tokio::sync::Semaphore;
 
-use crate::AppError;
+use crate::{
+    AppError, Context,
+    turns::{Bounds, Turns},
+};
 
 /// A text that is shown nowhere.
 #[derive(Clone)]
@@ -38,12 +40,18 @@ impl<'de> Deserialize<'de> for Secret {
 /// Computes and compares hashes. Cloning shares the turns.
 #[derive(Clone)]
 pub struct Passwords {
-    turns: Arc<Semaphore>,
+    turns: Turns,
+    /// For whom; nobody but the program itself where there is none.
+    network: Option<IpAddr>,
 }
+
+/// Each hash takes 19 MiB and some 30 ms of a processor: two bound the memory, and a full queue is served within about a
+/// second.
+const BOUNDS: Bounds = Bounds { running: 2, waiting: 64, waiting_of_one: 16 };
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { turns: Arc::new(Semaphore::new(2)) }
+        Self { turns: Turns::new(BOUNDS), network: None }
     }
 }
 
@@ -54,10 +62,15 @@ fn argon2() -> Argon2<'static> {
 }
 
 impl Passwords {
+    /// The same turns, taken in the name of whoever asks: they are shared fairly among networks.
+    pub(crate) fn asked_by(&self, context: &Context) -> Self {
+        Self { turns: self.turns.clone(), network: context.network() }
+    }
+
     /// The hash of a password with this salt.
     ///
     /// # Errors
-    /// When the machine cannot compute it.
+    /// [`AppError::Crowded`] when too many wait; when the machine cannot compute it.
     pub async fn hash(&self, password: Secret, salt: [u8; 16]) -> Result<String, AppError> {
         self.turn(move || {
             let hash = argon2().hash_password_with_salt(password.reveal().as_bytes(), &salt);
@@ -70,7 +83,7 @@ impl Passwords {
     /// tell whether an account exists.
     ///
     /// # Errors
-    /// When the machine cannot compute it.
+    /// [`AppError::Crowded`] when too many wait; when the machine cannot compute it.
     pub async fn matches(&self, password: Secret, hash: Option<String>) -> Result<bool, AppError> {
         self.turn(move || {
             let known = hash.is_some();
@@ -86,7 +99,12 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, AppError> + Send + 'static,
     ) -> Result<T, AppError> {
-        let _turn = self.turns.acquire().await.map_err(|error| AppError::Broken(error.to_string()))?;
+        let turn = self.turns.take(self.network).await.map_err(AppError::Crowded)?;
+        // The work owns its turn: it goes on when whoever asked has gone.
+        let work = move || {
+            let _turn = turn;
+            work()
+        };
         tokio::task::spawn_blocking(work).await.map_err(|error| AppError::Broken(error.to_string()))?
     }
 }

@@ -149,6 +149,7 @@ impl App {
         let invoice = unit.update::<invoices::Entity>(&before, after).await?;
         let mut event = self.event(&unit, EventKind::PaymentReceived);
         event.user_id = Some(before.client_id.0);
+        event.receiver_id = Some(before.freelancer_id.0);
         event.invoice_id = Some(before.id.0);
         event.project_id = before.project_id.map(|id| id.0);
         event.amount = Some(payment.amount);

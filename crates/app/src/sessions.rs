@@ -4,11 +4,12 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chainbill_domain::{event::EventKind, id::UserId, states::UserStatus, text};
 use chainbill_records::{
     Text,
-    entities::{sessions, users},
+    entities::{audit_entries, sessions, users},
     retry,
     sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::Expr},
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use crate::{Actor, App, AppError, Context, Secret, UserView, accounts::skills_of, command::sha256_hex, views::moment};
@@ -42,20 +43,22 @@ impl App {
     /// Logs somebody in.
     ///
     /// # Errors
-    /// [`AppError::Unauthenticated`] without saying what was wrong.
+    /// [`AppError::WrongPassword`] without saying which of the two was wrong; [`AppError::Crowded`].
     pub async fn login(&self, context: &Context, credentials: Credentials) -> Result<LoggedIn, AppError> {
         let row = match text::email(&credentials.email) {
             Ok(email) => users::Entity::find().filter(users::Column::Email.eq(email)).one(self.records.db()).await?,
             Err(_) => None,
         };
         let hash = row.as_ref().and_then(|row| row.password_hash.clone());
-        let matches = self.passwords.matches(credentials.password, hash).await?;
+        let matches = self.passwords.asked_by(context).matches(credentials.password, hash).await?;
         let known = row.as_ref().map(|row| row.id);
         let Some(user) = row.filter(|row| matches && row.status.0 == UserStatus::Active) else {
             retry(self.records.random(), || self.note_refused(context, known)).await?;
-            return Err(AppError::Unauthenticated);
+            return Err(AppError::WrongPassword);
         };
-        retry(self.records.random(), || self.open_session(context, &user)).await
+        let login = retry(self.records.random(), || self.open_session(context, &user)).await?;
+        self.logins.notify_waiters();
+        Ok(login)
     }
 
     /// Writes down a refused login: of which account, where there is one. An unknown address is not written down, for
@@ -70,7 +73,7 @@ impl App {
 
     async fn open_session(&self, context: &Context, user: &users::Model) -> Result<LoggedIn, AppError> {
         let token = URL_SAFE_NO_PAD.encode(self.records.random().bytes::<32>());
-        let csrf_token = URL_SAFE_NO_PAD.encode(self.records.random().bytes::<24>());
+        let csrf_token = Self::csrf_token(&token);
         let mut unit = self.records.begin().await?;
         let expires_at = unit.now() + self.settings.session;
         let cut = |text: &Option<String>, most| text.as_ref().map(|text| text.chars().take(most).collect::<String>());
@@ -90,6 +93,8 @@ impl App {
         unit.add::<sessions::Entity>(session).await?;
         let mut event = self.event(&unit, EventKind::UserLogin);
         event.user_id = Some(user.id.0);
+        let details = [("userAgent", cut(&context.user_agent, 300)), ("address", cut(&context.address, 64))];
+        event.details.extend(details.into_iter().filter_map(|(name, text)| Some((name, text?))));
         unit.event(&event);
         let as_user = Context {
             actor: Some(Actor { user_id: user.id.0, role: user.role.0, session: None, csrf_hash: None }),
@@ -124,7 +129,7 @@ impl App {
             user_id: user.id.0,
             role: user.role.0,
             session: Some(session.id.0),
-            csrf_hash: session.csrf_hash,
+            csrf_hash: Some(sha256_hex(Self::csrf_token(token))),
         }))
     }
 
@@ -134,17 +139,46 @@ impl App {
         actor.csrf_hash.as_deref() == Some(sha256_hex(token).as_str())
     }
 
-    /// Ends the login.
+    /// What a browser repeats in `X-CSRF-Token`. It follows from the session's token, which a stranger's page neither sees nor
+    /// guesses: a browser that has lost it asks for it again, and all its tabs have the same.
+    #[must_use]
+    pub fn csrf_token(token: &str) -> String {
+        URL_SAFE_NO_PAD.encode(Sha256::digest(format!("chainbill csrf\n{token}")))
+    }
+
+    /// Ends the login of a token, if there is one.
     ///
     /// # Errors
-    /// [`AppError::Unauthenticated`] when there is none.
-    pub async fn logout(&self, context: &Context) -> Result<(), AppError> {
-        let session = context.actor()?.session.ok_or(AppError::Unauthenticated)?;
+    /// When the primary does not answer.
+    pub async fn logout(&self, token: &str) -> Result<(), AppError> {
         sessions::Entity::update_many()
             .col_expr(sessions::Column::RevokedAt, Expr::val(self.records.now()))
-            .filter(sessions::Column::Id.eq(Text(session)))
+            .filter(sessions::Column::TokenHash.eq(sha256_hex(token)))
+            .filter(sessions::Column::RevokedAt.is_null())
             .exec(self.records.db())
             .await?;
         Ok(())
+    }
+
+    /// Whether somebody has ever logged in under this address.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn has_logged_in(&self, email: &str) -> Result<bool, AppError> {
+        let db = self.records.db();
+        let Some(user) = users::Entity::find().filter(users::Column::Email.eq(email)).one(db).await? else {
+            return Ok(false);
+        };
+        let opened = audit_entries::Entity::find()
+            .filter(audit_entries::Column::ActorId.eq(user.id))
+            .filter(audit_entries::Column::Action.eq("session.open"))
+            .one(db)
+            .await?;
+        Ok(opened.is_some())
+    }
+
+    /// Ends with the next login of this process.
+    pub async fn next_login(&self) {
+        self.logins.notified().await;
     }
 }

@@ -12,6 +12,7 @@ pub mod models;
 pub mod money;
 pub mod proof;
 pub mod random;
+pub mod span;
 pub mod states;
 pub mod text;
 pub mod wire;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chainbill_domain::{Digest, Document, Model, Timestamp, Value};
 
+use crate::logs::LogFilter;
+
 /// What went wrong with the second database. Nothing of it ever reaches the person who asked.
 #[derive(Debug, thiserror::Error)]
 pub enum MirrorError {
@@ -161,8 +163,10 @@ pub struct Activity {
     pub by_kind: Vec<(String, u64)>,
     /// Per UTC day (`2026-11-24`), ascending, days without events left out: events and distinct users.
     pub by_day: Vec<(String, u64, u64)>,
-    /// Per currency: minor units of PAYMENT_RECEIVED.
+    /// Per currency: minor units of PAYMENT_RECEIVED; of one user, those that the user received.
     pub received: Vec<(String, i64)>,
+    /// Per currency: minor units of PAYMENT_RECEIVED that the user paid (per-user figures only).
+    pub paid: Vec<(String, i64)>,
     /// Per log level: lines (system-wide figures only).
     pub log_levels: Vec<(String, u64)>,
     /// The newest events, newest first, at most 20 (per-user figures only): their documents.
@@ -268,6 +272,9 @@ pub trait Mirror: Send + Sync + 'static {
 
     /// Keeps log lines in `app_logs`; known ids are left alone.
     async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError>;
+
+    /// Log lines that pass the filter, newest first, before the one of this id, at most so many.
+    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError>;
 
     /// Figures since a moment: of one user, or of the whole system.
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError>;

@@ -15,6 +15,7 @@ mod faults;
 mod handed;
 mod leases;
 mod parked;
+mod recent;
 mod retry;
 mod runs;
 mod snapshot;

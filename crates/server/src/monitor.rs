@@ -32,8 +32,9 @@ pub(crate) async fn watch(sync: Sync, mut conditions: Conditions, alerts: Alerts
     }
 }
 
+/// Brings the gauges to a status; what it does not know stays as it was.
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating")]
-fn publish(status: &Status) {
+pub(crate) fn publish(status: &Status) {
     let flag = |value: bool| if value { 1.0 } else { 0.0 };
     gauge!("chainbill_primary_up").set(flag(status.primary_reachable));
     gauge!("chainbill_secondary_up").set(flag(status.mirror_reachable));

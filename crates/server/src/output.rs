@@ -15,13 +15,17 @@ pub(crate) struct Output {
 impl Output {
     /// Prints the result: as JSON, or as the text that is made for people.
     ///
+    /// Whoever has stopped reading, as `head` does, has what it wanted.
+    ///
     /// # Errors
-    /// When nobody reads the output any more.
+    /// When the output cannot be written.
     pub fn result(self, json: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
         let line = if self.json { serde_json::to_string_pretty(json)? } else { text() };
         let mut out = std::io::stdout().lock();
-        writeln!(out, "{}", line.trim_end())?;
-        Ok(())
+        match writeln!(out, "{}", line.trim_end()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// A progress bar on the error stream; none for scripts.
@@ -43,4 +47,9 @@ pub(crate) fn follow(bar: &ProgressBar) -> impl Fn(Progress) + Send + Sync + '_ 
         bar.set_length(progress.total.max(progress.done));
         bar.set_position(progress.done);
     }
+}
+
+/// Says something on the error stream. When nobody reads it there is nobody to tell.
+pub fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

@@ -5,16 +5,22 @@ mod check;
 mod secrets;
 mod values;
 
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use chainbill_app::Secret;
 use chainbill_mirror::Retention;
 use chainbill_sync::RepairMode;
 use chainbill_web::{Rates, Serving};
 use clap::{ArgAction, Args, ValueEnum};
+use ipnet::IpNet;
 
 pub use secrets::{Hidden, SECRETS, secrets_help};
-use values::{address, every, port, schedule, whole, within};
+use values::{address, every, network, port, schedule, socket, whole, within};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -116,10 +122,18 @@ pub struct Settings {
     /// Whether cookies are for TLS only: true behind a TLS proxy.
     #[arg(long, env, global = true, default_value_t = false, value_name = "SECURE_COOKIES", action = ArgAction::Set)]
     pub secure_cookies: bool,
-    /// Proxies in front of this program, as a list of IP addresses: whom they name in X-Forwarded-For is taken for the one who
-    /// asks, for rates and the audit. None by default, and nobody else is believed.
-    #[arg(long, env, global = true, value_name = "TRUSTED_PROXIES", value_parser = address, value_delimiter = ',')]
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Proxies in front of this program, as a list of IP addresses and networks (10.0.0.0/8): whom they name in X-Forwarded-For
+    /// is taken for the one who asks, for rates and the audit. None by default, and nobody else is believed.
+    #[arg(long, env, global = true, value_name = "TRUSTED_PROXIES", value_parser = network, value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Most connections of clients; 0 takes what the limit of open files leaves, at most 10000. Idle ones make room for new ones.
+    #[arg(long, env, global = true, default_value_t = 0, value_name = "MAX_CONNECTIONS", value_parser = whole(0, 100_000))]
+    pub max_connections: u32,
+    /// Most connections from one address; of IPv6, from one /64. 0 takes half of all, at most 256. Trusted proxies are not
+    /// bound by it.
+    #[arg(long, env, global = true, default_value_t = 0, value_name = "MAX_CONNECTIONS_PER_ADDRESS",
+        value_parser = whole(0, 100_000))]
+    pub max_connections_per_address: u32,
     /// Logins and registrations a minute from one address; of IPv6, from one /64.
     #[arg(long, env, global = true, default_value_t = 20, value_name = "RATE_LOGIN",
         value_parser = whole(1, u32::MAX))]
@@ -128,10 +142,20 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 120, value_name = "RATE_SEARCH",
         value_parser = whole(1, u32::MAX))]
     pub rate_search: u32,
+    /// Health, readiness and metrics a minute from one address.
+    #[arg(long, env, global = true, default_value_t = 6000, value_name = "RATE_PROBE",
+        value_parser = whole(1, u32::MAX))]
+    pub rate_probe: u32,
     /// All other requests a minute from one address.
     #[arg(long, env, global = true, default_value_t = 6000, value_name = "RATE_ALL",
         value_parser = whole(1, u32::MAX))]
     pub rate_all: u32,
+    /// Where to serve /metrics instead of beside the API: an address and a port that strangers do not reach.
+    #[arg(long, env, global = true, value_name = "METRICS_BIND_ADDRESS", value_parser = socket)]
+    pub metrics_bind_address: Option<SocketAddr>,
+    /// What whoever asks for /metrics must show.
+    #[arg(skip)]
+    pub metrics_token: Option<Hidden>,
     /// How long a search, an analysis or a list of files waits for a Sync-Token to be reached, 0s to 30s.
     #[arg(long, env, global = true, default_value = "2s", value_name = "FRESH_WAIT",
         value_parser = within("0s", "30s"))]
@@ -242,8 +266,15 @@ impl Settings {
     #[must_use]
     pub fn serving(&self) -> Serving {
         Serving {
-            rates: Rates { login: self.rate_login, search: self.rate_search, all: self.rate_all },
+            rates: Rates {
+                login: self.rate_login,
+                search: self.rate_search,
+                probe: self.rate_probe,
+                all: self.rate_all,
+            },
             trusted_proxies: self.trusted_proxies.clone(),
+            metrics_apart: self.metrics_bind_address.is_some(),
+            metrics_token: self.metrics_token.as_ref().map(|hidden| Secret::new(hidden.0.clone())),
             fresh_bound: self.fresh_wait,
             secure_cookies: self.secure_cookies,
         }

@@ -88,7 +88,9 @@ async fn copy_held(
         engine.records.settle_fact(&to_be_tidied(model), "due").await?;
     }
     let mut state = begin(engine, model).await?;
-    tracing::info!(model = model.name, total = state.total, "Sync copies {} from {:?}", model.name, state.cursor);
+    if state.total > 0 {
+        tracing::info!(model = model.name, total = state.total, "Sync copies {} from {:?}", model.name, state.cursor);
+    }
     let (portions, reader) = read_ahead(engine.clone(), model, state.cursor.clone(), !found_documents, stop.clone());
     let mut written = stream::unfold(portions, async |mut portions: mpsc::Receiver<_>| {
         let portion: Result<Portion, SyncError> = portions.recv().await?;
@@ -120,7 +122,16 @@ async fn copy_held(
     state.rate = rate(state.copied - first, started.elapsed());
     end(engine, model, &mut state).await?;
     report(progress(model, &state));
-    tracing::info!(model = model.name, "Sync has copied {} rows of {} at {}/s", state.copied, model.name, state.rate);
+    // That nothing was copied is no news.
+    if state.copied > 0 {
+        tracing::info!(
+            model = model.name,
+            "Sync has copied {} rows of {} at {}/s",
+            state.copied,
+            model.name,
+            state.rate
+        );
+    }
     Ok(Copied { rows: u64::try_from(state.copied).unwrap_or(0), parked })
 }
 

@@ -24,6 +24,7 @@ pub mod plan;
 pub mod planted;
 #[cfg(not(feature = "planted-bugs"))]
 mod planted;
+mod recent;
 mod reconcile;
 mod relay;
 mod repair;
@@ -38,6 +39,7 @@ pub use copy::{Copied, Progress, Report};
 pub use errors::{Retry, SyncError, retry};
 pub use freshness::Freshness;
 pub use heartbeat::HEARTBEATS;
+pub use recent::Recent;
 pub use reconcile::{Comparison, Finding};
 pub use repair::Repaired;
 pub use runs::{Mending, Order, Outcome, RunReport};

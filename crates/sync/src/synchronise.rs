@@ -5,14 +5,14 @@ use std::{
     time::Duration,
 };
 
-use chainbill_domain::{Model, freshness::Token, proof::Proof};
+use chainbill_domain::{Model, Timestamp, freshness::Token, proof::Proof};
 use chainbill_mirror::Mirror;
 use chainbill_records::{CopyState, Parked, Records};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Copied, Freshness, Mending, Order, Outcome, Repaired, Report, RunReport, Settings, Status, SyncError, Why,
+    Copied, Freshness, Mending, Order, Outcome, Recent, Repaired, Report, RunReport, Settings, Status, SyncError, Why,
     certificate,
     compare::Level,
     copy,
@@ -21,7 +21,7 @@ use crate::{
     freshness, keeper,
     lane::Lane,
     partitions::Partitions,
-    relay,
+    recent, relay,
     repair::{self, Mandate},
     runs, status, why,
     width::Width,
@@ -142,6 +142,21 @@ impl Sync {
         stop: &CancellationToken,
     ) -> Result<RunReport, SyncError> {
         runs::run(&self.engine, model, order, report, stop).await
+    }
+
+    /// Looks at what has changed in a model since a moment, and makes right what differs. What bulk statements wrote with a
+    /// time of change from before, or deleted, is not among it: a comparison finds that.
+    ///
+    /// # Errors
+    /// [`SyncError::Held`] when another process is at the model.
+    pub async fn since(
+        &self,
+        model: &'static Model,
+        since: Timestamp,
+        report: Report<'_>,
+        stop: &CancellationToken,
+    ) -> Result<Recent, SyncError> {
+        recent::recover(&self.engine, model, since, report, stop).await
     }
 
     /// Whether the model was never copied as a whole.

@@ -8,7 +8,8 @@ use std::sync::{
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value};
 use chainbill_mirror::{
-    Activity, Guard, Hit, LogLine, Mirror, MirrorError, Outcome, Page, Retention, Stamp, Stored, Tracked, Write,
+    Activity, Guard, Hit, LogFilter, LogLine, Mirror, MirrorError, Outcome, Page, Retention, Stamp, Stored, Tracked,
+    Write,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -202,6 +203,10 @@ impl<W: Writing> Mirror for Between<W> {
 
     async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError> {
         self.inner.log(lines).await
+    }
+
+    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError> {
+        self.inner.logs(filter, before, limit).await
     }
 
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {

@@ -11,7 +11,7 @@ use utoipa::openapi::OpenApi;
 use crate::extract::COOKIE;
 
 /// Operations under `/api` that need no login, beside the health's.
-const OPEN: &[&str] = &["/api/auth/register", "/api/auth/login"];
+const OPEN: &[&str] = &["/api/auth/register", "/api/auth/login", "/api/auth/logout"];
 /// Kinds of things whose changes are saved with a key against doing them twice, and tell what was saved.
 const THINGS: &[&str] = &["users", "skills", "projects", "invoices"];
 /// Kinds of readings of the copies.
@@ -143,7 +143,7 @@ fn name(kind: &str, function: &str) -> String {
 
 /// Whether a thing with a version is answered: then its ETag is, and is said here.
 fn answers_a_version(operation: &mut Value) -> bool {
-    const VERSIONED: [&str; 5] = ["UserView", "SkillView", "ProjectView", "InvoiceView", "PaymentView"];
+    const VERSIONED: [&str; 6] = ["Me", "UserView", "SkillView", "ProjectView", "InvoiceView", "PaymentView"];
     let mut is_tagged = false;
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         let schema = &response["content"]["application/json"]["schema"]["$ref"];

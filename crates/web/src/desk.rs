@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value, freshness::Token};
-use chainbill_mirror::{Activity, Hit, Mirror, MirrorError, Stored};
+use chainbill_mirror::{Activity, Hit, LogFilter, LogLine, Mirror, MirrorError, Stored};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -30,6 +30,8 @@ pub trait Copies: Send + Sync + 'static {
     ) -> Result<Vec<Stored>, MirrorError>;
     /// Figures since a moment.
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError>;
+    /// Log lines, newest first, before the one of this id.
+    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError>;
 }
 
 /// Any second database can be read.
@@ -59,6 +61,9 @@ impl<M: Mirror + ?Sized> Copies for std::sync::Arc<M> {
     }
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {
         Mirror::activity(self.as_ref(), user, since).await
+    }
+    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError> {
+        Mirror::logs(self.as_ref(), filter, before, limit).await
     }
 }
 
@@ -124,10 +129,14 @@ pub trait SyncDesk: Send + Sync + 'static {
     async fn status(&self) -> Json;
     /// The same without the counts of both sides, which cost most; within a second.
     async fn pulse(&self) -> Json;
+    /// Brings the gauges up to date, counts of both sides among them; within a second.
+    async fn gauges(&self);
     /// Copies all models anew.
     async fn initial(&self) -> Result<Desk, DeskError>;
     /// Compares and repairs one model, or copies it when it never was.
     async fn model(&self, model: &str) -> Result<Desk, DeskError>;
+    /// Compares and repairs what has changed in one model since a moment.
+    async fn since(&self, model: &str, since: Timestamp) -> Result<Desk, DeskError>;
     /// Brings one entity's document in step.
     async fn one(&self, model: &str, id: &str) -> Result<Json, DeskError>;
     /// Why a document is as it is.

@@ -137,6 +137,26 @@ impl FromRequestParts<State> for Who {
     }
 }
 
+/// The circumstances of a request whose identity does not matter: whoever logs in or registers may carry a login of before,
+/// which must not stand in the way.
+pub(crate) struct Anyone(pub Context);
+
+impl FromRequestParts<State> for Anyone {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
+        parts.headers.remove(header::AUTHORIZATION);
+        parts.headers.remove(header::COOKIE);
+        Ok(Self(Who::from_request_parts(parts, state).await?.0))
+    }
+}
+
+/// The tokens of logins that a request carries, whether they are good or not.
+pub(crate) fn tokens(headers: &HeaderMap) -> Vec<String> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| of_scheme(value.to_str().ok()?, "bearer"));
+    bearer.map(str::to_owned).into_iter().chain(cookie(headers)).filter(|token| !token.is_empty()).collect()
+}
+
 /// The credentials, when they are of this scheme, whose letters may be small or large (RFC 9110, 11.1).
 fn of_scheme<'a>(credentials: &'a str, scheme: &str) -> Option<&'a str> {
     let (given, token) = credentials.split_once(' ')?;

@@ -20,5 +20,5 @@ mod words;
 pub use desk::{Copies, Desk, DeskError, Part, Row, SyncDesk, Verification};
 pub use limits::Rates;
 pub use problem::Problem;
-pub use router::{Serving, State, openapi, router};
-pub use serve::serve;
+pub use router::{Serving, State, metrics_router, openapi, router};
+pub use serve::{ConnectionLimits, serve};

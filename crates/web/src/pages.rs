@@ -5,13 +5,14 @@ use std::{fmt::Write as _, time::Duration};
 use axum::{
     Json, Router,
     extract::State as Shared,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
+use chainbill_domain::Digest;
 use serde_json::{Value, json};
 
-use crate::{Problem, State};
+use crate::{Problem, State, extract::tokens};
 
 pub(crate) fn routes() -> Router<State> {
     Router::new()
@@ -19,8 +20,13 @@ pub(crate) fn routes() -> Router<State> {
         .route("/docs", get(docs))
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(metrics_here))
         .route("/api/openapi.json", get(openapi))
+}
+
+/// What a listener apart serves.
+pub(crate) fn metrics_routes() -> Router<State> {
+    Router::new().route("/metrics", get(metrics))
 }
 
 /// Whether requests can be answered: the primary answers. The second database is not asked: business goes on without it.
@@ -31,12 +37,36 @@ async fn ready(Shared(state): Shared<State>) -> Response {
     }
 }
 
-/// Figures in the Prometheus text format. Their names are in `docs/operations.md`.
-async fn metrics(Shared(state): Shared<State>) -> Response {
-    match &state.metrics {
-        Some(handle) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response(),
-        None => Problem::new(StatusCode::NOT_FOUND, "not-found", "figures are turned off").into_response(),
+/// Metrics, where they are not served apart.
+async fn metrics_here(state: Shared<State>, headers: HeaderMap) -> Response {
+    if state.metrics_apart {
+        let detail = "metrics are served at METRICS_BIND_ADDRESS";
+        return Problem::new(StatusCode::NOT_FOUND, "not-found", detail).into_response();
     }
+    metrics(state, headers).await
+}
+
+/// How old the counts in an answer may be: they cost most.
+const COUNTS_AGE: Duration = Duration::from_secs(2);
+
+/// Metrics in the Prometheus text format, counted now. Their names are in `docs/operations.md`.
+async fn metrics(Shared(state): Shared<State>, headers: HeaderMap) -> Response {
+    if !may_see_metrics(&state, &headers) {
+        let detail = "METRICS_TOKEN is needed: Authorization: Bearer <token>";
+        return Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail).into_response();
+    }
+    let Some(handle) = &state.metrics else {
+        return Problem::new(StatusCode::NOT_FOUND, "not-found", "metrics are turned off").into_response();
+    };
+    state.gauges.get(COUNTS_AGE, state.desk.gauges()).await;
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
+}
+
+/// Texts are compared by their digests, so that time does not tell how much of a guess is right.
+fn may_see_metrics(state: &State, headers: &HeaderMap) -> bool {
+    let Some(wanted) = &state.metrics_token else { return true };
+    let digest = |text: &str| Digest::of(text.as_bytes());
+    tokens(headers).iter().any(|given| digest(given) == digest(wanted.reveal()))
 }
 
 async fn openapi(Shared(state): Shared<State>) -> Response {

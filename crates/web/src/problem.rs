@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use chainbill_app::{AppError, FieldError, Trouble};
+use chainbill_app::{AppError, Crowded, FieldError, Trouble};
 use chainbill_mirror::MirrorError;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -149,6 +149,9 @@ impl From<AppError> for Problem {
             AppError::Unauthenticated => {
                 Self::new(Is::UNAUTHORIZED, "unauthenticated", "a valid login is needed: Authorization: Bearer <token>")
             }
+            AppError::WrongPassword => Self::new(Is::UNAUTHORIZED, "unauthenticated", detail),
+            AppError::Crowded(Crowded::Own) => Self::new(Is::TOO_MANY_REQUESTS, "too-many", detail).retry_after(2),
+            AppError::Crowded(Crowded::All) => Self::new(Is::SERVICE_UNAVAILABLE, "crowded", detail).retry_after(2),
             AppError::Forbidden(_) => Self::new(Is::FORBIDDEN, "forbidden", detail),
             AppError::NotFound(_) => Self::new(Is::NOT_FOUND, "not-found", detail),
             AppError::Conflict { current, allowed, .. } => {

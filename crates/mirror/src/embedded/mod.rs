@@ -8,6 +8,7 @@
 mod activity;
 mod apply;
 mod events;
+mod logs;
 mod read;
 mod schema;
 mod search;
@@ -23,6 +24,7 @@ use sqlx::{
 
 use crate::{
     limits::{Deadlines, within},
+    logs::LogFilter,
     port::{
         Activity, Guard, Hit, LogLine, Mirror, MirrorError, Outcome, Page, Retention, Stamp, Stored, Tracked, Write,
     },
@@ -261,6 +263,10 @@ impl Mirror for EmbeddedMirror {
 
     async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError> {
         within(self.deadlines.bulk, "log", events::log(&self.writer, lines)).await
+    }
+
+    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError> {
+        within(self.deadlines.request, "logs", logs::logs(&self.readers, filter, before, limit)).await
     }
 
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {

@@ -15,6 +15,7 @@ const BASE: &[&str] = &[
      currency TEXT, minor INTEGER, body TEXT NOT NULL) STRICT",
     "CREATE INDEX IF NOT EXISTS _analytics_at ON analytics(at)",
     "CREATE INDEX IF NOT EXISTS _analytics_user ON analytics(user_id, at)",
+    "CREATE INDEX IF NOT EXISTS _analytics_receiver ON analytics(body ->> '$.receiverId', at)",
     "CREATE TABLE IF NOT EXISTS app_logs (id TEXT PRIMARY KEY NOT NULL, at INTEGER NOT NULL, level TEXT NOT NULL, \
      target TEXT NOT NULL, message TEXT NOT NULL, fields TEXT NOT NULL) STRICT",
     "CREATE INDEX IF NOT EXISTS _app_logs_at ON app_logs(at, level)",

@@ -13,6 +13,7 @@ mod encode;
 mod errors;
 mod events;
 mod foreign;
+mod logs;
 mod prepare;
 mod read;
 mod search;
@@ -30,6 +31,7 @@ use self::client::Lazy;
 pub use self::client::MongoSettings;
 use crate::{
     limits::{Deadlines, within},
+    logs::LogFilter,
     port::{
         Activity, Guard, Hit, LogLine, Mirror, MirrorError, Outcome, Page, Retention, Stamp, Stored, Tracked, Write,
     },
@@ -219,6 +221,13 @@ impl Mirror for MongoMirror {
 
     async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError> {
         within(self.deadlines.bulk, "log", async { events::log(self.client.database().await?, lines).await }).await
+    }
+
+    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError> {
+        within(self.deadlines.request, "logs", async {
+            logs::logs(self.client.database().await?, filter, before, limit).await
+        })
+        .await
     }
 
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {

@@ -69,7 +69,7 @@ fn plain(fields: &[&str]) -> Document {
 }
 
 fn analytics_indexes(kept: Duration) -> Vec<Document> {
-    vec![ttl("at", kept), plain(&["userId", "at"]), plain(&["event", "at"])]
+    vec![ttl("at", kept), plain(&["userId", "at"]), plain(&["receiverId", "at"]), plain(&["event", "at"])]
 }
 
 fn log_indexes(kept: Duration) -> Vec<Document> {

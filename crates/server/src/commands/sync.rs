@@ -1,15 +1,17 @@
 //! `chainbill sync`: the same engine as the server's, in a process of its own beside it.
 
-use anyhow::bail;
-use chainbill_domain::Model;
-use chainbill_sync::{Comparison, Finding, Mending, Order, RunReport, Status, Sync, SyncError, compare::Level};
+use anyhow::{anyhow, bail};
+use chainbill_domain::{Clock as _, Model, SystemClock};
+use chainbill_sync::{
+    Comparison, Finding, Mending, Order, Repaired, RunReport, Status, Sync, SyncError, compare::Level,
+};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{Went, migrate::up_to_date};
 use crate::{
-    cli::{Repair, SyncCommand, Verify},
-    desk::{Runs, of_parked, wished},
+    cli::{OneModel, Repair, SyncCommand, Verify},
+    desk::{Runs, of_parked, of_recent, wished},
     mapping, open,
     output::{Output, follow},
     settings::Settings,
@@ -20,6 +22,7 @@ pub(super) async fn sync(
     settings: &Settings,
     out: Output,
     wish: SyncCommand,
+    one_model: Option<OneModel>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Went> {
     if let SyncCommand::Mapping { markdown } = wish {
@@ -49,10 +52,13 @@ pub(super) async fn sync(
         SyncCommand::Failures { model, id, retry, drop } => {
             failures(&sync, out, model.as_deref(), id.as_deref(), (retry, drop)).await
         }
-        SyncCommand::Model(words) => match words.as_slice() {
-            [model] => one_model(&sync, out, chainbill_sync::model(model)?, stop).await,
-            [model, id] => one(&sync, out, chainbill_sync::model(model)?, id).await,
-            _ => bail!("a model, or a model and an id are accepted: chainbill sync users, chainbill sync users <ID>"),
+        SyncCommand::Model(_) => match one_model {
+            Some(OneModel { model, id: Some(id), .. }) => one(&sync, out, chainbill_sync::model(&model)?, &id).await,
+            Some(OneModel { model, since: Some(span), .. }) => {
+                since(&sync, out, chainbill_sync::model(&model)?, &span, stop).await
+            }
+            Some(OneModel { model, .. }) => one_model_whole(&sync, out, chainbill_sync::model(&model)?, stop).await,
+            None => bail!("a model is accepted: chainbill sync users"),
         },
         SyncCommand::Mapping { .. } => Ok(Went::Fine),
     }
@@ -213,7 +219,35 @@ async fn failures(
     Ok(Went::fine_if(parked.is_empty()))
 }
 
-async fn one_model(sync: &Sync, out: Output, model: &'static Model, stop: &CancellationToken) -> anyhow::Result<Went> {
+/// Partial recovery.
+async fn since(
+    sync: &Sync,
+    out: Output,
+    model: &'static Model,
+    span: &str,
+    stop: &CancellationToken,
+) -> anyhow::Result<Went> {
+    let since = chainbill_domain::span::since(span, SystemClock.now())
+        .map_err(|error| anyhow!("--since is {span:?}: {error}"))?;
+    sync.settle(stop).await?;
+    let bar = out.bar(model.name, 0);
+    let recent = sync.since(model, since, &follow(&bar), stop).await;
+    bar.finish_and_clear();
+    let recent = recent?;
+    out.result(&of_recent(model, since, &recent), || {
+        let Repaired { repaired, failed, quarantined, .. } = recent.repaired;
+        let wrong = format!("{failed} that cannot be repaired, {quarantined} quarantined");
+        format!("{}: {} changed since {since}, {repaired} repaired, {wrong}", model.name, recent.compared)
+    })?;
+    Ok(Went::fine_if(recent.is_right()))
+}
+
+async fn one_model_whole(
+    sync: &Sync,
+    out: Output,
+    model: &'static Model,
+    stop: &CancellationToken,
+) -> anyhow::Result<Went> {
     if sync.needs_copy(model).await? {
         let copied = copy(sync, out, model, stop).await?;
         sync.settle(stop).await?;

@@ -28,6 +28,13 @@ impl Settings {
         if let Err(error) = chainbill_domain::text::email(&self.admin_email) {
             bail!("ADMIN_EMAIL {error}");
         }
+        if let Some(Hidden(token)) = &self.metrics_token {
+            let visible = token.bytes().all(|byte| byte.is_ascii_graphic());
+            ensure!(
+                token.len() >= 16 && visible,
+                "METRICS_TOKEN is not accepted: 16 or more visible ASCII characters are"
+            );
+        }
         let mut models = BTreeSet::new();
         for (model, _) in &self.sync_every {
             ensure!(models.insert(model), "SYNC_EVERY names {model} twice: each model once is accepted");

@@ -60,7 +60,7 @@ async fn system(
     answer(&state, &headers, &span, None, 7).await
 }
 
-/// What one person did. To the person and to operators.
+/// What one person did, and the money that the person received (`received`) and paid (`paid`). To the person and to operators.
 #[utoipa::path(get, path = "/api/analytics/users/{id}", tag = "analytics", params(("id" = String, Path), Span), responses(
     (status = 200, body = serde_json::Value), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -88,6 +88,7 @@ async fn answer(state: &State, headers: &HeaderMap, span: &Span, user: Option<&s
     match user {
         Some(user) => {
             body.insert("userId".to_owned(), user.into());
+            body.insert("paid".to_owned(), json!(sums(&activity.paid)));
             body.insert("recent".to_owned(), activity.recent.iter().map(|event| Value::Object(plain(event))).collect());
         }
         None => {
@@ -106,11 +107,6 @@ fn figures(activity: &Activity, since: Timestamp, days: u32) -> Map<String, Valu
         .iter()
         .map(|(day, events, users)| json!({"day": day, "events": events, "distinctUsers": users}))
         .collect();
-    let received: Vec<MoneyView> = activity
-        .received
-        .iter()
-        .filter_map(|(currency, minor)| Some(Money { minor: *minor, currency: currency.parse().ok()? }.into()))
-        .collect();
     let body = json!({
         "days": days,
         "since": moment(since),
@@ -118,10 +114,16 @@ fn figures(activity: &Activity, since: Timestamp, days: u32) -> Map<String, Valu
         "distinctUsers": activity.users,
         "byEvent": by_kind,
         "byDay": by_day,
-        "received": received,
+        "received": sums(&activity.received),
     });
     match body {
         Value::Object(body) => body,
         _ => Map::new(),
     }
+}
+
+fn sums(of_currencies: &[(String, i64)]) -> Vec<MoneyView> {
+    let sum =
+        |(currency, minor): &(String, i64)| Some(Money { minor: *minor, currency: currency.parse().ok()? }.into());
+    of_currencies.iter().filter_map(sum).collect()
 }

@@ -7,7 +7,7 @@ use axum::{
     response::IntoResponse,
 };
 use chainbill_app::{AppError, Context, Page, PageRequest};
-use chainbill_domain::states::Role;
+use chainbill_domain::{span::since, states::Role};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -64,13 +64,30 @@ async fn initial(Shared(state): Shared<State>, Who(context): Who) -> Answer {
     Ok(desk(state.desk.initial().await?))
 }
 
-/// Bring one model in step: compared and repaired, or copied when it never was.
-#[utoipa::path(post, path = "/api/sync/{model}", tag = "sync", params(("model" = String, Path)), responses(
+/// How much of a model.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Recent {
+    /// Only what has changed since: a span up to now such as 1h, or a moment.
+    since: Option<String>,
+}
+
+/// Bring one model in step: compared and repaired, or copied when it never was. With `since` only what has changed since
+/// then, for partial recovery.
+#[utoipa::path(post, path = "/api/sync/{model}", tag = "sync", params(("model" = String, Path), Recent), responses(
     (status = 200, body = serde_json::Value), (status = 202, body = serde_json::Value), (status = 401, body = ProblemBody),
     (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
-async fn model(Shared(state): Shared<State>, Who(context): Who, Path(model): Path<String>) -> Answer {
+async fn model(
+    Shared(state): Shared<State>,
+    Who(context): Who,
+    Path(model): Path<String>,
+    Asked(recent): Asked<Recent>,
+) -> Answer {
     operator(&context)?;
-    Ok(desk(state.desk.model(&model).await?))
+    let Some(text) = recent.since else { return Ok(desk(state.desk.model(&model).await?)) };
+    let since = since(&text, state.app.now()).map_err(|error| AppError::field("/since", error))?;
+    Ok(desk(state.desk.since(&model, since).await?))
 }
 
 /// Why a document is as it is.

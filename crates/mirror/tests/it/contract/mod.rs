@@ -53,6 +53,7 @@ contract! {
     tracking::figures_of_one_user,
     tracking::sums_beyond_an_integer_do_not_fail,
     tracking::log_lines_are_kept_once_and_counted,
+    tracking::log_lines_are_read_back_by_level_module_text_and_time,
     tracking::what_is_past_its_retention_goes,
     crate_values::every_value_comes_back_exactly,
     crate_values::texts_that_look_alike_are_distinct_ids,
