@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod accounts;
+mod argon;
 mod check;
 mod command;
 mod content;

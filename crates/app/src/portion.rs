@@ -10,7 +10,7 @@ use chainbill_records::{
 use crate::AppError;
 
 /// Bytes of lines after which a page ends.
-const ENOUGH: usize = 4 << 20;
+const ENOUGH: usize = 2 << 20;
 /// Invoices whose lines are asked for at once. A page of the usual length needs one question.
 const AT_ONCE: usize = 25;
 /// A line without its description, about.
