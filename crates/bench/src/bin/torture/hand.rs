@@ -15,6 +15,7 @@ use crate::{
     databases::{Databases, Side},
     load::Load,
     process::Process,
+    strangers::{self, Seen},
 };
 
 /// A fault.
@@ -32,6 +33,10 @@ pub enum Card {
     DatabaseFrozen(Side),
     /// Something stands between ChainBill and a database.
     Between(Side, Fault),
+    /// A thousand logins that nobody waits for.
+    AbandonedLogins,
+    /// Readers that never read.
+    NeverReading,
 }
 
 const DELAY: Duration = Duration::from_millis(30);
@@ -56,6 +61,8 @@ const DECK: &[(Card, usize)] = &[
     (Card::Between(Side::Primary, Fault::Refuse), 1),
     (Card::Between(Side::Primary, Fault::Reset), 1),
     (Card::Between(Side::Primary, Fault::Latency(DELAY)), 1),
+    (Card::AbandonedLogins, 1),
+    (Card::NeverReading, 1),
 ];
 
 impl Card {
@@ -68,6 +75,8 @@ impl Card {
             Self::FrozenPastItsLease => "ChainBill frozen past its lease".to_owned(),
             Self::DatabaseKilled(side) => format!("{} killed", of(side)),
             Self::DatabaseFrozen(side) => format!("{} frozen", of(side)),
+            Self::AbandonedLogins => "a thousand logins abandoned".to_owned(),
+            Self::NeverReading => "readers that never read".to_owned(),
             Self::Between(side, fault) => {
                 let word = match fault {
                     Fault::None => "left alone",
@@ -94,6 +103,8 @@ pub struct Tally {
     pub answering: Vec<Duration>,
     /// From the primary's return to the first acknowledged write.
     pub acknowledging: Vec<Duration>,
+    /// Crowds of strangers.
+    pub crowds: Vec<Seen>,
 }
 
 /// What plays the cards.
@@ -128,6 +139,7 @@ impl Hand {
     fn can(&self, card: Card) -> bool {
         match card {
             Card::Killed | Card::Frozen | Card::FrozenPastItsLease => true,
+            Card::AbandonedLogins | Card::NeverReading => cfg!(target_os = "linux"),
             Card::DatabaseKilled(_) | Card::DatabaseFrozen(_) => self.databases.ours(),
             Card::Between(side, _) => self.databases.proxy(side).is_some(),
         }
@@ -144,11 +156,24 @@ impl Hand {
             Card::DatabaseKilled(side) => self.kill_database(side).await?,
             Card::DatabaseFrozen(side) => self.freeze_database(side).await?,
             Card::Between(side, fault) => self.between(side, fault).await?,
+            Card::AbandonedLogins | Card::NeverReading => self.crowd(card, victim).await?,
         }
         for server in &mut self.servers {
             server.must_live()?;
         }
         *self.tally.cycles.entry(card.name()).or_default() += 1;
+        Ok(())
+    }
+
+    /// Strangers crowd a server; the load goes on, and so must an honest login.
+    async fn crowd(&mut self, card: Card, victim: usize) -> anyhow::Result<()> {
+        let pause = self.some(500, 4_000);
+        let (server, client) = (&self.servers[victim], &self.load.client);
+        let seen = match card {
+            Card::AbandonedLogins => strangers::abandoned_logins(server, client).await?,
+            _ => strangers::never_reading(server, client, &self.load.operator.token, pause).await?,
+        };
+        self.tally.crowds.push(seen);
         Ok(())
     }
 

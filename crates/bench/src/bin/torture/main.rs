@@ -9,6 +9,7 @@ mod hand;
 mod judge;
 mod load;
 mod process;
+mod strangers;
 mod watch;
 
 use std::{
@@ -134,7 +135,7 @@ impl Verdict {
 }
 
 fn print(hand: &Hand, verdict: &Verdict) {
-    let Tally { cycles, answering, acknowledging } = &hand.tally;
+    let Tally { cycles, answering, acknowledging, crowds } = &hand.tally;
     let Verdict { found, watched, drift, parked, settled, .. } = verdict;
     for (fault, times) in cycles {
         println!("{times:>7} × {fault}");
@@ -165,6 +166,9 @@ fn print(hand: &Hand, verdict: &Verdict) {
     println!("settled {:.1} s after the last fault, every model live", settled.as_secs_f64());
     println!("ChainBill killed → answering again: {}", spread(answering));
     println!("primary back → writes acknowledged again: {}", spread(acknowledging));
+    let logins: Vec<Duration> = crowds.iter().map(|seen| seen.login).collect();
+    let memory = crowds.iter().map(|seen| seen.memory / 1024).max().unwrap_or(0);
+    println!("an honest login beside a crowd of strangers: {}; {memory} MiB more at most", spread(&logins));
 }
 
 fn spread(times: &[Duration]) -> String {

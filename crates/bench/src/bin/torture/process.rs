@@ -57,6 +57,13 @@ impl Process {
         Ok(())
     }
 
+    /// The most memory that it ever had, in KiB.
+    pub fn most_memory(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("its memory")?;
+        Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
+    }
+
     /// Nothing that happens to the databases may end it.
     pub fn must_live(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
