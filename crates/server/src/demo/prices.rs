@@ -53,8 +53,8 @@ mod tests {
             (37, "USD", 3_700),
             (45, "JPY", 6_800),
             (45, "VND", 1_180_000),
-            (45, "BHD", 17_000),
-            (90, "NGN", 13_600_000),
+            (45, "BHD", 17_100),
+            (90, "NGN", 13_650_000),
         ] {
             assert_eq!(price(dollars, currency(code)), expected, "{dollars} {code}");
         }

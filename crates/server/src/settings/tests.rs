@@ -51,7 +51,7 @@ fn a_wrong_value_is_refused_with_its_name_and_what_is_accepted() {
         (["--trusted-proxies", "10.0.0.1,proxy"], ["TRUSTED_PROXIES", "an IP address or a network"]),
         (["--trusted-proxies", "10.0.0.0/33"], ["TRUSTED_PROXIES", "10.0.0.0/8"]),
         (["--metrics-bind-address", "127.0.0.1"], ["METRICS_BIND_ADDRESS", "127.0.0.1:9464"]),
-        (["--max-connections", "-1"], ["MAX_CONNECTIONS", "from 0 to"]),
+        (["--max-connections", "100001"], ["MAX_CONNECTIONS", "from 0 to"]),
         (["--log-format", "xml"], ["LOG_FORMAT", "text, json"]),
         (["--fresh-wait", "soon"], ["FRESH_WAIT", "500ms, 5s, 2m"]),
         (["--fresh-wait", "31s"], ["FRESH_WAIT", "0s to 30s"]),

@@ -55,12 +55,13 @@ fn a_thousand_abandoned_logins_take_little_and_an_honest_one_is_served_meanwhile
         let server = &world.server;
         let (memory, threads) = (figure(server, "VmHWM"), figure(server, "Threads"));
         let honest = async {
-            let mut served = 0;
+            let mut slowest = Duration::ZERO;
             for _ in 0..5 {
+                let began = std::time::Instant::now();
                 server.login("root@example.org").await;
-                served += 1;
+                slowest = slowest.max(began.elapsed());
             }
-            served
+            slowest
         };
         let flood = async {
             for _ in 0..20 {
@@ -72,11 +73,13 @@ fn a_thousand_abandoned_logins_take_little_and_an_honest_one_is_served_meanwhile
                 futures::future::join_all(abandoned).await;
             }
         };
-        let (served, ()) = futures::future::join(honest, flood).await;
-        assert_eq!(served, 5);
+        let (slowest, ()) = futures::future::join(honest, flood).await;
         let more = figure(server, "VmHWM") - memory;
         let most = figure(server, "Threads");
-        eprintln!("1,000 abandoned logins: {more} KiB more at most, {threads} threads before and {most} after");
+        eprintln!(
+            "1,000 abandoned logins: {more} KiB more at most, {threads} threads before and {most} after, an honest one took \
+             {slowest:?} at most"
+        );
         assert!(more <= MOST_KIB, "{more} KiB more");
         assert!(most <= threads + MOST_THREADS, "{threads} threads before, {most} after");
     });
@@ -103,7 +106,7 @@ fn logins_that_find_the_queue_full_hear_it_at_once() {
 async fn heavy(world: &World) -> String {
     let (client, freelancer) = world.client_and_freelancer().await;
     let line = json!({
-        "description": "x".repeat(900), "quantity": "1", "unitPrice": {"amount": "1.00", "currency": "EUR"},
+        "description": "\u{1f600}".repeat(500), "quantity": "1", "unitPrice": {"amount": "1.00", "currency": "EUR"},
     });
     let bill = json!({"clientId": client.id, "title": "Heavy", "currency": "EUR", "lines": vec![line; 200]});
     for _ in 0..60 {
@@ -164,7 +167,7 @@ fn a_page_of_large_invoices_ends_early_and_the_walk_has_them_all() {
         let all = seen.len();
         seen.sort_unstable();
         seen.dedup();
-        assert_eq!((all, seen.len(), pages), (60, 60, 3), "25 invoices of 200 kB are enough for a page");
+        assert_eq!((all, seen.len(), pages), (60, 60, 3), "25 invoices of 400 kB are enough for a page");
     });
 }
 

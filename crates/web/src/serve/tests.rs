@@ -13,7 +13,7 @@ const ANSWER: usize = 400 * 1024;
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
 /// A connection to a server whose one answer is large, and what ends when the answer is let go.
-fn connection(patience: Duration) -> (DuplexStream, oneshot::Receiver<()>) {
+fn connection(patience: Duration) -> (DuplexStream, oneshot::Receiver<()>, Served) {
     let (held, gone) = oneshot::channel::<()>();
     let held = Arc::new(Mutex::new(Some(held)));
     let router = Router::new().route(
@@ -34,12 +34,12 @@ fn connection(patience: Duration) -> (DuplexStream, oneshot::Receiver<()>) {
     let peer = SocketAddr::new(IpAddr::from([192, 0, 2, 1]), 4711);
     let admitted = served.connections.admit(peer.ip()).ok().unwrap();
     served.spawn(theirs, peer, admitted);
-    (ours, gone)
+    (ours, gone, served)
 }
 
 #[tokio::test]
 async fn an_answer_that_nobody_reads_is_given_up() {
-    let (mut client, gone) = connection(Duration::from_millis(50));
+    let (mut client, gone, _served) = connection(Duration::from_millis(50));
     client.write_all(REQUEST).await.unwrap();
     gone.await.expect_err("the answer is let go");
     let mut rest = Vec::new();
@@ -49,7 +49,7 @@ async fn an_answer_that_nobody_reads_is_given_up() {
 
 #[tokio::test]
 async fn a_reader_that_takes_next_to_nothing_is_given_up() {
-    let (mut client, mut gone) = connection(Duration::from_millis(50));
+    let (mut client, mut gone, _served) = connection(Duration::from_millis(50));
     client.write_all(REQUEST).await.unwrap();
     let mut taken = 0;
     let mut buffer = [0; 10];
@@ -62,7 +62,7 @@ async fn a_reader_that_takes_next_to_nothing_is_given_up() {
 
 #[tokio::test]
 async fn a_slow_reader_gets_everything() {
-    let (mut client, _gone) = connection(Duration::from_millis(500));
+    let (mut client, _gone, _served) = connection(Duration::from_millis(500));
     client.write_all(REQUEST).await.unwrap();
     let (mut all, mut buffer) = (0, [0; 4 * 1024]);
     // Slower than the patience for all of it, and faster than the least that must be taken.
