@@ -98,14 +98,14 @@ enum Wish {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// The synchronisation: raw bulk writes, initial copy, relay, latency, what the outbox costs a commit, memory, comparisons
+    /// The synchronisation: the saving path beside raw inserts, raw bulk writes, initial copy, relay, latency, what the outbox costs a commit, memory, comparisons
     /// beside writes, a second database that is away, several processes, a distant second database, injected faults, a million
     /// documents.
     Sync {
         /// Documents of each run.
         #[arg(long, default_value_t = 50_000)]
         documents: u32,
-        /// Only these parts: rates, latency, commits, memory, beside, outage, processes, distant, injected, million.
+        /// Only these parts: saving, rates, latency, commits, memory, beside, outage, processes, distant, injected, million.
         only: Vec<String>,
     },
 }

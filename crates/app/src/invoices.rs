@@ -10,10 +10,10 @@ use chainbill_domain::{
 use chainbill_records::{
     Text, Unit,
     entities::{invoice_lines, invoices, projects, users},
-    retry,
+    newest, retry,
     sea_orm::{
         ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-        QuerySelect as _,
+        QuerySelect as _, Select, Value,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -216,27 +216,7 @@ impl App {
         let actor = context.actor()?;
         let request = PageRequest { limit: filter.limit, cursor: filter.cursor.clone() };
         let (limit, after) = (request.limit()?, request.after()?);
-        let mut query = invoices::Entity::find().order_by_desc(invoices::Column::Id).limit(u64::from(limit) + 1);
-        query = match actor.role {
-            Role::Admin => query,
-            Role::Freelancer => query.filter(invoices::Column::FreelancerId.eq(Text(actor.user_id))),
-            Role::Client => query.filter(
-                Condition::all()
-                    .add(invoices::Column::ClientId.eq(Text(actor.user_id)))
-                    .add(invoices::Column::Status.ne(InvoiceStatus::Draft.word())),
-            ),
-        };
-        if let Some(status) = &filter.status {
-            let status: InvoiceStatus = status.parse().map_err(|error| AppError::field("/status", error))?;
-            query = query.filter(invoices::Column::Status.eq(status.word()));
-        }
-        if let Some(project) = &filter.project_id {
-            let project: ProjectId = project.parse().map_err(|error| AppError::field("/projectId", error))?;
-            query = query.filter(invoices::Column::ProjectId.eq(Text(project)));
-        }
-        if let Some(after) = after {
-            query = query.filter(invoices::Column::Id.lt(after));
-        }
+        let query = listed(actor, filter, after.as_deref(), u64::from(limit) + 1)?;
         let rows = query.all(self.records.db()).await?;
         let ids: Vec<Text<InvoiceId>> = rows.iter().map(|row| row.id).collect();
         let all = invoice_lines::Entity::find()
@@ -318,6 +298,53 @@ impl App {
         })
         .await
     }
+}
+
+/// The bills of a list. Each state has its own place in an index behind a party's id: a page reads little more than what it
+/// shows, however many bills of other states there are.
+fn listed(
+    actor: &Actor,
+    filter: &InvoiceFilter,
+    after: Option<&str>,
+    limit: u64,
+) -> Result<Select<invoices::Entity>, AppError> {
+    use invoices::Column::{ClientId, FreelancerId, ProjectId as Project, Status};
+    let status: Option<InvoiceStatus> = match &filter.status {
+        Some(status) => Some(status.parse().map_err(|error| AppError::field("/status", error))?),
+        None => None,
+    };
+    let project: Option<ProjectId> = match &filter.project_id {
+        Some(project) => Some(project.parse().map_err(|error| AppError::field("/projectId", error))?),
+        None => None,
+    };
+    let me = || Value::from(Text(actor.user_id));
+    let of = match (project, actor.role) {
+        (Some(project), _) => Some((Project, Text(project).into())),
+        (None, Role::Freelancer) => Some((FreelancerId, me())),
+        (None, Role::Client) => Some((ClientId, me())),
+        (None, Role::Admin) => None,
+    };
+    let Some(of) = of else {
+        let kind = status.map(|status| (Status, status.word().into())).into_iter().collect();
+        return Ok(newest(&[kind], after, limit));
+    };
+    let seen = |status: &InvoiceStatus| actor.role != Role::Client || *status != InvoiceStatus::Draft;
+    let wanted = InvoiceStatus::ALL.iter().filter(|is| seen(is) && status.is_none_or(|status| status == **is));
+    let kinds: Vec<_> = wanted.map(|status| vec![of.clone(), (Status, status.word().into())]).collect();
+    let query = newest(&kinds, after, limit);
+    Ok(match (project, actor.role) {
+        // A project's bills are its parties'; whoever else asks for them sees none.
+        (Some(_), Role::Freelancer | Role::Client) => query.filter(visible_to(actor)),
+        _ => query,
+    })
+}
+
+/// The condition for [`sees`].
+fn visible_to(actor: &Actor) -> Condition {
+    let sent = Condition::all()
+        .add(invoices::Column::ClientId.eq(Text(actor.user_id)))
+        .add(invoices::Column::Status.ne(InvoiceStatus::Draft.word()));
+    Condition::any().add(invoices::Column::FreelancerId.eq(Text(actor.user_id))).add(sent)
 }
 
 /// Drafts are seen by their writer only.

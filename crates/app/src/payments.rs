@@ -7,7 +7,7 @@ use chainbill_domain::{
     event::EventKind,
     invoice::{Action, pay},
     money::Money,
-    states::{PaymentMethod, Role},
+    states::{AccountKind, PaymentMethod, Role, TransferKind},
     text,
 };
 use chainbill_records::{
@@ -164,20 +164,24 @@ impl App {
     /// One transfer of two postings that sum to zero: out of the world, into the bill's escrow.
     async fn post(&self, unit: &mut Unit, payment: &payments::Model) -> Result<(), AppError> {
         let transfer_id = self.new_id::<()>().to_string();
-        let posting = |position, account: String, amount_minor| ledger_postings::Model {
+        let posting = |position, account_kind, amount_minor| ledger_postings::Model {
             id: self.new_id::<()>().to_string(),
             transfer_id: transfer_id.clone(),
             position,
-            account,
+            kind: Text(TransferKind::Payment),
+            invoice_id: Some(payment.invoice_id),
+            payment_id: Some(payment.id),
+            account_kind: Text(account_kind),
+            account_user_id: None,
+            account_method: (account_kind == AccountKind::World).then_some(payment.method),
             amount_minor,
             currency: payment.currency,
-            invoice_id: Some(payment.invoice_id),
-            reason: format!("payment {}", payment.id),
+            note: None,
             created_at: unit.now(),
         };
         let postings = vec![
-            posting(0, format!("world:{}", payment.method.word().to_lowercase()), -payment.amount_minor),
-            posting(1, format!("escrow:{}", payment.invoice_id), payment.amount_minor),
+            posting(0, AccountKind::World, -payment.amount_minor),
+            posting(1, AccountKind::Escrow, payment.amount_minor),
         ];
         Ok(unit.add_many::<ledger_postings::Entity>(postings).await?)
     }

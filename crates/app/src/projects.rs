@@ -10,10 +10,10 @@ use chainbill_domain::{
 use chainbill_records::{
     Text, Unit,
     entities::{project_skills, projects, users},
-    retry,
+    newest, retry,
     sea_orm::{
-        ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-        QuerySelect as _,
+        ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+        Select, Value,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -208,21 +208,7 @@ impl App {
         let actor = context.actor()?;
         let request = PageRequest { limit: filter.limit, cursor: filter.cursor.clone() };
         let (limit, after) = (request.limit()?, request.after()?);
-        let mut query = projects::Entity::find().order_by_desc(projects::Column::Id).limit(u64::from(limit) + 1);
-        if actor.role != Role::Admin {
-            let mine = Condition::any()
-                .add(projects::Column::ClientId.eq(Text(actor.user_id)))
-                .add(projects::Column::FreelancerId.eq(Text(actor.user_id)))
-                .add(projects::Column::Status.eq(ProjectStatus::Open.word()));
-            query = query.filter(mine);
-        }
-        if let Some(status) = &filter.status {
-            let status: ProjectStatus = status.parse().map_err(|error| AppError::field("/status", error))?;
-            query = query.filter(projects::Column::Status.eq(status.word()));
-        }
-        if let Some(after) = after {
-            query = query.filter(projects::Column::Id.lt(after));
-        }
+        let query = listed(actor, filter, after.as_deref(), u64::from(limit) + 1)?;
         let rows = query.all(self.records.db()).await?;
         let ids: Vec<Text<ProjectId>> = rows.iter().map(|row| row.id).collect();
         let all = project_skills::Entity::find()
@@ -371,6 +357,31 @@ impl App {
             Err(AppError::Forbidden("only its client changes a project"))
         }
     }
+}
+
+/// The projects of a list: those on offer, and one's own of every other state, each kind by an index of its own.
+fn listed(
+    actor: &Actor,
+    filter: &ProjectFilter,
+    after: Option<&str>,
+    limit: u64,
+) -> Result<Select<projects::Entity>, AppError> {
+    use projects::Column::{ClientId, FreelancerId, Status};
+    let status: Option<ProjectStatus> = match &filter.status {
+        Some(status) => Some(status.parse().map_err(|error| AppError::field("/status", error))?),
+        None => None,
+    };
+    let in_state = |status: ProjectStatus| (Status, Value::from(status.word()));
+    if actor.role == Role::Admin {
+        return Ok(newest(&[status.map(in_state).into_iter().collect()], after, limit));
+    }
+    let me = || Value::from(Text(actor.user_id));
+    let wanted = ProjectStatus::ALL.iter().copied().filter(|is| status.is_none_or(|status| status == *is));
+    let kinds = wanted.flat_map(|status| match status {
+        ProjectStatus::Open => vec![vec![in_state(status)]],
+        _ => vec![vec![(ClientId, me()), in_state(status)], vec![(FreelancerId, me()), in_state(status)]],
+    });
+    Ok(newest(&kinds.collect::<Vec<_>>(), after, limit))
 }
 
 fn sees(actor: &Actor, row: &projects::Model) -> bool {

@@ -12,6 +12,7 @@ mod load;
 mod outage;
 mod processes;
 mod raw;
+mod saving;
 mod scale;
 
 use std::{fs, time::Duration, time::Instant};
@@ -54,6 +55,7 @@ struct Bench {
 /// What can be measured, in this order: latency first, while the servers have nothing of other parts to write back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
+    Saving,
     Latency,
     Commits,
     Rates,
@@ -67,7 +69,8 @@ enum Part {
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 10] = [
+    const ALL: [(&'static str, Self); 11] = [
+        ("saving", Self::Saving),
         ("latency", Self::Latency),
         ("commits", Self::Commits),
         ("rates", Self::Rates),
@@ -138,16 +141,16 @@ impl Bench {
         let plan = demo::Plan::new(self.documents, 1);
         let started = Instant::now();
         demo::fill(&self.records, &plan, &|_| {}, &stop).await?;
-        line(
-            "demo data through the saving path",
-            &format!("{:.0} rows/s", rate(plan.rows(), started.elapsed().as_secs_f64())),
-        );
+        let seconds = started.elapsed().as_secs_f64();
+        line("demo data through the saving path", &format!("{:.0} rows/s", rate(plan.rows(), seconds)));
+        let saved = rate(saving::rows(&self.records).await?, seconds);
         for model in models::ALL {
             self.sync.initial(model, &|_| {}, &stop).await?;
         }
         for part in &self.parts {
             match part {
                 Part::Rates => self.rates(&stop).await?,
+                Part::Saving => self.saving(saved).await?,
                 Part::Latency => self.latencies().await?,
                 Part::Commits => self.commits().await?,
                 Part::Memory => self.memory().await?,
@@ -159,6 +162,17 @@ impl Bench {
                 Part::Million => self.million().await?,
             }
         }
+        Ok(())
+    }
+
+    /// What the saving path costs beside raw inserts of the same rows.
+    async fn saving(&self, saved: f64) -> anyhow::Result<()> {
+        let raw = saving::raw_inserts(&self.fresh, &self.records).await?;
+        line(
+            "the same with children, money and counters / raw inserts of these",
+            &format!("{saved:.0}/s / {raw:.0}/s"),
+        );
+        line("saving path / raw", &format!("{:.2}", saved / raw));
         Ok(())
     }
 

@@ -274,4 +274,7 @@ pub trait Mirror: Send + Sync + 'static {
 
     /// Removes what is past its retention. MongoDB's TTL indexes do it by themselves; the embedded engine does it here.
     async fn expire(&self, retention: Retention, now: Timestamp) -> Result<u64, MirrorError>;
+
+    /// Ends all connections on a clean stop. Engines that keep nothing to be brought to an end need not do anything.
+    async fn close(&self) {}
 }

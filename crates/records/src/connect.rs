@@ -2,13 +2,13 @@
 
 use std::{net::IpAddr, path::Path, time::Duration};
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
-use sqlx::{
-    Connection as _,
-    sqlite::{SqliteJournalMode, SqliteSynchronous},
+use chainbill_sqlite::Usage;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, RuntimeErr, SqlxSqliteConnector, Statement,
 };
+use sqlx::sqlite::SqliteConnectOptions;
 
-use crate::{Records, dialect::Dialect, errors::is_conflict};
+use crate::{Records, dialect::Dialect};
 
 /// How to reach the primary.
 #[derive(Clone)]
@@ -98,45 +98,13 @@ async fn sqlite(settings: &ConnectSettings) -> Result<Connected, ConnectError> {
         std::fs::create_dir_all(folder)
             .map_err(|cause| ConnectError::Folder { folder: folder.display().to_string(), cause })?;
     }
-    let mut options = options(settings, &format!("sqlite://{path}?mode=rwc"));
-    let busy = settings.acquire_timeout;
-    options.map_sqlx_sqlite_opts(move |options| {
-        options
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(busy)
-            .pragma("wal_autocheckpoint", "4000")
-            .pragma("cache_size", "-32000")
-            .pragma("temp_store", "MEMORY")
-            .statement_cache_capacity(200)
-    });
-    // A full disk makes SQLite end a transaction by itself. The driver takes it for still open, and what it begins next
-    // for a part of it: such a connection is not used again.
-    options.map_sqlx_sqlite_pool_opts(|options| {
-        options.after_release(|connection, _| {
-            Box::pin(async move {
-                connection.ping().await?;
-                Ok(!connection.is_in_transaction())
-            })
-        })
-    });
-    let db = first_come(options, busy).await.map_err(ConnectError::Unreachable)?;
+    let unreachable = |error: sqlx::Error| ConnectError::Unreachable(DbErr::Conn(RuntimeErr::SqlxError(error.into())));
+    let options: SqliteConnectOptions = format!("sqlite://{path}?mode=rwc").parse().map_err(unreachable)?;
+    let usage = Usage { max_connections: settings.max_connections, patience: settings.acquire_timeout };
+    let pool = chainbill_sqlite::open(options.statement_cache_capacity(200), usage).await.map_err(unreachable)?;
+    let db = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
     let version = ask(&db, "SELECT sqlite_version()").await.map_err(ConnectError::Unreachable)?.unwrap_or_default();
     Ok(Connected { db, dialect: Dialect::Sqlite, version, warnings: Vec::new() })
-}
-
-/// Opens the file, and while others make a new one ready for writing ahead, waits for them: each of them reads before it
-/// writes then, and SQLite refuses all but one of those at once, whatever the busy timeout.
-async fn first_come(options: ConnectOptions, patience: Duration) -> Result<DatabaseConnection, DbErr> {
-    let until = tokio::time::Instant::now() + patience;
-    loop {
-        match Database::connect(options.clone()).await {
-            Err(error) if is_conflict(&error) && tokio::time::Instant::now() < until => {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            other => return other,
-        }
-    }
 }
 
 async fn pool(settings: &ConnectSettings) -> Result<DatabaseConnection, ConnectError> {

@@ -135,11 +135,6 @@ pub(crate) fn mysql_number(error: &DbErr) -> Option<u16> {
     }
 }
 
-/// Whether the same may succeed when it is asked again.
-pub(crate) fn is_conflict(error: &DbErr) -> bool {
-    class(error) == Class::Again
-}
-
 impl Code {
     /// On MySQL: 1213 deadlock, 1205 lock wait, 1020 snapshot conflict (MariaDB), 3101 a transaction that a group did not
     /// certify; 1180 an engine that failed within a commit, an autocommitted statement's included; 1040, 1053, 1158 to

@@ -104,6 +104,16 @@ impl Records {
         Ok(())
     }
 
+    /// Ends the connections, once those in use have come back. What an embedded primary has committed is in the file itself
+    /// then, and not in the log beside it.
+    pub async fn close(&self) {
+        if self.dialect == Dialect::Sqlite {
+            chainbill_sqlite::close(self.db.get_sqlite_connection_pool()).await;
+        } else {
+            self.db.get_mysql_connection_pool().close().await;
+        }
+    }
+
     /// A new id for a row of the synchronisation's own tables.
     #[must_use]
     pub fn new_id(&self) -> String {

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -64,6 +65,23 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+/// Ends the connections to both on a clean stop, so that everything is in the files of embedded ones and nothing in the logs
+/// beside them. Whoever still uses one is waited for until the deadline.
+pub async fn close(records: &Primary, mirror: Option<&Secondary>) {
+    let closing = async {
+        if let Some(mirror) = mirror {
+            mirror.close().await;
+        }
+        records.close().await;
+    };
+    if tokio::time::timeout(CLOSING, closing).await.is_err() {
+        tracing::warn!("a database was still in use at the end; what was committed is safe, in its log");
+    }
+}
+
+/// How long connections in use are waited for.
+const CLOSING: Duration = Duration::from_secs(10);
 
 fn wish(settings: &Settings, max_connections: u32) -> ConnectSettings {
     ConnectSettings { url: settings.primary_url(), max_connections, acquire_timeout: settings.database_timeout }

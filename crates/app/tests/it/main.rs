@@ -3,5 +3,6 @@
 
 mod checks;
 mod keys;
+mod lists;
 mod skills;
 mod world;

@@ -16,10 +16,8 @@ use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value};
-use sqlx::{
-    Connection as _, SqliteConnection, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use chainbill_sqlite::Usage;
+use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 
 use crate::{
     limits::{Deadlines, within},
@@ -53,55 +51,20 @@ impl EmbeddedMirror {
                 .await
                 .map_err(|cause| MirrorError::Unavailable(format!("{}: {cause}", folder.display())))?;
         }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY)
-            .pragma("cache_size", "-32768")
-            .pragma("temp_store", "MEMORY");
-        let pool = |connections: u32| {
-            SqlitePoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(BUSY)
-                .after_release(|connection, _| Box::pin(is_free(connection)))
-        };
-        let writer = first_come(&pool(1), &options).await.map_err(|cause| failed(&cause))?;
+        let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        let usage = |max_connections| Usage { max_connections, patience: BUSY };
+        let writer = chainbill_sqlite::open(options.clone(), usage(1)).await.map_err(|cause| failed(&cause))?;
         schema::base(&writer).await?;
-        let readers =
-            pool(READERS).connect_with(options.pragma("query_only", "1")).await.map_err(|cause| failed(&cause))?;
+        let readers = chainbill_sqlite::open(options.pragma("query_only", "1"), usage(READERS));
+        let readers = readers.await.map_err(|cause| failed(&cause))?;
         Ok(Self { writer, readers, deadlines: Deadlines::default() })
     }
 
-    /// Ends all connections; what was written is in the file.
+    /// Ends all connections; what was written is in the file itself then.
     pub async fn close(&self) {
         self.readers.close().await;
-        self.writer.close().await;
+        chainbill_sqlite::close(&self.writer).await;
     }
-}
-
-/// Opens the file, and while others make a new one ready for writing ahead, waits for them: each of them reads before it
-/// writes then, and SQLite refuses all but one of those at once, whatever the busy timeout.
-async fn first_come(pool: &SqlitePoolOptions, options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
-    const SQLITE_BUSY: i32 = 5;
-    let until = tokio::time::Instant::now() + BUSY;
-    loop {
-        match pool.clone().connect_with(options.clone()).await {
-            Err(cause) if primary_code(&cause) == Some(SQLITE_BUSY) && tokio::time::Instant::now() < until => {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            other => return other,
-        }
-    }
-}
-
-/// Whether a connection may be used again. A full disk makes SQLite end a transaction by itself, which the driver takes for
-/// still open and would refuse to begin another for ever.
-async fn is_free(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // What was begun to be undone is undone by then.
-    connection.ping().await?;
-    Ok(!connection.is_in_transaction())
 }
 
 /// SQLite's own number of an error, without what extends it.
@@ -269,6 +232,10 @@ impl Mirror for EmbeddedMirror {
 
     async fn expire(&self, retention: Retention, now: Timestamp) -> Result<u64, MirrorError> {
         within(self.deadlines.bulk, "expire", events::expire(&self.writer, retention, now)).await
+    }
+
+    async fn close(&self) {
+        Self::close(self).await;
     }
 }
 

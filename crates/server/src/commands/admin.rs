@@ -43,8 +43,9 @@ fn told(error: chainbill_app::AppError) -> anyhow::Error {
 pub(super) async fn create(settings: &Settings, out: Output, name: &str) -> anyhow::Result<Went> {
     let records = open::primary(settings).await?;
     up_to_date(&records).await?;
-    let app = App::new(records, settings.app());
+    let app = App::new(records.clone(), settings.app());
     let made = make(&app, settings, name).await?;
+    open::close(&records, None).await;
     let created = matches!(made.outcome, AdminOutcome::Created(_));
     let answer = json!({"created": created, "email": settings.admin_email, "password": made.password});
     out.result(&answer, || match (created, &made.password) {

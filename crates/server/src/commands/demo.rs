@@ -19,7 +19,9 @@ pub(super) async fn demo(
     let plan = demo::Plan::new(wish.invoices, wish.seed);
     let bar = out.bar("rows", plan.rows());
     let started = Instant::now();
-    let made = demo::fill(&records, &plan, &|rows| bar.inc(rows), stop).await?;
+    let made = demo::fill(&records, &plan, &|rows| bar.inc(rows), stop).await;
+    open::close(&records, None).await;
+    let made = made?;
     bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
     let counts: serde_json::Map<_, _> =

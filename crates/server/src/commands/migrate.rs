@@ -22,6 +22,7 @@ pub(super) async fn migrate(settings: &Settings, out: Output, wish: Migrate) -> 
         Migrate::Status => {}
     }
     let all = migrations::status(db).await?;
+    open::close(&records, None).await;
     let rows: Vec<_> = all.iter().map(|step| json!({"name": step.name, "applied": step.applied})).collect();
     out.result(&json!({"migrations": rows}), || {
         all.iter()

@@ -55,7 +55,7 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
         settings.serving(),
     );
     let mut tasks = JoinSet::new();
-    tasks.spawn(logs::write(lines, mirror, background.clone()));
+    tasks.spawn(logs::write(lines, mirror.clone(), background.clone()));
     let conditions = Conditions::new(settings.sync_late_after);
     tasks.spawn(monitor::watch(sync, conditions, alerts, background.clone()));
     tasks.spawn(clean(app, state.clone(), figures, background.clone()));
@@ -67,6 +67,7 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     background.cancel();
     desk.close().await;
     while tasks.join_next().await.is_some() {}
+    open::close(&records, Some(&mirror)).await;
     served?;
     Ok(Went::Fine)
 }

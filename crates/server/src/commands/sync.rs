@@ -32,26 +32,32 @@ pub(super) async fn sync(
     let mirror = open::secondary(settings).await?;
     let slot = Slot::take(&settings.data_dir);
     let owner = slot.as_ref().map(|slot| slot.name.clone());
-    let sync = Sync::new(records, mirror, chainbill_sync::Settings { owner, ..settings.sync() });
+    let sync = Sync::new(records.clone(), mirror.clone(), chainbill_sync::Settings { owner, ..settings.sync() });
+    let went = carried_out(&sync, out, wish, stop).await;
+    open::close(&records, Some(&mirror)).await;
+    went
+}
+
+async fn carried_out(sync: &Sync, out: Output, wish: SyncCommand, stop: &CancellationToken) -> anyhow::Result<Went> {
     match wish {
-        SyncCommand::Initial => initial(&sync, out, stop).await,
-        SyncCommand::Status => status(&sync, out).await,
+        SyncCommand::Initial => initial(sync, out, stop).await,
+        SyncCommand::Status => status(sync, out).await,
         SyncCommand::Verify(Verify { model, deep, resume }) => {
             let level = if deep { Level::Deep } else { Level::Fast };
             let order = Order::new("verify", level, Mending::Report).resuming(resume);
-            runs(&sync, out, model.as_deref(), order, stop).await
+            runs(sync, out, model.as_deref(), order, stop).await
         }
         SyncCommand::Repair(Repair { model, force }) => {
             sync.settle(stop).await?;
             let mending = if force { Mending::Force } else { Mending::Repair };
-            runs(&sync, out, model.as_deref(), Order::new("repair", Level::Deep, mending), stop).await
+            runs(sync, out, model.as_deref(), Order::new("repair", Level::Deep, mending), stop).await
         }
         SyncCommand::Failures { model, id, retry, drop } => {
-            failures(&sync, out, model.as_deref(), id.as_deref(), (retry, drop)).await
+            failures(sync, out, model.as_deref(), id.as_deref(), (retry, drop)).await
         }
         SyncCommand::Model(words) => match words.as_slice() {
-            [model] => one_model(&sync, out, chainbill_sync::model(model)?, stop).await,
-            [model, id] => one(&sync, out, chainbill_sync::model(model)?, id).await,
+            [model] => one_model(sync, out, chainbill_sync::model(model)?, stop).await,
+            [model, id] => one(sync, out, chainbill_sync::model(model)?, id).await,
             _ => bail!("a model, or a model and an id are accepted: chainbill sync users, chainbill sync users <ID>"),
         },
         SyncCommand::Mapping { .. } => Ok(Went::Fine),

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use chainbill_domain::{
     Timestamp,
-    id::{InvoiceId, UserId},
+    id::{InvoiceId, PaymentId, UserId},
     invoice::{Frozen, Line, number, totals},
     money::Currency,
     states::{
-        AnchorStatus, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, PaymentMethod, PaymentStatus,
-        VoteChoice,
+        AccountKind, AnchorStatus, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, PaymentMethod,
+        PaymentStatus, TransferKind, VoteChoice,
     },
 };
 use chainbill_records::{
@@ -262,16 +262,23 @@ fn money(maker: &mut Maker<'_>, batch: &mut Batch, row: &invoices::Model) {
         recorded_by: row.client_id,
         created_at: at,
     };
-    let escrow = format!("escrow:{}", row.id);
-    let reason = format!("payment {}", payment.id);
-    transfer(maker, batch, row, at, (format!("world:{}", method.word().to_lowercase()), escrow.clone()), reason);
+    let (world, escrow) = (Account::World(method), Account::Escrow);
+    transfer(maker, batch, row, at, (world, escrow), (TransferKind::Payment, Some(payment.id)));
     batch.payments.push(payment);
     let (to, why) = match row.status.0 {
-        InvoiceStatus::Released => (format!("user:{}", row.freelancer_id), "release"),
-        InvoiceStatus::Refunded => ("world:refund".to_owned(), "refund"),
+        InvoiceStatus::Released => (Account::User(row.freelancer_id.0), TransferKind::Release),
+        InvoiceStatus::Refunded => (world, TransferKind::Refund),
         _ => return,
     };
-    transfer(maker, batch, row, row.updated_at, (escrow, to), why.to_owned());
+    transfer(maker, batch, row, row.updated_at, (escrow, to), (why, None));
+}
+
+/// An account of the ledger; an escrow is the bill's.
+#[derive(Clone, Copy)]
+enum Account {
+    World(PaymentMethod),
+    Escrow,
+    User(UserId),
 }
 
 fn transfer(
@@ -279,20 +286,29 @@ fn transfer(
     batch: &mut Batch,
     row: &invoices::Model,
     at: Timestamp,
-    (from, to): (String, String),
-    reason: String,
+    (from, to): (Account, Account),
+    (kind, payment_id): (TransferKind, Option<Text<PaymentId>>),
 ) {
     let transfer_id = maker.id::<()>(at).to_string();
     for (position, account, amount_minor) in [(0, from, -row.paid_minor), (1, to, row.paid_minor)] {
+        let (account_kind, account_method, account_user_id) = match account {
+            Account::World(method) => (AccountKind::World, Some(Text(method)), None),
+            Account::Escrow => (AccountKind::Escrow, None, None),
+            Account::User(user) => (AccountKind::User, None, Some(Text(user))),
+        };
         batch.postings.push(ledger_postings::Model {
             id: maker.id::<()>(at).to_string(),
             transfer_id: transfer_id.clone(),
             position,
-            account,
+            kind: Text(kind),
+            invoice_id: Some(row.id),
+            payment_id,
+            account_kind: Text(account_kind),
+            account_user_id,
+            account_method,
             amount_minor,
             currency: row.currency,
-            invoice_id: Some(row.id),
-            reason: reason.clone(),
+            note: None,
             created_at: at,
         });
     }

@@ -8,6 +8,7 @@ mod bad_input;
 mod command_line;
 mod copies;
 mod disk_full;
+mod embedded;
 mod faults;
 mod files;
 mod foreign;
