@@ -8,6 +8,7 @@ mod context;
 mod errors;
 mod idempotency;
 mod invoices;
+pub mod jobs;
 mod paging;
 mod passwords;
 mod payments;

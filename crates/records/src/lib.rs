@@ -3,6 +3,7 @@
 pub mod connect;
 pub mod dialect;
 pub mod entities;
+pub mod jobs;
 pub mod migrations;
 pub mod outbox;
 pub mod text;

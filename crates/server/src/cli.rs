@@ -44,6 +44,9 @@ pub enum Command {
     Demo(Demo),
     /// Prove that the invariants of money and numbers hold in the primary.
     Check,
+    /// Durable jobs: what waits, and dead letters.
+    #[command(subcommand)]
+    Jobs(Jobs),
     /// Certificates' proofs.
     #[command(subcommand)]
     Proof(Proof),
@@ -146,6 +149,30 @@ pub struct Repair {
     /// Repair also when more differs than the breaker lets pass.
     #[arg(long)]
     pub force: bool,
+}
+
+/// What to do with jobs.
+#[derive(Debug, Subcommand)]
+pub enum Jobs {
+    /// List jobs, newest first, a thousand at most; exit 1 when there are dead letters among them.
+    List {
+        /// Only dead letters.
+        #[arg(long)]
+        dead: bool,
+        /// Only of this kind.
+        #[arg(long)]
+        kind: Option<String>,
+    },
+    /// Put a dead letter back on the queue.
+    Retry {
+        /// Its id.
+        id: String,
+    },
+    /// Drop a dead letter: its work is not done.
+    Drop {
+        /// Its id.
+        id: String,
+    },
 }
 
 /// Operators.

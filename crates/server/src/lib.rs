@@ -6,6 +6,7 @@ mod commands;
 pub mod demo;
 mod desk;
 pub mod dotenv;
+mod jobs;
 mod logs;
 pub mod mapping;
 mod monitor;

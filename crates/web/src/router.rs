@@ -105,6 +105,7 @@ fn routes() -> OpenApiRouter<State> {
         .merge(api::analytics::routes())
         .merge(api::health::routes())
         .merge(api::sync::routes())
+        .merge(api::jobs::routes())
 }
 
 /// The description of the API, as OpenAPI.

@@ -7,6 +7,7 @@ mod m0003_sync;
 mod m0004_resuming;
 mod m0005_payers;
 mod m0006_runs;
+mod m0014_jobs;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_resuming::Migration),
             Box::new(m0005_payers::Migration),
             Box::new(m0006_runs::Migration),
+            Box::new(m0014_jobs::Migration),
         ]
     }
 }

@@ -4,6 +4,7 @@ mod admin;
 mod check;
 mod demo;
 mod health;
+mod jobs;
 mod migrate;
 mod proof;
 mod serve;
@@ -65,6 +66,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Admin(crate::cli::Admin::Create { name }) => admin::create(&settings, out, &name).await,
         Command::Demo(wish) => demo::demo(&settings, out, wish, &stop).await,
         Command::Check => check::check(&settings, out).await,
+        Command::Jobs(wish) => jobs::jobs(&settings, out, wish).await,
         Command::Proof(crate::cli::Proof::Check { file, certificate, chain }) => {
             proof::check(out, &file, certificate.as_deref(), &chain)
         }

@@ -15,14 +15,15 @@ use super::{Went, admin};
 use crate::{
     alerts::{Alerts, Conditions},
     desk::ServerDesk,
+    jobs,
     logs::{self, Lines},
     monitor, open,
     settings::Settings,
     slot::Slot,
 };
 
-/// How often what is over is cleaned away.
-const CLEAN_EVERY: Duration = Duration::from_secs(600);
+/// How often what this process keeps in memory is looked through.
+const UPKEEP_EVERY: Duration = Duration::from_secs(600);
 
 pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationToken) -> anyhow::Result<Went> {
     let figures = recorder()?;
@@ -42,6 +43,7 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
 
     let slot = Slot::take(&settings.data_dir);
     let owner = slot.as_ref().map(|slot| slot.name.clone());
+    let worker = owner.clone().unwrap_or_else(|| records.new_id());
     let wish = chainbill_sync::Settings { owner, ..settings.sync() };
     let sync = Sync::new(open::beside(&records, settings).await?, mirror.clone(), wish);
     let running = sync.start();
@@ -58,7 +60,8 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     tasks.spawn(logs::write(lines, mirror, background.clone()));
     let conditions = Conditions::new(settings.sync_late_after);
     tasks.spawn(monitor::watch(sync, conditions, alerts, background.clone()));
-    tasks.spawn(clean(app, state.clone(), figures, background.clone()));
+    tasks.spawn(jobs::work(app, worker, background.clone()));
+    tasks.spawn(upkeep(state.clone(), figures, background.clone()));
     tracing::info!("serving at http://{address}, the API's description at http://{address}/docs");
 
     let served = chainbill_web::serve(listener, chainbill_web::router(state), stop).await;
@@ -96,9 +99,9 @@ async fn first_admin(app: &App, settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Cleans away answers kept for replays, addresses that ask no more, and lets the figures' sketches rest.
-async fn clean(app: App, state: State, figures: PrometheusHandle, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(CLEAN_EVERY);
+/// Forgets addresses that ask no more, and lets the figures' sketches rest.
+async fn upkeep(state: State, figures: PrometheusHandle, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(UPKEEP_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -107,8 +110,5 @@ async fn clean(app: App, state: State, figures: PrometheusHandle, stop: Cancella
         }
         figures.run_upkeep();
         state.forget_idle();
-        if let Err(error) = app.clean().await {
-            tracing::warn!("kept answers could not be cleaned away: {error}");
-        }
     }
 }

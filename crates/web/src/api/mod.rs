@@ -5,6 +5,7 @@ pub(crate) mod auth;
 pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod invoices;
+pub(crate) mod jobs;
 mod plain;
 pub(crate) mod projects;
 pub(crate) mod search;
