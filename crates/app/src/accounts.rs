@@ -1,16 +1,15 @@
 //! Accounts: registration, profiles, operators.
 
-use std::collections::BTreeMap;
-
 use chainbill_domain::{
     event::EventKind,
     freshness::Token,
     id::UserId,
     states::{Role, UserStatus},
     text,
+    zone::Zone,
 };
 use chainbill_records::{
-    RecordsError, Text, Unit,
+    RecordsError, Text, Unit, by_parent, each,
     entities::{user_skills, users},
     retry,
     sea_orm::{
@@ -23,6 +22,8 @@ use utoipa::ToSchema;
 use crate::{
     App, AppError, Context, Done, MoneyView, Page, PageRequest, Secret, UserView,
     idempotency::Begun,
+    identity::Account,
+    password_rules,
     validate::{Check, given, present},
 };
 
@@ -65,6 +66,10 @@ pub struct PatchProfile {
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<MoneyView>)]
     pub hourly_rate: Option<Option<MoneyView>>,
+    /// The IANA time zone that days, what is overdue and the years of numbers of one's bills follow; UTC when null.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub time_zone: Option<Option<String>>,
     /// Whether the person takes work.
     #[serde(deserialize_with = "given")]
     #[schema(nullable = false)]
@@ -80,7 +85,7 @@ pub enum AdminOutcome {
     Exists,
 }
 
-struct Account {
+struct NewAccount {
     email: String,
     name: String,
     role: Role,
@@ -95,8 +100,8 @@ impl App {
     pub async fn register(&self, context: &Context, new: Registration) -> Result<Done<UserView>, AppError> {
         let mut check = Check::default();
         let email = check.field("/email", text::email(&new.email));
-        let name = check.field("/name", text::line(&new.name, 200));
-        check_password(&mut check, &new.password);
+        let name = check.field("/name", text::name(&new.name, 200));
+        password_rules::check(&mut check, &new.password, &[&new.email, &new.name]);
         let role = match new.role.parse() {
             Ok(role @ (Role::Client | Role::Freelancer)) => Some(role),
             _ => {
@@ -108,26 +113,28 @@ impl App {
             check.finish(email.zip(name).zip(role).map(|((email, name), role)| (email, name, role)))?;
         // The password stays out of what the key stands for: a fast digest of it must not lie about.
         let fingerprint = (email.clone(), name.clone(), role);
-        let password_hash = self.passwords.hash(new.password.clone(), self.records().random().bytes()).await?;
+        let password = password_rules::prepared(&new.password);
+        let passwords = self.passwords.asked_by(context);
+        let password_hash = passwords.hash(password, self.records().random().bytes()).await?;
         let context = Context { speaks_for: Some(email.clone()), ..context.clone() };
-        let account = Account { email, name, role, password_hash };
+        let account = NewAccount { email, name, role, password_hash };
         let done = retry(self.records.random(), || self.register_once(&context, &account, &fingerprint)).await?;
-        if done.replayed && !self.has_password(&account.email, new.password).await? {
+        if done.replayed && !self.has_password(&context, &account.email, &new.password).await? {
             return Err(AppError::IdempotencyMismatch);
         }
         Ok(done)
     }
 
     /// Whether the account of this address has this password: a replay with another one would look as if it had been set.
-    async fn has_password(&self, email: &str, password: Secret) -> Result<bool, AppError> {
-        let row = users::Entity::find().filter(users::Column::Email.eq(email)).one(self.records.db()).await?;
-        self.passwords.matches(password, row.and_then(|row| row.password_hash)).await
+    async fn has_password(&self, context: &Context, email: &str, password: &Secret) -> Result<bool, AppError> {
+        let account = Account::of_email(self.records.db(), email).await?;
+        Ok(self.matching_form(context, password, account.as_ref()).await?.is_some())
     }
 
     async fn register_once(
         &self,
         context: &Context,
-        account: &Account,
+        account: &NewAccount,
         fingerprint: &impl Serialize,
     ) -> Result<Done<UserView>, AppError> {
         let mut unit = match self.begin(context, "register", fingerprint).await? {
@@ -146,7 +153,7 @@ impl App {
         self.finish(unit, context, view).await
     }
 
-    fn user(&self, unit: &Unit, account: &Account) -> users::Model {
+    fn user(&self, unit: &Unit, account: &NewAccount) -> users::Model {
         users::Model {
             id: Text(self.new_id()),
             version: 0,
@@ -162,6 +169,7 @@ impl App {
             wallet_address: None,
             available: true,
             password_hash: Some(account.password_hash.clone()),
+            time_zone: None,
             created_at: unit.now(),
             updated_at: unit.now(),
         }
@@ -174,11 +182,17 @@ impl App {
     pub async fn create_admin(&self, email: &str, name: &str, password: Secret) -> Result<AdminOutcome, AppError> {
         let mut check = Check::default();
         let email = check.field("/email", text::email(email));
-        let name = check.field("/name", text::line(name, 200));
-        check_password(&mut check, &password);
+        if let Some(email) = &email
+            && Account::of_email(self.records.db(), email).await?.is_some()
+        {
+            return Ok(AdminOutcome::Exists);
+        }
+        password_rules::check(&mut check, &password, &[name, email.as_deref().unwrap_or("")]);
+        let name = check.field("/name", text::name(name, 200));
         let (email, name) = check.finish(email.zip(name))?;
+        let password = password_rules::prepared(&password);
         let password_hash = self.passwords.hash(password, self.records().random().bytes()).await?;
-        let account = Account { email, name, role: Role::Admin, password_hash };
+        let account = NewAccount { email, name, role: Role::Admin, password_hash };
         retry(self.records.random(), || async {
             let mut unit = self.records.begin().await?;
             let row = match unit.insert::<users::Entity>(self.user(&unit, &account)).await {
@@ -227,36 +241,23 @@ impl App {
     /// [`AppError::Forbidden`] to others.
     pub async fn users(&self, context: &Context, page: &PageRequest) -> Result<Page<UserView>, AppError> {
         context.actor_as(Role::Admin, "only operators list people")?;
-        let (limit, after) = (page.limit()?, page.after()?);
+        let (limit, after) = (page.limit()?, page.after("users")?);
         let mut query = users::Entity::find().order_by_desc(users::Column::Id).limit(u64::from(limit) + 1);
         if let Some(after) = after {
             query = query.filter(users::Column::Id.lt(after));
         }
-        let rows = query.all(self.records.db()).await?;
-        let mut skills = self.skills_of_all(rows.iter().map(|row| row.id)).await?;
-        let view = |row: users::Model| {
-            let skills = skills.remove(&row.id.0).unwrap_or_default();
-            UserView::of(row, skills, true)
-        };
-        Ok(Page::of(rows, limit, |row| row.id.to_string(), view))
-    }
-
-    /// Skills of many people, in one query.
-    async fn skills_of_all(
-        &self,
-        ids: impl Iterator<Item = Text<UserId>>,
-    ) -> Result<BTreeMap<UserId, Vec<user_skills::Model>>, AppError> {
-        let rows = user_skills::Entity::find()
-            .filter(user_skills::Column::UserId.is_in(ids))
+        let db = self.records.db();
+        let rows = each(db, query, users::Column::Id).await?;
+        let skills = user_skills::Entity::find()
+            .filter(user_skills::Column::UserId.is_in(rows.iter().flatten().map(|row| row.id)))
             .order_by_asc(user_skills::Column::UserId)
-            .order_by_asc(user_skills::Column::Position)
-            .all(self.records.db())
-            .await?;
-        let mut of_all = BTreeMap::<UserId, Vec<_>>::new();
-        for row in rows {
-            of_all.entry(row.user_id.0).or_default().push(row);
-        }
-        Ok(of_all)
+            .order_by_asc(user_skills::Column::Position);
+        let mut skills = by_parent(db, skills, user_skills::Column::UserId).await?;
+        let view = |row: users::Model| {
+            let skills = skills.remove(&row.id.to_string()).unwrap_or_else(|| Ok(Vec::new()));
+            skills.map(|skills| UserView::of(row, skills, true)).map_err(|value| value.within("skills"))
+        };
+        Ok(Page::of_readable("users", rows, limit, |row| row.id.to_string(), view))
     }
 
     /// Changes a profile: one's own, or anybody's for operators.
@@ -272,15 +273,16 @@ impl App {
     ) -> Result<Done<UserView>, AppError> {
         let id = self.own_or_admin(context, id)?;
         let mut check = Check::default();
-        let name = check.optional("/name", patch.name.as_deref().map(|name| text::line(name, 200)));
+        let name = check.optional("/name", patch.name.as_deref().map(|name| text::name(name, 200)));
         let mut free = |pointer: &str, field: Option<Option<String>>, most| {
-            field.map(|text| {
-                text.and_then(|text| check.field(pointer, text::free(&text, most))).filter(|text| !text.is_empty())
-            })
+            field.map(|text| text::some(text.as_deref()).and_then(|text| check.field(pointer, text::free(text, most))))
         };
         let title = free("/title", patch.title, 200);
         let bio = free("/bio", patch.bio, 10_000);
         let location = free("/location", patch.location, 200);
+        let zone = patch
+            .time_zone
+            .map(|zone| text::some(zone.as_deref()).and_then(|zone| check.field("/timeZone", zone.parse::<Zone>())));
         let rate = patch.hourly_rate.map(|rate| rate.and_then(|rate| check.money("/hourlyRate", &rate.into(), None)));
         check.finish(Some(()))?;
         retry(self.records.random(), || async {
@@ -294,6 +296,9 @@ impl App {
             title.clone_into_if(&mut after.title);
             bio.clone_into_if(&mut after.bio);
             location.clone_into_if(&mut after.location);
+            if let Some(zone) = zone {
+                after.time_zone = zone.map(|zone| zone.to_string());
+            }
             if let Some(rate) = rate {
                 after.hourly_rate_minor = rate.map(|rate| rate.minor);
                 after.hourly_rate_currency = rate.map(|rate| Text(rate.currency));
@@ -365,11 +370,4 @@ pub(crate) async fn skills_of(
         .all(db)
         .await?;
     Ok(rows)
-}
-
-fn check_password(check: &mut Check, password: &Secret) {
-    let length = password.reveal().chars().count();
-    if !(10..=128).contains(&length) {
-        check.refuse("/password", format!("has {length} characters: 10 to 128 are accepted"));
-    }
 }

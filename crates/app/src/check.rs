@@ -19,8 +19,9 @@ pub struct Invariant {
 pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         name: "transfers-balance",
-        description: "the postings of every transfer sum to zero in each currency",
-        sql: "SELECT transfer_id FROM ledger_postings GROUP BY transfer_id, currency HAVING SUM(amount_minor) <> 0",
+        description: "the postings of every transfer are of one currency and sum to zero",
+        sql: "SELECT transfer_id FROM ledger_postings GROUP BY transfer_id HAVING SUM(amount_minor) <> 0 OR MIN(currency) <> \
+              MAX(currency)",
     },
     Invariant {
         name: "currencies-balance",
@@ -30,9 +31,8 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         name: "paid-is-payments",
         description: "what an invoice says is paid is the sum of its payments",
-        sql: "SELECT i.id FROM invoices i LEFT JOIN (SELECT invoice_id, currency, SUM(amount_minor) AS paid FROM payments \
-              GROUP BY invoice_id, currency) p ON p.invoice_id = i.id AND p.currency = i.currency WHERE i.paid_minor <> \
-              COALESCE(p.paid, 0)",
+        sql: "SELECT i.id FROM invoices i LEFT JOIN payments p ON p.invoice_id = i.id AND p.currency = i.currency GROUP BY \
+              i.id HAVING MAX(i.paid_minor) <> COALESCE(SUM(p.amount_minor), 0)",
     },
     Invariant {
         name: "payments-are-for-invoices",
@@ -41,47 +41,51 @@ pub const INVARIANTS: &[Invariant] = &[
               p.currency",
     },
     Invariant {
+        name: "postings-say-what-they-are",
+        description: "every posting names what its transfer is for and whose account it is of, with the references of both",
+        sql: "SELECT id FROM ledger_postings WHERE kind NOT IN ('PAYMENT','RELEASE','REFUND') OR account_kind NOT IN \
+              ('WORLD','ESCROW','USER') OR (kind = 'PAYMENT') <> (payment_id IS NOT NULL) OR (account_kind = 'USER') <> \
+              (account_user_id IS NOT NULL) OR (account_kind = 'WORLD') <> (account_method IS NOT NULL)",
+    },
+    Invariant {
         name: "payments-are-posted",
         description: "every payment stands in the ledger once, with its own amount, currency and invoice, from the world \
                       into the invoice's escrow; and the ledger names no other",
-        sql: "SELECT p.id FROM payments p LEFT JOIN (SELECT SUBSTR(reason, 9) AS payment_id, invoice_id, currency, \
-              SUM(CASE WHEN account LIKE 'world:%' THEN -amount_minor ELSE 0 END) AS given, \
-              SUM(CASE WHEN account LIKE 'escrow:%' AND SUBSTR(account, 8) = invoice_id THEN amount_minor ELSE 0 END) AS \
-              held FROM ledger_postings WHERE reason LIKE 'payment %' GROUP BY SUBSTR(reason, 9), invoice_id, currency) l \
-              ON l.payment_id = p.id AND l.invoice_id = p.invoice_id AND l.currency = p.currency WHERE l.payment_id IS NULL \
-              OR l.given <> p.amount_minor OR l.held <> p.amount_minor UNION ALL SELECT l.transfer_id FROM ledger_postings \
-              l LEFT JOIN payments p ON p.id = SUBSTR(l.reason, 9) AND p.invoice_id = l.invoice_id AND p.currency = \
-              l.currency WHERE l.reason LIKE 'payment %' AND p.id IS NULL",
+        sql: "SELECT p.id FROM payments p LEFT JOIN ledger_postings l ON l.payment_id = p.id GROUP BY p.id HAVING \
+              COUNT(l.id) <> 2 OR SUM(CASE WHEN l.kind = 'PAYMENT' AND l.invoice_id = p.invoice_id AND l.currency = \
+              p.currency AND (l.account_kind = 'WORLD' AND l.amount_minor = -p.amount_minor OR l.account_kind = 'ESCROW' \
+              AND l.amount_minor = p.amount_minor) THEN 1 ELSE 0 END) <> 2 UNION ALL SELECT l.transfer_id FROM \
+              ledger_postings l LEFT JOIN payments p ON p.id = l.payment_id WHERE l.payment_id IS NOT NULL AND p.id IS NULL",
     },
     Invariant {
         name: "escrow-is-not-negative",
         description: "no escrow gives more than it was given",
-        sql: "SELECT account FROM ledger_postings WHERE account LIKE 'escrow:%' GROUP BY account, currency HAVING \
-              SUM(amount_minor) < 0",
+        sql: "SELECT invoice_id FROM ledger_postings GROUP BY invoice_id HAVING SUM(CASE WHEN account_kind = 'ESCROW' THEN \
+              amount_minor ELSE 0 END) < 0",
     },
     Invariant {
         name: "escrow-is-what-is-left",
         description: "what an escrow holds is what was paid less what was refunded, released and taken as fees, and what the \
                       invoice's state says is left of it",
-        sql: "SELECT i.id FROM invoices i LEFT JOIN (SELECT invoice_id, currency, SUM(CASE WHEN account LIKE 'escrow:%' \
-              THEN amount_minor ELSE 0 END) AS held, SUM(CASE WHEN account NOT LIKE 'escrow:%' AND amount_minor > 0 THEN \
-              amount_minor ELSE 0 END) AS gone FROM ledger_postings GROUP BY invoice_id, currency) l ON l.invoice_id = i.id \
-              AND l.currency = i.currency WHERE COALESCE(l.held, 0) <> i.paid_minor - COALESCE(l.gone, 0) OR (i.escrow IN \
-              ('UNFUNDED','PARTIALLY_FUNDED','HELD','IN_REVIEW','DISPUTED') AND COALESCE(l.held, 0) <> i.paid_minor) OR \
-              (i.escrow IN ('RELEASED','REFUNDED') AND COALESCE(l.held, 0) <> 0)",
+        sql: "SELECT id FROM (SELECT i.id, MAX(i.paid_minor) AS paid, MAX(i.escrow) AS escrow, SUM(CASE WHEN \
+              l.account_kind = 'ESCROW' THEN l.amount_minor ELSE 0 END) AS held, SUM(CASE WHEN l.account_kind <> 'ESCROW' \
+              AND l.amount_minor > 0 THEN l.amount_minor ELSE 0 END) AS gone FROM invoices i LEFT JOIN ledger_postings l \
+              ON l.invoice_id = i.id AND l.currency = i.currency GROUP BY i.id) e WHERE held <> paid - gone OR (escrow IN \
+              ('UNFUNDED','PARTIALLY_FUNDED','HELD','IN_REVIEW','DISPUTED') AND held <> paid) OR (escrow IN \
+              ('RELEASED','REFUNDED') AND held <> 0)",
     },
     Invariant {
         name: "escrows-are-of-invoices",
-        description: "every posting of an escrow is of that escrow's invoice, in its currency",
-        sql: "SELECT l.id FROM ledger_postings l LEFT JOIN invoices i ON i.id = l.invoice_id WHERE l.account LIKE 'escrow:%' \
-              AND (i.id IS NULL OR i.currency <> l.currency OR SUBSTR(l.account, 8) <> l.invoice_id)",
+        description: "every posting of an escrow is of an invoice that exists, in its currency",
+        sql: "SELECT l.id FROM ledger_postings l LEFT JOIN invoices i ON i.id = l.invoice_id WHERE l.account_kind = 'ESCROW' \
+              AND (i.id IS NULL OR i.currency <> l.currency)",
     },
     Invariant {
         name: "totals-add-up",
         description: "total = subtotal - discount + tax, and subtotal is the sum of the lines",
-        sql: "SELECT i.id FROM invoices i LEFT JOIN (SELECT invoice_id, SUM(amount_minor) AS billed FROM invoice_lines GROUP \
-              BY invoice_id) l ON l.invoice_id = i.id WHERE i.subtotal_minor <> COALESCE(l.billed, 0) OR i.total_minor <> \
-              i.subtotal_minor - i.discount_minor + i.tax_minor",
+        sql: "SELECT i.id FROM invoices i LEFT JOIN invoice_lines l ON l.invoice_id = i.id GROUP BY i.id HAVING \
+              MAX(i.subtotal_minor) <> COALESCE(SUM(l.amount_minor), 0) OR MAX(i.total_minor) <> MAX(i.subtotal_minor) - \
+              MAX(i.discount_minor) + MAX(i.tax_minor)",
     },
     Invariant {
         name: "numbers-have-no-gaps",

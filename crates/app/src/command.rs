@@ -1,5 +1,7 @@
 //! The use cases' common ground.
 
+use std::sync::Arc;
+
 use chainbill_domain::{
     Timestamp,
     event::{Event, EventKind},
@@ -8,8 +10,9 @@ use chainbill_domain::{
 use chainbill_records::{Records, Unit, entities::audit_entries};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
 
-use crate::{AppError, Context, Passwords, Settings};
+use crate::{AppError, Context, Passwords, Settings, seal::Seal};
 
 /// The use cases. Cloning shares everything.
 #[derive(Clone)]
@@ -17,13 +20,16 @@ pub struct App {
     pub(crate) records: Records,
     pub(crate) settings: Settings,
     pub(crate) passwords: Passwords,
+    pub(crate) seal: Seal,
+    /// Told of each login.
+    pub(crate) logins: Arc<Notify>,
 }
 
 impl App {
     /// Use cases over a primary.
     #[must_use]
     pub fn new(records: Records, settings: Settings) -> Self {
-        Self { records, settings, passwords: Passwords::default() }
+        Self { records, settings, passwords: Passwords::default(), seal: Seal::default(), logins: Arc::default() }
     }
 
     /// The primary.
@@ -52,12 +58,20 @@ impl App {
         Ok(self.records.ping().await?)
     }
 
-    /// Rows of all synchronised models together.
+    /// Whether the primary would take a write at the moment.
+    ///
+    /// # Errors
+    /// When it would not.
+    pub async fn takes_writes(&self) -> Result<(), AppError> {
+        Ok(self.records.takes_writes().await?)
+    }
+
+    /// Rows of all synchronised models together, counted on connections that nobody's business waits for.
     ///
     /// # Errors
     /// When the primary does not answer.
     pub async fn record_count(&self) -> Result<u64, AppError> {
-        let snapshot = self.records.snapshot().await?;
+        let snapshot = self.records.glance().await?;
         let mut count = 0;
         for model in chainbill_domain::models::ALL {
             count += snapshot.count(model).await?;

@@ -3,7 +3,7 @@
 use chainbill_domain::{
     id::InvoiceId,
     invoice::{Line, Totals, totals},
-    money::Currency,
+    money::{Currency, UnknownCurrency},
     text,
 };
 use chainbill_records::{
@@ -31,7 +31,7 @@ pub(crate) struct Content<'a> {
     pub title: &'a str,
     pub notes: Option<&'a str>,
     pub due_date: Option<&'a str>,
-    pub currency: &'a str,
+    pub currency: Result<Currency, UnknownCurrency>,
     pub discount: Option<MoneyView>,
     pub lines: &'a [NewLine],
 }
@@ -39,9 +39,9 @@ pub(crate) struct Content<'a> {
 pub(crate) fn checked(content: &Content<'_>) -> Result<Checked, AppError> {
     let mut check = Check::default();
     let title = check.field("/title", text::line(content.title, 200));
-    let notes = check.optional("/notes", content.notes.map(|notes| text::free(notes, 10_000)));
-    let due_date = check.optional("/dueDate", content.due_date.map(text::date));
-    let currency = check.field("/currency", content.currency.parse::<Currency>());
+    let notes = check.optional("/notes", text::some(content.notes).map(|notes| text::free(notes, 10_000)));
+    let due_date = check.optional("/dueDate", text::some(content.due_date).map(text::date));
+    let currency = check.field("/currency", content.currency);
     check.refuse_unless((1..=200).contains(&content.lines.len()), "/lines", "1 to 200 lines are accepted");
     let lines: Vec<Line> =
         content.lines.iter().enumerate().filter_map(|(place, new)| line(&mut check, place, new, currency)).collect();
@@ -63,7 +63,7 @@ fn line(check: &mut Check, place: usize, new: &NewLine, currency: Option<Currenc
         *quantity > 0
     });
     let price = check.money(&at("unitPrice"), &new.unit_price.clone().into(), currency);
-    let tax = check.field(at("taxRate"), decimal(new.tax_rate.as_deref().unwrap_or("0"), 2, 10_000));
+    let tax = check.field(at("taxRate"), decimal(text::some(new.tax_rate.as_deref()).unwrap_or("0"), 2, 10_000));
     let ((description, quantity_milli), (price, tax_rate_bp)) = description.zip(quantity).zip(price.zip(tax))?;
     Some(Line { description, quantity_milli, unit_price_minor: price.minor, tax_rate_bp })
 }
@@ -84,7 +84,8 @@ pub(crate) fn merged(old: &InvoiceView, patch: &PatchInvoice) -> Result<Checked,
         title: patch.title.as_deref().unwrap_or(&old.title),
         notes: patch.notes.as_ref().unwrap_or(&old.notes).as_deref(),
         due_date: patch.due_date.as_ref().unwrap_or(&old.due_date).as_deref(),
-        currency: &old.total.currency,
+        // A draft may stay in a currency that has gone out of use since.
+        currency: old.total.currency.parse(),
         discount: patch.discount.clone().unwrap_or_else(|| Some(old.discount.clone())),
         lines: patch.lines.as_deref().unwrap_or(&kept),
     })

@@ -1,6 +1,9 @@
 //! Who asks, and what is answered.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
 
 use chainbill_domain::{
     freshness::Token,
@@ -36,11 +39,27 @@ pub struct Context {
     pub address: Option<String>,
     /// With what.
     pub user_agent: Option<String>,
+    /// The versions at which a change is wanted (`If-Match`); any when absent.
+    pub expected: Option<Vec<i64>>,
     /// Whom somebody unknown speaks for: the address of an account that is to be made.
     pub speaks_for: Option<String>,
 }
 
+/// The network that counts as one asker: an IPv4 address, or the /64 that a single IPv6 subscriber has to himself.
+#[must_use]
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+    }
+}
+
 impl Context {
+    /// The network that asks; none for the program itself.
+    pub(crate) fn network(&self) -> Option<IpAddr> {
+        Some(network_of(self.address.as_ref()?.parse().ok()?))
+    }
+
     /// Whose idempotency keys these are. Strangers choose keys without knowing of each other, so nobody's keys are one's own
     /// address's and account's only.
     pub(crate) fn owner(&self) -> String {
@@ -50,6 +69,18 @@ impl Context {
         let part = |text: &Option<String>| text.clone().unwrap_or_default();
         let stranger = sha256_hex(format!("{}\n{}", part(&self.address), part(&self.speaks_for)));
         format!("anonymous-{}", &stranger[..26])
+    }
+
+    /// The same, for a change at one of these versions only.
+    #[must_use]
+    pub fn at(self, versions: Option<Vec<i64>>) -> Self {
+        Self { expected: versions, ..self }
+    }
+
+    /// Whether the change is wanted at the present version. Every action that changes a versioned thing asks, once it holds the
+    /// lock and knows that the actor may change it.
+    pub(crate) fn expects(&self, present: i64) -> Result<(), AppError> {
+        crate::accounts::expect_version(self.expected.as_deref(), present)
     }
 
     /// Who asks.

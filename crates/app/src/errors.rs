@@ -4,6 +4,8 @@ use chainbill_domain::invoice::Refusal;
 use chainbill_records::{RecordsError, Retryable};
 use serde::{Deserialize, Serialize};
 
+use crate::turns::Crowded;
+
 /// A field that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FieldError {
@@ -22,6 +24,15 @@ pub enum AppError {
     /// Nobody is known.
     #[error("no identity")]
     Unauthenticated,
+    /// Nobody has this address and this password, or may not log in.
+    #[error("the e-mail address or the password is wrong")]
+    WrongCredentials,
+    /// Too many of the same kind wait already.
+    #[error("{}", match .0 {
+        Crowded::Own => "too many logins and registrations from here are waiting already",
+        Crowded::All => "too many logins and registrations are waiting already",
+    })]
+    Crowded(Crowded),
     /// The role does not allow it.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -67,8 +78,14 @@ pub enum Trouble {
     Unreachable,
     /// Too many changes of the same rows at once.
     Contention,
+    /// The primary is full, locked or too slow at the moment.
+    Overloaded,
+    /// The primary waits for its operator, who can do this.
+    Operator(&'static str),
     /// Whether it was done is unknown.
     OutcomeUnknown,
+    /// What was asked for holds a value that this release cannot read.
+    Unreadable,
     /// None that the asker could do anything about.
     Other,
 }
@@ -79,10 +96,22 @@ impl AppError {
     pub fn trouble(&self) -> Trouble {
         match self {
             Self::Records(RecordsError::Changed { .. }) => Trouble::Changed,
-            Self::Records(RecordsError::Unavailable(_)) => Trouble::Unreachable,
+            Self::Records(RecordsError::Unavailable(_) | RecordsError::Elsewhere(_)) => Trouble::Unreachable,
+            Self::Records(RecordsError::Later(_)) => Trouble::Overloaded,
+            Self::Records(RecordsError::Operator { hint, .. }) => Trouble::Operator(hint),
             Self::Records(RecordsError::Again(_)) => Trouble::Contention,
             Self::Records(RecordsError::Unknown(_)) => Trouble::OutcomeUnknown,
+            Self::Records(RecordsError::Unreadable(_)) => Trouble::Unreadable,
             _ => Trouble::Other,
+        }
+    }
+
+    /// What is said of a value that cannot be read; none of another error.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<String> {
+        match self {
+            Self::Records(RecordsError::Unreadable(value)) => Some(crate::paging::unreadable(&value.column)),
+            _ => None,
         }
     }
 

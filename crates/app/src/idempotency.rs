@@ -2,7 +2,7 @@
 
 use chainbill_domain::{Timestamp, freshness::Token, id::SessionId, invoice::canonical};
 use chainbill_records::{
-    RecordsError, Text, Unit,
+    RecordsError, Text, Unit, Unreadable,
     entities::{idempotency_keys, sessions},
     sea_orm::{
         ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
@@ -14,6 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{App, AppError, Context, Done, command::sha256_hex};
 
 /// How a command begins.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub(crate) enum Begun<T> {
     /// It is new: here is its unit of work.
     Fresh(Unit),
@@ -30,30 +31,57 @@ impl App {
         operation: &str,
         command: &impl Serialize,
     ) -> Result<Begun<T>, AppError> {
-        let mut unit = self.records.begin().await?;
-        let Some(key) = &context.idempotency_key else { return Ok(Begun::Fresh(unit)) };
+        let Some(key) = &context.idempotency_key else { return Ok(Begun::Fresh(self.records.begin().await?)) };
         if key.is_empty() || key.len() > 200 || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(AppError::field("/Idempotency-Key", "1 to 200 visible ASCII characters are accepted"));
         }
         let fingerprint = fingerprint(operation, command);
+        match self.begin_once(context, key, &fingerprint).await? {
+            Some(begun) => Ok(begun),
+            // The key's time was over, and its row is gone now.
+            None => self.begin_once(context, key, &fingerprint).await?.ok_or(AppError::Busy),
+        }
+    }
+
+    /// None when there was an answer under the key whose time was over: it is removed, and the key is as new.
+    async fn begin_once<T: DeserializeOwned>(
+        &self,
+        context: &Context,
+        key: &str,
+        fingerprint: &str,
+    ) -> Result<Option<Begun<T>>, AppError> {
+        let mut unit = self.records.begin().await?;
         let row = idempotency_keys::Model {
             user_id: context.owner(),
-            idem_key: key.clone(),
-            fingerprint: fingerprint.clone(),
+            idem_key: key.to_owned(),
+            fingerprint: fingerprint.to_owned(),
             status: None,
             answer: None,
             created_at: unit.now(),
             expires_at: unit.now() + self.settings.replay,
         };
         match unit.add::<idempotency_keys::Entity>(row).await {
-            Ok(()) => Ok(Begun::Fresh(unit)),
+            Ok(()) => Ok(Some(Begun::Fresh(unit))),
             Err(RecordsError::Duplicate(_)) => {
                 unit.rollback().await?;
-                self.replay(context, key, &fingerprint).await.map(Begun::Replay)
+                if self.forget_expired(context, key).await? {
+                    return Ok(None);
+                }
+                self.replay(context, key, fingerprint).await.map(|done| Some(Begun::Replay(done)))
             }
-            Err(RecordsError::Again(cause)) if cause.to_string().contains("1205") => Err(AppError::Busy),
+            Err(error) if error.is_locked() => Err(AppError::Busy),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Removes the answer under a key when its time is over; whether it did.
+    async fn forget_expired(&self, context: &Context, key: &str) -> Result<bool, AppError> {
+        use idempotency_keys::{Column, Entity};
+        let expired = Entity::delete_many()
+            .filter(Column::UserId.eq(context.owner()))
+            .filter(Column::IdemKey.eq(key))
+            .filter(Column::ExpiresAt.lte(self.records.now()));
+        Ok(expired.exec(self.records.db()).await?.rows_affected > 0)
     }
 
     async fn replay<T: DeserializeOwned>(
@@ -70,7 +98,7 @@ impl App {
         }
         let answer = known.answer.ok_or(AppError::Busy)?;
         let (value, token): (T, String) =
-            serde_json::from_str(&answer).map_err(|error| AppError::Broken(format!("a stored answer: {error}")))?;
+            serde_json::from_str(&answer).map_err(|error| unreadable_answer(key, &error))?;
         Ok(Done { value, token: token.parse().unwrap_or_default(), replayed: true })
     }
 
@@ -163,6 +191,12 @@ impl App {
         let gone = Entity::delete_many().filter(Column::Id.is_in(over)).exec(self.records.db()).await?;
         Ok((known, gone.rows_affected))
     }
+}
+
+/// Another release has written the answer in words that this one does not know; it can give it.
+fn unreadable_answer(key: &str, error: &serde_json::Error) -> AppError {
+    let cause = format!("the answer under the key {key}: {error}");
+    RecordsError::Unreadable(Unreadable { column: "answer".to_owned(), cause }).into()
 }
 
 /// Rows that are cleaned away at once.

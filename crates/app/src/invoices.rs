@@ -6,14 +6,16 @@ use chainbill_domain::{
     invoice::Action,
     money::{Currency, Money},
     states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus, Role},
+    text,
 };
 use chainbill_records::{
-    Text, Unit,
-    entities::{invoice_lines, invoices, projects, users},
-    retry,
+    Kind, Text, Unit, each,
+    entities::{invoice_lines, invoices, projects},
+    newest, retry,
     sea_orm::{
         ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-        QuerySelect as _,
+        QuerySelect as _, Select, Value,
+        sea_query::{Expr, ExprTrait as _, Func},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -24,7 +26,10 @@ use crate::{
     accounts::{Expected, expect_version, unchanged},
     content::{Content, checked, fill, line_rows, merged},
     idempotency::Begun,
+    identity::Account,
+    portion,
     validate::{given, present},
+    zones::{Zones, issuers_day},
 };
 
 /// A new bill.
@@ -115,12 +120,12 @@ impl App {
             title: &new.title,
             notes: new.notes.as_deref(),
             due_date: new.due_date.as_deref(),
-            currency: &new.currency,
+            currency: Currency::for_new(&new.currency),
             discount: new.discount.clone(),
             lines: &new.lines,
         })?;
         let client = self.billed_client(&new.client_id).await?;
-        let project = match &new.project_id {
+        let project = match text::some(new.project_id.as_deref()) {
             None => None,
             Some(id) => Some(self.billed_project(id, freelancer, client).await?),
         };
@@ -139,7 +144,8 @@ impl App {
             event.project_id = project;
             event.amount = Some(Money { minor: row.total_minor, currency: content.currency });
             unit.event(&event);
-            let view = InvoiceView::of(row, lines, unit.now());
+            let today = issuers_day(unit.db(), &row, unit.now()).await?;
+            let view = InvoiceView::of(row, lines, &today);
             self.audit(&mut unit, context, "invoice.create", ("invoices", view.id.clone()), (None, Some(&view)))
                 .await?;
             self.finish(unit, context, view).await
@@ -149,9 +155,8 @@ impl App {
 
     async fn billed_client(&self, id: &str) -> Result<UserId, AppError> {
         let client: UserId = id.parse().map_err(|error| AppError::field("/clientId", error))?;
-        let known = users::Entity::find_by_id(Text(client)).one(self.records.db()).await?;
-        match known {
-            Some(user) if user.role.0 == Role::Client => Ok(client),
+        match Account::of_id(self.records.db(), id).await? {
+            Some(account) if account.is(Role::Client) => Ok(client),
             _ => Err(AppError::field("/clientId", "is no client")),
         }
     }
@@ -215,38 +220,19 @@ impl App {
     pub async fn invoices(&self, context: &Context, filter: &InvoiceFilter) -> Result<Page<InvoiceView>, AppError> {
         let actor = context.actor()?;
         let request = PageRequest { limit: filter.limit, cursor: filter.cursor.clone() };
-        let (limit, after) = (request.limit()?, request.after()?);
-        let mut query = invoices::Entity::find().order_by_desc(invoices::Column::Id).limit(u64::from(limit) + 1);
-        query = match actor.role {
-            Role::Admin => query,
-            Role::Freelancer => query.filter(invoices::Column::FreelancerId.eq(Text(actor.user_id))),
-            Role::Client => query.filter(
-                Condition::all()
-                    .add(invoices::Column::ClientId.eq(Text(actor.user_id)))
-                    .add(invoices::Column::Status.ne(InvoiceStatus::Draft.word())),
-            ),
+        let list = format!("invoices?{:?}&{:?}", filter.status, filter.project_id);
+        let (limit, after) = (request.limit()?, request.after(&list)?);
+        let query = listed(actor, filter, after.as_deref(), u64::from(limit) + 1)?;
+        let (db, now) = (self.records.db(), self.records.now());
+        let mut rows = each(db, query, invoices::Column::Id).await?;
+        let (limit, mut lines) = portion::lines(db, &mut rows, limit).await?;
+        let zones = Zones::of(db, rows.iter().flatten(), now).await?;
+        let view = |row: invoices::Model| {
+            let lines = lines.remove(&row.id.to_string()).unwrap_or_else(|| Ok(Vec::new()));
+            let today = zones.day(&row, now);
+            lines.map(|lines| InvoiceView::of(row, lines, &today)).map_err(|value| value.within("lines"))
         };
-        if let Some(status) = &filter.status {
-            let status: InvoiceStatus = status.parse().map_err(|error| AppError::field("/status", error))?;
-            query = query.filter(invoices::Column::Status.eq(status.word()));
-        }
-        if let Some(project) = &filter.project_id {
-            let project: ProjectId = project.parse().map_err(|error| AppError::field("/projectId", error))?;
-            query = query.filter(invoices::Column::ProjectId.eq(Text(project)));
-        }
-        if let Some(after) = after {
-            query = query.filter(invoices::Column::Id.lt(after));
-        }
-        let rows = query.all(self.records.db()).await?;
-        let ids: Vec<Text<InvoiceId>> = rows.iter().map(|row| row.id).collect();
-        let all = invoice_lines::Entity::find()
-            .filter(invoice_lines::Column::InvoiceId.is_in(ids))
-            .order_by_asc(invoice_lines::Column::Position)
-            .all(self.records.db())
-            .await?;
-        let lines = |id: Text<InvoiceId>| all.iter().filter(|line| line.invoice_id == id).cloned().collect();
-        let now = self.records.now();
-        Ok(Page::of(rows, limit, |row| row.id.to_string(), |row| InvoiceView::of(row.clone(), lines(row.id), now)))
+        Ok(Page::of_readable(&list, rows, limit, |row| row.id.to_string(), view))
     }
 
     /// One bill.
@@ -259,7 +245,8 @@ impl App {
         let row = invoices::Entity::find_by_id(Text(id)).one(self.records.db()).await?;
         let row = row.filter(|row| sees(actor, row)).ok_or(AppError::NotFound("invoice"))?;
         let lines = lines_of(self.records.db(), id).await?;
-        Ok(InvoiceView::of(row, lines, self.records.now()))
+        let today = issuers_day(self.records.db(), &row, self.records.now()).await?;
+        Ok(InvoiceView::of(row, lines, &today))
     }
 
     /// Changes a draft.
@@ -279,7 +266,8 @@ impl App {
             expect_version(expected, before.version)?;
             Action::Edit.check(before.status.0, before.paid_minor)?;
             let kept = lines_of(unit.db(), before.id.0).await?;
-            let old = InvoiceView::of(before.clone(), kept.clone(), unit.now());
+            let today = issuers_day(unit.db(), &before, unit.now()).await?;
+            let old = InvoiceView::of(before.clone(), kept.clone(), &today);
             let content = merged(&old, &patch)?;
             let mut after = before.clone();
             fill(&mut after, &content);
@@ -288,7 +276,7 @@ impl App {
                 return unchanged(unit, old).await;
             }
             let row = unit.update_with::<invoice_lines::Entity>(&before, after, lines.clone()).await?;
-            let view = InvoiceView::of(row, lines, unit.now());
+            let view = InvoiceView::of(row, lines, &today);
             self.audit(&mut unit, context, "invoice.patch", ("invoices", view.id.clone()), (Some(&old), Some(&view)))
                 .await?;
             self.finish(unit, &Context::default(), view).await
@@ -311,13 +299,66 @@ impl App {
             let before = written_by(&unit, context, id).await?;
             expect_version(expected, before.version)?;
             Action::Delete.check(before.status.0, before.paid_minor)?;
-            let old = InvoiceView::of(before.clone(), lines_of(unit.db(), before.id.0).await?, unit.now());
+            let today = issuers_day(unit.db(), &before, unit.now()).await?;
+            let old = InvoiceView::of(before.clone(), lines_of(unit.db(), before.id.0).await?, &today);
             unit.delete_with::<invoice_lines::Entity>(&before).await?;
             self.audit(&mut unit, context, "invoice.delete", ("invoices", old.id.clone()), (Some(&old), None)).await?;
             self.finish(unit, &Context::default(), ()).await
         })
         .await
     }
+}
+
+/// The bills of a list. Each state has its own place in an index behind a party's id: a page reads little more than what it
+/// shows, however many bills of other states there are.
+fn listed(
+    actor: &Actor,
+    filter: &InvoiceFilter,
+    after: Option<&str>,
+    limit: u64,
+) -> Result<Select<invoices::Entity>, AppError> {
+    use invoices::Column::{ClientId, FreelancerId, ProjectId as Project, Status};
+    let status: Option<InvoiceStatus> = match &filter.status {
+        Some(status) => Some(status.parse().map_err(|error| AppError::field("/status", error))?),
+        None => None,
+    };
+    let project: Option<ProjectId> = match &filter.project_id {
+        Some(project) => Some(project.parse().map_err(|error| AppError::field("/projectId", error))?),
+        None => None,
+    };
+    let me = || Value::from(Text(actor.user_id));
+    let of = match (project, actor.role) {
+        (Some(project), _) => Some((Project, Text(project).into())),
+        (None, Role::Freelancer) => Some((FreelancerId, me())),
+        (None, Role::Client) => Some((ClientId, me())),
+        (None, Role::Admin) => None,
+    };
+    let Some(of) = of else {
+        let kind = status.map(|status| (Status, status.word().into())).into_iter().collect();
+        return Ok(newest(&[Kind::of(kind)], after, limit));
+    };
+    let seen = |status: &InvoiceStatus| actor.role != Role::Client || *status != InvoiceStatus::Draft;
+    let wanted = InvoiceStatus::ALL.iter().filter(|is| seen(is) && status.is_none_or(|status| status == **is));
+    let mut kinds: Vec<_> = wanted.map(|status| Kind::of(vec![of.clone(), (Status, status.word().into())])).collect();
+    if status.is_none() {
+        kinds.extend(Kind::unknown(&[of], Status, InvoiceStatus::WORDS));
+    }
+    let query = newest(&kinds, after, limit);
+    Ok(match (project, actor.role) {
+        // A project's bills are its parties'; whoever else asks for them sees none.
+        (Some(_), Role::Freelancer | Role::Client) => query.filter(visible_to(actor)),
+        _ => query,
+    })
+}
+
+/// The condition for [`sees`], in a form that no index answers: rows that were found by another one are judged by it, and it
+/// must not tempt a planner to begin with all bills of a party.
+fn visible_to(actor: &Actor) -> Condition {
+    let party = |column| Expr::expr(Func::coalesce([Expr::col(column), Expr::val("")])).eq(Text(actor.user_id));
+    let sent = Condition::all()
+        .add(party(invoices::Column::ClientId))
+        .add(invoices::Column::Status.ne(InvoiceStatus::Draft.word()));
+    Condition::any().add(party(invoices::Column::FreelancerId)).add(sent)
 }
 
 /// Drafts are seen by their writer only.
@@ -335,15 +376,15 @@ pub(crate) async fn locked(unit: &Unit, context: &Context, id: &str) -> Result<i
     row.filter(|row| sees(actor, row)).ok_or(AppError::NotFound("invoice"))
 }
 
-/// The bill under lock, when the actor wrote it.
+/// The bill under lock, when the actor wrote it and knows its version.
 pub(crate) async fn written_by(unit: &Unit, context: &Context, id: &str) -> Result<invoices::Model, AppError> {
     let row = locked(unit, context, id).await?;
     let actor = context.actor()?;
-    if row.freelancer_id.0 == actor.user_id {
-        Ok(row)
-    } else {
-        Err(AppError::Forbidden("only its freelancer changes an invoice"))
+    if row.freelancer_id.0 != actor.user_id {
+        return Err(AppError::Forbidden("only its freelancer changes an invoice"));
     }
+    context.expects(row.version)?;
+    Ok(row)
 }
 
 pub(crate) async fn lines_of(db: &impl ConnectionTrait, id: InvoiceId) -> Result<Vec<invoice_lines::Model>, AppError> {

@@ -1,15 +1,14 @@
 //! Passwords: argon2id, beside the request threads, a few at a time.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 
-use argon2::{
-    Argon2, Params,
-    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
-};
 use serde::{Deserialize, Deserializer};
-use tokio::sync::Semaphore;
 
-use crate::AppError;
+use crate::{
+    AppError, Context,
+    argon::Memory,
+    turns::{Bounds, Turns},
+};
 
 /// A text that is shown nowhere.
 #[derive(Clone)]
@@ -38,55 +37,61 @@ impl<'de> Deserialize<'de> for Secret {
 /// Computes and compares hashes. Cloning shares the turns.
 #[derive(Clone)]
 pub struct Passwords {
-    turns: Arc<Semaphore>,
+    turns: Turns,
+    memory: Memory,
+    /// For whom; nobody but the program itself where there is none.
+    network: Option<IpAddr>,
 }
+
+/// Each hash takes 19 MiB and some 30 ms of a processor: two bound the memory, and a full queue is served within about a
+/// second.
+const BOUNDS: Bounds = Bounds { running: 2, waiting: 64, waiting_of_one: 16 };
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { turns: Arc::new(Semaphore::new(2)) }
+        Self { turns: Turns::new(BOUNDS), memory: Memory::default(), network: None }
     }
 }
 
-/// OWASP's first recommendation for argon2id: 19 MiB, two passes, one lane.
-fn argon2() -> Argon2<'static> {
-    let params = Params::new(19 * 1024, 2, 1, None).expect("the recommended parameters are valid");
-    Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params)
-}
-
 impl Passwords {
+    /// The same turns, taken in the name of whoever asks: they are shared fairly among networks.
+    pub(crate) fn asked_by(&self, context: &Context) -> Self {
+        Self { network: context.network(), ..self.clone() }
+    }
+
     /// The hash of a password with this salt.
     ///
     /// # Errors
-    /// When the machine cannot compute it.
+    /// [`AppError::Crowded`] when too many wait; when the machine cannot compute it.
     pub async fn hash(&self, password: Secret, salt: [u8; 16]) -> Result<String, AppError> {
-        self.turn(move || {
-            let hash = argon2().hash_password_with_salt(password.reveal().as_bytes(), &salt);
-            hash.map(|hash| hash.to_string()).map_err(|error| AppError::Broken(format!("a password hash: {error}")))
-        })
-        .await
+        self.turn(move |memory| memory.hash(password.reveal().as_bytes(), &salt)).await
     }
 
     /// Whether the password belongs to the hash. Without a hash the same work is done for nothing, so that time does not
     /// tell whether an account exists.
     ///
     /// # Errors
-    /// When the machine cannot compute it.
+    /// [`AppError::Crowded`] when too many wait; when the machine cannot compute it.
     pub async fn matches(&self, password: Secret, hash: Option<String>) -> Result<bool, AppError> {
-        self.turn(move || {
+        self.turn(move |memory| {
             let known = hash.is_some();
             let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
-            let parsed =
-                PasswordHash::new(&hash).map_err(|error| AppError::Broken(format!("a stored hash: {error}")))?;
-            Ok(argon2().verify_password(password.reveal().as_bytes(), &parsed).is_ok() && known)
+            Ok(memory.matches(password.reveal().as_bytes(), &hash)? && known)
         })
         .await
     }
 
     async fn turn<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, AppError> + Send + 'static,
+        work: impl FnOnce(&Memory) -> Result<T, AppError> + Send + 'static,
     ) -> Result<T, AppError> {
-        let _turn = self.turns.acquire().await.map_err(|error| AppError::Broken(error.to_string()))?;
+        let turn = self.turns.take(self.network).await.map_err(AppError::Crowded)?;
+        // The work owns its turn: it goes on when whoever asked has gone.
+        let memory = self.memory.clone();
+        let work = move || {
+            let _turn = turn;
+            work(&memory)
+        };
         tokio::task::spawn_blocking(work).await.map_err(|error| AppError::Broken(error.to_string()))?
     }
 }

@@ -5,15 +5,17 @@ use std::time::Duration;
 use chainbill_domain::{
     Timestamp,
     event::EventKind,
+    id::PaymentId,
     invoice::{Action, pay},
-    money::Money,
-    states::{PaymentMethod, Role},
+    money::{Currency, Money},
+    states::{AccountKind, PaymentMethod, Role, TransferKind},
     text,
 };
 use chainbill_records::{
     RecordsError, Text, Unit,
     entities::{invoices, ledger_postings, payments},
     retry,
+    sea_orm::EntityTrait as _,
 };
 use chrono::Timelike as _;
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,7 @@ use crate::{
     idempotency::Begun,
     invoices::{lines_of, locked},
     validate::Check,
+    zones::issuers_day,
 };
 
 /// Money that arrived.
@@ -49,19 +52,24 @@ struct Checked {
 
 fn checked(new: &NewPayment, now: Timestamp) -> Result<Checked, AppError> {
     let mut check = Check::default();
-    let amount = check.money("/amount", &new.amount.clone().into(), None);
+    // A bill in a currency that has gone out of use is still paid in it.
+    let currency = new.amount.currency.parse::<Currency>().ok();
+    let amount = check.money("/amount", &new.amount.clone().into(), currency);
     if amount.is_some_and(|amount| amount.minor == 0) {
         check.refuse("/amount/amount", "is 0: an amount above 0 is accepted");
     }
     let method = check.field("/method", new.method.parse::<PaymentMethod>());
-    let external_ref = check.field("/externalRef", text::line(&new.external_ref, 200));
-    let received_at = check.optional("/receivedAt", new.received_at.as_deref().map(|text| moment(text, now)));
+    let external_ref = check.field("/externalRef", text::reference(&new.external_ref, 200));
+    let received_at =
+        check.optional("/receivedAt", text::some(new.received_at.as_deref()).map(|text| moment(text, now)));
     let all = amount.zip(method).zip(external_ref);
     check.finish(all.map(|((amount, method), external_ref)| Checked { amount, method, external_ref, received_at }))
 }
 
 /// Clocks of banks may be ahead of ours by so much.
 const SKEW: Duration = Duration::from_secs(300);
+/// Books are kept for ten years in most countries: a payment from before is a mistake, as that of a clock that was never set.
+const OLDEST: chrono::Days = chrono::Days::new(3653);
 
 /// A moment that has come. Leap seconds are refused: MySQL has no way to write one.
 fn moment(text: &str, now: Timestamp) -> Result<Timestamp, &'static str> {
@@ -75,6 +83,9 @@ fn moment(text: &str, now: Timestamp) -> Result<Timestamp, &'static str> {
     }
     if at > now + SKEW {
         return Err("is in the future: a moment that has come is accepted");
+    }
+    if now.checked_sub_days(OLDEST).is_some_and(|oldest| at < oldest) {
+        return Err("is more than ten years ago: a later moment is accepted");
     }
     Ok(chainbill_domain::clock::whole_millis(at))
 }
@@ -114,6 +125,7 @@ impl App {
         if before.client_id.0 != actor.user_id && actor.role != Role::Admin {
             return Err(AppError::Forbidden("only its client or an operator records a payment"));
         }
+        context.expects(before.version)?;
         Action::Pay.check(before.status.0, before.paid_minor)?;
         if payment.amount.currency != before.currency.0 {
             let detail = format!("is {}: the invoice is in {}", payment.amount.currency, before.currency);
@@ -149,35 +161,58 @@ impl App {
         let invoice = unit.update::<invoices::Entity>(&before, after).await?;
         let mut event = self.event(&unit, EventKind::PaymentReceived);
         event.user_id = Some(before.client_id.0);
+        event.receiver_id = Some(before.freelancer_id.0);
         event.invoice_id = Some(before.id.0);
         event.project_id = before.project_id.map(|id| id.0);
         event.amount = Some(payment.amount);
         unit.event(&event);
         let lines = lines_of(unit.db(), invoice.id.0).await?;
-        let old = InvoiceView::of(before, lines.clone(), unit.now());
-        let invoice = InvoiceView::of(invoice, lines, unit.now());
+        let today = issuers_day(unit.db(), &before, unit.now()).await?;
+        let old = InvoiceView::of(before, lines.clone(), &today);
+        let invoice = InvoiceView::of(invoice, lines, &today);
         let subject = ("invoices", invoice.id.clone());
         self.audit(&mut unit, context, "invoice.pay", subject, (Some(&old), Some(&invoice))).await?;
         self.finish(unit, context, PaymentView::of(row, invoice)).await
     }
 
+    /// One payment, with its bill as it stands now.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] for others than the parties of its bill.
+    pub async fn payment(&self, context: &Context, id: &str) -> Result<PaymentView, AppError> {
+        context.actor()?;
+        let missing = AppError::NotFound("payment");
+        let Ok(id) = id.parse::<PaymentId>() else { return Err(missing) };
+        let row = payments::Entity::find_by_id(Text(id)).one(self.records.db()).await?;
+        let Some(row) = row else { return Err(missing) };
+        match self.invoice(context, &row.invoice_id.to_string()).await {
+            Ok(invoice) => Ok(PaymentView::of(row, invoice)),
+            Err(AppError::NotFound(_)) => Err(missing),
+            Err(error) => Err(error),
+        }
+    }
+
     /// One transfer of two postings that sum to zero: out of the world, into the bill's escrow.
     async fn post(&self, unit: &mut Unit, payment: &payments::Model) -> Result<(), AppError> {
         let transfer_id = self.new_id::<()>().to_string();
-        let posting = |position, account: String, amount_minor| ledger_postings::Model {
+        let posting = |position, account_kind, amount_minor| ledger_postings::Model {
             id: self.new_id::<()>().to_string(),
             transfer_id: transfer_id.clone(),
             position,
-            account,
+            kind: Text(TransferKind::Payment),
+            invoice_id: Some(payment.invoice_id),
+            payment_id: Some(payment.id),
+            account_kind: Text(account_kind),
+            account_user_id: None,
+            account_method: (account_kind == AccountKind::World).then_some(payment.method),
             amount_minor,
             currency: payment.currency,
-            invoice_id: Some(payment.invoice_id),
-            reason: format!("payment {}", payment.id),
+            note: None,
             created_at: unit.now(),
         };
         let postings = vec![
-            posting(0, format!("world:{}", payment.method.word().to_lowercase()), -payment.amount_minor),
-            posting(1, format!("escrow:{}", payment.invoice_id), payment.amount_minor),
+            posting(0, AccountKind::World, -payment.amount_minor),
+            posting(1, AccountKind::Escrow, payment.amount_minor),
         ];
         Ok(unit.add_many::<ledger_postings::Entity>(postings).await?)
     }
@@ -202,7 +237,7 @@ mod tests {
             "2026-11-24T12:00:00Z",
             "2026-11-24T12:04:59.999Z",
             "2026-11-24T12:00:00.123456+02:00",
-            "1970-01-01T00:00:00Z",
+            "2016-11-24T12:00:00Z",
         ] {
             assert!(moment(good, now).is_ok(), "{good}");
         }
@@ -224,6 +259,9 @@ mod tests {
             "+10000-01-01T00:00:00Z",
             "9999-12-31T23:59:59-01:00",
             "1969-12-31T23:59:59Z",
+            "1970-01-01T00:00:00Z",
+            "2000-01-01T00:00:00Z",
+            "2016-11-22T12:00:00Z",
             "2026-11-24T12:05:01Z",
             "2026-11-2\u{e9}T1",
             "",

@@ -8,12 +8,12 @@ use chainbill_domain::{
     text,
 };
 use chainbill_records::{
-    Text, Unit,
-    entities::{project_skills, projects, users},
-    retry,
+    Kind, Text, Unit, by_parent, each,
+    entities::{project_skills, projects},
+    newest, retry,
     sea_orm::{
-        ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-        QuerySelect as _,
+        ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+        Select, Value,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ use crate::{
     Actor, App, AppError, Context, Done, MoneyView, Page, PageRequest, ProjectView,
     accounts::{Expected, expect_version, unchanged},
     idempotency::Begun,
+    identity::Account,
     validate::{Check, given, present},
 };
 
@@ -101,16 +102,18 @@ struct Checked {
 fn checked(patch: &PatchProject) -> Result<Checked, AppError> {
     let mut check = Check::default();
     let title = check.optional("/title", patch.title.as_deref().map(|text| text::line(text, 200)));
-    let description = check.optional("/description", patch.description.as_deref().map(|text| text::free(text, 20_000)));
+    let description = check.optional("/description", patch.description.as_deref().map(says));
     let budget =
         patch.budget.clone().map(|budget| budget.and_then(|budget| check.money("/budget", &budget.into(), None)));
-    let deadline =
-        patch.deadline.as_ref().map(|day| day.as_deref().and_then(|day| check.field("/deadline", text::date(day))));
+    let deadline = patch
+        .deadline
+        .as_ref()
+        .map(|day| text::some(day.as_deref()).and_then(|day| check.field("/deadline", text::date(day))));
     let skills = patch.skills.as_ref().map(|names| {
         check.refuse_unless(names.len() <= 20, "/skills", "at most 20 are accepted");
         let mut kept: Vec<String> = Vec::new();
         for (place, name) in names.iter().enumerate() {
-            let Some(name) = check.field(format!("/skills/{place}"), text::line(name, 100)) else { continue };
+            let Some(name) = check.field(format!("/skills/{place}"), text::skill(name)) else { continue };
             if !kept.iter().any(|known| text::name_key(known) == text::name_key(&name)) {
                 kept.push(name);
             }
@@ -118,6 +121,11 @@ fn checked(patch: &PatchProject) -> Result<Checked, AppError> {
         kept
     });
     check.finish(Some(Checked { title, description, budget, deadline, skills }))
+}
+
+/// A text that says something.
+fn says(text: &str) -> Result<String, text::BadText> {
+    text::free(text, 20_000).and_then(|text| if text.is_empty() { Err(text::BadText::Empty) } else { Ok(text) })
 }
 
 /// What a party asks of a project.
@@ -207,31 +215,20 @@ impl App {
     pub async fn projects(&self, context: &Context, filter: &ProjectFilter) -> Result<Page<ProjectView>, AppError> {
         let actor = context.actor()?;
         let request = PageRequest { limit: filter.limit, cursor: filter.cursor.clone() };
-        let (limit, after) = (request.limit()?, request.after()?);
-        let mut query = projects::Entity::find().order_by_desc(projects::Column::Id).limit(u64::from(limit) + 1);
-        if actor.role != Role::Admin {
-            let mine = Condition::any()
-                .add(projects::Column::ClientId.eq(Text(actor.user_id)))
-                .add(projects::Column::FreelancerId.eq(Text(actor.user_id)))
-                .add(projects::Column::Status.eq(ProjectStatus::Open.word()));
-            query = query.filter(mine);
-        }
-        if let Some(status) = &filter.status {
-            let status: ProjectStatus = status.parse().map_err(|error| AppError::field("/status", error))?;
-            query = query.filter(projects::Column::Status.eq(status.word()));
-        }
-        if let Some(after) = after {
-            query = query.filter(projects::Column::Id.lt(after));
-        }
-        let rows = query.all(self.records.db()).await?;
-        let ids: Vec<Text<ProjectId>> = rows.iter().map(|row| row.id).collect();
-        let all = project_skills::Entity::find()
-            .filter(project_skills::Column::ProjectId.is_in(ids))
-            .order_by_asc(project_skills::Column::Position)
-            .all(self.records.db())
-            .await?;
-        let skills = |id: Text<ProjectId>| all.iter().filter(|skill| skill.project_id == id).cloned().collect();
-        Ok(Page::of(rows, limit, |row| row.id.to_string(), |row| ProjectView::of(row.clone(), skills(row.id))))
+        let list = format!("projects?{:?}", filter.status);
+        let (limit, after) = (request.limit()?, request.after(&list)?);
+        let query = listed(actor, filter, after.as_deref(), u64::from(limit) + 1)?;
+        let db = self.records.db();
+        let rows = each(db, query, projects::Column::Id).await?;
+        let skills = project_skills::Entity::find()
+            .filter(project_skills::Column::ProjectId.is_in(rows.iter().flatten().map(|row| row.id)))
+            .order_by_asc(project_skills::Column::Position);
+        let mut skills = by_parent(db, skills, project_skills::Column::ProjectId).await?;
+        let view = |row: projects::Model| {
+            let skills = skills.remove(&row.id.to_string()).unwrap_or_else(|| Ok(Vec::new()));
+            skills.map(|skills| ProjectView::of(row, skills)).map_err(|value| value.within("skills"))
+        };
+        Ok(Page::of_readable(&list, rows, limit, |row| row.id.to_string(), view))
     }
 
     /// One project: of a party, or on offer.
@@ -297,8 +294,8 @@ impl App {
     ) -> Result<Done<ProjectView>, AppError> {
         let freelancer: UserId =
             start.freelancer_id.parse().map_err(|error| AppError::field("/freelancerId", error))?;
-        let known = users::Entity::find_by_id(Text(freelancer)).one(self.records.db()).await?;
-        if known.is_none_or(|user| user.role.0 != Role::Freelancer) {
+        let known = Account::of_id(self.records.db(), &start.freelancer_id).await?;
+        if known.is_none_or(|account| !account.is(Role::Freelancer)) {
             return Err(AppError::field("/freelancerId", "is no freelancer"));
         }
         self.step(context, id, Step::Start(freelancer)).await
@@ -365,12 +362,44 @@ impl App {
         let id: ProjectId = id.parse().map_err(|_| AppError::NotFound("project"))?;
         let row = projects::Entity::find_by_id(Text(id)).lock_exclusive().one(unit.db()).await?;
         let row = row.filter(|row| sees(actor, row)).ok_or(AppError::NotFound("project"))?;
-        if row.client_id.0 == actor.user_id || actor.role == Role::Admin {
-            Ok(row)
-        } else {
-            Err(AppError::Forbidden("only its client changes a project"))
+        if row.client_id.0 != actor.user_id && actor.role != Role::Admin {
+            return Err(AppError::Forbidden("only its client changes a project"));
+        }
+        context.expects(row.version)?;
+        Ok(row)
+    }
+}
+
+/// The projects of a list: those on offer, and one's own of every other state, each kind by an index of its own.
+fn listed(
+    actor: &Actor,
+    filter: &ProjectFilter,
+    after: Option<&str>,
+    limit: u64,
+) -> Result<Select<projects::Entity>, AppError> {
+    use projects::Column::{ClientId, FreelancerId, Status};
+    let status: Option<ProjectStatus> = match &filter.status {
+        Some(status) => Some(status.parse().map_err(|error| AppError::field("/status", error))?),
+        None => None,
+    };
+    let in_state = |status: ProjectStatus| (Status, Value::from(status.word()));
+    if actor.role == Role::Admin {
+        return Ok(newest(&[Kind::of(status.map(in_state).into_iter().collect())], after, limit));
+    }
+    let me = || Value::from(Text(actor.user_id));
+    let wanted = ProjectStatus::ALL.iter().copied().filter(|is| status.is_none_or(|status| status == *is));
+    let mut kinds: Vec<_> = wanted
+        .flat_map(|status| match status {
+            ProjectStatus::Open => vec![Kind::of(vec![in_state(status)])],
+            _ => [ClientId, FreelancerId].map(|party| Kind::of(vec![(party, me()), in_state(status)])).to_vec(),
+        })
+        .collect();
+    if status.is_none() {
+        for party in [ClientId, FreelancerId] {
+            kinds.extend(Kind::unknown(&[(party, me())], Status, ProjectStatus::WORDS));
         }
     }
+    Ok(newest(&kinds, after, limit))
 }
 
 fn sees(actor: &Actor, row: &projects::Model) -> bool {

@@ -1,24 +1,23 @@
 //! Sending bills: from then on they have a number, and what they say is frozen. A sent bill is voided, never removed.
 
+use crate::{
+    App, AppError, Context, Done, InvoiceView,
+    idempotency::Begun,
+    invoices::{lines_of, written_by},
+    validate::Check,
+    zones::{issuers_day, zone_of},
+};
 use chainbill_domain::{
-    Timestamp,
     id::UserId,
     invoice::{Action, Frozen, Line, Totals, number},
     states::InvoiceStatus,
+    zone::Zone,
 };
 use chainbill_records::{
     RecordsError, Text, Unit,
     entities::{invoice_counters, invoice_lines, invoices},
     retry,
     sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QuerySelect as _, sea_query::Expr},
-};
-use chrono::Datelike as _;
-
-use crate::{
-    App, AppError, Context, Done, InvoiceView,
-    idempotency::Begun,
-    invoices::{lines_of, written_by},
-    validate::Check,
 };
 
 impl App {
@@ -34,18 +33,20 @@ impl App {
             };
             let before = written_by(&unit, context, id).await?;
             Action::Send.check(before.status.0, before.paid_minor)?;
-            payable(&before, unit.now())?;
+            let zone = zone_of(unit.db(), before.freelancer_id.0).await?;
+            let today = zone.day(unit.now());
+            payable(&before, &today, zone)?;
             let lines = lines_of(unit.db(), before.id.0).await?;
             let sequence = next_number(&mut unit, before.freelancer_id.0).await?;
             let mut after = before.clone();
             after.status = Text(InvoiceStatus::Sent);
-            after.number = Some(number(unit.now().year(), sequence));
+            after.number = Some(number(zone.year(unit.now()), sequence));
             after.number_seq = Some(sequence);
             after.sent_at = Some(unit.now());
             after.canonical_hash = Some(frozen_hash(&after, &lines));
             let row = unit.update::<invoices::Entity>(&before, after).await?;
-            let old = InvoiceView::of(before, lines.clone(), unit.now());
-            let view = InvoiceView::of(row, lines, unit.now());
+            let old = InvoiceView::of(before, lines.clone(), &today);
+            let view = InvoiceView::of(row, lines, &today);
             self.audit(&mut unit, context, "invoice.send", ("invoices", view.id.clone()), (Some(&old), Some(&view)))
                 .await?;
             self.finish(unit, context, view).await
@@ -70,8 +71,9 @@ impl App {
             after.voided_at = Some(unit.now());
             let row = unit.update::<invoices::Entity>(&before, after).await?;
             let lines = lines_of(unit.db(), row.id.0).await?;
-            let old = InvoiceView::of(before, lines.clone(), unit.now());
-            let view = InvoiceView::of(row, lines, unit.now());
+            let today = issuers_day(unit.db(), &before, unit.now()).await?;
+            let old = InvoiceView::of(before, lines.clone(), &today);
+            let view = InvoiceView::of(row, lines, &today);
             self.audit(&mut unit, context, "invoice.void", ("invoices", view.id.clone()), (Some(&old), Some(&view)))
                 .await?;
             self.finish(unit, context, view).await
@@ -81,12 +83,11 @@ impl App {
 }
 
 /// A bill of nothing would wait for its payment for ever, and one that is due before it was sent was never in time.
-fn payable(draft: &invoices::Model, now: Timestamp) -> Result<(), AppError> {
+fn payable(draft: &invoices::Model, today: &str, zone: Zone) -> Result<(), AppError> {
     let mut check = Check::default();
     check.refuse_unless(draft.total_minor > 0, "/total", "is 0: a bill that comes to something is accepted");
-    let today = now.format("%Y-%m-%d").to_string();
-    if let Some(due) = draft.due_date.as_ref().filter(|due| **due < today) {
-        check.refuse("/dueDate", format!("is {due}: a day from {today} (UTC) on is accepted at sending"));
+    if let Some(due) = draft.due_date.as_deref().filter(|due| *due < today) {
+        check.refuse("/dueDate", format!("is {due}: a day from {today} ({zone}) on is accepted at sending"));
     }
     check.finish(Some(()))
 }

@@ -1,17 +1,30 @@
 //! Logins: opaque tokens that can be taken back. Only their hashes are kept.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chainbill_domain::{event::EventKind, id::UserId, states::UserStatus, text};
+use chainbill_domain::{
+    event::EventKind,
+    id::{SessionId, UserId},
+    states::UserStatus,
+    text,
+};
 use chainbill_records::{
-    Text,
-    entities::{sessions, users},
+    RecordsError, Text, Unit,
+    entities::{audit_entries, sessions, users},
     retry,
-    sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::Expr},
+    sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _, sea_query::Expr},
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use crate::{Actor, App, AppError, Context, Secret, UserView, accounts::skills_of, command::sha256_hex, views::moment};
+use crate::{
+    Actor, App, AppError, Context, Secret, UserView,
+    accounts::{locked_user, skills_of},
+    command::sha256_hex,
+    identity::{Account, Identity},
+    password_rules,
+    views::moment,
+};
 
 /// Who somebody says to be.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -34,49 +47,97 @@ pub struct LoggedIn {
     pub csrf_token: String,
     /// When it ends.
     pub expires_at: String,
-    /// Who logged in.
-    pub user: UserView,
+    /// Who logged in; null when this release cannot read all of the profile.
+    pub user: Option<UserView>,
 }
 
 impl App {
     /// Logs somebody in.
     ///
     /// # Errors
-    /// [`AppError::Unauthenticated`] without saying what was wrong.
+    /// [`AppError::WrongCredentials`] without saying what was wrong; [`AppError::Crowded`].
     pub async fn login(&self, context: &Context, credentials: Credentials) -> Result<LoggedIn, AppError> {
-        let row = match text::email(&credentials.email) {
-            Ok(email) => users::Entity::find().filter(users::Column::Email.eq(email)).one(self.records.db()).await?,
+        let account = match text::email(&credentials.email) {
+            Ok(email) => Account::of_email(self.records.db(), &email).await?,
             Err(_) => None,
         };
-        let hash = row.as_ref().and_then(|row| row.password_hash.clone());
-        let matches = self.passwords.matches(credentials.password, hash).await?;
-        let known = row.as_ref().map(|row| row.id);
-        let Some(user) = row.filter(|row| matches && row.status.0 == UserStatus::Active) else {
-            retry(self.records.random(), || self.note_refused(context, known)).await?;
-            return Err(AppError::Unauthenticated);
+        let matched = self.matching_form(context, &credentials.password, account.as_ref()).await?;
+        let identity = match (&account, matched) {
+            (Some(account), Some(_)) => Some(account.understood()?).filter(|who| who.status == UserStatus::Active),
+            _ => None,
         };
-        retry(self.records.random(), || self.open_session(context, &user)).await
+        let Some(identity) = identity else {
+            let known = account.as_ref().map(Account::id);
+            retry(self.records.random(), || self.note_refused(context, known)).await?;
+            return Err(AppError::WrongCredentials);
+        };
+        let login = retry(self.records.random(), || self.open_session(context, identity)).await?;
+        if matched.is_some_and(|form| form > 0) {
+            match self.hash_anew(context, identity.id, &credentials.password).await {
+                // The login stands; the next one hashes it anew.
+                Err(AppError::Crowded(_)) => {}
+                other => other?,
+            }
+        }
+        self.logins.notify_waiters();
+        Ok(login)
+    }
+
+    /// Which of the password's forms the account has. As much work is done without an account, so that time tells nothing.
+    pub(crate) async fn matching_form(
+        &self,
+        context: &Context,
+        password: &Secret,
+        account: Option<&Account>,
+    ) -> Result<Option<usize>, AppError> {
+        let hash = account.and_then(|account| account.password_hash.clone());
+        let passwords = self.passwords.asked_by(context);
+        for (place, form) in password_rules::forms(password).into_iter().enumerate() {
+            if passwords.matches(form, hash.clone()).await? {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Hashes a password in the form of today that was hashed in another. Somebody else's change of the account goes before: the
+    /// next login does it then.
+    async fn hash_anew(&self, context: &Context, id: UserId, password: &Secret) -> Result<(), AppError> {
+        let salt = self.records.random().bytes();
+        let hash = self.passwords.asked_by(context).hash(password_rules::prepared(password), salt).await?;
+        let saved = retry(self.records.random(), || async {
+            let mut unit = self.records.begin().await?;
+            let before = locked_user(&unit, id).await?;
+            let after = users::Model { password_hash: Some(hash.clone()), ..before.clone() };
+            unit.update::<users::Entity>(&before, after).await?;
+            unit.commit().await?;
+            Ok(())
+        });
+        match saved.await {
+            Err(AppError::Records(RecordsError::Changed { .. } | RecordsError::Unreadable(_))) => Ok(()),
+            other => other,
+        }
     }
 
     /// Writes down a refused login: of which account, where there is one. An unknown address is not written down, for
     /// people type passwords there; and the same work is done for it, so that time tells nothing.
-    async fn note_refused(&self, context: &Context, known: Option<Text<UserId>>) -> Result<(), AppError> {
+    async fn note_refused(&self, context: &Context, known: Option<&str>) -> Result<(), AppError> {
         let mut unit = self.records.begin().await?;
-        let subject = known.map_or_else(|| "unknown".to_owned(), |id| id.to_string());
+        let subject = known.unwrap_or("unknown").to_owned();
         self.audit::<()>(&mut unit, context, "session.refuse", ("users", subject), (None, None)).await?;
         unit.commit().await?;
         Ok(())
     }
 
-    async fn open_session(&self, context: &Context, user: &users::Model) -> Result<LoggedIn, AppError> {
+    async fn open_session(&self, context: &Context, user: Identity) -> Result<LoggedIn, AppError> {
         let token = URL_SAFE_NO_PAD.encode(self.records.random().bytes::<32>());
-        let csrf_token = URL_SAFE_NO_PAD.encode(self.records.random().bytes::<24>());
+        let csrf_token = Self::csrf_token(&token);
         let mut unit = self.records.begin().await?;
         let expires_at = unit.now() + self.settings.session;
         let cut = |text: &Option<String>, most| text.as_ref().map(|text| text.chars().take(most).collect::<String>());
         let session = sessions::Model {
             id: Text(self.new_id()),
-            user_id: user.id,
+            user_id: Text(user.id),
             token_hash: sha256_hex(&token),
             csrf_hash: Some(sha256_hex(&csrf_token)),
             user_agent: cut(&context.user_agent, 300),
@@ -89,17 +150,31 @@ impl App {
         let session_id = session.id.to_string();
         unit.add::<sessions::Entity>(session).await?;
         let mut event = self.event(&unit, EventKind::UserLogin);
-        event.user_id = Some(user.id.0);
+        event.user_id = Some(user.id);
+        let details = [("userAgent", cut(&context.user_agent, 300)), ("address", cut(&context.address, 64))];
+        event.details.extend(details.into_iter().filter_map(|(name, text)| Some((name, text?))));
         unit.event(&event);
         let as_user = Context {
-            actor: Some(Actor { user_id: user.id.0, role: user.role.0, session: None, csrf_hash: None }),
+            actor: Some(Actor { user_id: user.id, role: user.role, session: None, csrf_hash: None }),
             ..context.clone()
         };
         self.audit::<()>(&mut unit, &as_user, "session.open", ("sessions", session_id), (None, None)).await?;
-        let skills = skills_of(unit.db(), user.id.0).await?;
+        let user = self.profile(&unit, user.id).await?;
         unit.commit().await?;
-        let user = UserView::of(user.clone(), skills, true);
         Ok(LoggedIn { token, csrf_token, expires_at: moment(expires_at), user })
+    }
+
+    /// The profile of who logs in; none when this release cannot read all of it, which keeps nobody out.
+    async fn profile(&self, unit: &Unit, id: UserId) -> Result<Option<UserView>, AppError> {
+        let read = async {
+            let row = users::Entity::find_by_id(Text(id)).one(unit.db()).await?.ok_or(AppError::NotFound("user"))?;
+            Ok(UserView::of(row, skills_of(unit.db(), id).await?, true))
+        };
+        match read.await {
+            Ok(view) => Ok(Some(view)),
+            Err(AppError::Records(RecordsError::Unreadable(_))) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Who holds a token; nobody when it is unknown, over, taken back, or its account is locked.
@@ -111,20 +186,23 @@ impl App {
             return Ok(None);
         }
         let db = self.records.db();
-        let session = sessions::Entity::find()
+        let session: Option<(Text<SessionId>, String)> = sessions::Entity::find()
+            .select_only()
+            .columns([sessions::Column::Id, sessions::Column::UserId])
             .filter(sessions::Column::TokenHash.eq(sha256_hex(token)))
             .filter(sessions::Column::RevokedAt.is_null())
             .filter(sessions::Column::ExpiresAt.gt(self.records.now()))
+            .into_tuple()
             .one(db)
             .await?;
-        let Some(session) = session else { return Ok(None) };
-        let user = users::Entity::find_by_id(session.user_id).one(db).await?;
-        let user = user.filter(|user| user.status.0 == UserStatus::Active);
+        let Some((Text(session), user)) = session else { return Ok(None) };
+        let Some(account) = Account::of_id(db, &user).await? else { return Ok(None) };
+        let user = Some(account.understood()?).filter(|user| user.status == UserStatus::Active);
         Ok(user.map(|user| Actor {
-            user_id: user.id.0,
-            role: user.role.0,
-            session: Some(session.id.0),
-            csrf_hash: session.csrf_hash,
+            user_id: user.id,
+            role: user.role,
+            session: Some(session),
+            csrf_hash: Some(sha256_hex(Self::csrf_token(token))),
         }))
     }
 
@@ -134,17 +212,46 @@ impl App {
         actor.csrf_hash.as_deref() == Some(sha256_hex(token).as_str())
     }
 
-    /// Ends the login.
+    /// What a browser repeats in `X-CSRF-Token`. It follows from the session's token, which a stranger's page neither sees nor
+    /// guesses: a browser that has lost it asks for it again, and all its tabs have the same.
+    #[must_use]
+    pub fn csrf_token(token: &str) -> String {
+        URL_SAFE_NO_PAD.encode(Sha256::digest(format!("chainbill csrf\n{token}")))
+    }
+
+    /// Ends the login of a token, if there is one.
     ///
     /// # Errors
-    /// [`AppError::Unauthenticated`] when there is none.
-    pub async fn logout(&self, context: &Context) -> Result<(), AppError> {
-        let session = context.actor()?.session.ok_or(AppError::Unauthenticated)?;
+    /// When the primary does not answer.
+    pub async fn logout(&self, token: &str) -> Result<(), AppError> {
         sessions::Entity::update_many()
             .col_expr(sessions::Column::RevokedAt, Expr::val(self.records.now()))
-            .filter(sessions::Column::Id.eq(Text(session)))
+            .filter(sessions::Column::TokenHash.eq(sha256_hex(token)))
+            .filter(sessions::Column::RevokedAt.is_null())
             .exec(self.records.db())
             .await?;
         Ok(())
+    }
+
+    /// Whether somebody has ever logged in under this address.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn has_logged_in(&self, email: &str) -> Result<bool, AppError> {
+        let db = self.records.db();
+        let Some(user) = users::Entity::find().filter(users::Column::Email.eq(email)).one(db).await? else {
+            return Ok(false);
+        };
+        let opened = audit_entries::Entity::find()
+            .filter(audit_entries::Column::ActorId.eq(user.id))
+            .filter(audit_entries::Column::Action.eq("session.open"))
+            .one(db)
+            .await?;
+        Ok(opened.is_some())
+    }
+
+    /// Ends with the next login of this process.
+    pub async fn next_login(&self) {
+        self.logins.notified().await;
     }
 }

@@ -2,7 +2,7 @@
 
 use chainbill_domain::{id::SkillId, states::SkillLevel, text};
 use chainbill_records::{
-    RecordsError, Text, Unit,
+    RecordsError, Text, Unit, each,
     entities::{skills, user_skills},
     retry,
     sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _},
@@ -52,9 +52,10 @@ impl App {
     pub async fn create_skill(&self, context: &Context, new: NewSkill) -> Result<Done<SkillView>, AppError> {
         context.actor()?;
         let mut check = Check::default();
-        let name = check.field("/name", text::line(&new.name, 100));
-        let category = check.field("/category", text::line(&new.category, 100));
-        let description = check.optional("/description", new.description.as_deref().map(|text| text::free(text, 2000)));
+        let name = check.field("/name", text::skill(&new.name));
+        let category = check.field("/category", text::name(&new.category, 100));
+        let description = text::some(new.description.as_deref()).map(|text| text::free(text, 2000));
+        let description = check.optional("/description", description);
         let (name, category) = check.finish(name.zip(category))?;
         retry(self.records.random(), || async {
             let mut unit = match self.begin(context, "skill.create", &new).await? {
@@ -93,13 +94,24 @@ impl App {
     /// [`AppError::Unauthenticated`].
     pub async fn skills(&self, context: &Context, page: &PageRequest) -> Result<Page<SkillView>, AppError> {
         context.actor()?;
-        let (limit, after) = (page.limit()?, page.after()?);
+        let (limit, after) = (page.limit()?, page.after("skills")?);
         let mut query = skills::Entity::find().order_by_desc(skills::Column::Id).limit(u64::from(limit) + 1);
         if let Some(after) = after {
             query = query.filter(skills::Column::Id.lt(after));
         }
-        let rows = query.all(self.records.db()).await?;
-        Ok(Page::of(rows, limit, |row| row.id.to_string(), SkillView::from))
+        let rows = each(self.records.db(), query, skills::Column::Id).await?;
+        Ok(Page::of_readable("skills", rows, limit, |row| row.id.to_string(), |row| Ok(SkillView::from(row))))
+    }
+
+    /// One entry of the catalogue.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn skill_view(&self, context: &Context, id: &str) -> Result<SkillView, AppError> {
+        context.actor()?;
+        let id: SkillId = id.parse().map_err(|_| AppError::NotFound("skill"))?;
+        let row = skills::Entity::find_by_id(Text(id)).one(self.records.db()).await?;
+        row.map(SkillView::from).ok_or(AppError::NotFound("skill"))
     }
 
     /// The catalogue's entries of these names, made where they are missing.
@@ -137,7 +149,7 @@ impl App {
     ) -> Result<Done<UserView>, AppError> {
         let id = self.own_or_admin(context, user_id)?;
         let mut check = Check::default();
-        let name = check.field("/name", text::line(&new.name, 100));
+        let name = check.field("/name", text::skill(&new.name));
         let level = check.field("/level", new.level.parse::<SkillLevel>());
         check.refuse_unless((0..=80).contains(&new.years), "/years", "0 to 80 are accepted");
         let (name, level) = check.finish(name.zip(level))?;
@@ -147,6 +159,7 @@ impl App {
                 Begun::Replay(done) => return Ok(done),
             };
             let user = locked_user(&unit, id).await?;
+            context.expects(user.version)?;
             let skill = self.skills_named(&mut unit, std::slice::from_ref(&name)).await?.remove(0);
             let mut skills = skills_of(unit.db(), id).await?;
             let row = user_skills::Model {
@@ -187,6 +200,7 @@ impl App {
         retry(self.records.random(), || async {
             let mut unit = self.records.begin().await?;
             let user = locked_user(&unit, id).await?;
+            context.expects(user.version)?;
             let mut skills = skills_of(unit.db(), id).await?;
             let before = skills.len();
             skills.retain(|known| known.skill_id.0 != skill);

@@ -38,9 +38,13 @@ impl Check {
         }
     }
 
-    /// Money, in the one currency where there must be one.
+    /// New money, in a currency in use, or in the one currency where there must be one.
     pub fn money(&mut self, pointer: &str, written: &WrittenMoney, only: Option<Currency>) -> Option<Money> {
-        let currency = self.field(format!("{pointer}/currency"), written.currency.parse::<Currency>())?;
+        let currency = match only {
+            Some(_) => written.currency.parse::<Currency>(),
+            None => Currency::for_new(&written.currency),
+        };
+        let currency = self.field(format!("{pointer}/currency"), currency)?;
         if let Some(only) = only.filter(|only| *only != currency) {
             self.refuse(format!("{pointer}/currency"), format!("is {currency}: the invoice is in {only}"));
             return None;
@@ -64,6 +68,7 @@ pub(crate) fn decimal(text: &str, places: u32, most: i64) -> Result<i64, String>
     let good = !whole.is_empty()
         && digits(whole)
         && digits(fraction)
+        && (whole.len() == 1 || !whole.starts_with('0'))
         && fraction.len() <= places as usize
         && text.contains('.') != fraction.is_empty();
     let number = good.then(|| format!("{whole}{fraction:0<width$}", width = places as usize).parse::<i64>().ok());

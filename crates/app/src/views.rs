@@ -7,6 +7,7 @@ use chainbill_domain::{
         AnchorStatus, EscrowStatus, InvoiceStatus, PaymentMethod, PaymentStatus, ProjectStatus, Role, SkillLevel,
         UserStatus,
     },
+    zone::Zone,
 };
 use chainbill_records::{
     Text,
@@ -25,6 +26,7 @@ pub fn moment(at: Timestamp) -> String {
 
 /// Money in the API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct MoneyView {
     /// A decimal number with all decimals of the currency.
     pub amount: String,
@@ -74,6 +76,9 @@ pub struct UserView {
     pub hourly_rate: Option<MoneyView>,
     /// Address on the chain.
     pub wallet_address: Option<String>,
+    /// The IANA time zone that days of the person's bills follow; only to the person and to operators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
     /// Whether the person takes work.
     pub available: bool,
     /// Skills.
@@ -116,6 +121,7 @@ impl UserView {
             location: row.location,
             hourly_rate: rate.map(|(minor, Text(currency))| Money { minor, currency }.into()),
             wallet_address: row.wallet_address,
+            time_zone: private.then(|| Zone::stored(row.time_zone.as_deref()).to_string()),
             available: row.available,
             skills: skills.into_iter().map(UserSkillView::from).collect(),
             created_at: moment(row.created_at),
@@ -314,9 +320,9 @@ pub struct LineView {
 }
 
 impl InvoiceView {
-    /// A bill with its lines, as of now.
+    /// A bill with its lines, on a day of its issuer's (`YYYY-MM-DD`).
     #[must_use]
-    pub fn of(row: invoices::Model, lines: Vec<invoice_lines::Model>, now: Timestamp) -> Self {
+    pub fn of(row: invoices::Model, lines: Vec<invoice_lines::Model>, today: &str) -> Self {
         let Text(currency) = row.currency;
         let money = |minor| MoneyView::from(Money { minor, currency });
         let line = |line: invoice_lines::Model| LineView {
@@ -326,8 +332,7 @@ impl InvoiceView {
             tax_rate: written(line.tax_rate_bp, 2),
             amount: money(line.amount_minor),
         };
-        let today = now.format("%Y-%m-%d").to_string();
-        let overdue = row.status.0 == InvoiceStatus::Sent && row.due_date.as_ref().is_some_and(|due| *due < today);
+        let overdue = row.status.0 == InvoiceStatus::Sent && row.due_date.as_deref().is_some_and(|due| due < today);
         Self {
             id: row.id.to_string(),
             version: row.version,

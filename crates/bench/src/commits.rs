@@ -9,12 +9,9 @@ use chainbill_domain::{
     states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus, Role, UserStatus},
 };
 use chainbill_records::{
-    Records, Text,
+    Records, Text, Transaction,
     entities::{audit_entries, invoice_lines, invoices, users},
-    sea_orm::{
-        ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait as _, IntoActiveModel,
-        TransactionTrait as _,
-    },
+    sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait as _, IntoActiveModel},
 };
 
 use crate::rate;
@@ -114,7 +111,7 @@ async fn without_outbox(records: &Records) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn save<M, A>(tx: &DatabaseTransaction, row: M) -> anyhow::Result<()>
+async fn save<M, A>(tx: &Transaction, row: M) -> anyhow::Result<()>
 where
     M: IntoActiveModel<A>,
     A: ActiveModelTrait,
@@ -217,6 +214,7 @@ pub(crate) fn user(records: &Records) -> users::Model {
         wallet_address: None,
         available: true,
         password_hash: None,
+        time_zone: None,
         created_at: now,
         updated_at: now,
     }

@@ -5,6 +5,7 @@
 mod beside;
 mod child;
 mod commits;
+mod copies;
 mod distant;
 mod injected;
 mod latency;
@@ -12,12 +13,17 @@ mod load;
 mod outage;
 mod processes;
 mod raw;
+mod reshape;
+mod saving;
 mod scale;
 
 use std::{fs, time::Duration, time::Instant};
 
 use anyhow::Context as _;
-use chainbill_domain::models::{self, INVOICES};
+use chainbill_domain::{
+    Model,
+    models::{self, INVOICES},
+};
 use chainbill_records::{
     Records,
     outbox::{Entry, Op},
@@ -54,29 +60,35 @@ struct Bench {
 /// What can be measured, in this order: latency first, while the servers have nothing of other parts to write back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
+    Saving,
     Latency,
     Commits,
     Rates,
+    Copies,
     Memory,
     Beside,
     Outage,
     Processes,
     Distant,
     Injected,
+    Reshape,
     Million,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 10] = [
+    const ALL: [(&'static str, Self); 13] = [
+        ("saving", Self::Saving),
         ("latency", Self::Latency),
         ("commits", Self::Commits),
         ("rates", Self::Rates),
+        ("copies", Self::Copies),
         ("memory", Self::Memory),
         ("beside", Self::Beside),
         ("outage", Self::Outage),
         ("processes", Self::Processes),
         ("distant", Self::Distant),
         ("injected", Self::Injected),
+        ("reshape", Self::Reshape),
         ("million", Self::Million),
     ];
 
@@ -138,16 +150,17 @@ impl Bench {
         let plan = demo::Plan::new(self.documents, 1);
         let started = Instant::now();
         demo::fill(&self.records, &plan, &|_| {}, &stop).await?;
-        line(
-            "demo data through the saving path",
-            &format!("{:.0} rows/s", rate(plan.rows(), started.elapsed().as_secs_f64())),
-        );
+        let seconds = started.elapsed().as_secs_f64();
+        line("demo data through the saving path", &format!("{:.0} rows/s", rate(plan.rows(), seconds)));
+        let saved = rate(saving::rows(&self.records).await?, seconds);
         for model in models::ALL {
             self.sync.initial(model, &|_| {}, &stop).await?;
         }
         for part in &self.parts {
             match part {
                 Part::Rates => self.rates(&stop).await?,
+                Part::Saving => self.saving(saved).await?,
+                Part::Copies => self.copies().await?,
                 Part::Latency => self.latencies().await?,
                 Part::Commits => self.commits().await?,
                 Part::Memory => self.memory().await?,
@@ -156,9 +169,21 @@ impl Bench {
                 Part::Processes => self.processes().await?,
                 Part::Distant => self.distant().await?,
                 Part::Injected => self.injected().await?,
+                Part::Reshape => self.reshape(&stop).await?,
                 Part::Million => self.million().await?,
             }
         }
+        Ok(())
+    }
+
+    /// What the saving path costs beside raw inserts of the same rows.
+    async fn saving(&self, saved: f64) -> anyhow::Result<()> {
+        let raw = saving::raw_inserts(&self.fresh, &self.records).await?;
+        line(
+            "the same with children, money and counters / raw inserts of these",
+            &format!("{saved:.0}/s / {raw:.0}/s"),
+        );
+        line("saving path / raw", &format!("{:.2}", saved / raw));
         Ok(())
     }
 
@@ -321,6 +346,49 @@ impl Bench {
         Ok(())
     }
 
+    /// All models side by side.
+    async fn copies(&self) -> anyhow::Result<()> {
+        let raw = raw::bulk_writes_of_all(&self.fresh, &self.records).await?;
+        let seen = self.copy_all().await?;
+        line("raw driver bulk writes of the documents of all models", &format!("{raw:.0}/s"));
+        line(
+            &format!("initial copy of all models, {} rows / raw", seen.rows),
+            &format!("{:.0}/s: {:.2}", seen.rate(), seen.rate() / raw),
+        );
+        line(
+            "the same with an entry waiting for every row, until none waits / without",
+            &format!("{:.1} s / {:.1} s: {:.2}", seen.waiting, seen.alone, seen.waiting / seen.alone),
+        );
+        Ok(())
+    }
+
+    /// A new column of a model, against the initial copy into an empty second database and against replacing.
+    async fn reshape(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+        let wanted = std::env::var("RESHAPE_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(100_000);
+        if u64::from(self.documents) < wanted {
+            eprintln!("{} invoices", scale::multiply(&self.records, wanted).await?);
+        }
+        let copy = self.copy(stop).await?;
+        let replaced = raw::replacements(&self.fresh, &self.records).await?;
+        let seen = reshape::reshape(&self.fresh, &self.records).await?;
+        line("initial copy", &format!("{copy:.0}/s"));
+        line("backfill of a new column / initial copy", &format!("{:.0}/s: {:.2}", seen.alone, seen.alone / copy));
+        if let Some(replaced) = replaced {
+            line("the same / raw driver, replacing the same documents", &format!("{:.2}", seen.alone / replaced));
+        }
+        line(
+            "backfill beside writes and deep comparisons / initial copy",
+            &format!("{:.0}/s: {:.2}", seen.beside, seen.beside / copy),
+        );
+        line("backfill where everything is as it should be / initial copy", &format!("{:.2}", seen.again / copy));
+        line(
+            "deep comparisons beside it / false drift / certified in the end",
+            &format!("{} / {} / {}", seen.comparisons, seen.drift, seen.certified),
+        );
+        anyhow::ensure!(seen.drift == 0 && seen.certified, "a backfill was taken for drift, or ended unequal");
+        Ok(())
+    }
+
     async fn million(&self) -> anyhow::Result<()> {
         let bills = scale::multiply(&self.records, 1_000_000).await?;
         let (copied, verified) =
@@ -336,20 +404,28 @@ impl Bench {
     }
 
     async fn copy(&self, stop: &CancellationToken) -> anyhow::Result<f64> {
-        self.empty().await?;
+        self.empty(&INVOICES).await?;
         let started = Instant::now();
         let copied = self.sync.initial(&INVOICES, &|_| {}, stop).await?;
         Ok(rate(copied.rows, started.elapsed().as_secs_f64()))
     }
 
     /// Takes the documents away, so that each copy begins from nothing.
-    async fn empty(&self) -> anyhow::Result<()> {
+    async fn empty(&self, model: &'static Model) -> anyhow::Result<()> {
         if self.fresh.secondary == EMBEDDED {
-            return Ok(());
+            let mirror = self.fresh.mirror().await;
+            loop {
+                let page = chainbill_mirror::Page { after: None, up_to: None, limit: 10_000 };
+                let ids: Vec<String> = mirror.stamps(model, page).await?.into_iter().map(|stamp| stamp.id).collect();
+                if ids.is_empty() {
+                    return Ok(());
+                }
+                mirror.remove(model, &ids).await?;
+            }
         }
         let client = mongodb::Client::with_uri_str(&self.fresh.secondary).await?;
         let name = client.default_database().context("the address names a database")?.name().to_owned();
-        client.database(&name).collection::<mongodb::bson::Document>(INVOICES.name).drop().await?;
+        client.database(&name).collection::<mongodb::bson::Document>(model.name).drop().await?;
         Ok(())
     }
 
@@ -359,7 +435,7 @@ impl Bench {
         db.execute_unprepared("DELETE FROM outbox").await?;
         match backlog {
             Backlog::Creations => {
-                self.empty().await?;
+                self.empty(&INVOICES).await?;
                 self.fresh.mirror().await.prepare(&[&INVOICES], settings().retention).await?;
                 db.execute_unprepared("UPDATE invoices SET version = 1").await?;
             }
@@ -367,7 +443,7 @@ impl Bench {
                 db.execute_unprepared("UPDATE invoices SET version = version + 1").await?;
             }
         }
-        let entries = enqueue_all(&self.records).await?;
+        let entries = enqueue_all(&self.records, &INVOICES).await?;
         let started = Instant::now();
         let running = self.sync.start();
         anyhow::ensure!(self.sync.drained(Duration::from_secs(600)).await?, "the backlog did not drain");
@@ -399,22 +475,17 @@ fn processor_seconds_of(threads: &str) -> anyhow::Result<f64> {
     Ok(ticks as f64 / 100.0)
 }
 
-/// An entry for every invoice at its present version; how many.
-async fn enqueue_all(records: &Records) -> anyhow::Result<u64> {
+/// An entry for every row of a model at its present version; how many.
+async fn enqueue_all(records: &Records, model: &'static Model) -> anyhow::Result<u64> {
     let snapshot = records.snapshot().await?;
     let (mut after, mut count) = (None::<String>, 0);
     loop {
         let page = chainbill_records::RowPage { after: after.as_deref(), up_to: None, limit: 2000 };
-        let rows = snapshot.versions(&INVOICES, page).await?;
+        let rows = snapshot.versions(model, page).await?;
         let Some((last, _)) = rows.last() else { break };
         after = Some(last.clone());
-        let entry = |(entity_id, version)| Entry {
-            model: INVOICES.name.into(),
-            entity_id,
-            version,
-            op: Op::Upsert,
-            body: None,
-        };
+        let entry =
+            |(entity_id, version)| Entry { model: model.name.into(), entity_id, version, op: Op::Upsert, body: None };
         let entries: Vec<Entry> = rows.into_iter().map(entry).collect();
         count += entries.len() as u64;
         records.enqueue(&entries).await?;

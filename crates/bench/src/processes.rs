@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chainbill_domain::models::INVOICES;
 use chainbill_records::{Records, sea_orm::ConnectionTrait as _};
 use chainbill_sync::Sync;
 use chainbill_testkit::Fresh;
@@ -20,7 +21,7 @@ pub(crate) async fn drain(fresh: &Fresh, records: &Records, sync: &Sync, count: 
     for statement in ["DELETE FROM outbox", "UPDATE invoices SET version = version + 1"] {
         db.execute_unprepared(statement).await?;
     }
-    let entries = enqueue_all(records).await?;
+    let entries = enqueue_all(records, &INVOICES).await?;
     // The backlog is put aside until everybody is there, and then appears at once.
     for statement in ["CREATE TABLE aside AS SELECT * FROM outbox", "DELETE FROM outbox"] {
         db.execute_unprepared(statement).await?;

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use chainbill_domain::{
-    Document, Value,
+    Document, Model, Value,
     document::{Encoded, encode},
-    models::INVOICES,
+    models::{ALL, INVOICES},
 };
 use chainbill_mirror::{Content, EmbeddedMirror, Guard, Mirror as _, Write};
 use chainbill_records::{Records, RowPage};
@@ -20,12 +20,25 @@ use crate::rate;
 /// Documents per second.
 pub(crate) async fn bulk_writes(fresh: &Fresh, records: &Records) -> anyhow::Result<f64> {
     if fresh.secondary == EMBEDDED {
-        return embedded(fresh, all(records).await?).await;
+        return embedded(fresh, &[&INVOICES], records).await;
     }
     let database = on_one_connection(fresh).await?;
     let collection = database.collection::<bson::Document>("raw");
     collection.drop().await?;
-    let rate = replace_all(&database, "raw", records).await?;
+    let rate = replace_all(&database, "raw", &[&INVOICES], records).await?;
+    collection.drop().await?;
+    Ok(rate)
+}
+
+/// The documents of all models, written the same way; documents per second.
+pub(crate) async fn bulk_writes_of_all(fresh: &Fresh, records: &Records) -> anyhow::Result<f64> {
+    if fresh.secondary == EMBEDDED {
+        return embedded(fresh, ALL, records).await;
+    }
+    let database = on_one_connection(fresh).await?;
+    let collection = database.collection::<bson::Document>("raw");
+    collection.drop().await?;
+    let rate = replace_all(&database, "raw", ALL, records).await?;
     collection.drop().await?;
     Ok(rate)
 }
@@ -37,7 +50,7 @@ pub(crate) async fn replacements(fresh: &Fresh, records: &Records) -> anyhow::Re
         return Ok(None);
     }
     let database = on_one_connection(fresh).await?;
-    Ok(Some(replace_all(&database, INVOICES.name, records).await?))
+    Ok(Some(replace_all(&database, INVOICES.name, &[&INVOICES], records).await?))
 }
 
 async fn on_one_connection(fresh: &Fresh) -> anyhow::Result<Database> {
@@ -46,8 +59,16 @@ async fn on_one_connection(fresh: &Fresh) -> anyhow::Result<Database> {
     mongodb::Client::with_options(options)?.default_database().ok_or_else(|| anyhow::anyhow!("a database"))
 }
 
-async fn replace_all(database: &Database, collection: &str, records: &Records) -> anyhow::Result<f64> {
-    let updates: Vec<Bson> = all(records).await?.iter().map(update).collect();
+async fn replace_all(
+    database: &Database,
+    collection: &str,
+    models: &[&'static Model],
+    records: &Records,
+) -> anyhow::Result<f64> {
+    let mut updates: Vec<Bson> = Vec::new();
+    for model in models {
+        updates.extend(all(model, records).await?.iter().map(|encoded| update(model, encoded)));
+    }
     let started = Instant::now();
     for batch in updates.chunks(1000) {
         let command = doc! { "update": collection, "ordered": false, "updates": batch.to_vec() };
@@ -56,25 +77,27 @@ async fn replace_all(database: &Database, collection: &str, records: &Records) -
     Ok(rate(updates.len() as u64, started.elapsed().as_secs_f64()))
 }
 
-async fn all(records: &Records) -> anyhow::Result<Vec<Encoded>> {
+async fn all(model: &'static Model, records: &Records) -> anyhow::Result<Vec<Encoded>> {
     let snapshot = records.snapshot().await?;
     let (mut all, mut after) = (Vec::new(), None::<String>);
     loop {
         let page = RowPage { after: after.as_deref(), up_to: None, limit: 1000 };
-        let rows = snapshot.page(&INVOICES, page).await?;
+        let rows = snapshot.page(model, page).await?;
         let Some(last) = rows.last() else { break };
         after = Some(last.id.clone());
-        all.extend(rows.into_iter().map(|row| encode(&INVOICES, row)));
+        all.extend(rows.into_iter().map(|row| encode(model, row)));
     }
     snapshot.close().await?;
     Ok(all)
 }
 
-fn update(encoded: &Encoded) -> Bson {
+fn update(model: &'static Model, encoded: &Encoded) -> Bson {
     let mut document = to_bson(&encoded.body);
     document.insert("_id", encoded.id.clone());
-    let sync =
-        doc! { "version": encoded.version, "digest": encoded.digest.to_hex(), "appliedAt": bson::DateTime::now() };
+    let sync = doc! {
+        "version": encoded.version, "digest": encoded.digest.to_hex(), "revision": model.revision().to_hex(),
+        "appliedAt": bson::DateTime::now(),
+    };
     document.insert("_sync", sync);
     Bson::Document(doc! { "q": { "_id": encoded.id.clone() }, "u": document, "upsert": true })
 }
@@ -96,27 +119,31 @@ fn of(value: &Value) -> Bson {
 }
 
 /// Without a server, the engine's own bulk write is what the synchronisation is measured against.
-async fn embedded(fresh: &Fresh, documents: Vec<Encoded>) -> anyhow::Result<f64> {
+async fn embedded(fresh: &Fresh, models: &[&'static Model], records: &Records) -> anyhow::Result<f64> {
     let mirror = EmbeddedMirror::open(&fresh.folder.join("raw.db")).await?;
-    mirror.prepare(&[&INVOICES], chainbill_sync::Settings::default().retention).await?;
+    mirror.prepare(models, chainbill_sync::Settings::default().retention).await?;
     let write = |one: Encoded| Write {
         id: one.id,
         version: one.version,
         content: Content::Document { body: one.body, digest: one.digest },
         fresh: false,
     };
-    let writes: Vec<Write> = documents.into_iter().map(write).collect();
-    let started = Instant::now();
-    for batch in writes.chunks(1000) {
-        mirror
-            .apply(&INVOICES, Guard::Newer, batch, chainbill_domain::Clock::now(&chainbill_domain::SystemClock))
-            .await?;
+    let (mut count, mut seconds) = (0, 0.0);
+    for &model in models {
+        let writes: Vec<Write> = all(model, records).await?.into_iter().map(write).collect();
+        let started = Instant::now();
+        for batch in writes.chunks(1000) {
+            mirror
+                .apply(model, Guard::Newer, batch, chainbill_domain::Clock::now(&chainbill_domain::SystemClock))
+                .await?;
+        }
+        seconds += started.elapsed().as_secs_f64();
+        count += writes.len() as u64;
     }
-    let seconds = started.elapsed().as_secs_f64();
     mirror.close().await;
     for suffix in ["", "-wal", "-shm"] {
         // A file that was never made need not go.
         let _ = std::fs::remove_file(fresh.folder.join(format!("raw.db{suffix}")));
     }
-    Ok(rate(writes.len() as u64, seconds))
+    Ok(rate(count, seconds))
 }

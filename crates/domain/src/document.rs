@@ -7,10 +7,20 @@ use std::{borrow::Cow, fmt};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::mapping::{Column, Kind, Model};
+use crate::{
+    mapping::{Column, Kind, Model},
+    revision::Revision,
+};
 
-/// Rises when the encoding of any value changes; part of every digest, so that old digests never pass for new ones.
+/// Rises when rows of the same description come to be encoded otherwise, or `_sync` comes to hold something else; part of every
+/// model's revision, and so of every digest.
 pub const ENCODER_VERSION: u32 = 1;
+
+/// What digests begin with since they hold their revision: those from before begin with four bytes of an encoder's version, and
+/// are never mistaken for it.
+const FRAME: &str = "chainbill-document-2";
+/// The encoder of all documents from before there were revisions.
+const FIRST_ENCODER: u32 = 1;
 
 /// A value as both databases hold it. There are no floats: money is in minor units, rates in basis points.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +137,7 @@ pub struct Encoded {
 
 /// Encodes a row after its model's description.
 #[must_use]
-pub fn encode(model: &Model, row: Row) -> Encoded {
+pub fn encode(model: &'static Model, row: Row) -> Encoded {
     let Row { id, version, cells, children } = row;
     let mut body = fields(model.columns, cells);
     for (embed, rows) in model.embeds.iter().zip(children) {
@@ -138,13 +148,26 @@ pub fn encode(model: &Model, row: Row) -> Encoded {
     Encoded { id, version, body, digest }
 }
 
-/// The digest of a document: encoder version, model, id, version and every field with its name and type, each
+/// The digest of a document of this description: revision, model, id, version and every field with its name and type, each
 /// length-prefixed, so that no two different documents share an encoding.
 #[must_use]
-pub fn digest(model: &Model, id: &str, version: i64, body: &Document) -> Digest {
+pub fn digest(model: &'static Model, id: &str, version: i64, body: &Document) -> Digest {
+    digest_at(model.name, Some(model.revision()), id, version, body)
+}
+
+/// The digest of a document of any revision, by what stands in it: no description is needed to see whether a document is as it
+/// was written. `None` for documents from before there were revisions.
+#[must_use]
+pub fn digest_at(model: &str, revision: Option<Revision>, id: &str, version: i64, body: &Document) -> Digest {
     let mut hash = Sha256::new();
-    hash.update(ENCODER_VERSION.to_be_bytes());
-    feed_text(&mut hash, model.name);
+    match revision {
+        Some(revision) => {
+            feed_text(&mut hash, FRAME);
+            feed_text(&mut hash, &revision.to_hex());
+        }
+        None => hash.update(FIRST_ENCODER.to_be_bytes()),
+    }
+    feed_text(&mut hash, model);
     feed_text(&mut hash, id);
     hash.update(version.to_be_bytes());
     feed_document(&mut hash, body);

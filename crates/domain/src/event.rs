@@ -69,6 +69,8 @@ pub struct Event {
     pub at: Timestamp,
     /// Whose doing it was.
     pub user_id: Option<UserId>,
+    /// Who received the money that moved.
+    pub receiver_id: Option<UserId>,
     /// The invoice it is about.
     pub invoice_id: Option<InvoiceId>,
     /// The project it is about.
@@ -83,11 +85,21 @@ impl Event {
     /// A happening with no references yet.
     #[must_use]
     pub fn new(id: EventId, kind: EventKind, at: Timestamp) -> Self {
-        Self { id, kind, at, user_id: None, invoice_id: None, project_id: None, amount: None, details: Vec::new() }
+        Self {
+            id,
+            kind,
+            at,
+            user_id: None,
+            receiver_id: None,
+            invoice_id: None,
+            project_id: None,
+            amount: None,
+            details: Vec::new(),
+        }
     }
 
-    /// The document's fields without its id. Fields: `event`, `at`, `userId`, `invoiceId`, `projectId`, `amount`
-    /// (`minor`, `currency`), `details`.
+    /// The document's fields without its id. Fields: `event`, `at`, `userId`, `receiverId`, `invoiceId`, `projectId`,
+    /// `amount` (`minor`, `currency`), `details`.
     #[must_use]
     pub fn document(&self) -> Document {
         let optional = |text: Option<String>| text.map_or(Value::Null, Value::Text);
@@ -95,6 +107,7 @@ impl Event {
         document.push("event", Value::Text(self.kind.name().to_owned()));
         document.push("at", Value::Time(self.at.timestamp_millis()));
         document.push("userId", optional(self.user_id.map(|id| id.to_string())));
+        document.push("receiverId", optional(self.receiver_id.map(|id| id.to_string())));
         document.push("invoiceId", optional(self.invoice_id.map(|id| id.to_string())));
         document.push("projectId", optional(self.project_id.map(|id| id.to_string())));
         let amount = self.amount.map_or(Value::Null, |money| {

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod characters;
 pub mod clock;
+mod currency;
 pub mod document;
 pub mod event;
 pub mod freshness;
@@ -12,11 +14,16 @@ pub mod models;
 pub mod money;
 pub mod proof;
 pub mod random;
+pub mod revision;
+pub mod span;
 pub mod states;
 pub mod text;
 pub mod wire;
+pub mod words;
+pub mod zone;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use document::{Digest, Document, Row, Value};
 pub use mapping::Model;
 pub use random::{Random, SystemRandom};
+pub use revision::Revision;

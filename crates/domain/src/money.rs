@@ -3,74 +3,11 @@
 //! **Rounding.** There is one rule, half up, away from zero at exactly half, applied once per line and once per line's
 //! tax; sums are exact. It is what European VAT law and most invoicing programs do, and what a reader checks by hand.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// An ISO 4217 currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Currency([u8; 3]);
-
-/// Not a currency that money can be kept in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not a currency: an ISO 4217 code such as USD, EUR or JPY is accepted")]
-pub struct UnknownCurrency;
-
-/// Currencies in use without minor units (ISO 4217 list one, 2026).
-const NO_MINOR: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
-/// Currencies in use with thousandths.
-const THOUSANDTHS: &str = "BHD IQD JOD KWD LYD OMR TND";
-/// Currencies in use with hundredths.
-const HUNDREDTHS: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF \
-    CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR \
-    IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN \
-    NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL \
-    THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG";
-
-impl Currency {
-    /// The three-letter code.
-    #[must_use]
-    pub fn code(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("a currency is made from three ASCII letters")
-    }
-
-    /// Digits after the decimal point: 0, 2 or 3.
-    #[must_use]
-    pub fn exponent(&self) -> u32 {
-        let among = |list: &str| list.split_ascii_whitespace().any(|code| code == self.code());
-        match () {
-            () if among(NO_MINOR) => 0,
-            () if among(THOUSANDTHS) => 3,
-            () => 2,
-        }
-    }
-
-    /// Every currency that is accepted.
-    pub fn all() -> impl Iterator<Item = Self> {
-        [NO_MINOR, THOUSANDTHS, HUNDREDTHS]
-            .into_iter()
-            .flat_map(str::split_ascii_whitespace)
-            .filter_map(|code| code.parse().ok())
-    }
-}
-
-impl FromStr for Currency {
-    type Err = UnknownCurrency;
-
-    fn from_str(text: &str) -> Result<Self, UnknownCurrency> {
-        let known = |list: &str| list.split_ascii_whitespace().any(|code| code == text);
-        match text.as_bytes() {
-            &[a, b, c] if known(HUNDREDTHS) || known(NO_MINOR) || known(THOUSANDTHS) => Ok(Self([a, b, c])),
-            _ => Err(UnknownCurrency),
-        }
-    }
-}
-
-impl fmt::Display for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
+pub use crate::currency::{Currency, UnknownCurrency};
 
 /// An amount in minor units (cents, yen, fils) of one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -221,7 +158,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(minor in 0..=MOST_MINOR, place in 0_usize..170) {
+        fn what_is_written_is_read_again(minor in 0..=MOST_MINOR, place in 0_usize..155) {
             let all: Vec<Currency> = Currency::all().collect();
             let money = Money { minor, currency: all[place % all.len()] };
             prop_assert_eq!(Money::parse(&money.amount(), money.currency), Ok(money));

@@ -6,14 +6,16 @@ use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Digest, Model,
-    document::digest,
+    Digest, Model, Revision,
+    document::digest_at,
     merkle::{Step, climb, leaf, turns},
     models, wire,
 };
 
 /// The name of the format; another one is another format.
-pub const FORMAT: &str = "chainbill-proof-2";
+pub const FORMAT: &str = "chainbill-proof-3";
+/// The format of proofs and certificates from before there were revisions. They hold for ever.
+pub const WITHOUT_REVISION: &str = "chainbill-proof-2";
 
 /// That all rows of a model had this root at this moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +29,9 @@ pub struct Certificate {
     pub count: u64,
     /// Which encoder made the digests.
     pub encoder_version: u32,
+    /// The revision of the model that its documents were of; none in certificates from before there were revisions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// Merkle root over ids, versions and digests in the order of ids, hexadecimal.
     pub root: String,
     /// The hash of the model's certificate before this one.
@@ -38,12 +43,13 @@ pub struct Certificate {
 impl Certificate {
     /// A certificate that names its predecessor.
     #[must_use]
-    pub fn new(model: &Model, cut: String, count: u64, root: Digest, previous: Option<String>) -> Self {
+    pub fn new(model: &'static Model, cut: String, count: u64, root: Digest, previous: Option<String>) -> Self {
         let mut certificate = Self {
             model: model.name.to_owned(),
             cut,
             count,
             encoder_version: crate::document::ENCODER_VERSION,
+            revision: Some(model.revision().to_hex()),
             root: root.to_hex(),
             previous,
             hash: String::new(),
@@ -52,13 +58,20 @@ impl Certificate {
         certificate
     }
 
+    /// The format of this certificate and of the proofs from it.
+    #[must_use]
+    pub fn format(&self) -> &'static str {
+        if self.revision.is_some() { FORMAT } else { WITHOUT_REVISION }
+    }
+
     /// The hash that belongs to the fields: SHA-256 over each, length-prefixed.
     #[must_use]
     pub fn computed_hash(&self) -> String {
         let (count, encoder) = (self.count.to_string(), self.encoder_version.to_string());
         let previous = self.previous.as_deref().unwrap_or("");
         let mut hash = Sha256::new();
-        for text in [FORMAT, &self.model, &self.cut, &count, &encoder, &self.root, previous] {
+        let before = [self.format(), &self.model, &self.cut, &count, &encoder];
+        for text in before.into_iter().chain(self.revision.as_deref()).chain([self.root.as_str(), previous]) {
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text.as_bytes());
         }
@@ -90,7 +103,7 @@ pub enum Side {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Proof {
-    /// [`FORMAT`].
+    /// [`FORMAT`], or [`WITHOUT_REVISION`] where the certificate names none.
     pub format: String,
     /// The model.
     pub model: String,
@@ -114,7 +127,9 @@ pub struct Proof {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
     /// Not this format.
-    #[error("the format is {0:?}; {FORMAT:?} is accepted")]
+    #[error(
+        "the format is {0:?}; {FORMAT:?} is accepted, and {WITHOUT_REVISION:?} where the certificate names no revision"
+    )]
     Format(String),
     /// A digest is no digest, or the model is unknown.
     #[error("{0} is not readable")]
@@ -152,8 +167,8 @@ pub enum Broken {
     /// The chain does not hold the proof's certificate.
     #[error("the chain does not hold the proof's certificate {0}")]
     Absent(String),
-    /// The certificate is of another model or encoder.
-    #[error("the certificate is of another model or encoder")]
+    /// The certificate is of another model, or of an encoder that is not known yet.
+    #[error("the certificate is of another model or of a later encoder")]
     Elsewhere,
 }
 
@@ -169,15 +184,19 @@ impl Proof {
     /// # Errors
     /// What is broken.
     pub fn check(&self) -> Result<(), Broken> {
-        if self.format != FORMAT {
+        if self.format != self.certificate.format() {
             return Err(Broken::Format(self.format.clone()));
         }
         let model = models::named(&self.model).ok_or(Broken::Unreadable("the model"))?;
+        let revision = match &self.certificate.revision {
+            Some(text) => Some(Revision::from_hex(text).ok_or(Broken::Unreadable("the certificate's revision"))?),
+            None => None,
+        };
         let certified = Digest::from_hex(&self.digest).ok_or(Broken::Unreadable("the digest"))?;
         if let Some(document) = &self.document {
             let Json::Object(object) = document else { return Err(Broken::Unreadable("the document")) };
             let body = wire::from_json(object.clone());
-            if digest(model, &self.id, self.version, &body) != certified {
+            if digest_at(model.name, revision, &self.id, self.version, &body) != certified {
                 return Err(Broken::Document);
             }
         }
@@ -194,7 +213,7 @@ impl Proof {
             return Err(Broken::Place { index: self.index, count });
         }
         let here = self.certificate.model == self.model
-            && self.certificate.encoder_version == crate::document::ENCODER_VERSION;
+            && self.certificate.encoder_version <= crate::document::ENCODER_VERSION;
         if here { Ok(()) } else { Err(Broken::Elsewhere) }
     }
 
@@ -323,6 +342,45 @@ mod tests {
         forged.previous = Some(proof.certificate.hash.clone());
         let chain = [forged.clone(), proof.certificate.clone()];
         assert_eq!(proof.check_against(Some(&forged.hash), &chain), Err(Broken::Link(forged.hash)));
+    }
+
+    /// A proof with its document as releases from before there were revisions made it, computed by hand.
+    fn old_proof() -> Proof {
+        serde_json::from_str(include_str!("proof_without_revision.json")).unwrap()
+    }
+
+    #[test]
+    fn a_proof_from_before_there_were_revisions_still_holds() {
+        assert_eq!(old_proof().check(), Ok(()));
+        let mut changed = old_proof();
+        changed.document.as_mut().unwrap()["name"] = "Ruby".into();
+        assert_eq!(changed.check(), Err(Broken::Document));
+        let text = serde_json::to_value(old_proof()).unwrap();
+        assert_eq!(text, serde_json::from_str::<Json>(include_str!("proof_without_revision.json")).unwrap());
+    }
+
+    #[test]
+    fn certificates_of_both_formats_stand_in_one_chain() {
+        let (proof, old) = (proof(), old_proof());
+        let next = certificate(digest_of(8), Some(old.certificate.hash.clone()));
+        assert_eq!(old.check_against(Some(&next.hash), &[next.clone(), old.certificate.clone()]), Ok(()));
+        assert_eq!(proof.certificate.revision, Some(USERS.revision().to_hex()));
+    }
+
+    #[test]
+    fn a_revision_can_be_neither_changed_nor_taken_away_nor_added() {
+        let with = |revision: Option<&str>, proof: Proof| {
+            let mut proof = proof;
+            proof.certificate.revision = revision.map(str::to_owned);
+            proof.format = proof.certificate.format().to_owned();
+            proof.check()
+        };
+        assert_eq!(with(Some("00112233445566ff"), proof()), Err(Broken::Certificate));
+        assert_eq!(with(None, proof()), Err(Broken::Certificate));
+        assert_eq!(with(Some("nonsense"), proof()), Err(Broken::Unreadable("the certificate's revision")));
+        assert_eq!(with(Some("00112233445566ff"), Proof { document: None, ..old_proof() }), Err(Broken::Certificate));
+        let format = FORMAT.to_owned();
+        assert_eq!(Proof { format: format.clone(), ..old_proof() }.check(), Err(Broken::Format(format)));
     }
 
     #[test]

@@ -208,6 +208,24 @@ words! {
         /// By other means.
         Other = "OTHER",
     }
+    /// What a transfer of the ledger is for.
+    TransferKind {
+        /// A payment arrived: from the world into escrow.
+        Payment = "PAYMENT",
+        /// Out of escrow to the freelancer.
+        Release = "RELEASE",
+        /// Out of escrow back to the world.
+        Refund = "REFUND",
+    }
+    /// Whose account a posting of the ledger is of.
+    AccountKind {
+        /// Outside of the platform, by the way that money comes and goes.
+        World = "WORLD",
+        /// Held for an invoice.
+        Escrow = "ESCROW",
+        /// A person's.
+        User = "USER",
+    }
 }
 
 impl DisputeStatus {

@@ -2,6 +2,8 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::characters::{hidden, is_blank, is_ignorable, is_refused, is_seen, mixed};
+
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadText {
@@ -19,6 +21,20 @@ pub enum BadText {
     /// A character that no text holds.
     #[error("holds the character U+{0:04X}, which is not accepted in text")]
     Character(u32),
+    /// Too many characters in the form by which it is compared.
+    #[error("has {found} characters in the form by which names are compared: at most {most} are accepted")]
+    KeyTooLong {
+        /// How many its key has.
+        found: usize,
+        /// How many are accepted.
+        most: usize,
+    },
+    /// A character that nobody sees.
+    #[error("holds the character U+{0:04X}, which nobody sees and which is not accepted here")]
+    Hidden(u32),
+    /// A word that only looks like another.
+    #[error("holds the word {0:?}, whose letters are of scripts that are not written together")]
+    Mixed(String),
     /// Not an address.
     #[error("is not an e-mail address: name@example.org is accepted")]
     NotAnEmail,
@@ -27,23 +43,32 @@ pub enum BadText {
     NotADate,
 }
 
-/// NUL, other controls but tab and line ends, and the marks that turn the direction of what follows: they hide what a
-/// text says.
-fn refused(character: char) -> bool {
-    let control = character.is_control() && !matches!(character, '\t' | '\n' | '\r');
-    control
-        || matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{FEFF}')
+/// Whether nobody who looks at it sees anything: such a text stands for none.
+#[must_use]
+pub fn is_empty(text: &str) -> bool {
+    !text.chars().any(is_seen)
 }
 
-/// A text of at most so many characters, trimmed and in Unicode's composed form (NFC).
+/// An optional text: none where nobody would see any.
+#[must_use]
+pub fn some(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !is_empty(text))
+}
+
+/// A text of at most so many characters, trimmed and in Unicode's composed form (NFC); empty when nobody would see it. What
+/// scripts and pictures need of characters that are not seen stays.
 ///
 /// # Errors
 /// When it is too long or holds what no text holds.
 pub fn free(text: &str, most: usize) -> Result<String, BadText> {
-    if let Some(bad) = text.chars().find(|character| refused(*character)) {
+    if let Some(bad) = text.chars().find(|character| is_refused(*character)) {
         return Err(BadText::Character(u32::from(bad)));
     }
-    let text: String = text.trim().nfc().collect();
+    // Editors put a byte order mark before a text.
+    let text: String = text.trim_matches(|end: char| end.is_whitespace() || end == '\u{FEFF}').nfc().collect();
+    if is_empty(&text) {
+        return Ok(String::new());
+    }
     let found = text.chars().count();
     if found > most { Err(BadText::TooLong { found, most }) } else { Ok(text) }
 }
@@ -54,10 +79,52 @@ pub fn free(text: &str, most: usize) -> Result<String, BadText> {
 /// As [`free`], and when it is empty.
 pub fn line(text: &str, most: usize) -> Result<String, BadText> {
     let text = free(text, most)?;
-    if let Some(bad) = text.chars().find(|character| matches!(character, '\t' | '\n' | '\r')) {
+    let ends_a_line = |character: &char| matches!(character, '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}');
+    if let Some(bad) = text.chars().find(ends_a_line) {
         return Err(BadText::Character(u32::from(bad)));
     }
     if text.is_empty() { Err(BadText::Empty) } else { Ok(text) }
+}
+
+/// What somebody or something is called: a line in which nothing is hidden and no word only looks like another.
+///
+/// # Errors
+/// As [`line`], and when it holds a character that nobody sees and no script needs there, or a word of letters that are not
+/// written together.
+pub fn name(text: &str, most: usize) -> Result<String, BadText> {
+    let name = line(text, most)?;
+    if let Some(bad) = hidden(&name) {
+        return Err(BadText::Hidden(u32::from(bad)));
+    }
+    match mixed(&name) {
+        Some(word) => Err(BadText::Mixed(word.to_owned())),
+        None => Ok(name),
+    }
+}
+
+/// A name in the catalogue of skills, whose key ([`name_key`]) fits beside it.
+///
+/// # Errors
+/// As [`name`], and when its key is too long.
+pub fn skill(text: &str) -> Result<String, BadText> {
+    let name = name(text, SKILL_NAME)?;
+    let found = name_key(&name).chars().count();
+    if found > SKILL_NAME { Err(BadText::KeyTooLong { found, most: SKILL_NAME }) } else { Ok(name) }
+}
+
+/// Most characters of a skill's name, and of its key.
+pub const SKILL_NAME: usize = 100;
+
+/// What others call a thing, and what it is found by: a line in which everything is seen.
+///
+/// # Errors
+/// As [`line`], and when it holds a character that nobody sees.
+pub fn reference(text: &str, most: usize) -> Result<String, BadText> {
+    let text = line(text, most)?;
+    match text.chars().find(|character| is_blank(*character) && !character.is_whitespace()) {
+        Some(bad) => Err(BadText::Hidden(u32::from(bad))),
+        None => Ok(text),
+    }
 }
 
 /// The canonical form of an e-mail address: compatibility-composed (NFKC), lower case, ASCII. Addresses in other scripts
@@ -97,10 +164,13 @@ pub fn date(text: &str) -> Result<String, BadText> {
     day.map(|_| text.to_owned()).ok_or(BadText::NotADate)
 }
 
-/// The key by which names of skills are the same: compatibility-composed, lower case, blanks folded.
+/// The key by which names of skills are the same: compatibility-composed, lower case, without what nobody sees, blanks folded.
 #[must_use]
 pub fn name_key(name: &str) -> String {
-    let folded: String = name.nfkc().collect::<String>().to_lowercase();
+    let seen = name.chars().filter(|character| !is_ignorable(*character));
+    let folded: String = seen.nfkc().collect::<String>().to_lowercase();
+    // Small letters compose where capital ones have no composed form.
+    let folded: String = folded.nfkc().collect();
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -146,6 +216,40 @@ mod tests {
         assert_eq!(free("e\u{301}  ", 100), Ok("\u{e9}".to_owned()));
         assert_eq!(line("two\nlines", 100), Err(BadText::Character(10)));
         assert_eq!(line("  ", 100), Err(BadText::Empty));
+        assert_eq!(line("two\u{2028}lines", 100), Err(BadText::Character(0x2028)));
         assert_eq!(free("abc", 2), Err(BadText::TooLong { found: 3, most: 2 }));
+    }
+    #[test]
+    fn what_nobody_sees_is_no_text() {
+        for nothing in
+            ["", " \t ", "\u{3164}", "\u{200B}\u{200B}", "\u{2060}", "\u{AD}", "\u{2800}", "\u{FEFF}", "\u{301}"]
+        {
+            assert_eq!((free(nothing, 10), some(Some(nothing))), (Ok(String::new()), None), "{nothing:?}");
+            assert_eq!(line(nothing, 10), Err(BadText::Empty), "{nothing:?}");
+            assert_eq!(name(nothing, 10), Err(BadText::Empty), "{nothing:?}");
+        }
+        assert_eq!(name("A\u{200B}da", 10), Err(BadText::Hidden(0x200B)));
+        assert_eq!(name("\u{410}da", 10), Err(BadText::Mixed("\u{410}da".to_owned())));
+        assert_eq!(reference("wire\u{200B}-7", 10), Err(BadText::Hidden(0x200B)));
+    }
+
+    #[test]
+    fn a_title_in_hebrew_or_arabic_keeps_its_marks() {
+        for title in ["\u{5d3}\u{5d5}\u{5d7} (2026)\u{200F}", "\u{200E}C++ \u{5d5}\u{200E}", "\u{645}\u{FEFF}\u{645}"] {
+            assert_eq!(line(title, 100), Ok(title.to_owned()));
+            assert_eq!(free(title, 100), Ok(title.to_owned()));
+        }
+        assert_eq!(line("\u{FEFF}Invoice", 100), Ok("Invoice".to_owned()), "a byte order mark is no part of it");
+    }
+
+    #[test]
+    fn a_skill_is_as_long_as_its_key_is() {
+        for (one, fits) in [("\u{BD}", 33), ("\u{FDFA}", 5), ("\u{130}", 50), ("a", 100)] {
+            assert!(skill(&one.repeat(fits)).is_ok(), "{one}");
+            let longer = skill(&one.repeat(fits + 1));
+            assert!(matches!(longer, Err(BadText::KeyTooLong { .. } | BadText::TooLong { .. })), "{one}: {longer:?}");
+        }
+        assert_eq!(name_key("J\u{30C}"), name_key("\u{1F0}"), "case changes nothing, composed or not");
+        assert_eq!(name_key("\u{5d0}\u{200F}  B"), "\u{5d0} b");
     }
 }

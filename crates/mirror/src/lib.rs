@@ -2,6 +2,7 @@
 
 pub mod embedded;
 pub mod limits;
+mod logs;
 pub mod mongo;
 mod names;
 mod port;
@@ -10,5 +11,6 @@ mod words;
 
 pub use embedded::EmbeddedMirror;
 pub use limits::Deadlines;
+pub use logs::LogFilter;
 pub use mongo::{MongoMirror, MongoSettings};
 pub use port::*;

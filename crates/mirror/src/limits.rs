@@ -4,16 +4,16 @@ use std::{future::Future, time::Duration};
 
 use chainbill_domain::{Document, Value};
 
-use crate::port::{Content, MirrorError, Write};
+use crate::{
+    port::{Content, MirrorError, Write},
+    words::WORDS,
+};
 
 /// No document may be larger: MongoDB's own limit, kept by the embedded engine too.
 pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// One command to a database carries about this much at most.
 pub(crate) const MAX_COMMAND_BYTES: usize = 8 * 1024 * 1024;
-
-/// Words of a search beyond this number are ignored.
-pub(crate) const MAX_SEARCH_WORDS: usize = 16;
 
 /// How long each kind of request may take before it counts as unanswered.
 #[derive(Debug, Clone, Copy)]
@@ -46,13 +46,13 @@ pub(crate) async fn within<T>(
 }
 
 /// The size of a document in MongoDB, or why it can never be stored: the same answer from both engines.
-pub(crate) fn storable(write: &Write) -> Result<usize, String> {
+pub(crate) fn storable(write: &Write, words: &[String]) -> Result<usize, String> {
     if let Content::Document { body, .. } = &write.content
         && let Some(name) = unusable_name(body)
     {
         return Err(format!("the field name {name:?} holds a NUL"));
     }
-    match stored_bytes(write) {
+    match stored_bytes(write, words) {
         bytes if bytes > MAX_DOCUMENT_BYTES => {
             Err(format!("the document has {bytes} bytes; at most {MAX_DOCUMENT_BYTES} are accepted"))
         }
@@ -72,14 +72,20 @@ fn within_value(value: &Value) -> Option<&str> {
     }
 }
 
-/// How many bytes the document of a write has in MongoDB, `_id` and `_sync` included: the measure of both engines.
-fn stored_bytes(write: &Write) -> usize {
+/// How many bytes the document of a write has in MongoDB, `_id`, `_sync` and the words that it is found by included: the
+/// measure of both engines.
+fn stored_bytes(write: &Write, words: &[String]) -> usize {
     const DOCUMENT: usize = 5;
     let id = element("_id") + text(&write.id);
     let sync = element("_sync") + DOCUMENT + element("version") + 8 + element("appliedAt") + 8;
     match &write.content {
         Content::Tombstone => DOCUMENT + id + sync + element("deletedAt") + 8,
-        Content::Document { body, .. } => document(body) + id + sync + element("digest") + 4 + 64 + 1,
+        Content::Document { body, .. } => {
+            let listed = |(place, word): (usize, &String)| place_bytes(place) + text(word);
+            let list = if words.is_empty() { 0 } else { element(WORDS) + DOCUMENT };
+            let words = words.iter().enumerate().map(listed).sum::<usize>() + list;
+            document(body) + words + id + sync + element("digest") + 4 + 64 + 1 + element("revision") + 4 + 16 + 1
+        }
     }
 }
 
@@ -90,6 +96,11 @@ fn element(name: &str) -> usize {
 
 fn text(text: &str) -> usize {
     4 + text.len() + 1
+}
+
+/// The type byte, the name and its end of an item of a list.
+fn place_bytes(place: usize) -> usize {
+    2 + place.checked_ilog10().unwrap_or(0) as usize + 1
 }
 
 fn document(document: &Document) -> usize {
@@ -103,8 +114,7 @@ fn value_bytes(value: &Value) -> usize {
         Value::Int(_) | Value::Time(_) => 8,
         Value::Text(content) | Value::Foreign(content) => text(content),
         Value::List(items) => {
-            let names = |n: usize| 2 + n.checked_ilog10().unwrap_or(0) as usize + 1;
-            5 + items.iter().enumerate().map(|(n, item)| names(n) + value_bytes(item)).sum::<usize>()
+            5 + items.iter().enumerate().map(|(n, item)| place_bytes(n) + value_bytes(item)).sum::<usize>()
         }
         Value::Map(inner) => document(inner),
     }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chainbill_domain::{Digest, Document, Model, Timestamp, Value};
+use chainbill_domain::{Digest, Document, Model, Revision, Timestamp, Value};
+
+use crate::logs::LogFilter;
 
 /// What went wrong with the second database. Nothing of it ever reaches the person who asked.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +14,10 @@ pub enum MirrorError {
     /// its effect is unknown.
     #[error("the second database is not reachable: {0}")]
     Unavailable(String),
+    /// It answers, and asks for less at once: its limits, its locks, its time. Asking for less and more slowly is right; no
+    /// document is the reason, and nobody needs to do anything.
+    #[error("the second database asks for less at once: {0}")]
+    Throttled(String),
     /// It answered that the request is wrong (rights, syntax, limits). Trying again changes nothing by itself.
     #[error("the second database refused: {0}")]
     Refused(String),
@@ -50,6 +56,9 @@ pub enum Content {
 pub enum Guard {
     /// Only an older version, or nothing (the relay, the initial copy).
     Newer,
+    /// The same, and a document of the same version that is of another revision than the model's, or of none: whoever makes
+    /// documents anew after another description. Tombstones of the same version stay.
+    Outdated,
     /// Whatever is there, the same version and documents without a usable one included, but nothing newer: repair of
     /// proven drift, safe beside a relay that is ahead of it.
     NotNewer,
@@ -64,6 +73,11 @@ pub enum Outcome {
     Stale,
     /// This document can never be stored as it is (too large, …); the reason.
     Rejected(String),
+    /// The collection takes no such document (a validator, a shard key, rights, a quota), which is for an operator and not
+    /// this document's fault; the reason.
+    Refused(String),
+    /// The server asks for less at once; what it said. The document can be written later.
+    Throttled(String),
 }
 
 /// What a document says of itself: cheap to read for a whole page.
@@ -73,10 +87,13 @@ pub struct Stamp {
     pub id: String,
     /// `_sync.version`; `None` when the document carries no usable `_sync` (somebody else wrote it): one with a member that
     /// no engine writes, with one of another type or twice, without its moment, or with what is of tombstones and what is of
-    /// documents.
+    /// documents. In a `_sync` of another revision members may stand that this release does not know.
     pub version: Option<i64>,
     /// `_sync.digest`; `None` on tombstones and on foreign documents.
     pub digest: Option<Digest>,
+    /// `_sync.revision`: the revision of the description that the document was made by. `None` on tombstones, on foreign
+    /// documents, and on those from before there were revisions.
+    pub revision: Option<Revision>,
     /// Whether it is a tombstone.
     pub tombstone: bool,
 }
@@ -86,7 +103,7 @@ impl Stamp {
     /// believed.
     pub(crate) fn keep_if_ours(&mut self, ours: bool) {
         if !ours || self.version.is_none() {
-            (self.version, self.digest, self.tombstone) = (None, None, false);
+            (self.version, self.digest, self.revision, self.tombstone) = (None, None, None, false);
         }
     }
 }
@@ -113,15 +130,58 @@ pub struct Page<'a> {
     pub limit: u32,
 }
 
+/// What is searched for.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Words, which are data and never syntax; see [`chainbill_domain::words`].
+    pub words: &'a str,
+    /// Only documents where one of these top-level fields is this text; all where none is named. What it leaves out is as if
+    /// it were not there.
+    pub among: &'a [(&'static str, String)],
+    /// Only hits that stand behind this one.
+    pub after: Option<&'a Place>,
+    /// At most so many hits.
+    pub limit: u32,
+}
+
+impl<'a> Question<'a> {
+    /// The first hits among all documents.
+    #[must_use]
+    pub const fn of(words: &'a str, limit: u32) -> Self {
+        Self { words, among: &[], after: None, limit }
+    }
+}
+
+/// Where a hit stands in its answer: those of a higher score first, of one score those of higher ids. It depends on nothing but
+/// the hit, so that it is the same whatever comes and goes around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// See [`Hit::score`].
+    pub score: u32,
+    /// The document's id.
+    pub id: String,
+}
+
 /// A search answer, best first.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
     /// The document's id.
     pub id: String,
-    /// Relevance, higher is better; comparable within one answer only.
-    pub score: f64,
+    /// Each word of the question that the document holds counts [`chainbill_domain::words::PER_WORD`] and the weight of the
+    /// heaviest field that holds it; the same of all engines.
+    pub score: u32,
     /// The document.
     pub body: Document,
+}
+
+/// A collection that is not as it should be: an index of it was refused, say. What it lacks costs time, or what nobody needs
+/// stays; reading and writing work.
+#[derive(Debug)]
+pub struct Unprepared {
+    /// Its name: a model's, `analytics` or `app_logs`.
+    pub collection: &'static str,
+    /// What the server said.
+    pub error: MirrorError,
 }
 
 /// A line of the application's log.
@@ -161,8 +221,10 @@ pub struct Activity {
     pub by_kind: Vec<(String, u64)>,
     /// Per UTC day (`2026-11-24`), ascending, days without events left out: events and distinct users.
     pub by_day: Vec<(String, u64, u64)>,
-    /// Per currency: minor units of PAYMENT_RECEIVED.
+    /// Per currency: minor units of PAYMENT_RECEIVED; of one user, those that the user received.
     pub received: Vec<(String, i64)>,
+    /// Per currency: minor units of PAYMENT_RECEIVED that the user paid (per-user figures only).
+    pub paid: Vec<(String, i64)>,
     /// Per log level: lines (system-wide figures only).
     pub log_levels: Vec<(String, u64)>,
     /// The newest events, newest first, at most 20 (per-user figures only): their documents.
@@ -186,8 +248,23 @@ pub trait Mirror: Send + Sync + 'static {
     /// `mongodb` or `embedded`.
     fn engine(&self) -> &'static str;
 
-    /// Makes collections, indexes (also full text and TTL) for these models and for analytics and logs. Idempotent.
-    async fn prepare(&self, models: &[&'static Model], retention: Retention) -> Result<(), MirrorError>;
+    /// Whether writes of several models at once gain anything. An engine with one writer answers no.
+    fn writes_side_by_side(&self) -> bool {
+        true
+    }
+
+    /// Makes collections, indexes (also for searches, and TTL) for these models and for analytics and logs, all side by side.
+    /// Idempotent. What is refused of one collection stops no other, and is told; an error means that the server does not
+    /// answer.
+    async fn prepare(&self, models: &[&'static Model], retention: Retention) -> Result<Vec<Unprepared>, MirrorError>;
+
+    /// An error while it is known that nobody answers. Nobody is asked, so it is said at once.
+    ///
+    /// # Errors
+    /// [`MirrorError::Unavailable`].
+    fn reachable(&self) -> Result<(), MirrorError> {
+        Ok(())
+    }
 
     /// A small round trip with a deadline of its own (below one second).
     async fn ping(&self) -> Result<(), MirrorError>;
@@ -203,7 +280,7 @@ pub trait Mirror: Send + Sync + 'static {
 
     /// Writes many documents of one model, each guarded by itself, in any order; one outcome per write, in the order
     /// given. All or some may have been applied when it fails: calling again is always right. `at` becomes
-    /// `_sync.appliedAt` (and `_sync.deletedAt` of tombstones).
+    /// `_sync.appliedAt` (and `_sync.deletedAt` of tombstones), the model's revision `_sync.revision` of documents.
     async fn apply(
         &self,
         model: &'static Model,
@@ -237,9 +314,9 @@ pub trait Mirror: Send + Sync + 'static {
     /// Number of documents that are not tombstones.
     async fn count(&self, model: &'static Model) -> Result<u64, MirrorError>;
 
-    /// Ranked full-text search over the model's search fields; words are data, never syntax. Every hit holds at least
-    /// one word. Documents holding more of the words and in heavier fields come first. `skip` for later pages.
-    async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError>;
+    /// Ranked search over the model's search fields. Every hit holds at least one word. Documents holding more of the words
+    /// and in heavier fields come first; see [`Hit::score`] and [`Place`].
+    async fn search(&self, model: &'static Model, question: Question<'_>) -> Result<Vec<Hit>, MirrorError>;
 
     /// Whether the engine keeps an index for searches that is not of exactly the documents that are there, and may be made anew
     /// from them; where it shall be mended, it is by then. Engines whose server keeps its indexes itself have none.
@@ -269,9 +346,15 @@ pub trait Mirror: Send + Sync + 'static {
     /// Keeps log lines in `app_logs`; known ids are left alone.
     async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError>;
 
+    /// Log lines that pass the filter, newest first, before the one of this id, at most so many.
+    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError>;
+
     /// Figures since a moment: of one user, or of the whole system.
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError>;
 
     /// Removes what is past its retention. MongoDB's TTL indexes do it by themselves; the embedded engine does it here.
     async fn expire(&self, retention: Retention, now: Timestamp) -> Result<u64, MirrorError>;
+
+    /// Ends all connections on a clean stop. Engines that keep nothing to be brought to an end need not do anything.
+    async fn close(&self) {}
 }

@@ -1,41 +1,33 @@
-//! What a person typed into a search box, reduced to words. Nothing of it can be syntax afterwards.
+//! The words that a document is found by, as they are kept beside it.
 
-use crate::limits::MAX_SEARCH_WORDS;
+use chainbill_domain::{Document, Model, words};
 
-/// The distinct words of a text, folded to lower case, in their order. Everything in ASCII that is neither letter nor
-/// digit separates words, so that no operator, quote or wildcard of any engine survives.
-pub(crate) fn words(text: &str) -> Vec<String> {
-    let separates = |c: char| c.is_whitespace() || c.is_control() || (c.is_ascii() && !c.is_ascii_alphanumeric());
-    let mut found: Vec<String> = Vec::new();
-    for word in text.split(separates).filter(|word| word.chars().any(char::is_alphanumeric)) {
-        let word = word.to_lowercase();
-        if !found.contains(&word) {
-            found.push(word);
-        }
-        if found.len() == MAX_SEARCH_WORDS {
-            break;
-        }
+use crate::port::{Content, Write};
+
+/// The field that holds them in MongoDB, between the document's own fields and `_sync`.
+pub(crate) const WORDS: &str = "_words";
+
+/// What a write's document is found by: each word with the weight of the heaviest field that holds it, as `rust 08`,
+/// ascending. Nothing for a tombstone and for a model that nobody searches.
+pub(crate) fn words_of(model: &Model, write: &Write) -> Vec<String> {
+    match &write.content {
+        Content::Document { body, .. } => words_in(model, body),
+        Content::Tombstone => Vec::new(),
     }
-    found
 }
 
-#[cfg(test)]
-mod tests {
-    use super::words;
-
-    #[test]
-    fn operators_and_quotes_are_not_words() {
-        assert_eq!(
-            words(r#"web3 "smart" -contract* $where {$gt:""} AND"#),
-            ["web3", "smart", "contract", "where", "gt", "and"]
-        );
-        assert!(words("\" ' * - () $ \u{0} —").is_empty());
+/// The same of a document.
+pub(crate) fn words_in(model: &Model, body: &Document) -> Vec<String> {
+    if model.search.is_empty() {
+        return Vec::new();
     }
+    let mut all: Vec<String> =
+        words::indexed(model, body).iter().map(|word| weighed(&word.text, word.weight)).collect();
+    all.sort_unstable();
+    all
+}
 
-    #[test]
-    fn a_word_counts_once_and_there_are_at_most_sixteen() {
-        assert_eq!(words("Rust rust RUST"), ["rust"]);
-        let many: Vec<String> = (0..100).map(|n| format!("w{n}")).collect();
-        assert_eq!(words(&many.join(" ")).len(), 16);
-    }
+/// A word with a weight. No word holds a space, so that all weights of one stand together, and none among others.
+pub(crate) fn weighed(word: &str, weight: u8) -> String {
+    format!("{word} {weight:02}")
 }

@@ -18,7 +18,7 @@ pub struct Tile {
     pub leaves: String,
 }
 
-const CERTIFICATE: &str = "model, cut_text, count, encoder_version, root, previous, hash";
+const CERTIFICATE: &str = "model, cut_text, count, encoder_version, root, previous, hash, revision";
 
 impl Records {
     /// The model's newest certificate with its id.
@@ -35,7 +35,7 @@ impl Records {
             let sql = format!("SELECT {CERTIFICATE}, id FROM sync_certificates WHERE chain=?");
             let chain = link(model.name, Some(&certificate.hash));
             row = self.db().query_one_raw(self.statement(sql, [chain.into()])).await?;
-            newest = Some((found.try_get_by_index(7)?, certificate));
+            newest = Some((found.try_get_by_index(8)?, certificate));
         }
         Ok(newest)
     }
@@ -47,10 +47,10 @@ impl Records {
     /// When the primary does not answer.
     pub async fn add_certificate(&self, id: &str, certificate: &Certificate) -> Result<(), RecordsError> {
         let insert = "INSERT INTO sync_certificates (id, model, cut_text, count, encoder_version, root, previous, chain, \
-                      hash, at) VALUES (?,?,?,?,?,?,?,?,?,?)";
+                      hash, revision, at) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
         let count = i64::try_from(certificate.count).unwrap_or(i64::MAX);
         let chain = link(&certificate.model, certificate.previous.as_deref());
-        let values: [Value; 10] = [
+        let values: [Value; 11] = [
             id.into(),
             certificate.model.clone().into(),
             certificate.cut.clone().into(),
@@ -60,6 +60,7 @@ impl Records {
             certificate.previous.clone().into(),
             chain.into(),
             certificate.hash.clone().into(),
+            certificate.revision.clone().into(),
             self.now().into(),
         ];
         self.run(insert, values).await?;
@@ -143,7 +144,7 @@ impl Records {
         let clause = if before.is_some() { " WHERE id<?" } else { "" };
         let sql = format!("SELECT {CERTIFICATE}, id FROM sync_certificates{clause} ORDER BY id DESC LIMIT {limit}");
         let rows = self.db().query_all_raw(self.statement(sql, before.map(Value::from))).await?;
-        rows.iter().map(|row| Ok((row.try_get_by_index(7)?, certificate(row)?))).collect()
+        rows.iter().map(|row| Ok((row.try_get_by_index(8)?, certificate(row)?))).collect()
     }
 }
 
@@ -162,5 +163,6 @@ fn certificate(row: &QueryResult) -> Result<Certificate, RecordsError> {
         root: row.try_get_by_index(4)?,
         previous: row.try_get_by_index(5)?,
         hash: row.try_get_by_index(6)?,
+        revision: row.try_get_by_index(7)?,
     })
 }

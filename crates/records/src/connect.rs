@@ -1,24 +1,56 @@
 //! Opening the primary and looking at how it is set up, before anything is trusted to it.
 
-use std::{net::IpAddr, path::Path, time::Duration};
+mod inspect;
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
+use std::{path::Path, sync::Arc, time::Duration};
+
+use chainbill_domain::SystemRandom;
+use chainbill_sqlite::Usage;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, SqlxSqliteConnector, Statement};
 use sqlx::{
-    Connection as _,
-    sqlite::{SqliteJournalMode, SqliteSynchronous},
+    AssertSqlSafe, Executor as _,
+    mysql::{MySqlConnectOptions, MySqlPoolOptions},
+    sqlite::SqliteConnectOptions,
 };
 
-use crate::{Records, dialect::Dialect, errors::is_conflict};
+use crate::{
+    Connections, Records,
+    classes::Code,
+    connections::{self, Limits, Opener, Server, Trust, check},
+    dialect::Dialect,
+};
 
 /// How to reach the primary.
 #[derive(Clone)]
 pub struct ConnectSettings {
     /// `mysql://…` or `sqlite://path`.
     pub url: String,
-    /// Most connections.
+    /// Most connections. A few more are opened for probes.
     pub max_connections: u32,
     /// How long to wait for a connection, the handshake included.
     pub acquire_timeout: Duration,
+    /// How long a statement may take before the server ends it, or the connection is closed where it does not; none for as
+    /// long as it takes. An embedded primary has none.
+    pub statement_timeout: Option<Duration>,
+    /// How long a connection lives; some end up to a fifth earlier.
+    pub lifetime: Duration,
+    /// How long a connection may rest before it is closed.
+    pub idle_timeout: Duration,
+}
+
+impl ConnectSettings {
+    /// Those of an address, as they are where nobody sets others.
+    #[must_use]
+    pub fn of(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            max_connections: 16,
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Some(Duration::from_secs(10)),
+            lifetime: Duration::from_secs(600),
+            idle_timeout: Duration::from_secs(120),
+        }
+    }
 }
 
 /// The primary cannot be used.
@@ -27,6 +59,21 @@ pub enum ConnectError {
     /// The address has another scheme.
     #[error("DATABASE_URL begins with {0:?}: mysql:// (for MySQL and MariaDB) and sqlite:// are accepted")]
     Scheme(String),
+    /// The address has an option that nobody knows, or one with such a value.
+    #[error("DATABASE_URL has {what}, which is not known: {accepted} are accepted")]
+    Option {
+        /// The option, or the option with its value.
+        what: String,
+        /// Those that are accepted.
+        accepted: String,
+    },
+    /// The address cannot be read.
+    #[error("DATABASE_URL cannot be read as an address")]
+    Address {
+        /// Why.
+        #[source]
+        cause: sqlx::Error,
+    },
     /// The folder of the file cannot be made.
     #[error("the folder {folder} for the primary database cannot be made: {cause}")]
     Folder {
@@ -35,8 +82,62 @@ pub enum ConnectError {
         /// Why.
         cause: std::io::Error,
     },
-    /// It does not answer or refuses the login.
-    #[error("the primary database cannot be reached: {0}")]
+    /// Nobody listens.
+    #[error(
+        "the primary database refused the connection: nothing listens at {place}; is the server running, and is this its port?"
+    )]
+    Closed {
+        /// Host and port.
+        place: String,
+    },
+    /// The database is not there.
+    #[error(
+        "the primary database server at {place} has no database {database:?}: CREATE DATABASE `{database}` CHARACTER SET utf8mb4; makes it"
+    )]
+    NoDatabase {
+        /// Host and port.
+        place: String,
+        /// The database.
+        database: String,
+    },
+    /// User or password are wrong.
+    #[error(
+        "the primary database server at {place} refuses the user {user:?}: its name, its password or its host is wrong; \
+         CREATE USER '{user}'@'%' IDENTIFIED BY '…'; GRANT ALL PRIVILEGES ON `{database}`.* TO '{user}'@'%'; make one"
+    )]
+    Login {
+        /// Host and port.
+        place: String,
+        /// The user.
+        user: String,
+        /// The database.
+        database: String,
+    },
+    /// The user may not use the database.
+    #[error(
+        "the primary database server at {place} does not let the user {user:?} use the database {database:?}: \
+         GRANT ALL PRIVILEGES ON `{database}`.* TO '{user}'@'%'; lets it"
+    )]
+    Rights {
+        /// Host and port.
+        place: String,
+        /// The user.
+        user: String,
+        /// The database.
+        database: String,
+    },
+    /// Nobody answers.
+    #[error(
+        "the primary database at {place} does not answer within {patience:?}: is the host right, and does a firewall let one through?"
+    )]
+    Silent {
+        /// Host and port.
+        place: String,
+        /// How long was waited.
+        patience: Duration,
+    },
+    /// It fails otherwise.
+    #[error("the primary database cannot be reached")]
     Unreachable(#[source] DbErr),
     /// It would lose or change what is stored.
     #[error("the primary database is not set up to keep money safe: {0}")]
@@ -46,7 +147,7 @@ pub enum ConnectError {
 /// An open primary.
 pub struct Connected {
     /// The connections.
-    pub db: DatabaseConnection,
+    pub db: Connections,
     /// Its kind.
     pub dialect: Dialect,
     /// Its version as it says.
@@ -67,6 +168,14 @@ pub async fn beside(records: &Records, settings: &ConnectSettings) -> Result<Rec
     }
 }
 
+/// Checks the address as far as that is possible without asking anybody.
+///
+/// # Errors
+/// With what is not accepted and what is. No password is part of it.
+pub fn check_address(url: &str) -> Result<(), ConnectError> {
+    check(url)
+}
+
 /// Opens the primary.
 ///
 /// # Errors
@@ -79,268 +188,136 @@ pub async fn connect(settings: &ConnectSettings) -> Result<Connected, ConnectErr
     }
 }
 
-fn options(settings: &ConnectSettings, url: &str) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(settings.max_connections)
-        .min_connections(1)
-        .acquire_timeout(settings.acquire_timeout)
-        .connect_timeout(settings.acquire_timeout)
-        .idle_timeout(Duration::from_secs(600))
-        .test_before_acquire(false)
-        .sqlx_logging(false);
-    options
-}
-
 async fn sqlite(settings: &ConnectSettings) -> Result<Connected, ConnectError> {
+    check(&settings.url)?;
     let path = settings.url.trim_start_matches("sqlite://").split('?').next().unwrap_or("");
     if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)
             .map_err(|cause| ConnectError::Folder { folder: folder.display().to_string(), cause })?;
     }
-    let mut options = options(settings, &format!("sqlite://{path}?mode=rwc"));
-    let busy = settings.acquire_timeout;
-    options.map_sqlx_sqlite_opts(move |options| {
-        options
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(busy)
-            .pragma("wal_autocheckpoint", "4000")
-            .pragma("cache_size", "-32000")
-            .pragma("temp_store", "MEMORY")
-            .statement_cache_capacity(200)
-    });
-    // A full disk makes SQLite end a transaction by itself. The driver takes it for still open, and what it begins next
-    // for a part of it: such a connection is not used again.
-    options.map_sqlx_sqlite_pool_opts(|options| {
-        options.after_release(|connection, _| {
-            Box::pin(async move {
-                connection.ping().await?;
-                Ok(!connection.is_in_transaction())
-            })
-        })
-    });
-    let db = first_come(options, busy).await.map_err(ConnectError::Unreachable)?;
+    let unreachable = |error: sqlx::Error| ConnectError::Unreachable(DbErr::Conn(RuntimeErr::SqlxError(error.into())));
+    let options: SqliteConnectOptions = format!("sqlite://{path}?mode=rwc").parse().map_err(unreachable)?;
+    let usage = Usage { max_connections: settings.max_connections, patience: settings.acquire_timeout };
+    let pool = chainbill_sqlite::open(options.statement_cache_capacity(200), usage).await.map_err(unreachable)?;
+    let db = Connections::sqlite(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool));
     let version = ask(&db, "SELECT sqlite_version()").await.map_err(ConnectError::Unreachable)?.unwrap_or_default();
     Ok(Connected { db, dialect: Dialect::Sqlite, version, warnings: Vec::new() })
 }
 
-/// Opens the file, and while others make a new one ready for writing ahead, waits for them: each of them reads before it
-/// writes then, and SQLite refuses all but one of those at once, whatever the busy timeout.
-async fn first_come(options: ConnectOptions, patience: Duration) -> Result<DatabaseConnection, DbErr> {
-    let until = tokio::time::Instant::now() + patience;
-    loop {
-        match Database::connect(options.clone()).await {
-            Err(error) if is_conflict(&error) && tokio::time::Instant::now() < until => {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            other => return other,
-        }
+/// Connections to a server, of which the first is open: what is wrong with the address is said at once.
+async fn pool(settings: &ConnectSettings) -> Result<Connections, ConnectError> {
+    let options = connections::options(&settings.url)?;
+    let trust = Arc::new(Trust::default());
+    let opener = opener(settings, &options, &trust, settings.statement_timeout);
+    let first = opener.open().await.map_err(|cause| unusable(settings, &options, cause))?;
+    // Said goodbye to: the pool opens its own when they are needed.
+    drop(first);
+    let acquire = settings.acquire_timeout;
+    let probing = self::opener(settings, &options, &trust, Some(PROBE));
+    let limits = Limits { acquire, statement: Some(PROBE + GRACE), back: GRACE };
+    let probes = Connections::server(probing, PROBES, limits, None);
+    let statement = settings.statement_timeout.map(|patience| patience + GRACE);
+    let limits = Limits { acquire, statement, back: statement.unwrap_or(RETURN) };
+    Ok(Connections::server(opener, settings.max_connections, limits, Some(probes)))
+}
+
+/// Connections for probes.
+const PROBES: u32 = 3;
+/// How long a probe may take; counts are probes too.
+const PROBE: Duration = Duration::from_secs(10);
+/// How long giving a connection back may take where statements have no deadline.
+const RETURN: Duration = Duration::from_secs(60);
+/// How much longer a statement is waited for than the server gives it.
+const GRACE: Duration = Duration::from_secs(1);
+/// How long rows are waited for at most.
+const ROW_LOCK: Duration = Duration::from_secs(10);
+/// How long locked tables are waited for at most.
+const TABLE_LOCK: Duration = Duration::from_secs(5);
+/// How long they are waited for where statements may take as long as they like, as those of migrations.
+const MIGRATING: Duration = Duration::from_secs(30);
+
+fn opener(
+    settings: &ConnectSettings,
+    options: &MySqlConnectOptions,
+    trust: &Arc<Trust>,
+    statement: Option<Duration>,
+) -> Opener {
+    Opener {
+        options: options.clone(),
+        session: session(statement),
+        patience: settings.acquire_timeout,
+        life: settings.lifetime,
+        rest: settings.idle_timeout,
+        trust: trust.clone(),
+        random: Arc::new(SystemRandom),
     }
 }
 
-async fn pool(settings: &ConnectSettings) -> Result<DatabaseConnection, ConnectError> {
-    let url = mysql_url(settings);
-    let mut options = options(settings, &url);
-    options.map_sqlx_mysql_opts(|options| options.statement_cache_capacity(200).charset("utf8mb4"));
-    options.map_sqlx_mysql_pool_opts(|options| {
-        options.after_connect(|connection, _| {
-            Box::pin(async move {
-                use sqlx::Executor as _;
-                connection.execute(SESSION).await?;
-                // The variable has another name on older MariaDB; the statement has not.
-                connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
-                // Only MariaDB knows it; there it turns a silently lost update into an error that is retried.
-                if let Err(error) = connection.execute("SET SESSION innodb_snapshot_isolation=ON").await
-                    && !matches!(error, sqlx::Error::Database(_))
-                {
-                    return Err(error);
-                }
-                Ok(())
-            })
-        })
-    });
-    let connecting = tokio::time::timeout(settings.acquire_timeout, Database::connect(options));
-    connecting
-        .await
-        .unwrap_or_else(|_| Err(DbErr::Custom("no answer to the login within the deadline".to_owned())))
-        .map_err(ConnectError::Unreachable)
+/// Every connection counts in UTC, refuses what does not fit instead of cutting it, commits by itself and reads whole answers,
+/// whatever the server's settings are, and waits for nothing without end: half
+/// of a statement's time (at most 5 s) for a locked table, at most that for locked rows. MySQL reads a comment that begins with `!` and a
+/// version, MariaDB one that begins with `M!`.
+fn session(statement: Option<Duration>) -> String {
+    let table = statement.map_or(MIGRATING, |patience| TABLE_LOCK.min(patience / 2)).as_secs().max(1);
+    let row = statement.map_or(ROW_LOCK, |patience| patience.min(ROW_LOCK)).as_secs().max(1);
+    let millis = statement.map_or(0, |patience| patience.as_millis());
+    format!(
+        "SET SESSION autocommit=1, completion_type=0, sql_safe_updates=0, sql_select_limit=18446744073709551615, \
+         time_zone='+00:00', \
+         sql_mode='STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES', \
+         innodb_lock_wait_timeout={row}, lock_wait_timeout={table} \
+         /*!50708 , max_execution_time={millis} */ /*M!100101 , max_statement_time={}.{:03} */",
+        millis / 1000,
+        millis % 1000
+    )
 }
 
-fn mysql_url(settings: &ConnectSettings) -> String {
-    settings.url.replacen("mariadb://", "mysql://", 1)
+/// What is wrong when the first connection cannot be opened, with the command that mends it.
+fn unusable(settings: &ConnectSettings, options: &MySqlConnectOptions, cause: sqlx::Error) -> ConnectError {
+    let place = format!("{}:{}", options.get_host(), options.get_port());
+    let (user, database) = (options.get_username().to_owned(), options.get_database().unwrap_or("").to_owned());
+    match (Code::of(&cause), &cause) {
+        (Some(Code::MySql(1049)), _) => ConnectError::NoDatabase { place, database },
+        (Some(Code::MySql(1045 | 1698)), _) => ConnectError::Login { place, user, database },
+        (Some(Code::MySql(1044)), _) => ConnectError::Rights { place, user, database },
+        (None, sqlx::Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            ConnectError::Closed { place }
+        }
+        (None, sqlx::Error::Io(error)) if error.kind() == std::io::ErrorKind::TimedOut => {
+            let patience = settings.acquire_timeout;
+            ConnectError::Silent { place, patience }
+        }
+        _ => ConnectError::Unreachable(DbErr::Conn(sea_orm::RuntimeErr::SqlxError(cause.into()))),
+    }
 }
 
 async fn server(settings: &ConnectSettings) -> Result<Connected, ConnectError> {
     let db = pool(settings).await?;
     let version = ask(&db, "SELECT VERSION()").await.map_err(ConnectError::Unreachable)?.unwrap_or_default();
     let dialect = Dialect::of_server(&version);
-    let warnings = inspect(&db, &mysql_url(settings)).await?;
+    let warnings = inspect::inspect(&db, &settings.url).await?;
     Ok(Connected { db, dialect, version, warnings })
 }
 
-/// Every connection counts in UTC, refuses what does not fit instead of cutting it, and reads repeatably.
-const SESSION: &str = "SET SESSION time_zone='+00:00', \
-    sql_mode='STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES', \
-    innodb_lock_wait_timeout=10";
-
-/// What was seen of a server; none where it does not know the question.
-#[derive(Debug, Default)]
-struct Seen {
-    flush: Option<String>,
-    binary_log: Option<String>,
-    sync_binlog: Option<String>,
-    sql_mode: Option<String>,
-    time_zone: Option<String>,
-    client_charset: Option<String>,
-    connection_charset: Option<String>,
-    cipher: Option<String>,
-    engine: Option<String>,
-}
-
-/// Looks at what durability and exactness depend on (safety rule 4).
-async fn inspect(db: &DatabaseConnection, url: &str) -> Result<Vec<String>, ConnectError> {
-    let variable = async |name: &str| ask(db, &format!("SELECT CAST(@@{name} AS CHAR)")).await.ok().flatten();
-    let seen = Seen {
-        flush: variable("GLOBAL.innodb_flush_log_at_trx_commit").await,
-        binary_log: variable("GLOBAL.log_bin").await,
-        sync_binlog: variable("GLOBAL.sync_binlog").await,
-        sql_mode: variable("SESSION.sql_mode").await,
-        time_zone: variable("SESSION.time_zone").await,
-        client_charset: variable("SESSION.character_set_client").await,
-        connection_charset: variable("SESSION.character_set_connection").await,
-        cipher: ask(db, "SHOW SESSION STATUS LIKE 'Ssl_cipher'").await.ok().flatten(),
-        engine: variable("GLOBAL.default_storage_engine").await,
-    };
-    judge(&seen, host(url))
-}
-
-/// Refuses what would change what is stored, and warns of what could lose it or show it to others.
-fn judge(seen: &Seen, host: &str) -> Result<Vec<String>, ConnectError> {
-    let refused = |what: String| Err(ConnectError::Unsafe(what));
-    if let Some(engine) = seen.engine.as_ref().filter(|engine| !engine.eq_ignore_ascii_case("InnoDB")) {
-        return refused(format!("its default storage engine is {engine}; InnoDB is accepted"));
-    }
-    // Every session asks for these; what stands between, such as a pooling proxy, may have lost the wish.
-    if let Some(mode) = seen.sql_mode.as_ref().filter(|mode| !mode.contains("STRICT_")) {
-        return refused(format!(
-            "its sql_mode stays {mode:?}, which cuts what does not fit; STRICT_ALL_TABLES is accepted"
-        ));
-    }
-    if let Some(zone) = seen.time_zone.as_ref().filter(|zone| !["+00:00", "UTC"].contains(&zone.as_str())) {
-        return refused(format!("its time_zone stays {zone}; +00:00 is accepted"));
-    }
-    for charset in [&seen.client_charset, &seen.connection_charset].into_iter().flatten() {
-        if charset != "utf8mb4" {
-            return refused(format!("its character set stays {charset}; utf8mb4 is accepted"));
-        }
-    }
-    let mut warnings = Vec::new();
-    if let Some(flush) = seen.flush.as_ref().filter(|flush| *flush != "1") {
-        warnings.push(format!(
-            "innodb_flush_log_at_trx_commit is {flush}: an acknowledged write can be lost in a crash; set it to 1"
-        ));
-    }
-    let logs = seen.binary_log.as_ref().is_some_and(|on| on == "1");
-    if let Some(sync) = seen.sync_binlog.as_ref().filter(|sync| logs && *sync != "1") {
-        warnings.push(format!("sync_binlog is {sync}: replicas can lose acknowledged writes; set it to 1"));
-    }
-    let plain = seen.cipher.as_ref().is_none_or(|cipher| cipher.is_empty() || cipher == "Ssl_cipher");
-    if plain && !is_local(host) {
-        warnings.push(format!(
-            "the connection to {host} may not be encrypted: add ?ssl-mode=VERIFY_IDENTITY to DATABASE_URL"
-        ));
-    }
-    Ok(warnings)
-}
-
-/// The host of an address; an IPv6 address stands in brackets there and comes without them.
-fn host(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
-    let place = authority.rsplit('@').next().unwrap_or("");
-    match place.strip_prefix('[') {
-        Some(bracketed) => bracketed.split(']').next().unwrap_or(""),
-        None => place.split(':').next().unwrap_or(""),
-    }
-}
-
-/// Whether what is sent there never leaves the machine.
-fn is_local(host: &str) -> bool {
-    host.is_empty()
-        || host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+/// The same server as the ORM's migrations want it: few connections of the driver's pool, whose statements may take long.
+pub(crate) fn for_migrations(server: &Server) -> DatabaseConnection {
+    let (opener, session) = (server.opener(), session(None));
+    let pool = MySqlPoolOptions::new()
+        .max_connections(3)
+        .acquire_timeout(opener.patience)
+        .after_connect(move |connection, _| {
+            let session = session.clone();
+            Box::pin(async move { connection.execute(AssertSqlSafe(session)).await.map(drop) })
+        })
+        .connect_lazy_with(opener.options.clone());
+    pool.into()
 }
 
 /// The last column of the only row, as text.
-async fn ask(db: &DatabaseConnection, sql: &str) -> Result<Option<String>, DbErr> {
+async fn ask(db: &Connections, sql: &str) -> Result<Option<String>, DbErr> {
     let Some(row) = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await? else {
         return Ok(None);
     };
     let last = row.column_names().len().saturating_sub(1);
     row.try_get_by_index::<Option<String>>(last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_machine_itself_is_local() {
-        for (url, expected, local) in [
-            ("mysql://u:p@localhost:3306/d", "localhost", true),
-            ("mysql://u:p@127.0.0.1/d", "127.0.0.1", true),
-            ("mysql://u:p@127.8.8.8/d", "127.8.8.8", true),
-            ("mysql://u:p@[::1]:3306/d", "::1", true),
-            ("mysql:///d?socket=/run/mysqld.sock", "", true),
-            ("mysql://u:p@[2001:db8::1]:3306/d", "2001:db8::1", false),
-            ("mysql://u:p%40x@db.example.org/d?ssl-mode=REQUIRED", "db.example.org", false),
-            ("mysql://db.example.org", "db.example.org", false),
-            ("mysql://u:p@10.0.0.7:3306/d", "10.0.0.7", false),
-        ] {
-            assert_eq!((host(url), is_local(host(url))), (expected, local), "{url}");
-        }
-    }
-
-    fn sound() -> Seen {
-        let text = |text: &str| Some(text.to_owned());
-        Seen {
-            flush: text("1"),
-            binary_log: text("1"),
-            sync_binlog: text("1"),
-            sql_mode: text("STRICT_ALL_TABLES,NO_ZERO_DATE"),
-            time_zone: text("+00:00"),
-            client_charset: text("utf8mb4"),
-            connection_charset: text("utf8mb4"),
-            cipher: text("TLS_AES_128_GCM_SHA256"),
-            engine: text("InnoDB"),
-        }
-    }
-
-    #[test]
-    fn what_could_lose_or_show_something_is_warned_of() {
-        let warned = |seen: Seen, host: &str| judge(&seen, host).expect("it is usable");
-        assert_eq!(warned(sound(), "db.example.org"), Vec::<String>::new());
-        assert!(warned(Seen { flush: Some("2".to_owned()), ..sound() }, "")[0].contains("innodb_flush"));
-        assert!(warned(Seen { sync_binlog: Some("0".to_owned()), ..sound() }, "")[0].contains("sync_binlog"));
-        let quiet = Seen { sync_binlog: Some("0".to_owned()), binary_log: Some("0".to_owned()), ..sound() };
-        assert!(warned(quiet, "").is_empty(), "without a binary log there is nothing to lose");
-        let plain = || Seen { cipher: Some(String::new()), ..sound() };
-        assert!(warned(plain(), "2001:db8::1")[0].contains("ssl-mode"));
-        assert!(warned(plain(), "::1").is_empty());
-    }
-
-    #[test]
-    fn what_would_change_what_is_stored_is_refused() {
-        let wrong = |text: &str| Some(text.to_owned());
-        for seen in [
-            Seen { engine: wrong("MyISAM"), ..sound() },
-            Seen { sql_mode: wrong(""), ..sound() },
-            Seen { time_zone: wrong("SYSTEM"), ..sound() },
-            Seen { client_charset: wrong("latin1"), ..sound() },
-            Seen { connection_charset: wrong("utf8mb3"), ..sound() },
-        ] {
-            assert!(matches!(judge(&seen, ""), Err(ConnectError::Unsafe(_))), "{seen:?}");
-        }
-    }
 }

@@ -1,7 +1,11 @@
 //! What can go wrong with the primary, sorted by what the caller may do about it.
 
 use sea_orm::{DbErr, RuntimeErr};
-use sqlx::mysql::MySqlDatabaseError;
+
+use crate::{
+    classes::{Class, Code, of_driver},
+    unreadable::Unreadable,
+};
 
 /// A failure of the primary.
 #[derive(Debug, thiserror::Error)]
@@ -17,19 +21,42 @@ pub enum RecordsError {
     /// A unique value is taken; nothing was done. The text is the database's and names the constraint or the columns.
     #[error("a unique value is taken: {0}")]
     Duplicate(String),
-    /// A deadlock, a lock wait or a serialization failure: the whole unit of work was undone and may run again.
+    /// A deadlock or a serialization failure: the whole unit of work was undone and may run again.
     #[error("the database asked to run the transaction again: {0}")]
     Again(#[source] DbErr),
+    /// The connection led to a server that takes no writes, or was lost before COMMIT: the whole unit of work was undone and
+    /// may run again, on another connection. The old one is closed.
+    #[error("the connection to the primary database is of no use any more: {0}")]
+    Elsewhere(#[source] DbErr),
     /// COMMIT answered an error: the transaction may be durable or not. Never retried blindly.
     #[error("the outcome of a commit is unknown: {0}")]
     Unknown(#[source] DbErr),
     /// Not reachable, shutting down, or no connection free within the deadline.
     #[error("the primary database is not reachable: {0}")]
     Unavailable(#[source] DbErr),
+    /// Full, locked or too slow: later it may work.
+    #[error("the primary database is busy: {0}")]
+    Later(#[source] DbErr),
+    /// Somebody has to see to the database.
+    #[error("the primary database needs its operator: {cause}")]
+    Operator {
+        /// What can be done.
+        hint: &'static str,
+        /// What it answered.
+        #[source]
+        cause: DbErr,
+    },
+    /// For so many seconds no read has shown what had been committed before it: servers of the primary's cluster are
+    /// behind.
+    #[error("for {0} s no read has shown what was committed before it: servers of the primary's cluster are behind")]
+    Late(u64),
     /// A stored value that this program could not have written.
     #[error("{0}")]
     Corrupt(String),
-    /// Anything else.
+    /// A stored value that this release cannot read; another one may.
+    #[error(transparent)]
+    Unreadable(Unreadable),
+    /// Anything else: ChainBill asked what it should not have.
     #[error("the primary database refused: {0}")]
     Refused(#[source] DbErr),
 }
@@ -38,7 +65,13 @@ impl RecordsError {
     /// Whether running the whole unit of work again is right.
     #[must_use]
     pub fn is_again(&self) -> bool {
-        matches!(self, Self::Again(_))
+        matches!(self, Self::Again(_) | Self::Elsewhere(_))
+    }
+
+    /// Whether somebody else held a row or a table for longer than one waits.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Later(cause) if mysql_number(cause) == Some(LOCK_WAIT))
     }
 
     /// The same failure, met at COMMIT: only what certainly undid the transaction keeps its meaning.
@@ -46,38 +79,54 @@ impl RecordsError {
         let undone = code(&error).is_some_and(Code::undoes_at_commit);
         match Self::from(error) {
             Self::Again(cause) if undone => Self::Again(cause),
+            Self::Elsewhere(cause) if undone => Self::Elsewhere(cause),
             // Clusters that commit optimistically look for taken values only now, and then commit nothing.
             Self::Duplicate(text) => Self::Duplicate(text),
-            Self::Again(cause) | Self::Unavailable(cause) | Self::Refused(cause) | Self::Unknown(cause) => {
-                Self::Unknown(cause)
-            }
+            Self::Again(cause)
+            | Self::Elsewhere(cause)
+            | Self::Unavailable(cause)
+            | Self::Later(cause)
+            | Self::Operator { cause, .. }
+            | Self::Refused(cause)
+            | Self::Unknown(cause) => Self::Unknown(cause),
             other => other,
         }
     }
 }
 
+/// ER_LOCK_WAIT_TIMEOUT.
+const LOCK_WAIT: u16 = 1205;
+
 impl From<DbErr> for RecordsError {
     fn from(error: DbErr) -> Self {
-        match class(&error) {
-            Class::Duplicate(text) => Self::Duplicate(text),
-            Class::Again => Self::Again(error),
+        if let Some(value) = Unreadable::of(&error) {
+            return Self::Unreadable(value);
+        }
+        let Some(cause) = driver(&error) else {
+            return match error {
+                DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(error),
+                other => Self::Refused(other),
+            };
+        };
+        match of_driver(cause) {
+            Class::Duplicate => Self::Duplicate(match cause {
+                sqlx::Error::Database(database) => database.message().to_owned(),
+                other => other.to_string(),
+            }),
+            Class::Unit => Self::Again(error),
+            Class::Elsewhere | Class::Moved => Self::Elsewhere(error),
+            Class::Lost => Self::Unavailable(error),
+            // Nobody answered within our own deadline.
+            Class::Later if matches!(cause, sqlx::Error::Io(_)) => Self::Unavailable(error),
+            Class::Statement | Class::Later => Self::Later(error),
+            Class::Operator(hint) => Self::Operator { hint, cause: error },
             Class::Unknown => Self::Unknown(error),
-            Class::Unavailable => Self::Unavailable(error),
-            Class::Refused => Self::Refused(error),
+            Class::Bug => Self::Refused(error),
         }
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Class {
-    Duplicate(String),
-    Again,
-    Unknown,
-    Unavailable,
-    Refused,
-}
-
-fn driver(error: &DbErr) -> Option<&sqlx::Error> {
+pub(crate) fn driver(error: &DbErr) -> Option<&sqlx::Error> {
     match error {
         DbErr::Conn(RuntimeErr::SqlxError(cause))
         | DbErr::Exec(RuntimeErr::SqlxError(cause))
@@ -86,45 +135,8 @@ fn driver(error: &DbErr) -> Option<&sqlx::Error> {
     }
 }
 
-fn class(error: &DbErr) -> Class {
-    let Some(cause) = driver(error) else {
-        return match error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Class::Unavailable,
-            _ => Class::Refused,
-        };
-    };
-    let sqlx::Error::Database(database) = cause else {
-        return match cause {
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => Class::Unavailable,
-            _ => Class::Refused,
-        };
-    };
-    if database.is_unique_violation() {
-        return Class::Duplicate(database.message().to_owned());
-    }
-    code(error).map_or(Class::Refused, Code::class)
-}
-
-/// What a database calls its error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Code {
-    /// MySQL and what speaks its language: the error's number.
-    MySql(u16),
-    /// SQLite: the primary result code, which is the low byte of the extended one.
-    Sqlite(u32),
-}
-
 fn code(error: &DbErr) -> Option<Code> {
-    let sqlx::Error::Database(database) = driver(error)? else { return None };
-    if let Some(mysql) = database.try_downcast_ref::<MySqlDatabaseError>() {
-        return Some(Code::MySql(mysql.number()));
-    }
-    Some(Code::Sqlite(database.code()?.parse::<u32>().ok()? & 0xff))
+    Code::of(driver(error)?)
 }
 
 /// The number of a MySQL error.
@@ -135,69 +147,9 @@ pub(crate) fn mysql_number(error: &DbErr) -> Option<u16> {
     }
 }
 
-/// Whether the same may succeed when it is asked again.
-pub(crate) fn is_conflict(error: &DbErr) -> bool {
-    class(error) == Class::Again
-}
-
-impl Code {
-    /// On MySQL: 1213 deadlock, 1205 lock wait, 1020 snapshot conflict (MariaDB), 3101 a transaction that a group did not
-    /// certify; 1180 an engine that failed within a commit, an autocommitted statement's included; 1040, 1053, 1158 to
-    /// 1161, 1290, 1836, 1927 and 3100 a server that is full, leaving, read-only or cut off.
-    /// On SQLite: 5 busy, 6 locked, 10 I/O, 13 full, 14 cannot open.
-    const fn class(self) -> Class {
-        match self {
-            Self::MySql(1020 | 1205 | 1213 | 3101) | Self::Sqlite(5 | 6) => Class::Again,
-            Self::MySql(1180) => Class::Unknown,
-            Self::MySql(1040 | 1053 | 1158..=1161 | 1290 | 1836 | 1927 | 3100) | Self::Sqlite(10 | 13 | 14) => {
-                Class::Unavailable
-            }
-            Self::MySql(_) | Self::Sqlite(_) => Class::Refused,
-        }
-    }
-
-    /// Whether COMMIT answering this certainly left nothing.
-    ///
-    /// 1213 is a deadlock (and a failed certification on Galera) and 3101 a failed certification in Group Replication: both
-    /// roll the transaction back before they are told. SQLite's busy and locked leave it open, and it is then undone.
-    /// Neither is certain of the others: 1205 and 1020 undo one statement and belong to no commit, and 1180 wraps whatever
-    /// an engine said after the binary log may have been written, so that replicas may hold what this server has not told.
-    const fn undoes_at_commit(self) -> bool {
-        matches!(self, Self::MySql(1213 | 3101) | Self::Sqlite(5 | 6))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_code_has_its_meaning() {
-        for (code, class, undone) in [
-            (Code::MySql(1213), Class::Again, true),
-            (Code::MySql(3101), Class::Again, true),
-            (Code::MySql(1205), Class::Again, false),
-            (Code::MySql(1020), Class::Again, false),
-            (Code::MySql(1180), Class::Unknown, false),
-            (Code::MySql(1040), Class::Unavailable, false),
-            (Code::MySql(1053), Class::Unavailable, false),
-            (Code::MySql(1158), Class::Unavailable, false),
-            (Code::MySql(1161), Class::Unavailable, false),
-            (Code::MySql(1290), Class::Unavailable, false),
-            (Code::MySql(1836), Class::Unavailable, false),
-            (Code::MySql(1927), Class::Unavailable, false),
-            (Code::MySql(3100), Class::Unavailable, false),
-            (Code::MySql(1146), Class::Refused, false),
-            (Code::Sqlite(5), Class::Again, true),
-            (Code::Sqlite(6), Class::Again, true),
-            (Code::Sqlite(10), Class::Unavailable, false),
-            (Code::Sqlite(13), Class::Unavailable, false),
-            (Code::Sqlite(14), Class::Unavailable, false),
-            (Code::Sqlite(1), Class::Refused, false),
-        ] {
-            assert_eq!((code.class(), code.undoes_at_commit()), (class, undone), "{code:?}");
-        }
-    }
 
     #[test]
     fn a_commit_without_an_answer_may_have_had_its_effect() {
@@ -206,6 +158,10 @@ mod tests {
             DbErr::Exec(RuntimeErr::SqlxError(std::sync::Arc::new(cause)))
         };
         assert!(matches!(RecordsError::from(lost()), RecordsError::Unavailable(_)));
+        let before = || {
+            DbErr::Exec(RuntimeErr::SqlxError(std::sync::Arc::new(crate::classes::undone(sqlx::Error::WorkerCrashed))))
+        };
+        assert!(matches!(RecordsError::from(before()), RecordsError::Elsewhere(_)), "nothing was committed");
         assert!(matches!(RecordsError::at_commit(lost()), RecordsError::Unknown(_)));
     }
 }

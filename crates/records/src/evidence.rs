@@ -87,18 +87,6 @@ impl Records {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// How many entities have been repaired so often since a moment: they keep coming back.
-    ///
-    /// # Errors
-    /// When the primary does not answer.
-    pub async fn often_repaired(&self, times: u32, since: Timestamp) -> Result<u64, RecordsError> {
-        let sql = "SELECT COUNT(*) FROM (SELECT entity_id FROM sync_evidence WHERE at>=? \
-                   GROUP BY model, entity_id HAVING COUNT(*)>=?) often";
-        let row = self.db().query_one_raw(self.statement(sql, [since.into(), i64::from(times).into()])).await?;
-        let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
-        Ok(u64::try_from(count).unwrap_or(0))
-    }
-
     /// Evidence, newest first: of one model or all, of one entity or all, before an id.
     ///
     /// # Errors
@@ -150,7 +138,7 @@ impl Records {
 const FORGOTTEN_AT_ONCE: u32 = 200;
 
 /// Somebody else's `_id` may be of any length: what does not fit into the key is told apart by its digest.
-fn key(id: &str) -> String {
+pub(crate) fn key(id: &str) -> String {
     const FITS: usize = 255;
     if id.len() <= FITS {
         return id.to_owned();

@@ -4,11 +4,13 @@
 use chainbill_domain::Model;
 use sea_orm::{ConnectionTrait, Value};
 
-use crate::{Records, RecordsError};
+use crate::{Records, RecordsError, upsert::Upsert};
 
 /// Who met the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultSource {
+    /// The collection or an index of it could not be made.
+    Prepare,
     /// The relay could not write.
     Relay,
     /// The initial copy could not go on.
@@ -22,6 +24,7 @@ impl FaultSource {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Prepare => "prepare",
             Self::Relay => "relay",
             Self::Copy => "copy",
             Self::Run => "run",
@@ -52,18 +55,11 @@ impl Records {
         reason: &str,
         hint: &str,
     ) -> Result<(), RecordsError> {
-        let values = || -> [Value; 5] {
-            [reason.into(), hint.into(), self.now().into(), model.name.into(), source.name().into()]
-        };
-        let update = "UPDATE sync_faults SET reason=?, hint=?, at=? WHERE model=? AND source=?";
-        if self.run(update, values()).await? > 0 {
-            return Ok(());
-        }
-        let insert = "INSERT INTO sync_faults (reason, hint, at, model, source) VALUES (?,?,?,?,?)";
-        match self.run(insert, values()).await {
-            Err(RecordsError::Duplicate(_)) => self.run(update, values()).await.map(drop),
-            other => other.map(drop),
-        }
+        let columns = ["model", "source", "reason", "hint", "at"];
+        let upsert = Upsert { table: "sync_faults", key: &columns[..2], columns: &columns, updated: &columns[2..] };
+        let values: [Value; 5] =
+            [model.name.into(), source.name().into(), reason.into(), hint.into(), self.now().into()];
+        self.put(&upsert, values).await
     }
 
     /// Takes a fault away; whether there was one.

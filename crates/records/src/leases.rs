@@ -8,7 +8,7 @@ use std::time::Duration;
 use chainbill_domain::Timestamp;
 use sea_orm::{ConnectionTrait, Value};
 
-use crate::{Records, RecordsError, outbox::marks};
+use crate::{Records, RecordsError, outbox::marks, retry};
 
 /// A lease that is held.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,15 +100,25 @@ impl Records {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let sql = format!("UPDATE sync_leases SET until_at=? WHERE owner=? AND name IN ({})", marks(names.len()));
-        let values = [(self.now() + ttl).into(), Value::from(owner)].into_iter().chain(crate::outbox::pad(names));
-        let renewed = self.run(&sql, values).await?;
-        if usize::try_from(renewed) == Ok(names.len()) {
+        if self.prolong(names, owner, ttl).await? == names.len() {
             return Ok(names.to_vec());
         }
-        let all = self.leases().await?;
-        let still = |name: &&String| all.iter().any(|l| l.name == **name && l.owner.as_deref() == Some(owner));
-        Ok(names.iter().filter(still).cloned().collect())
+        // They are lost, or this server has not heard of their taking yet.
+        let mut fence = self.fence().await?;
+        let snapshot = self.snapshot_after(&mut fence).await?;
+        let held = snapshot.leases_of(owner).await?;
+        snapshot.close().await?;
+        let still: Vec<String> = names.iter().filter(|name| held.contains(*name)).cloned().collect();
+        if !still.is_empty() {
+            self.prolong(&still, owner, ttl).await?;
+        }
+        Ok(still)
+    }
+
+    async fn prolong(&self, names: &[String], owner: &str, ttl: Duration) -> Result<usize, RecordsError> {
+        let sql = format!("UPDATE sync_leases SET until_at=? WHERE owner=? AND name IN ({})", marks(names.len()));
+        let values = [(self.now() + ttl).into(), Value::from(owner)].into_iter().chain(crate::outbox::pad(names));
+        Ok(usize::try_from(self.run(&sql, values).await?).unwrap_or(usize::MAX))
     }
 
     /// Gives leases back, so that nobody has to wait for their end.
@@ -155,7 +165,11 @@ impl Records {
         Ok(())
     }
 
+    /// Runs a statement that is a transaction of its own, again where another has had it undone: servers of a cluster
+    /// that all take writes find out at its commit.
     pub(crate) async fn run(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, RecordsError> {
-        Ok(self.db().execute_raw(self.statement(sql, values)).await?.rows_affected())
+        let statement = self.statement(sql, values);
+        let once = || async { Ok(self.db().execute_raw(statement.clone()).await?.rows_affected()) };
+        retry(self.random(), once).await
     }
 }

@@ -1,42 +1,62 @@
 #![doc = include_str!("../README.md")]
 
+pub mod classes;
 pub mod connect;
 pub mod dialect;
 pub mod entities;
+pub mod jobs;
 pub mod migrations;
 pub mod outbox;
 pub mod text;
 
+mod cells;
 mod certificates;
+mod cluster;
+mod connections;
 mod copies;
 mod errors;
 mod evidence;
 mod faults;
+mod fence;
 mod handed;
 mod leases;
+mod newest;
 mod parked;
+mod quarantine;
+mod recent;
 mod retry;
 mod runs;
+mod schemas;
 mod snapshot;
 mod store;
 mod synced;
+mod topology;
 mod transaction;
 mod unit;
+mod unreadable;
+mod upsert;
 
 pub use certificates::Tile;
+pub use connections::Connections;
 pub use copies::{Copy, CopyState};
 pub use errors::RecordsError;
 pub use evidence::Evidence;
 pub use faults::{FaultSource, ModelFault};
+pub use fence::Fence;
 pub use leases::{Lease, LeaseView};
+pub use newest::{Kind, newest};
 pub use parked::Parked;
+pub use quarantine::Quarantined;
 pub use retry::{ATTEMPTS, Retryable, retry};
 pub use runs::{Resume, Run};
+pub use schemas::Schema;
 /// The ORM, for those who read tables of their own.
 pub use sea_orm;
 pub use snapshot::{Pending, RowPage, Snapshot};
 pub use store::{Commits, Records};
 pub use synced::{Child, Synced};
 pub use text::Text;
+pub use topology::{Expected, Topology};
 pub use transaction::Transaction;
 pub use unit::{Committed, Unit};
+pub use unreadable::{OddRow, Unreadable, by_parent, each};

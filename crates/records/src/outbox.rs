@@ -79,6 +79,9 @@ pub struct Queued {
     pub parked: bool,
 }
 
+/// The key of an entry: its partition and its id.
+pub type EntryKey = (u16, String);
+
 /// How much waits.
 #[derive(Debug, Clone)]
 pub struct Backlog {
@@ -205,7 +208,7 @@ impl Records {
         let same = std::iter::repeat_n(&parts[0], padded(parts.len()) - parts.len());
         let values = parts.iter().chain(same).map(|&part| Value::from(part));
         let values: Vec<Value> = values.chain(except.iter().map(|&model| model.into())).collect();
-        let rows = self.db().query_all_raw(self.statement(sql, values)).await?;
+        let rows = self.reader().query_all_raw(self.statement(sql, values)).await?;
         rows.iter().map(queued).collect()
     }
 
@@ -220,7 +223,7 @@ impl Records {
             let except = except.iter().map(|&model| Value::from(model));
             std::iter::once(Value::from(part)).chain(except).chain([Value::from(limit)])
         });
-        let rows = self.db().query_all_raw(self.statement(sql, values)).await?;
+        let rows = self.reader().query_all_raw(self.statement(sql, values)).await?;
         rows.iter().map(queued).collect()
     }
 
@@ -265,9 +268,8 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn oldest_waiting(&self) -> Result<Option<Timestamp>, RecordsError> {
-        let one = "SELECT * FROM (SELECT created_at FROM outbox WHERE part=? ORDER BY id LIMIT 1) p";
-        let sql = vec![one; usize::from(PARTS)].join(" UNION ALL ");
-        let rows = self.db().query_all_raw(self.statement(sql, (0..PARTS).map(Value::from))).await?;
+        let (sql, values) = oldest_of_each();
+        let rows = self.db().query_all_raw(self.statement(sql, values)).await?;
         let moments = rows.iter().map(|row| row.try_get_by_index::<Timestamp>(0)).collect::<Result<Vec<_>, _>>()?;
         Ok(moments.into_iter().min())
     }
@@ -386,6 +388,12 @@ fn queued(row: &QueryResult) -> Result<Queued, RecordsError> {
         created_at: row.try_get_by_index(7)?,
         parked: row.try_get_by_index(8)?,
     })
+}
+
+/// The question for the moment of each partition's oldest entry.
+pub(crate) fn oldest_of_each() -> (String, Vec<Value>) {
+    let one = "SELECT * FROM (SELECT created_at FROM outbox WHERE part=? ORDER BY id LIMIT 1) p";
+    (vec![one; usize::from(PARTS)].join(" UNION ALL "), (0..PARTS).map(Value::from).collect())
 }
 
 /// Lists are padded to powers of two with their first item, so that servers keep few prepared statements.

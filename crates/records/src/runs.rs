@@ -6,6 +6,7 @@ use sea_orm::{ConnectionTrait, QueryResult, Value};
 use crate::{
     Records, RecordsError,
     outbox::{marks, pad},
+    upsert::Upsert,
 };
 
 /// A run over a model.
@@ -41,6 +42,8 @@ pub struct Run {
     pub parked: i64,
     /// Rows with values that cannot be read.
     pub unreadable: i64,
+    /// Documents of another revision.
+    pub outdated: i64,
     /// Hash of the certificate that it issued.
     pub certificate: Option<String>,
     /// Why it failed.
@@ -61,9 +64,33 @@ pub struct Resume {
 }
 
 const COLUMNS: &str = "id, kind, model, level, started_at, finished_at, outcome, compared, total, drift, repaired, \
-                       in_flight, waiting, parked, unreadable, certificate, error, cut, findings";
+                       in_flight, waiting, parked, unreadable, certificate, error, cut, findings, outdated";
 /// Runs past their time are forgotten so many at once: nobody waits for a long delete.
 const FORGOTTEN_AT_ONCE: u32 = 1000;
+
+/// What is saved of a run, its key last.
+const SAVED: &[&str] = &[
+    "kind",
+    "model",
+    "level",
+    "started_at",
+    "finished_at",
+    "outcome",
+    "compared",
+    "total",
+    "drift",
+    "repaired",
+    "in_flight",
+    "waiting",
+    "parked",
+    "unreadable",
+    "certificate",
+    "error",
+    "cut",
+    "findings",
+    "outdated",
+    "id",
+];
 
 impl Records {
     /// Writes a run down, or what has become of it.
@@ -71,39 +98,31 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn save_run(&self, run: &Run) -> Result<(), RecordsError> {
-        let values = || -> Vec<Value> {
-            vec![
-                run.kind.clone().into(),
-                run.model.clone().into(),
-                run.level.clone().into(),
-                run.started_at.into(),
-                run.finished_at.into(),
-                run.outcome.clone().into(),
-                run.compared.into(),
-                run.total.into(),
-                run.drift.into(),
-                run.repaired.into(),
-                run.in_flight.into(),
-                run.waiting.into(),
-                run.parked.into(),
-                run.unreadable.into(),
-                run.certificate.clone().into(),
-                run.error.clone().into(),
-                run.cut.into(),
-                run.findings.clone().into(),
-                run.id.clone().into(),
-            ]
-        };
-        let update = "UPDATE sync_runs SET kind=?, model=?, level=?, started_at=?, finished_at=?, outcome=?, \
-                      compared=?, total=?, drift=?, repaired=?, in_flight=?, waiting=?, parked=?, unreadable=?, \
-                      certificate=?, error=?, cut=?, findings=? WHERE id=?";
-        if self.run(update, values()).await? == 0 {
-            let insert = "INSERT INTO sync_runs (kind, model, level, started_at, finished_at, outcome, compared, total, \
-                          drift, repaired, in_flight, waiting, parked, unreadable, certificate, error, cut, findings, id) \
-                          VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
-            self.run(insert, values()).await?;
-        }
-        Ok(())
+        let values: Vec<Value> = vec![
+            run.kind.clone().into(),
+            run.model.clone().into(),
+            run.level.clone().into(),
+            run.started_at.into(),
+            run.finished_at.into(),
+            run.outcome.clone().into(),
+            run.compared.into(),
+            run.total.into(),
+            run.drift.into(),
+            run.repaired.into(),
+            run.in_flight.into(),
+            run.waiting.into(),
+            run.parked.into(),
+            run.unreadable.into(),
+            run.certificate.clone().into(),
+            run.error.clone().into(),
+            run.cut.into(),
+            run.findings.clone().into(),
+            run.outdated.into(),
+            run.id.clone().into(),
+        ];
+        let updated = &SAVED[..SAVED.len() - 1];
+        let upsert = Upsert { table: "sync_runs", key: &["id"], columns: SAVED, updated };
+        self.put(&upsert, values).await
     }
 
     /// Writes down how far a run is: shown in its record, and kept for whoever goes on with it when it is interrupted.
@@ -119,13 +138,10 @@ impl Records {
         let count = |number: u64| Value::from(i64::try_from(number).unwrap_or(i64::MAX));
         let sql = "UPDATE sync_runs SET compared=?, total=? WHERE id=?";
         self.run(sql, [count(compared), count(total), run.into()]).await?;
-        let values = || -> [Value; 4] {
-            [resume.cursor.clone().into(), resume.state.clone().into(), self.now().into(), run.into()]
-        };
-        if self.run("UPDATE sync_resume SET `cursor`=?, state=?, at=? WHERE run_id=?", values()).await? == 0 {
-            self.run("INSERT INTO sync_resume (`cursor`, state, at, run_id) VALUES (?,?,?,?)", values()).await?;
-        }
-        Ok(())
+        let columns = ["cursor", "state", "at", "run_id"];
+        let upsert = Upsert { table: "sync_resume", key: &["run_id"], columns: &columns, updated: &columns[..3] };
+        self.put(&upsert, [resume.cursor.clone().into(), resume.state.clone().into(), self.now().into(), run.into()])
+            .await
     }
 
     /// How far a run is; none when it has not come far, or is over.
@@ -248,6 +264,7 @@ fn run(row: &QueryResult) -> Result<Run, RecordsError> {
         error: row.try_get_by_index(16)?,
         cut: row.try_get_by_index(17)?,
         findings: row.try_get_by_index(18)?,
+        outdated: row.try_get_by_index(19)?,
     })
 }
 

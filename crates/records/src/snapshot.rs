@@ -1,17 +1,18 @@
 //! Reading any synchronised model by its description: rows with what they embed, and what waits for them in the outbox,
 //! all of one moment.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chainbill_domain::{
-    Model, Row, Timestamp, Value,
-    mapping::{Column, Embed, Kind},
+    Model, Row, Timestamp,
+    mapping::{Column, Embed},
 };
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value as SqlValue};
 
 use crate::{
     Records, RecordsError, Transaction,
-    outbox::{Op, marks, pad},
+    cells::{cells, number},
+    outbox::{EntryKey, Op, marks, oldest_of_each, pad},
 };
 
 /// A consistent view of the primary. The first read fixes its moment.
@@ -142,6 +143,85 @@ impl Snapshot {
         Ok(newest)
     }
 
+    /// Whether so much waits in the outbox that it is worth asking whose it is.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn much_waits(&self) -> Result<bool, RecordsError> {
+        const MUCH: i64 = 256;
+        let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM outbox LIMIT {MUCH}) some_entries");
+        let rows = self.all(sql, []).await?;
+        Ok(rows.first().map_or(Ok(0), |row| row.try_get_by_index::<i64>(0))? >= MUCH)
+    }
+
+    /// The entries that wait for these entities, by entity, each with its version. Those of parked entities are left out, and
+    /// what is not known here: they are the relay's alone.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn waiting(
+        &self,
+        model: &Model,
+        ids: &[String],
+    ) -> Result<HashMap<String, Vec<(i64, EntryKey)>>, RecordsError> {
+        let mut waiting = HashMap::<String, Vec<(i64, EntryKey)>>::new();
+        for batch in ids.chunks(1000) {
+            let sql = format!(
+                "SELECT o.entity_id, o.version, o.part, o.id FROM outbox o LEFT JOIN sync_parked k \
+                 ON k.model=o.model AND k.entity_id=o.entity_id \
+                 WHERE o.entity_id IN ({}) AND o.model=? AND o.op IN (?,?) AND k.entity_id IS NULL",
+                marks(batch.len())
+            );
+            let known = [Op::Upsert, Op::Delete].map(|op| SqlValue::from(op.name()));
+            for row in self.all(sql, pad(batch).chain([model.name.into()]).chain(known)).await? {
+                let (part, id): (i32, String) = (row.try_get_by_index(2)?, row.try_get_by_index(3)?);
+                if let Ok(part) = u16::try_from(part) {
+                    let key = (row.try_get_by_index(1)?, (part, id));
+                    waiting.entry(row.try_get_by_index(0)?).or_default().push(key);
+                }
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// Which of these entries of the outbox are there, by their ids.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn entries(&self, entries: &[(u16, String)]) -> Result<HashSet<String>, RecordsError> {
+        let mut shown = HashSet::with_capacity(entries.len());
+        for batch in entries.chunks(200) {
+            let keys = vec!["(part=? AND id=?)"; batch.len()].join(" OR ");
+            let values = batch.iter().flat_map(|(part, id)| [SqlValue::from(*part), id.as_str().into()]);
+            for row in self.all(format!("SELECT id FROM outbox WHERE {keys}"), values).await? {
+                shown.insert(row.try_get_by_index(0)?);
+            }
+        }
+        Ok(shown)
+    }
+
+    /// When the oldest entry of the outbox that is there was written.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn oldest_waiting(&self) -> Result<Option<Timestamp>, RecordsError> {
+        let (sql, values) = oldest_of_each();
+        let rows = self.all(sql, values).await?;
+        let moments = rows.iter().map(|row| row.try_get_by_index::<Timestamp>(0)).collect::<Result<Vec<_>, _>>()?;
+        Ok(moments.into_iter().min())
+    }
+
+    /// Names of the leases that an owner holds.
+    pub(crate) async fn leases_of(&self, owner: &str) -> Result<BTreeSet<String>, RecordsError> {
+        let rows = self.all("SELECT name FROM sync_leases WHERE owner=?".to_owned(), [owner.into()]).await?;
+        rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+    }
+
+    /// Whether a question about an id has an answer.
+    pub(crate) async fn shows(&self, sql: &str, id: &str) -> Result<bool, RecordsError> {
+        Ok(!self.all(sql.to_owned(), [id.into()]).await?.is_empty())
+    }
+
     /// Number of rows.
     ///
     /// # Errors
@@ -192,7 +272,7 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn rows(&self, model: &Model, ids: &[String]) -> Result<Vec<Row>, RecordsError> {
-        rows(self.db(), model, ids).await
+        rows(self.reader(), model, ids).await
     }
 }
 
@@ -217,12 +297,12 @@ async fn rows_at_once(db: &impl ConnectionTrait, model: &Model, ids: &[String]) 
     let mut places = HashMap::with_capacity(ids.len());
     let (mut rows, mut children) = (Vec::with_capacity(ids.len()), Vec::new());
     for result in &results {
-        let (number, id, order): (i64, String, i64) =
-            (result.try_get_by_index(0)?, result.try_get_by_index(1)?, result.try_get_by_index(2)?);
-        let number = usize::try_from(number).unwrap_or(usize::MAX);
-        let Some(part) = parts.get(number) else { continue };
-        let cells = cells(part.columns, result, part.first);
-        match number.checked_sub(1) {
+        let (part, id): (i64, String) = (result.try_get_by_index(0)?, result.try_get_by_index(1)?);
+        let place = usize::try_from(part).unwrap_or(usize::MAX);
+        let Some(part) = parts.get(place) else { continue };
+        let mut cells = cells(part.columns, result, part.first);
+        let order = number(result, 2, part.order, &mut cells);
+        match place.checked_sub(1) {
             Some(slot) => children.push((id, slot, order, cells)),
             None => {
                 places.insert(id.clone(), rows.len());
@@ -312,7 +392,7 @@ fn selection(model: &Model) -> String {
 }
 
 fn child_selection(embed: &Embed) -> String {
-    columns(embed.parent, embed.columns)
+    columns(&format!("{},{}", embed.parent, embed.order_by), embed.columns)
 }
 
 fn columns(first: &str, columns: &[Column]) -> String {
@@ -328,10 +408,11 @@ fn read_rows(model: &Model, results: &[QueryResult]) -> Result<Vec<Row>, Records
     results
         .iter()
         .map(|result| {
+            let mut cells = cells(model.columns, result, 2);
             Ok(Row {
                 id: result.try_get_by_index(0)?,
-                version: result.try_get_by_index(1)?,
-                cells: cells(model.columns, result, 2),
+                version: number(result, 1, "version", &mut cells),
+                cells,
                 children: vec![Vec::new(); model.embeds.len()],
             })
         })
@@ -344,32 +425,11 @@ fn adopt(rows: &mut [Row], slot: usize, embed: &Embed, results: &[QueryResult]) 
     for result in results {
         let parent: String = result.try_get_by_index(0)?;
         if let Some(&place) = places.get(&parent) {
-            rows[place].children[slot].push(cells(embed.columns, result, 1));
+            let mut cells = cells(embed.columns, result, 2);
+            // The rows come in their order: that their places can be read is all that is asked.
+            number(result, 1, embed.order_by, &mut cells);
+            rows[place].children[slot].push(cells);
         }
     }
     Ok(())
-}
-
-fn cells(columns: &[Column], result: &QueryResult, first: usize) -> Vec<Value> {
-    let kinds = columns.iter().flat_map(Column::selected).enumerate();
-    kinds.map(|(place, (name, kind))| cell(result, first + place, name, kind)).collect()
-}
-
-/// A cell that cannot be read as its description says (somebody wrote it behind the application's back) becomes a
-/// [`Value::Foreign`]: it parks its own entity instead of stopping the page.
-fn cell(result: &QueryResult, index: usize, name: &str, kind: Kind) -> Value {
-    let value = match kind {
-        Kind::Text => result.try_get_by_index::<Option<String>>(index).map(|text| text.map(Value::Text)),
-        Kind::Int | Kind::Money { .. } => {
-            result.try_get_by_index::<Option<i64>>(index).map(|number| number.map(Value::Int))
-        }
-        Kind::Bool => result.try_get_by_index::<Option<bool>>(index).map(|flag| flag.map(Value::Bool)),
-        Kind::Time => result
-            .try_get_by_index::<Option<Timestamp>>(index)
-            .map(|at| at.map(|at| Value::Time(at.timestamp_millis()))),
-    };
-    match value {
-        Ok(value) => value.unwrap_or(Value::Null),
-        Err(error) => Value::Foreign(format!("unreadable {name}: {error}")),
-    }
 }

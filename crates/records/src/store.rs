@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use chainbill_domain::{Clock, Random, Timestamp, id::EventId};
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, Value};
+use sea_orm::{ConnectionTrait, Statement, Value};
 use tokio::sync::watch;
 
 use crate::{
-    RecordsError, Snapshot, Transaction, Unit,
+    Connections, RecordsError, Snapshot, Topology, Transaction, Unit,
+    cluster::Cluster,
     dialect::Dialect,
     handed::Handed,
     outbox::{PARTS, Queued},
@@ -17,12 +18,13 @@ use crate::{
 /// The source of truth. Cloning shares the connections.
 #[derive(Clone)]
 pub struct Records {
-    db: DatabaseConnection,
+    db: Connections,
     dialect: Dialect,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     commits: watch::Sender<Commits>,
     handed: Arc<Handed>,
+    pub(crate) cluster: Arc<Cluster>,
 }
 
 /// How often this process has committed entries to each partition of the outbox.
@@ -31,21 +33,22 @@ pub type Commits = [u64; PARTS as usize];
 impl Records {
     /// Wraps an open connection pool (see [`crate::connect`]).
     #[must_use]
-    pub fn new(db: DatabaseConnection, dialect: Dialect, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+    pub fn new(db: Connections, dialect: Dialect, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let commits = watch::Sender::new([0; PARTS as usize]);
-        Self { db, dialect, clock, random, commits, handed: Arc::default() }
+        let cluster = Cluster::new(Topology::of(dialect), None).into();
+        Self { db, dialect, clock, random, commits, handed: Arc::default(), cluster }
     }
 
     /// The same primary through other connections, so that a flood on either side does not starve the other. Commits on
     /// both wake the same relay.
     #[must_use]
-    pub fn through(&self, db: DatabaseConnection) -> Self {
+    pub fn through(&self, db: Connections) -> Self {
         Self { db, ..self.clone() }
     }
 
     /// The connections, for reading and for tables that are not synchronised.
     #[must_use]
-    pub fn db(&self) -> &DatabaseConnection {
+    pub fn db(&self) -> &Connections {
         &self.db
     }
 
@@ -86,7 +89,7 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn snapshot(&self) -> Result<Snapshot, RecordsError> {
-        Ok(Snapshot::new(Transaction::begin(&self.db, Purpose::Reading).await?))
+        Ok(Snapshot::new(Transaction::begin(self.reader(), Purpose::Reading).await?))
     }
 
     /// Counts what this process commits for the relay, so that the relay need not wait for its next poll.
@@ -95,13 +98,40 @@ impl Records {
         self.commits.subscribe()
     }
 
-    /// A small round trip.
+    /// A small round trip, on connections of its own: it neither waits behind requests nor holds them up.
     ///
     /// # Errors
     /// When the primary does not answer.
     pub async fn ping(&self) -> Result<(), RecordsError> {
-        self.db.query_one_raw(self.statement("SELECT 1", [])).await?;
+        self.db.probes().query_one_raw(self.statement("SELECT 1", [])).await?;
         Ok(())
+    }
+
+    /// Ends the connections, once those in use have come back. What an embedded primary has committed is in the file itself
+    /// then, and not in the log beside it.
+    pub async fn close(&self) {
+        self.db.end().await;
+    }
+
+    /// Whether a write would be taken at the moment, as a write that changes nothing tells: servers that are read-only refuse
+    /// it too. An embedded primary, whose writers wait for each other, is only asked whether it answers.
+    ///
+    /// # Errors
+    /// When it would not.
+    pub async fn takes_writes(&self) -> Result<(), RecordsError> {
+        if self.dialect == Dialect::Sqlite {
+            return self.ping().await;
+        }
+        self.db.probes().execute_raw(self.statement("DELETE FROM facts WHERE name=?", ["".into()])).await?;
+        Ok(())
+    }
+
+    /// As [`Self::snapshot`], on the connections of [`Self::ping`]: for counts that nobody's business waits for.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn glance(&self) -> Result<Snapshot, RecordsError> {
+        Ok(Snapshot::new(Transaction::begin(self.db.probes(), Purpose::Reading).await?))
     }
 
     /// A new id for a row of the synchronisation's own tables.

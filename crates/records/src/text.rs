@@ -4,12 +4,15 @@ use std::{
     fmt::{self, Debug, Display},
     ops::Deref,
     str::FromStr,
+    sync::Arc,
 };
 
 use sea_orm::{
     ColIdx, DbErr, IntoActiveValue, QueryResult, TryFromU64, TryGetError, TryGetable,
     sea_query::{ArrayType, ColumnType, Nullable, StringLen, Value, ValueType, ValueTypeErr},
 };
+
+use crate::unreadable::Unknown;
 
 /// A `T` that is stored as its text.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,8 +57,12 @@ impl<T: Textual> From<Text<T>> for Value {
 impl<T: Textual> TryGetable for Text<T> {
     fn try_get_by<I: ColIdx>(result: &QueryResult, index: I) -> Result<Self, TryGetError> {
         let text = String::try_get_by(result, index)?;
-        parse(&text)
-            .map_err(|()| TryGetError::DbErr(DbErr::Type(format!("{text:?} is no {}", std::any::type_name::<T>()))))
+        parse(&text).map_err(|()| {
+            let column = index.as_str().unwrap_or("").to_owned();
+            let kind = std::any::type_name::<T>();
+            let source = Arc::new(Unknown { column, text, kind });
+            TryGetError::DbErr(DbErr::TryIntoErr { from: "text", into: kind, source })
+        })
     }
 }
 

@@ -3,25 +3,33 @@
 //! On MySQL and what speaks its language they are kept here and not by the driver: it cannot be told that a text which it
 //! carried has ended its transaction, and would send another ROLLBACK after each of them.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _, Values,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait as _,
 };
-use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, Executor as _, MySql, pool::PoolConnection, query::Query};
-use tokio::{runtime::Handle, sync::Mutex};
+use tokio::sync::Mutex;
+
+use crate::{
+    classes::undone,
+    connections::{Answer, Borrowed, Connections, Server, Wish, Within, is_undone},
+};
 
 /// An open transaction. Dropping it undoes everything.
 pub struct Transaction(Kind);
 
 enum Kind {
-    MySql(Open),
+    Server(Open),
     Sqlite(DatabaseTransaction),
 }
 
-/// A connection with an open transaction; none when that has ended.
-struct Open(Option<Mutex<PoolConnection<MySql>>>);
+/// A connection with an open transaction. Dropped before its end, it is undone within a deadline or closed.
+struct Open {
+    link: Mutex<Borrowed>,
+    server: Arc<Server>,
+}
 
 /// What a transaction is begun for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,23 +40,27 @@ pub(crate) enum Purpose {
     Writing,
 }
 
+/// How often BEGIN is asked again on another connection.
+const ATTEMPTS: u32 = 3;
+
 impl Transaction {
-    pub(crate) async fn begin(db: &DatabaseConnection, purpose: Purpose) -> Result<Self, DbErr> {
-        if db.get_database_backend() == DbBackend::MySql {
-            let connection = db.get_mysql_connection_pool().acquire().await.map_err(unreachable)?;
-            // From here on: whoever stops waiting for the answer must not leave it open.
-            let open = Open(Some(Mutex::new(connection)));
-            open.connection()?.lock().await.execute("BEGIN").await.map_err(failed)?;
-            return Ok(Self(Kind::MySql(open)));
+    pub(crate) async fn begin(db: &Connections, purpose: Purpose) -> Result<Self, DbErr> {
+        if let Some(server) = db.of_server() {
+            return Ok(Self(Kind::Server(Box::pin(Open::begin(server)).await?)));
         }
+        let db = db.of_sqlite().expect("what is no server's is SQLite's");
         let mode = (purpose == Purpose::Writing).then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
         Ok(Self(Kind::Sqlite(db.begin_with_options(options).await?)))
     }
 
-    pub(crate) async fn commit(self) -> Result<(), DbErr> {
+    /// Makes it durable.
+    ///
+    /// # Errors
+    /// When the database answers one: it may be durable or not.
+    pub async fn commit(self) -> Result<(), DbErr> {
         match self.0 {
-            Kind::MySql(open) => open.end("COMMIT").await,
+            Kind::Server(open) => Box::pin(open.end("COMMIT")).await,
             Kind::Sqlite(transaction) => transaction.commit().await,
         }
     }
@@ -57,7 +69,7 @@ impl Transaction {
     /// that fails: then there is no COMMIT.
     pub(crate) async fn commit_after(self, statements: &str) -> Result<(), DbErr> {
         match self.0 {
-            Kind::MySql(open) => open.end(&format!("{statements};COMMIT")).await,
+            Kind::Server(open) => open.end(&format!("{statements};COMMIT")).await,
             Kind::Sqlite(transaction) => {
                 transaction.execute_unprepared(statements).await?;
                 transaction.commit().await
@@ -65,41 +77,48 @@ impl Transaction {
         }
     }
 
-    pub(crate) async fn rollback(self) -> Result<(), DbErr> {
+    /// Undoes it at once instead of when dropped.
+    ///
+    /// # Errors
+    /// When the connection broke; the database then undoes it by itself.
+    pub async fn rollback(self) -> Result<(), DbErr> {
         match self.0 {
-            Kind::MySql(open) => open.end("ROLLBACK").await,
+            Kind::Server(open) => open.end("ROLLBACK").await,
             Kind::Sqlite(transaction) => transaction.rollback().await,
         }
     }
 }
 
 impl Open {
-    fn connection(&self) -> Result<&Mutex<PoolConnection<MySql>>, DbErr> {
-        self.0.as_ref().ok_or_else(|| DbErr::Custom("the transaction has ended".to_owned()))
+    /// Begins on any connection, and on another where that one turns out to be gone: nothing was done yet.
+    async fn begin(server: &Arc<Server>) -> Result<Self, DbErr> {
+        let begin = Wish::Text("BEGIN");
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let mut link = server.borrow().await?;
+            // From here on: whoever stops waiting for the answer must not leave it open.
+            link.open = true;
+            match link.ask(begin).await {
+                Ok(_) => return Ok(Self { link: Mutex::new(link), server: server.clone() }),
+                Err(error) if attempt < ATTEMPTS && is_undone(&error, true) => {}
+                Err(error) => return Err(begin.failed(undone(error))),
+            }
+        }
+    }
+
+    async fn ask(&self, wish: Wish<'_>) -> Result<Answer, DbErr> {
+        let _places = self.server.places(wish.sql(), Within::Transaction).await?;
+        self.link.lock().await.ask(wish).await.map_err(|error| wish.failed(undone(error)))
     }
 
     /// Sends the text that ends it. When that fails it may be open still, and is undone.
-    async fn end(mut self, text: &str) -> Result<(), DbErr> {
-        self.connection()?.lock().await.execute(AssertSqlSafe(text)).await.map_err(failed)?;
-        self.0 = None;
+    async fn end(self, text: &str) -> Result<(), DbErr> {
+        let wish = Wish::Text(text);
+        let mut link = self.link.lock().await;
+        link.ask(wish).await.map_err(|error| wish.failed(error))?;
+        link.open = false;
         Ok(())
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        let Some(connection) = self.0.take() else { return };
-        let mut connection = connection.into_inner();
-        match Handle::try_current() {
-            // Whatever was asked and not waited for is read to its end first.
-            Ok(runtime) => drop(runtime.spawn(async move {
-                if connection.execute("ROLLBACK").await.is_err() {
-                    connection.close_on_drop();
-                }
-            })),
-            // A server undoes what a closed connection has begun.
-            Err(_) => connection.close_on_drop(),
-        }
     }
 }
 
@@ -107,65 +126,36 @@ impl Drop for Open {
 impl ConnectionTrait for Transaction {
     fn get_database_backend(&self) -> DbBackend {
         match &self.0 {
-            Kind::MySql(_) => DbBackend::MySql,
+            Kind::Server(_) => DbBackend::MySql,
             Kind::Sqlite(transaction) => transaction.get_database_backend(),
         }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match &self.0 {
-            Kind::MySql(open) => {
-                let done = query(statement).execute(&mut **open.connection()?.lock().await).await;
-                done.map(Into::into).map_err(failed)
-            }
+            Kind::Server(open) => open.ask(Wish::Execute(&statement)).await.map(Answer::done),
             Kind::Sqlite(transaction) => transaction.execute_raw(statement).await,
         }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         match &self.0 {
-            Kind::MySql(open) => {
-                let done = open.connection()?.lock().await.execute(AssertSqlSafe(sql)).await;
-                done.map(Into::into).map_err(failed)
-            }
+            Kind::Server(open) => open.ask(Wish::Text(sql)).await.map(Answer::done),
             Kind::Sqlite(transaction) => transaction.execute_unprepared(sql).await,
         }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match &self.0 {
-            Kind::MySql(open) => {
-                let found = query(statement).fetch_optional(&mut **open.connection()?.lock().await).await;
-                found.map(|row| row.map(Into::into)).map_err(asked)
-            }
+            Kind::Server(open) => open.ask(Wish::One(&statement)).await.map(Answer::one),
             Kind::Sqlite(transaction) => transaction.query_one_raw(statement).await,
         }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &self.0 {
-            Kind::MySql(open) => {
-                let found = query(statement).fetch_all(&mut **open.connection()?.lock().await).await;
-                found.map(|rows| rows.into_iter().map(Into::into).collect()).map_err(asked)
-            }
+            Kind::Server(open) => open.ask(Wish::All(&statement)).await.map(Answer::all),
             Kind::Sqlite(transaction) => transaction.query_all_raw(statement).await,
         }
     }
-}
-
-fn query(statement: Statement) -> Query<'static, MySql, SqlxValues> {
-    let values = statement.values.unwrap_or_else(|| Values(Vec::new()));
-    sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values))
-}
-
-fn unreachable(error: sqlx::Error) -> DbErr {
-    DbErr::Conn(RuntimeErr::SqlxError(error.into()))
-}
-
-fn failed(error: sqlx::Error) -> DbErr {
-    DbErr::Exec(RuntimeErr::SqlxError(error.into()))
-}
-
-fn asked(error: sqlx::Error) -> DbErr {
-    DbErr::Query(RuntimeErr::SqlxError(error.into()))
 }

@@ -52,6 +52,10 @@ impl Unit {
         &self.tx
     }
 
+    pub(crate) fn records(&self) -> &Records {
+        &self.records
+    }
+
     /// Saves a new row at version 1.
     ///
     /// # Errors

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use chrono::NaiveDate;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::settings::{SECRETS, Settings, secrets_help};
+use crate::{
+    help,
+    settings::{SECRETS, Settings, secrets_help},
+};
 
 /// ChainBill: invoices and escrow on two databases that are provably equal.
 ///
@@ -35,15 +39,18 @@ pub enum Command {
     #[command(subcommand)]
     Migrate(Migrate),
     /// Look after the synchronisation between the two databases.
-    #[command(subcommand)]
+    #[command(subcommand, override_usage = SYNC_USAGE, after_help = SYNC_MODEL)]
     Sync(SyncCommand),
     /// Operators' accounts.
     #[command(subcommand)]
     Admin(Admin),
-    /// Fill the primary with a realistic data set of all eight models, the same for the same seed.
+    /// Fill the primary with a realistic data set of all eight models, the same for the same seed and last day.
     Demo(Demo),
     /// Prove that the invariants of money and numbers hold in the primary.
     Check,
+    /// Durable jobs: what waits, and dead letters.
+    #[command(subcommand)]
+    Jobs(Jobs),
     /// Certificates' proofs.
     #[command(subcommand)]
     Proof(Proof),
@@ -53,6 +60,19 @@ pub enum Command {
         #[arg(long, value_name = "URL")]
         url: Option<String>,
     },
+}
+
+const SYNC_USAGE: &str = "chainbill sync <COMMAND>\n       chainbill sync <MODEL> [ID] [--since <SPAN>]";
+
+const SYNC_MODEL: &str = "`chainbill sync <MODEL>` brings one model in step, `chainbill sync <MODEL> <ID>` one entity, and with \
+    `--since 1h` what has changed since then. Models: users, skills, projects, invoices, reviews, disputes, stored_files, \
+    reputations.";
+
+/// The command line as it was given; help, and what is not accepted, end the program here.
+#[must_use]
+pub fn parse() -> Cli {
+    let mut matches = help::own(Cli::command()).get_matches();
+    Cli::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
 }
 
 /// The names of all settings.
@@ -117,10 +137,25 @@ pub enum SyncCommand {
         #[arg(long, requires = "id")]
         drop: bool,
     },
-    /// `chainbill sync <MODEL>` brings one model in step, `chainbill sync <MODEL> <ID>` one entity. Models: users, skills,
-    /// projects, invoices, reviews, disputes, stored_files, reputations.
+    /// A model's name and what follows it: see [`OneModel`].
     #[command(external_subcommand)]
     Model(Vec<String>),
+}
+
+/// Bring one model in step, one entity, or what has changed lately.
+#[derive(Debug, Parser)]
+#[command(name = "chainbill sync", no_binary_name = true, max_term_width = 110)]
+pub struct OneModel {
+    /// users, skills, projects, invoices, reviews, disputes, stored_files or reputations.
+    pub model: String,
+    /// Only the entity with this id.
+    pub id: Option<String>,
+    /// Only what has changed since: a span up to now such as 30m, 1h, 7d, or a moment such as 2026-11-24T12:00:00Z.
+    #[arg(long, value_name = "SPAN", conflicts_with = "id")]
+    pub since: Option<String>,
+    /// Print one JSON document for scripts instead of text for people.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// How to compare.
@@ -148,6 +183,30 @@ pub struct Repair {
     pub force: bool,
 }
 
+/// What to do with jobs.
+#[derive(Debug, Subcommand)]
+pub enum Jobs {
+    /// List jobs, newest first, a thousand at most; exit 1 when there are dead letters among them.
+    List {
+        /// Only dead letters.
+        #[arg(long)]
+        dead: bool,
+        /// Only of this kind.
+        #[arg(long)]
+        kind: Option<String>,
+    },
+    /// Put a dead letter back on the queue.
+    Retry {
+        /// Its id.
+        id: String,
+    },
+    /// Drop a dead letter: its work is not done.
+    Drop {
+        /// Its id.
+        id: String,
+    },
+}
+
 /// Operators.
 #[derive(Debug, Subcommand)]
 pub enum Admin {
@@ -160,7 +219,7 @@ pub enum Admin {
 }
 
 /// How much of what.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Demo {
     /// How many invoices. People, projects, reviews, disputes, files and reputations come in proportion.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
@@ -168,6 +227,12 @@ pub struct Demo {
     /// The same seed makes the same data.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// The last day of the data set, such as 2026-11-24; today when absent, so that analytics have something to show.
+    #[arg(long, value_name = "DAY")]
+    pub until: Option<NaiveDate>,
+    /// Do not ask, though the primary holds real people.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Proofs.

@@ -3,15 +3,22 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chainbill_domain::{Model, freshness::Token, id::RunId};
+use chainbill_domain::{Model, Timestamp, freshness::Token, id::RunId};
 use chainbill_records::Run;
-use chainbill_sync::{Comparison, Finding, Freshness, Mending, Order, RunReport, Sync, SyncError, Why, compare::Level};
+use chainbill_sync::{
+    Comparison, Finding, Freshness, Mending, Order, Recent, RunReport, Sync, SyncError, Why, compare::Level,
+};
 use chainbill_web::{Desk, DeskError, Part, Row, SyncDesk, Verification};
 use serde_json::{Value as Json, json};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::monitor;
+
 /// How long an answer waits for the end of work before it says that the work goes on.
 const PATIENCE: Duration = Duration::from_millis(900);
+
+/// Most pieces of work that go on at once: each outlives whoever asked for it.
+const MOST: usize = 32;
 
 /// The desk of a running server.
 #[derive(Clone)]
@@ -41,6 +48,11 @@ impl ServerDesk {
         known: Json,
         work: impl Future<Output = Result<Json, SyncError>> + Send + 'static,
     ) -> Result<Desk, DeskError> {
+        if self.tasks.len() >= MOST {
+            return Err(DeskError::Conflict(format!(
+                "{MOST} pieces of work go on already; ask again when some have ended"
+            )));
+        }
         let mut task = self.tasks.spawn(work);
         match tokio::time::timeout(PATIENCE, &mut task).await {
             Ok(Ok(result)) => Ok(Desk::Done(result.map_err(|error| refusal(&error))?)),
@@ -73,7 +85,7 @@ impl ServerDesk {
 fn refusal(error: &SyncError) -> DeskError {
     match error {
         SyncError::UnknownModel(_) => DeskError::NotFound(error.to_string()),
-        SyncError::Held(_) | SyncError::Breaker { .. } => DeskError::Conflict(error.to_string()),
+        SyncError::Held(_) | SyncError::Outranked | SyncError::Breaker { .. } => DeskError::Conflict(error.to_string()),
         _ => DeskError::Unavailable(error.to_string()),
     }
 }
@@ -163,7 +175,8 @@ fn of_record(run: &Run) -> Json {
         "id": run.id, "kind": run.kind, "model": run.model, "level": run.level, "outcome": run.outcome,
         "startedAt": chainbill_app::moment(run.started_at), "finishedAt": moment(run.finished_at),
         "cut": moment(run.cut), "compared": run.compared, "total": run.total, "inFlight": run.in_flight,
-        "waiting": run.waiting, "parked": run.parked, "unreadable": run.unreadable, "drift": run.drift,
+        "waiting": run.waiting, "parked": run.parked, "unreadable": run.unreadable, "outdated": run.outdated,
+        "drift": run.drift,
         "repaired": run.repaired, "certificate": run.certificate, "error": run.error,
     })
 }
@@ -182,6 +195,9 @@ pub(crate) fn of_run(report: &RunReport) -> Json {
         "inFlight": comparison.in_flight,
         "waiting": comparison.waiting,
         "parked": comparison.parked,
+        "outdated": comparison.outdated,
+        "newer": comparison.newer,
+        "backfilled": report.backfilled,
         "drift": comparison.drifting(),
         "classes": comparison.drift.iter().map(|(class, count)| (class.name().to_owned(), json!(count)))
             .collect::<serde_json::Map<_, _>>(),
@@ -229,13 +245,17 @@ impl SyncDesk for ServerDesk {
         json!(self.sync.pulse().await)
     }
 
+    async fn gauges(&self) {
+        monitor::publish(&self.sync.status().await);
+    }
+
     async fn initial(&self) -> Result<Desk, DeskError> {
         let (sync, stop) = (self.sync.clone(), self.stop.clone());
         let known = json!({"state": "running", "hint": "it goes on in the background; /api/sync/status shows how far"});
         self.work("copies everything", known, async move {
             let mut copies = Vec::new();
-            for model in chainbill_domain::models::ALL {
-                let copied = sync.initial(model, &|_| {}, &stop).await?;
+            for (model, copied) in sync.initial_of(chainbill_domain::models::ALL, &|_| {}, &stop).await {
+                let copied = copied?;
                 copies.push(json!({"model": model.name, "copied": copied.rows, "parked": copied.parked}));
             }
             Ok(json!({"models": copies}))
@@ -248,6 +268,13 @@ impl SyncDesk for ServerDesk {
         let hint = "it goes on in the background; /api/sync/status and /api/sync/verifications show how far";
         let known = json!({"state": "running", "hint": hint});
         self.work("brings a model in step", known, async move { bring_in_step(&sync, model, &stop).await }).await
+    }
+
+    async fn since(&self, model: &str, since: Timestamp) -> Result<Desk, DeskError> {
+        let (sync, stop, model) = (self.sync.clone(), self.stop.clone(), named(model)?);
+        let known = json!({"state": "running", "hint": "it goes on in the background; the log says how it ended"});
+        let work = async move { Ok(of_recent(model, since, &sync.since(model, since, &|_| {}, &stop).await?)) };
+        self.work("recovers recent changes", known, work).await
     }
 
     async fn one(&self, model: &str, id: &str) -> Result<Json, DeskError> {
@@ -355,6 +382,15 @@ impl SyncDesk for ServerDesk {
             Err(error) => Err(refusal(&error)),
         }
     }
+}
+
+/// A partial recovery.
+pub(crate) fn of_recent(model: &Model, since: Timestamp, recent: &Recent) -> Json {
+    json!({
+        "model": model.name, "since": chainbill_app::moment(since), "compared": recent.compared,
+        "repaired": recent.repaired.repaired, "notRepaired": recent.repaired.failed,
+        "quarantined": recent.repaired.quarantined,
+    })
 }
 
 /// A parked entity.

@@ -42,6 +42,8 @@ pub(crate) fn start(settings: &Settings) -> Lines {
     let registry = tracing_subscriber::registry().with(filter).with(keep);
     let format =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    // When nobody reads the stream any more there is nowhere to complain about it, and trying would end the program.
+    let format = format.log_internal_errors(false);
     let set = match settings.log_format {
         LogFormat::Text => tracing::subscriber::set_global_default(registry.with(format.with_target(false))),
         LogFormat::Json => tracing::subscriber::set_global_default(registry.with(format.json())),
@@ -90,7 +92,7 @@ async fn bring<F: Future<Output = Result<(), MirrorError>>>(
                 count_dropped(lines);
                 return true;
             }
-            Err(MirrorError::Unavailable(_)) => tokio::select! {
+            Err(MirrorError::Unavailable(_) | MirrorError::Throttled(_)) => tokio::select! {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(5)),
                 () = stop.cancelled() => return false,
             },

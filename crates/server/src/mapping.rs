@@ -22,6 +22,7 @@ pub fn json() -> Value {
             "fields": {
                 "version": "int64: the row's column version",
                 "digest": "string: SHA-256 of the encoded document, hexadecimal",
+                "revision": "string: the revision of the model's description that made the document; it is part of the digest",
                 "appliedAt": "date: when the document was written",
                 "deletedAt": "date: only on tombstones, when the deletion was written",
             },
@@ -42,9 +43,10 @@ pub fn json() -> Value {
     })
 }
 
-fn of(model: &Model) -> Value {
+fn of(model: &'static Model) -> Value {
     json!({
         "model": model.name,
+        "revision": model.revision().to_hex(),
         "table": model.name,
         "collection": model.name,
         "columns": model.columns.iter().map(column).collect::<Vec<_>>(),
@@ -98,7 +100,7 @@ pub fn markdown() -> String {
          - Every row is one document in the collection of the same name: column `id` is `_id`, column `version` is \
          `_sync.version`.\n\
          - `_sync` is the synchronisation's own: `version` (int64), `digest` (string, SHA-256 of the encoded document), \
-         `appliedAt` (date).\n\
+         `revision` (string, of the description that made it), `appliedAt` (date).\n\
          - A deleted row leaves a tombstone for a while: only `_id` and `_sync`, with `_sync.deletedAt`.\n\
          - A NULL column is a field with null, never an absent field. Money is `{minor: int64, currency: string}`. Moments are \
          dates in UTC to the millisecond. Text is kept byte for byte.\n\

@@ -32,8 +32,9 @@ pub(crate) async fn watch(sync: Sync, mut conditions: Conditions, alerts: Alerts
     }
 }
 
+/// Brings the gauges to a status; what it does not know stays as it was.
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating")]
-fn publish(status: &Status) {
+pub(crate) fn publish(status: &Status) {
     let flag = |value: bool| if value { 1.0 } else { 0.0 };
     gauge!("chainbill_primary_up").set(flag(status.primary_reachable));
     gauge!("chainbill_secondary_up").set(flag(status.mirror_reachable));
@@ -53,8 +54,9 @@ fn publish(status: &Status) {
         if let Some(drift) = model.drift {
             gauge!("chainbill_sync_last_verification_different", "model" => model.model).set(flag(drift));
         }
-        for state in
-            ["PENDING", "COPYING", "CATCHING_UP", "LIVE", "FAULTED"].into_iter().filter(|_| model.state.is_some())
+        for state in ["PENDING", "COPYING", "BACKFILLING", "CATCHING_UP", "LIVE", "FAULTED"]
+            .into_iter()
+            .filter(|_| model.state.is_some())
         {
             gauge!("chainbill_sync_state", "model" => model.model, "state" => state)
                 .set(flag(model.state == Some(state)));

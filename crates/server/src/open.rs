@@ -3,13 +3,14 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context as _;
 use chainbill_domain::{SystemClock, SystemRandom};
 use chainbill_mirror::{EmbeddedMirror, Mirror, MongoMirror, MongoSettings};
 use chainbill_records::{
-    Records,
+    Records, Topology,
     connect::{ConnectSettings, connect},
 };
 
@@ -28,10 +29,23 @@ pub type Secondary = Arc<dyn Mirror>;
 /// # Errors
 /// When it does not answer or is not set up to keep money safe.
 pub async fn primary(settings: &Settings) -> anyhow::Result<Primary> {
+    open(settings, wish(settings, settings.database_max_connections)).await
+}
+
+/// The same for commands whose statements take as long as they take, such as proving invariants over everything.
+///
+/// # Errors
+/// As [`primary`].
+pub async fn patient(settings: &Settings) -> anyhow::Result<Primary> {
+    let wish = wish(settings, settings.database_max_connections);
+    open(settings, ConnectSettings { statement_timeout: None, ..wish }).await
+}
+
+async fn open(settings: &Settings, wish: ConnectSettings) -> anyhow::Result<Primary> {
     if let Some(path) = primary_file(&settings.primary_url()) {
         make_private(&path).context("the primary's file cannot be made")?;
     }
-    let connected = connect(&wish(settings, settings.database_max_connections)).await?;
+    let connected = connect(&wish).await?;
     tracing::info!("the primary is {} {}", connected.dialect, connected.version);
     for warning in &connected.warnings {
         tracing::warn!("the primary: {warning}");
@@ -44,7 +58,19 @@ pub async fn primary(settings: &Settings) -> anyhow::Result<Primary> {
 /// # Errors
 /// When it does not answer.
 pub async fn beside(primary: &Primary, settings: &Settings) -> anyhow::Result<Primary> {
-    Ok(chainbill_records::connect::beside(primary, &wish(settings, settings.sync_max_connections)).await?)
+    let wish = wish(settings, settings.sync_max_connections);
+    let statement_timeout = wish.statement_timeout.map(|patience| patience * SYNC_STATEMENTS);
+    let wish = ConnectSettings { statement_timeout, ..wish };
+    let beside = chainbill_records::connect::beside(primary, &wish).await?;
+    let recognised = Topology::recognise(beside.db(), beside.dialect(), settings.database_topology.into());
+    let topology = recognised.await.context("the primary does not say which servers stand behind its address")?;
+    match topology.is_cluster() {
+        true => tracing::info!(
+            "Sync finds that the primary is {topology}: what a server shows that is behind is not believed"
+        ),
+        false => tracing::debug!("Sync finds that the primary is {topology}"),
+    }
+    Ok(beside.within(topology))
 }
 
 /// The file of an embedded primary.
@@ -65,8 +91,35 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Ends the connections to both on a clean stop, so that everything is in the files of embedded ones and nothing in the logs
+/// beside them. Whoever still uses one is waited for until the deadline.
+pub async fn close(records: &Primary, mirror: Option<&Secondary>) {
+    let closing = async {
+        if let Some(mirror) = mirror {
+            mirror.close().await;
+        }
+        records.close().await;
+    };
+    if tokio::time::timeout(CLOSING, closing).await.is_err() {
+        tracing::warn!("a database was still in use at the end; what was committed is safe, in its log");
+    }
+}
+
+/// How long connections in use are waited for.
+const CLOSING: Duration = Duration::from_secs(10);
+
+/// The synchronisation's statements read whole pages and count whole tables: they get so many times as long.
+const SYNC_STATEMENTS: u32 = 6;
+
 fn wish(settings: &Settings, max_connections: u32) -> ConnectSettings {
-    ConnectSettings { url: settings.primary_url(), max_connections, acquire_timeout: settings.database_timeout }
+    ConnectSettings {
+        url: settings.primary_url(),
+        max_connections,
+        acquire_timeout: settings.database_timeout,
+        statement_timeout: Some(settings.database_statement_timeout),
+        lifetime: settings.database_connection_lifetime,
+        idle_timeout: settings.database_idle_timeout,
+    }
 }
 
 /// Opens the second database. A server need not be there yet.

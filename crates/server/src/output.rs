@@ -3,7 +3,7 @@
 use std::{io::Write as _, time::Duration};
 
 use chainbill_sync::Progress;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 /// Where a command writes.
@@ -15,13 +15,17 @@ pub(crate) struct Output {
 impl Output {
     /// Prints the result: as JSON, or as the text that is made for people.
     ///
+    /// Whoever has stopped reading, as `head` does, has what it wanted.
+    ///
     /// # Errors
-    /// When nobody reads the output any more.
+    /// When the output cannot be written.
     pub fn result(self, json: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
         let line = if self.json { serde_json::to_string_pretty(json)? } else { text() };
         let mut out = std::io::stdout().lock();
-        writeln!(out, "{}", line.trim_end())?;
-        Ok(())
+        match writeln!(out, "{}", line.trim_end()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// A progress bar on the error stream; none for scripts.
@@ -37,10 +41,38 @@ impl Output {
     }
 }
 
+/// Progress bars one below the other, for work that goes on side by side.
+pub(crate) struct Bars(Vec<(&'static str, ProgressBar)>);
+
+impl Bars {
+    /// A bar for each name, in this order.
+    pub fn new(out: Output, names: impl Iterator<Item = &'static str>) -> Self {
+        let all = MultiProgress::new();
+        Self(names.map(|name| (name, if out.json { out.bar(name, 0) } else { all.add(out.bar(name, 0)) })).collect())
+    }
+
+    /// Lets the bar of a model follow it.
+    pub fn follow(&self, progress: Progress) {
+        if let Some((_, bar)) = self.0.iter().find(|(name, _)| *name == progress.model) {
+            follow(bar)(progress);
+        }
+    }
+
+    /// Leaves all as they are.
+    pub fn finish(&self) {
+        self.0.iter().for_each(|(_, bar)| bar.abandon());
+    }
+}
+
 /// Lets a bar follow a copy or a comparison.
 pub(crate) fn follow(bar: &ProgressBar) -> impl Fn(Progress) + Send + Sync + '_ {
     |progress| {
         bar.set_length(progress.total.max(progress.done));
         bar.set_position(progress.done);
     }
+}
+
+/// Says something on the error stream. When nobody reads it there is nobody to tell.
+pub fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

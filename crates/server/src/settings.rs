@@ -5,16 +5,22 @@ mod check;
 mod secrets;
 mod values;
 
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use chainbill_app::Secret;
 use chainbill_mirror::Retention;
 use chainbill_sync::RepairMode;
 use chainbill_web::{Rates, Serving};
 use clap::{ArgAction, Args, ValueEnum};
+use ipnet::IpNet;
 
 pub use secrets::{Hidden, SECRETS, secrets_help};
-use values::{address, every, port, schedule, whole, within};
+use values::{address, every, network, port, schedule, socket, whole, within};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -63,6 +69,27 @@ pub enum RepairSetting {
     Manual,
 }
 
+/// What stands behind the primary's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TopologySetting {
+    /// Recognised at start; no read is believed to be of the present without proof.
+    Auto,
+    /// One server, whatever a proxy before it looks like: each read shows every commit, and no proof is asked for.
+    Single,
+    /// Several servers, whatever a proxy before them hides.
+    Cluster,
+}
+
+impl From<TopologySetting> for chainbill_records::Expected {
+    fn from(setting: TopologySetting) -> Self {
+        match setting {
+            TopologySetting::Auto => Self::Auto,
+            TopologySetting::Single => Self::Single,
+            TopologySetting::Cluster => Self::Cluster,
+        }
+    }
+}
+
 /// Every setting.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Settings")]
@@ -90,11 +117,29 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 10, value_name = "SYNC_MAX_CONNECTIONS",
         value_parser = whole(4, 1000))]
     pub sync_max_connections: u32,
+    /// What stands behind the primary's address, of which some servers may be behind others.
+    #[arg(long, env, global = true, default_value = "auto", value_name = "DATABASE_TOPOLOGY")]
+    pub database_topology: TopologySetting,
     /// How long to wait for a connection to the primary, or for SQLite's write lock: a span such as 500ms, 5s, 2m,
     /// from 100ms to 5m.
     #[arg(long, env, global = true, default_value = "5s", value_name = "DATABASE_TIMEOUT",
         value_parser = within("100ms", "5m"))]
     pub database_timeout: Duration,
+    /// How long one statement of a request may take before the primary is told to end it, 1s to 10m; the synchronisation's may
+    /// take six times as long. A locked table is waited for half of that time, at most 5s.
+    #[arg(long, env, global = true, default_value = "10s", value_name = "DATABASE_STATEMENT_TIMEOUT",
+        value_parser = within("1s", "10m"))]
+    pub database_statement_timeout: Duration,
+    /// How long a connection to the primary lives before another takes its place, 1s to 1d: so that all of them reach a new
+    /// server behind the same name.
+    #[arg(long, env, global = true, default_value = "10m", value_name = "DATABASE_CONNECTION_LIFETIME",
+        value_parser = within("1s", "1d"))]
+    pub database_connection_lifetime: Duration,
+    /// How long a connection to the primary may rest before it is closed, 1s to 1d: less than whatever stands between closes
+    /// or forgets one, such as a balancer or wait_timeout.
+    #[arg(long, env, global = true, default_value = "2m", value_name = "DATABASE_IDLE_TIMEOUT",
+        value_parser = within("1s", "1d"))]
+    pub database_idle_timeout: Duration,
     /// Most connections to MongoDB, 1 to 1000.
     #[arg(long, env, global = true, default_value_t = 16, value_name = "MONGODB_MAX_CONNECTIONS",
         value_parser = whole(1, 1000))]
@@ -116,10 +161,18 @@ pub struct Settings {
     /// Whether cookies are for TLS only: true behind a TLS proxy.
     #[arg(long, env, global = true, default_value_t = false, value_name = "SECURE_COOKIES", action = ArgAction::Set)]
     pub secure_cookies: bool,
-    /// Proxies in front of this program, as a list of IP addresses: whom they name in X-Forwarded-For is taken for the one who
-    /// asks, for rates and the audit. None by default, and nobody else is believed.
-    #[arg(long, env, global = true, value_name = "TRUSTED_PROXIES", value_parser = address, value_delimiter = ',')]
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Proxies in front of this program, as a list of IP addresses and networks (10.0.0.0/8): whom they name in X-Forwarded-For
+    /// is taken for the one who asks, for rates and the audit. None by default, and nobody else is believed.
+    #[arg(long, env, global = true, value_name = "TRUSTED_PROXIES", value_parser = network, value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Most connections of clients; 0 takes what the limit of open files leaves, at most 10000. Idle ones make room for new ones.
+    #[arg(long, env, global = true, default_value_t = 0, value_name = "MAX_CONNECTIONS", value_parser = whole(0, 100_000))]
+    pub max_connections: u32,
+    /// Most connections from one address; of IPv6, from one /64. 0 takes half of all, at most 256. Trusted proxies are not
+    /// bound by it.
+    #[arg(long, env, global = true, default_value_t = 0, value_name = "MAX_CONNECTIONS_PER_ADDRESS",
+        value_parser = whole(0, 100_000))]
+    pub max_connections_per_address: u32,
     /// Logins and registrations a minute from one address; of IPv6, from one /64.
     #[arg(long, env, global = true, default_value_t = 20, value_name = "RATE_LOGIN",
         value_parser = whole(1, u32::MAX))]
@@ -128,10 +181,20 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 120, value_name = "RATE_SEARCH",
         value_parser = whole(1, u32::MAX))]
     pub rate_search: u32,
+    /// Health, readiness and metrics a minute from one address.
+    #[arg(long, env, global = true, default_value_t = 6000, value_name = "RATE_PROBE",
+        value_parser = whole(1, u32::MAX))]
+    pub rate_probe: u32,
     /// All other requests a minute from one address.
     #[arg(long, env, global = true, default_value_t = 6000, value_name = "RATE_ALL",
         value_parser = whole(1, u32::MAX))]
     pub rate_all: u32,
+    /// Where to serve /metrics instead of beside the API: an address and a port that strangers do not reach.
+    #[arg(long, env, global = true, value_name = "METRICS_BIND_ADDRESS", value_parser = socket)]
+    pub metrics_bind_address: Option<SocketAddr>,
+    /// What whoever asks for /metrics must show.
+    #[arg(skip)]
+    pub metrics_token: Option<Hidden>,
     /// How long a search, an analysis or a list of files waits for a Sync-Token to be reached, 0s to 30s.
     #[arg(long, env, global = true, default_value = "2s", value_name = "FRESH_WAIT",
         value_parser = within("0s", "30s"))]
@@ -242,8 +305,15 @@ impl Settings {
     #[must_use]
     pub fn serving(&self) -> Serving {
         Serving {
-            rates: Rates { login: self.rate_login, search: self.rate_search, all: self.rate_all },
+            rates: Rates {
+                login: self.rate_login,
+                search: self.rate_search,
+                probe: self.rate_probe,
+                all: self.rate_all,
+            },
             trusted_proxies: self.trusted_proxies.clone(),
+            metrics_apart: self.metrics_bind_address.is_some(),
+            metrics_token: self.metrics_token.as_ref().map(|hidden| Secret::new(hidden.0.clone())),
             fresh_bound: self.fresh_wait,
             secure_cookies: self.secure_cookies,
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chainbill_domain::{Model, document::Encoded};
 use chainbill_mirror::Page;
-use chainbill_records::{RowPage, Snapshot};
+use chainbill_records::{Fence, RowPage, Snapshot};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
@@ -45,6 +45,14 @@ pub(crate) struct Sheet {
     pub up_to: Option<String>,
 }
 
+/// Of which moment of the primary rows are.
+pub(crate) enum Moment {
+    /// All of the same.
+    Same(Arc<Snapshot>),
+    /// Each page of its own, none from before this.
+    After(Fence),
+}
+
 pub(crate) type Read<T> = mpsc::Receiver<Result<T, SyncError>>;
 
 /// Reads ahead of the comparison, each side in a task of its own: rows a page ahead of the documents, and those a part
@@ -57,14 +65,14 @@ pub(crate) struct Ahead {
 }
 
 impl Ahead {
-    /// Reads and encodes rows: at one moment for all when it is given, else each page at its own.
-    pub fn rows(self, whole: Option<Arc<Snapshot>>, mut after: Option<String>) -> (Read<Leaf>, JoinHandle<()>) {
+    /// Reads and encodes rows.
+    pub fn rows(self, mut moment: Moment, mut after: Option<String>) -> (Read<Leaf>, JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(1);
         let reader = tokio::spawn(async move {
             // Each page may hold a connection: it is read when there is room for it. The receiver is gone only when the
             // comparison has ended for another reason.
             while let Ok(room) = sender.reserve().await {
-                let leaf = caught(read(&self.engine, self.model, whole.clone(), after)).await;
+                let leaf = caught(read(&self.engine, self.model, &mut moment, after)).await;
                 after = leaf.as_ref().ok().and_then(|leaf| leaf.up_to.clone());
                 room.send(leaf);
                 if after.is_none() {
@@ -130,12 +138,12 @@ impl Ahead {
 async fn read(
     engine: &Engine,
     model: &'static Model,
-    whole: Option<Arc<Snapshot>>,
+    moment: &mut Moment,
     after: Option<String>,
 ) -> Result<Leaf, SyncError> {
-    let snapshot = match whole {
-        Some(whole) => whole,
-        None => Arc::new(engine.records.snapshot().await?),
+    let snapshot = match moment {
+        Moment::Same(snapshot) => snapshot.clone(),
+        Moment::After(fence) => Arc::new(engine.snapshot_after(fence).await?),
     };
     let page = RowPage { after: after.as_deref(), up_to: None, limit: engine.settings.page };
     let rows = snapshot.page(model, page).await?;

@@ -4,7 +4,7 @@ use chainbill_domain::{
     Digest, Model, Timestamp,
     document::Encoded,
     merkle::{self, TILE, Tree},
-    proof::{Certificate, FORMAT, Proof},
+    proof::{Certificate, Proof},
     wire,
 };
 use chainbill_records::{RecordsError, Tile};
@@ -152,7 +152,7 @@ pub(crate) async fn prove(engine: &Engine, model: &'static Model, id: &str) -> R
     path.extend(merkle::path(&roots, number));
     let (_, version, digest) = leaves[place];
     let proof = Proof {
-        format: FORMAT.to_owned(),
+        format: certificate.format().to_owned(),
         model: model.name.to_owned(),
         id: id.to_owned(),
         version,

@@ -5,11 +5,11 @@
 //! a document newer than its row is undecided until a second, later moment is looked at, and everything else is drift.
 //! Nobody waits and nobody guesses.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chainbill_domain::{
-    Document, Model, Timestamp, Value,
-    document::{Encoded, digest},
+    Document, Model, Revision, Timestamp, Value,
+    document::{Encoded, digest, digest_at},
 };
 use chainbill_mirror::{Stamp, Stored};
 use chainbill_records::Pending;
@@ -82,8 +82,42 @@ pub enum Verdict {
     InFlight(Timestamp),
     /// The document may come from a commit after the moment: a later moment decides.
     Undecided(Class),
+    /// It is as it was written, after an earlier description of the model: it is to be made anew, and is no drift.
+    Outdated,
+    /// It is of a later description than is known here, which is believed by its version.
+    Newer,
     /// It is wrong.
     Drift(Class),
+}
+
+/// How documents of other revisions than the model's own are judged.
+#[derive(Debug, Clone, Default)]
+pub struct Revisions {
+    /// The revision that documents are brought to, where it is not the model's own here.
+    pub newer: Option<Revision>,
+    /// The revisions that releases have been at work with. Another one somebody has made up.
+    pub known: BTreeSet<Revision>,
+}
+
+/// What a document's revision says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Own,
+    Outdated,
+    Newer,
+    Nobodys,
+}
+
+impl Revisions {
+    fn standing(&self, own: Revision, stored: Option<Revision>) -> Standing {
+        match stored {
+            Some(stored) if stored == own => Standing::Own,
+            Some(stored) if self.newer == Some(stored) => Standing::Newer,
+            Some(stored) if !self.known.contains(&stored) => Standing::Nobodys,
+            // Without a revision: from before there were any.
+            _ => Standing::Outdated,
+        }
+    }
 }
 
 /// A document as the comparison needs it.
@@ -93,6 +127,23 @@ pub struct Seen {
     pub stamp: Stamp,
     /// Its fields; `None` at the fast level.
     pub body: Option<Document>,
+}
+
+impl Seen {
+    /// Whether it is a document that was not made by the description of this revision.
+    #[must_use]
+    pub fn is_of_another_than(&self, own: Revision) -> bool {
+        let Stamp { version, revision, tombstone, .. } = &self.stamp;
+        version.is_some() && !tombstone && *revision != Some(own)
+    }
+
+    /// Whether it has the digest that it carries, as far as its fields were read; no description is needed to see it.
+    fn is_as_written(&self, model: &Model) -> bool {
+        let Stamp { id, version, digest, revision, .. } = &self.stamp;
+        let (Some(version), Some(written)) = (version, digest) else { return false };
+        let as_written = |body| digest_at(model.name, *revision, id, *version, body) == *written;
+        self.body.as_ref().is_none_or(as_written)
+    }
 }
 
 impl From<Stamp> for Seen {
@@ -110,15 +161,16 @@ impl From<Stored> for Seen {
 /// Judges every entity of either side; equal ones are left out.
 #[must_use]
 pub fn verdicts(
-    model: &Model,
+    model: &'static Model,
     rows: &[Encoded],
     documents: &[Seen],
     pending: &BTreeMap<String, Pending>,
+    revisions: &Revisions,
 ) -> Vec<(String, Verdict)> {
     let by_id: HashMap<&str, &Seen> = documents.iter().map(|seen| (seen.stamp.id.as_str(), seen)).collect();
     let known: HashSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     let of_rows = rows.iter().filter_map(|row| {
-        let verdict = judge_row(model, row, by_id.get(row.id.as_str()).copied(), pending.get(&row.id))?;
+        let verdict = judge_row(model, row, by_id.get(row.id.as_str()).copied(), pending.get(&row.id), revisions)?;
         Some((row.id.clone(), verdict))
     });
     let of_documents = documents.iter().filter(|seen| !known.contains(seen.stamp.id.as_str())).filter_map(|seen| {
@@ -128,7 +180,13 @@ pub fn verdicts(
     of_rows.chain(of_documents).collect()
 }
 
-fn judge_row(model: &Model, row: &Encoded, seen: Option<&Seen>, pending: Option<&Pending>) -> Option<Verdict> {
+fn judge_row(
+    model: &'static Model,
+    row: &Encoded,
+    seen: Option<&Seen>,
+    pending: Option<&Pending>,
+    revisions: &Revisions,
+) -> Option<Verdict> {
     let on_its_way = |class| pending.map_or(Verdict::Drift(class), |pending| Verdict::InFlight(pending.since));
     let Some(seen) = seen else { return Some(on_its_way(Class::Lost)) };
     let Some(version) = seen.stamp.version else { return Some(Verdict::Drift(Class::Mutated)) };
@@ -143,12 +201,16 @@ fn judge_row(model: &Model, row: &Encoded, seen: Option<&Seen>, pending: Option<
     if version > row.version {
         return Some(Verdict::Undecided(Class::Ahead));
     }
-    let same = seen.stamp.digest == Some(row.digest) && body_matches(model, row, seen);
-    (!same).then_some(Verdict::Drift(Class::Mutated))
+    match revisions.standing(model.revision(), seen.stamp.revision) {
+        Standing::Own if seen.stamp.digest == Some(row.digest) && body_matches(model, row, seen) => None,
+        Standing::Newer => Some(Verdict::Newer),
+        Standing::Outdated if seen.is_as_written(model) => Some(Verdict::Outdated),
+        _ => Some(Verdict::Drift(Class::Mutated)),
+    }
 }
 
 /// A body that is the row's, value by value, has its digest too: only others are hashed.
-fn body_matches(model: &Model, row: &Encoded, seen: &Seen) -> bool {
+fn body_matches(model: &'static Model, row: &Encoded, seen: &Seen) -> bool {
     let same = |body: &Document| *body == row.body || digest(model, &row.id, row.version, body) == row.digest;
     planted(Mistake::BelieveDigest) || seen.body.as_ref().is_none_or(same)
 }
@@ -172,11 +234,12 @@ fn judge_rowless(seen: &Seen, pending: Option<&Pending>) -> Option<Verdict> {
 /// reached its version at the later moment, about `moment`, never will. A document that is read anew could be newer again, for ever.
 #[must_use]
 pub fn second_look(
-    model: &Model,
+    model: &'static Model,
     seen_then: &[Seen],
     rows: &[Encoded],
     documents: &[Seen],
     pending: &BTreeMap<String, Pending>,
+    revisions: &Revisions,
     moment: Timestamp,
 ) -> Vec<(String, Verdict)> {
     let rows: HashMap<&str, &Encoded> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
@@ -189,7 +252,7 @@ pub fn second_look(
             Some(row) if then.stamp.version < Some(row.version) => {
                 Some(Verdict::InFlight(pending.get(id).map_or(moment, |pending| pending.since)))
             }
-            Some(row) => judge_row(model, row, Some(then), pending.get(id)),
+            Some(row) => judge_row(model, row, Some(then), pending.get(id), revisions),
             None if pending.contains_key(id) => pending.get(id).map(|pending| Verdict::InFlight(pending.since)),
             // Its delete, if there was one, has been applied before the later moment.
             None => match now.get(id) {
@@ -202,11 +265,11 @@ pub fn second_look(
     seen_then.iter().filter_map(decide).collect()
 }
 
-/// The fields (dotted paths, list places as numbers) in which a document differs from what it should be; `_sync.version`
-/// and `_sync.digest` among them, or `_sync` where none of it can be believed. Somebody may write a million fields, and names of
+/// The fields (dotted paths, list places as numbers) in which a document differs from what it should be; `_sync.version`,
+/// `_sync.digest` and `_sync.revision` among them, or `_sync` where none of it can be believed. Somebody may write a million fields, and names of
 /// megabytes: so many are named, by so much of their names.
 #[must_use]
-pub fn fields_that_differ(expected: Option<&Encoded>, seen: Option<&Seen>) -> Vec<String> {
+pub fn fields_that_differ(model: &'static Model, expected: Option<&Encoded>, seen: Option<&Seen>) -> Vec<String> {
     const MOST: usize = 100;
     const LONGEST: usize = 200;
     let (Some(expected), Some(seen)) = (expected, seen) else { return Vec::new() };
@@ -233,6 +296,9 @@ pub fn fields_that_differ(expected: Option<&Encoded>, seen: Option<&Seen>) -> Ve
     }
     if seen.stamp.digest != Some(expected.digest) {
         paths.push("_sync.digest".to_owned());
+    }
+    if seen.is_of_another_than(model.revision()) {
+        paths.push("_sync.revision".to_owned());
     }
     paths
 }
@@ -286,8 +352,9 @@ mod tests {
         let body = document(expected);
         let digest = digest(&SKILLS, "a", 1, &body);
         let expected = Encoded { id: "a".to_owned(), version: 1, body, digest };
-        let stamp = Stamp { id: "a".to_owned(), version: Some(1), digest: Some(digest), tombstone: false };
-        fields_that_differ(Some(&expected), Some(&Seen { stamp, body: Some(document(found)) }))
+        let revision = Some(SKILLS.revision());
+        let stamp = Stamp { id: "a".to_owned(), version: Some(1), digest: Some(digest), revision, tombstone: false };
+        fields_that_differ(&SKILLS, Some(&expected), Some(&Seen { stamp, body: Some(document(found)) }))
     }
 
     fn field(name: &str, number: i64) -> (String, Value) {

@@ -12,7 +12,7 @@ use std::{
 use chainbill_domain::{Model, Timestamp};
 use chainbill_mirror::Mirror;
 use chainbill_records::{
-    FaultSource, Records,
+    FaultSource, Fence, Records, Snapshot,
     outbox::{Entry, Op},
 };
 
@@ -21,7 +21,10 @@ use crate::{
     counting::Counting,
     errors::{Retry, retry},
     head::Head,
+    judging::{Judging, Side},
     parkings::Parkings,
+    planted::{Mistake, is as planted},
+    schema::Schemas,
 };
 
 /// Shared by every task of the synchronisation of one process.
@@ -33,8 +36,14 @@ pub(crate) struct Engine {
     pub owner: String,
     pub figures: Figures,
     pub counting: Counting,
+    pub schemas: Schemas,
+    /// Who looks whose the second database is: one at a time.
+    pub recognising: tokio::sync::Mutex<()>,
     faults: Mutex<Faults>,
     held: Mutex<HashSet<String>>,
+    judging: Mutex<Judging>,
+    /// What copies wait for, as this process has written it down last.
+    waiting: Mutex<HashMap<&'static str, Option<String>>>,
 }
 
 /// What this process has last seen or written of faults, and when.
@@ -64,6 +73,8 @@ pub(crate) struct Figures {
     pub parkings: Parkings,
     /// Whether this process relays: only then its figures say something of the synchronisation.
     pub relays: AtomicBool,
+    /// Whether it sends the heartbeats.
+    pub beats: AtomicBool,
 }
 
 impl Figures {
@@ -101,7 +112,9 @@ impl Engine {
     pub fn new(records: Records, mirror: Arc<dyn Mirror>, settings: Settings) -> Self {
         let random = || records.random().bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
         let owner = settings.owner.clone().unwrap_or_else(random);
-        let (faults, held) = (Mutex::default(), Mutex::default());
+        let (faults, held, waiting) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let schemas = Schemas::new(settings.models());
+        let judging = Mutex::new(Judging::new(records.now()));
         Self {
             records,
             mirror,
@@ -109,13 +122,66 @@ impl Engine {
             owner,
             figures: Figures::default(),
             counting: Counting::default(),
+            schemas,
+            recognising: tokio::sync::Mutex::default(),
             faults,
             held,
+            judging,
+            waiting,
         }
     }
 
     pub fn now(&self) -> Timestamp {
         self.records.now()
+    }
+
+    /// A view of the primary that shows everything that was committed before the fence.
+    pub async fn snapshot_after(&self, fence: &mut Fence) -> Result<Snapshot, SyncError> {
+        match planted(Mistake::BelieveLateCuts) {
+            true => Ok(self.records.snapshot().await?),
+            false => Ok(self.records.snapshot_after(fence).await?),
+        }
+    }
+
+    /// A database answers this process, or does not.
+    pub fn note_answer(&self, side: Side, answers: bool) {
+        self.judging().note(side, answers, self.now());
+    }
+
+    /// This process judges from now on: it takes over what another has done until now.
+    pub fn judges_anew(&self) {
+        self.judging().begin(self.now());
+    }
+
+    /// How long this process has been able to judge what waits. Whoever only looks, and does not relay, takes what is there
+    /// as it is.
+    pub fn judges_for(&self) -> Duration {
+        match self.figures.relays.load(Ordering::Relaxed) {
+            true => self.judging().lasts(self.now()),
+            false => Duration::MAX,
+        }
+    }
+
+    fn judging(&self) -> MutexGuard<'_, Judging> {
+        self.judging.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down what a model's copy waits for; nothing once it goes on.
+    pub async fn waits_for(&self, model: &'static Model, what: Option<String>) -> Result<(), SyncError> {
+        let known = || self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if known().get(model.name) == Some(&what) {
+            return Ok(());
+        }
+        self.records.note_waiting(model, what.as_deref()).await?;
+        if let Some(what) = &what {
+            // That models take turns is no news.
+            match what.starts_with("its turn") {
+                true => tracing::debug!(model = model.name, "Sync of {} waits for {what}", model.name),
+                false => tracing::info!(model = model.name, "Sync of {} waits for {what}", model.name),
+            }
+        }
+        known().insert(model.name, what);
+        Ok(())
     }
 
     /// Asks the relay to look at entities that could not be written. Parking is the relay's alone: who holds an entity's

@@ -18,6 +18,9 @@ pub enum SyncError {
     /// The work was asked to stop; what it had done stays, and it can go on from there.
     #[error("stopped")]
     Stopped,
+    /// Only the release whose descriptions the documents are brought to may do it.
+    #[error("another release is at work that has come later and keeps the shape of the documents: do it with that one")]
+    Outranked,
     /// Its relay goes on only when somebody has seen to it.
     #[error("{model} is faulted: {reason}")]
     Faulted {
@@ -63,13 +66,17 @@ pub enum Retry {
 #[must_use]
 pub fn retry(error: &SyncError) -> Retry {
     match error {
-        SyncError::Records(RecordsError::Refused(_)) => Retry::Operator(
-            "look at the primary's error; `chainbill migrate status` says whether migrations are missing",
-        ),
+        SyncError::Records(RecordsError::Operator { hint, .. }) => Retry::Operator(hint),
+        SyncError::Records(RecordsError::Refused(_)) => {
+            Retry::Operator("the primary refuses what this release asks of it: report it with the primary's error")
+        }
         SyncError::Records(RecordsError::Corrupt(_)) => Retry::Operator(
             "a table of the synchronisation holds what this release cannot read; was it written by a newer one?",
         ),
-        SyncError::Records(_) | SyncError::Mirror(MirrorError::Unavailable(_)) | SyncError::Held(_) => Retry::Soon,
+        SyncError::Records(_)
+        | SyncError::Mirror(MirrorError::Unavailable(_) | MirrorError::Throttled(_))
+        | SyncError::Held(_)
+        | SyncError::Outranked => Retry::Soon,
         SyncError::Mirror(MirrorError::Refused(_)) => Retry::Operator(
             "look at the second database's refusal: rights, quota or a validator; then it goes on by itself",
         ),

@@ -71,8 +71,13 @@ pub(crate) async fn examine_after(
         sides.verdicts.remove(id);
         sides.rows.remove(id);
     }
-    let Looked { cut, rows, pending, unreadable, documents } = read(engine, model, &undecided, carried_out).await?;
-    sides.verdicts.extend(second_look(model, &then, &rows, &documents, &pending, cut));
+    // A moment after every commit that a document seen then can be of.
+    let mut fence = engine.records.fence().await?;
+    let snapshot = engine.snapshot_after(&mut fence).await?;
+    let Looked { cut, rows, pending, unreadable, documents } =
+        read(engine, model, &undecided, carried_out, snapshot).await?;
+    let revisions = engine.revisions_of(model, &then).await?;
+    sides.verdicts.extend(second_look(model, &then, &rows, &documents, &pending, &revisions, cut));
     sides.cut = cut;
     sides.rows.extend(rows.into_iter().map(|row| (row.id.clone(), row)));
     sides.documents.extend(documents.into_iter().map(|seen| (seen.stamp.id.clone(), seen)));
@@ -108,9 +113,9 @@ async fn read(
     model: &'static Model,
     ids: &[String],
     carried_out: &CarriedOut,
+    snapshot: Snapshot,
 ) -> Result<Looked, SyncError> {
     let cut = engine.now();
-    let snapshot: Snapshot = engine.records.snapshot().await?;
     let rows = snapshot.rows(model, ids).await?;
     let mut pending = snapshot.pending(model, ids).await?;
     pending.retain(|id, pending| carried_out.get(id).is_none_or(|version| pending.version > *version));
@@ -125,8 +130,10 @@ async fn look(
     ids: &[String],
     carried_out: &CarriedOut,
 ) -> Result<Sides, SyncError> {
-    let Looked { cut, rows, pending, unreadable, documents } = read(engine, model, ids, carried_out).await?;
-    let verdicts = verdicts(model, &rows, &documents, &pending).into_iter().collect();
+    let snapshot = engine.records.snapshot().await?;
+    let Looked { cut, rows, pending, unreadable, documents } = read(engine, model, ids, carried_out, snapshot).await?;
+    let revisions = engine.revisions_of(model, &documents).await?;
+    let verdicts = verdicts(model, &rows, &documents, &pending, &revisions).into_iter().collect();
     Ok(Sides {
         cut,
         rows: rows.into_iter().map(|row| (row.id.clone(), row)).collect(),

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{SyncError, engine::Engine};
 
-const TTL: Duration = Duration::from_secs(15);
+pub(crate) const TTL: Duration = Duration::from_secs(15);
 /// How long somebody waits for another holder.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -6,31 +6,43 @@ use std::{
     time::Duration,
 };
 
-use chainbill_domain::{Model, Timestamp, models};
+use chainbill_domain::{Model, Timestamp};
 use chainbill_records::{CopyState, outbox::Backlog};
+use futures::{FutureExt as _, StreamExt as _, stream};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     SyncError,
     caught::caught,
     compare::Level,
+    copy::{self, Purpose, models_at_once},
     counting,
     engine::Engine,
     heartbeat::{self, HEARTBEATS},
     held::Held,
+    judging::Side,
+    prepare, quarantine,
     runs::{Order, needs_copy, run},
 };
 
 const ROUND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
 /// A scheduled run that failed is tried again after this, when its period is longer.
 const AGAIN: Duration = Duration::from_secs(60);
+/// What was refused of collections and indexes is tried again after this.
+const PREPARE_AGAIN: Duration = Duration::from_secs(15);
 
 /// Looks after the queue each second: stalls, figures, models that have caught up. Every process does it.
 pub(crate) async fn watch(engine: Arc<Engine>, stop: CancellationToken) {
     let mut seen = Watched::default();
     while !stop.is_cancelled() {
-        if let Err(error) = caught(look(&engine, &mut seen)).await {
-            tracing::warn!("Sync cannot look after its backlog: {error}");
+        match caught(look(&engine, &mut seen)).await {
+            Ok(()) => engine.note_answer(Side::Primary, true),
+            Err(error) => {
+                engine.note_answer(Side::Primary, false);
+                tracing::warn!("Sync cannot look after its backlog: {error}");
+            }
         }
         let now = engine.figures.applied.load(Ordering::Relaxed);
         engine.figures.rate.store(now.saturating_sub(seen.applied), Ordering::Relaxed);
@@ -66,7 +78,8 @@ fn alarm(engine: &Engine, oldest: Option<Timestamp>, stalled: bool) -> bool {
     let age = oldest.map_or(Duration::ZERO, |oldest| age(now, oldest));
     metrics::gauge!("chainbill_sync_oldest_seconds").set(age.as_secs_f64());
     // An old entry that is about to be taken is no stall: one that stays the oldest is.
-    let stalls = engine.figures.note_head(oldest, now) >= engine.settings.stall_after;
+    let stuck = engine.figures.note_head(oldest, now).min(engine.judges_for());
+    let stalls = stuck >= engine.settings.stall_after;
     metrics::gauge!("chainbill_sync_stalled").set(f64::from(u8::from(stalls)));
     if stalls && !stalled {
         let cause = engine.figures.trouble().map_or_else(|| "no failure is known here".to_owned(), |(_, text)| text);
@@ -98,10 +111,12 @@ async fn catch_up(engine: &Engine, backlog: &[Backlog]) -> Result<(), SyncError>
     Ok(())
 }
 
-/// One process at a time beats, schedules, copies what is pending and cleans up.
+/// One process at a time beats, schedules and cleans up.
 pub(crate) async fn lead(engine: Arc<Engine>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Ok(held) = Held::take(&engine, "keeper").await {
+            engine.judges_anew();
+            engine.figures.beats.store(true, Ordering::Relaxed);
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = held.lost() => {}
@@ -109,6 +124,7 @@ pub(crate) async fn lead(engine: Arc<Engine>, stop: CancellationToken) {
                     tracing::error!("Sync begins its duties again: {error}");
                 }
             }
+            engine.figures.beats.store(false, Ordering::Relaxed);
             held.release().await;
         }
         tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(3 * ROUND) => {} }
@@ -116,13 +132,7 @@ pub(crate) async fn lead(engine: Arc<Engine>, stop: CancellationToken) {
 }
 
 async fn duties(engine: &Arc<Engine>, stop: &CancellationToken) -> Result<(), SyncError> {
-    tokio::join!(
-        beat(engine),
-        prepare_and_copy(engine, stop),
-        schedule(engine, stop),
-        verify(engine, stop),
-        clean(engine)
-    );
+    tokio::join!(beat(engine), schedule(engine, stop), verify(engine, stop), clean(engine));
     Ok(())
 }
 
@@ -145,15 +155,32 @@ async fn beat_once(engine: &Engine) -> Result<(), SyncError> {
     Ok(())
 }
 
+/// One process at a time, of those whose descriptions rule, makes collections ready, copies what is pending and backfills.
+pub(crate) async fn shape(engine: Arc<Engine>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let rules = engine.schemas.rule() || matches!(caught(engine.attend()).await, Ok(true));
+        if rules && let Ok(held) = Held::take(&engine, "shape").await {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = held.lost() => {}
+                () = engine.schemas.outranked() => {}
+                ended = caught(prepare_and_copy(&engine, &stop)) => if let Err(error) = ended {
+                    tracing::error!("Sync begins to copy again: {error}");
+                }
+            }
+            held.release().await;
+        }
+        tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(ROUND) => {} }
+    }
+}
+
 /// Looks whether the second database belongs to this primary and holds copies, and makes those that are missing. A
 /// database that was emptied, or replaced by another, is filled again without anybody asking.
-async fn prepare_and_copy(engine: &Arc<Engine>, stop: &CancellationToken) {
-    let mut pause = ROUND;
+async fn prepare_and_copy(engine: &Arc<Engine>, stop: &CancellationToken) -> Result<(), SyncError> {
     // Indexes of this release, and the retention of these settings, also where everything is in place otherwise.
-    while let Err(error) = crate::synchronise::prepare(engine).await {
-        tracing::debug!("Sync cannot prepare the second database yet: {error}");
-        tokio::time::sleep(ROUND).await;
-    }
+    let mut in_place = prepare_patiently(engine).await;
+    let mut next = Instant::now() + PREPARE_AGAIN;
+    let mut pause = ROUND;
     loop {
         match fill(engine, stop).await {
             Ok(()) => pause = 5 * ROUND,
@@ -163,16 +190,69 @@ async fn prepare_and_copy(engine: &Arc<Engine>, stop: &CancellationToken) {
             }
         }
         tokio::time::sleep(pause).await;
+        if !in_place && Instant::now() >= next {
+            // What does not answer now is asked again then.
+            in_place = prepare::all(engine).await.unwrap_or(false);
+            next = Instant::now() + PREPARE_AGAIN;
+        }
+    }
+}
+
+/// Prepares the second database as soon as it answers; whether everything is in place. What it waits for is said, once for each
+/// cause in the log.
+async fn prepare_patiently(engine: &Engine) -> bool {
+    let mut said = String::new();
+    loop {
+        let error = match prepare::all(engine).await {
+            Ok(in_place) => return in_place,
+            Err(error) => error.to_string(),
+        };
+        if said != error {
+            tracing::warn!("Sync waits for the second database to be prepared: {error}");
+            said.clone_from(&error);
+        }
+        if let Err(error) = all_wait(engine, &format!("the second database to be prepared: {error}")).await {
+            tracing::debug!("Sync cannot say what it waits for: {error}");
+        }
+        tokio::time::sleep(ROUND).await;
     }
 }
 
 async fn fill(engine: &Arc<Engine>, stop: &CancellationToken) -> Result<(), SyncError> {
     crate::synchronise::recognise(engine).await?;
+    for model in engine.settings.models().iter().skip(models_at_once(engine)) {
+        if copy::due(engine, model).await?.is_some() {
+            engine.waits_for(model, Some("its turn: other models are copied first".to_owned())).await?;
+        }
+    }
+    let one = |model: &&'static Model| fill_one(engine.clone(), model, stop.clone()).boxed();
+    let works: Vec<_> = engine.settings.models().iter().map(one).collect();
+    let filled: Vec<_> = stream::iter(works).buffer_unordered(models_at_once(engine)).collect().await;
+    // What one model meets holds up no other.
+    filled.into_iter().collect()
+}
+
+async fn fill_one(engine: Arc<Engine>, model: &'static Model, stop: CancellationToken) -> Result<(), SyncError> {
+    engine.waits_for(model, None).await?;
+    let done = match copy::due(&engine, model).await? {
+        Some(Purpose::Initial) => crate::synchronise::fill(&engine, model, &|_| {}, &stop).await.map(drop),
+        Some(Purpose::Backfill) => copy::copy(&engine, model, Purpose::Backfill, &|_| {}, &stop).await.map(drop),
+        None => crate::synchronise::tidy(&engine, model, &stop).await,
+    };
+    if let Err(error) = &done
+        && !matches!(error, SyncError::Stopped)
+    {
+        tracing::debug!(model = model.name, "Sync cannot fill {} yet: {error}", model.name);
+        engine.waits_for(model, Some(format!("another try: {error}"))).await?;
+    }
+    done
+}
+
+/// All models that are to be copied wait for the same.
+async fn all_wait(engine: &Engine, what: &str) -> Result<(), SyncError> {
     for model in engine.settings.models() {
-        if needs_copy(engine, model).await? {
-            crate::synchronise::fill(engine, model, &|_| {}, stop).await?;
-        } else {
-            crate::synchronise::tidy(engine, model, stop).await?;
+        if copy::due(engine, model).await?.is_some() {
+            engine.waits_for(model, Some(what.to_owned())).await?;
         }
     }
     Ok(())
@@ -180,7 +260,7 @@ async fn fill(engine: &Arc<Engine>, stop: &CancellationToken) -> Result<(), Sync
 
 async fn schedule(engine: &Arc<Engine>, stop: &CancellationToken) {
     loop {
-        for model in models::ALL {
+        for model in engine.settings.models() {
             if let Err(error) = scheduled(engine, model, stop).await {
                 tracing::debug!(model = model.name, "Sync could not run over {}: {error}", model.name);
             }
@@ -232,7 +312,7 @@ async fn verify(engine: &Arc<Engine>, stop: &CancellationToken) {
         return;
     }
     loop {
-        for model in models::ALL {
+        for model in engine.settings.models() {
             if let Err(error) = verify_one(engine, model, every, stop).await {
                 tracing::debug!(model = model.name, "Sync could not verify {}: {error}", model.name);
             }
@@ -262,6 +342,9 @@ async fn clean(engine: &Engine) {
         if let Err(error) = retry_parked(engine).await {
             tracing::debug!("Sync could not try parked entities again: {error}");
         }
+        if let Err(error) = quarantine::look_again(engine).await {
+            tracing::debug!("Sync could not look again at copies that it leaves alone: {error}");
+        }
         if let Err(error) = forget(engine).await {
             tracing::debug!("Sync could not forget what is past its time: {error}");
         }
@@ -278,6 +361,7 @@ async fn forget(engine: &Engine) -> Result<(), SyncError> {
     let (now, settings) = (engine.now(), &engine.settings);
     engine.records.forget_runs(now - settings.keep_runs).await?;
     engine.records.forget_evidence(now - settings.keep_evidence).await?;
+    engine.records.forget_fences(now - DAY).await?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use chainbill_records::{
-    Commits,
+    Commits, RecordsError,
     outbox::{PARTS, Queued},
 };
 use tokio::{sync::watch, time::Instant};
@@ -44,6 +44,8 @@ pub(crate) struct Lane {
     /// When all partitions are looked at again, and how long to wait after that.
     next_look: Instant,
     pause: Duration,
+    /// How long to wait for reads that have reached what waits.
+    late_pause: Duration,
     /// Models that wait after a failure of their own, and until when.
     resting: HashMap<&'static str, (Backoff, Instant)>,
     leaving: Leaving,
@@ -63,6 +65,7 @@ impl Lane {
             commits,
             seen,
             pause,
+            late_pause: pause,
             next_look: Instant::now(),
             resting: HashMap::new(),
             leaving: Leaving::default(),
@@ -170,6 +173,7 @@ impl Lane {
         }
         let Carried { settlement, results } = relay::carry_out(&self.engine, queued).await?;
         note(&self.engine, &settlement);
+        let waits = self.wait_for_reads(&settlement);
         let mut first_error = None;
         for (model, result) in results {
             if let Err(error) = self.rest_or_fail(model, result) {
@@ -178,7 +182,28 @@ impl Lane {
         }
         self.leaving.add(&self.engine, settlement).await?;
         // What a failed model left undone is tried again after a pause; what the others did stays done.
-        first_error.map_or(Ok(count), Err)
+        first_error.map_or(Ok(if waits { 0 } else { count }), Err)
+    }
+
+    /// Where reads are behind their entries and nothing else was done, the next look waits, longer each time; whether it
+    /// does.
+    fn wait_for_reads(&mut self, settlement: &Settlement) -> bool {
+        let (shortest, longest) = self.engine.settings.poll;
+        if settlement.late == 0 {
+            self.late_pause = shortest;
+            return false;
+        }
+        let trouble = format!(
+            "{} changes wait for a read that has reached them: servers of the primary's cluster are behind",
+            settlement.late
+        );
+        self.engine.figures.note_trouble(self.engine.now(), Some(trouble));
+        if !settlement.done.is_empty() || !settlement.parked.is_empty() {
+            return false;
+        }
+        self.next_look = Instant::now() + self.late_pause;
+        self.late_pause = (self.late_pause * 2).min(longest);
+        true
     }
 
     /// The next entries of this lane's partitions: of those that this process has committed to since it last looked, and
@@ -284,13 +309,19 @@ impl Lane {
             self.resting.remove(model);
             return Ok(());
         };
-        if !matches!(retry(&error), Retry::Operator(_)) {
+        // One table that is locked or slow is its own model's matter as well.
+        let is_busy = matches!(error, SyncError::Records(RecordsError::Later(_)));
+        if !is_busy && !matches!(retry(&error), Retry::Operator(_)) {
             return Err(error);
         }
         let bounds = self.engine.settings.backoff;
         let (backoff, until) = self.resting.entry(model).or_insert_with(|| (Backoff::new(bounds), Instant::now()));
         if backoff.failures() == 0 {
-            tracing::error!(model, "Sync of {model} rests: {error}");
+            if is_busy {
+                tracing::warn!(model, "Sync of {model} rests: {error}");
+            } else {
+                tracing::error!(model, "Sync of {model} rests: {error}");
+            }
         }
         *until = Instant::now() + backoff.failed(self.engine.records.random());
         self.engine.figures.note_trouble(self.engine.now(), Some(error.to_string()));

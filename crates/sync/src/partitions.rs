@@ -51,6 +51,8 @@ impl Partitions {
     /// Says that it lives, renews, gives back what exceeds the share, takes what is free up to the share.
     pub async fn round(&self) -> Result<(), SyncError> {
         let Engine { records, settings, owner, .. } = self.engine.as_ref();
+        // Before anything is written with these descriptions, they are made known.
+        self.engine.attend().await?;
         let names: Vec<String> = (0..PARTS).map(lease_name).collect();
         records.ensure_leases(&names).await?;
         let workers = records.worker_alive(owner, "relay", settings.lease).await?;

@@ -5,12 +5,12 @@
 //! the rows as they are *now* into guarded writes; [`Batch::settle`] says which entries are done and which entities are
 //! parked. Nothing is settled that was not answered for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chainbill_domain::{
     Model, Row, Timestamp, Value,
     document::{Encoded, encode},
-    models, wire,
+    wire,
 };
 use chainbill_mirror::{Content, Outcome, Tracked, Write};
 use chainbill_records::outbox::{ANALYTICS, Entry, Op, Queued};
@@ -25,6 +25,8 @@ use crate::{
 pub struct Task {
     /// The newest entry.
     pub newest: Entry,
+    /// Its partition and its id in the queue.
+    pub newest_at: (u16, String),
     /// The entries that this task answers for.
     pub taken: Vec<(u16, String)>,
     /// When the oldest of them was written.
@@ -61,6 +63,8 @@ pub struct Settlement {
     pub stale: usize,
     /// When each finished entry's oldest cause was committed: for the lag.
     pub since: Vec<Timestamp>,
+    /// How many entities wait for a read that has reached their entries.
+    pub late: usize,
 }
 
 impl Settlement {
@@ -71,6 +75,7 @@ impl Settlement {
         self.since.extend(other.since);
         self.applied += other.applied;
         self.stale += other.stale;
+        self.late += other.late;
         for (model, ids) in other.healed {
             self.healed.entry(model).or_default().extend(ids);
         }
@@ -79,14 +84,14 @@ impl Settlement {
 
 /// The model of that name, the heartbeat among them.
 #[must_use]
-pub fn model_named(name: &str) -> Option<&'static Model> {
-    if name == HEARTBEATS.name { Some(&HEARTBEATS) } else { models::named(name) }
+pub fn model_named(models: &[&'static Model], name: &str) -> Option<&'static Model> {
+    if name == HEARTBEATS.name { Some(&HEARTBEATS) } else { models.iter().copied().find(|model| model.name == name) }
 }
 
 impl Batch {
     /// Coalesces entries: many changes of one entity become one task at the newest version.
     #[must_use]
-    pub fn plan(queued: Vec<Queued>) -> Self {
+    pub fn plan(models: &[&'static Model], queued: Vec<Queued>) -> Self {
         let mut places: HashMap<(String, String), usize> = HashMap::with_capacity(queued.len());
         let mut tasks: Vec<Task> = Vec::with_capacity(queued.len());
         for Queued { part, id, entry, created_at, parked } in queued {
@@ -94,6 +99,7 @@ impl Batch {
             let place = *places.entry(key).or_insert_with(|| {
                 tasks.push(Task {
                     newest: entry.clone(),
+                    newest_at: (part, id.clone()),
                     taken: Vec::new(),
                     since: created_at,
                     parked,
@@ -102,16 +108,17 @@ impl Batch {
                 tasks.len() - 1
             });
             let task = &mut tasks[place];
-            task.taken.push((part, id));
+            task.taken.push((part, id.clone()));
             task.since = task.since.min(created_at);
             task.created |= entry.version == 1 && entry.op == Op::Upsert;
             if entry.version >= task.newest.version {
                 task.newest = entry;
+                task.newest_at = (part, id);
             }
         }
         let mut batch = Self::default();
         for task in tasks {
-            match (task.newest.model.as_str(), model_named(&task.newest.model)) {
+            match (task.newest.model.as_str(), model_named(models, &task.newest.model)) {
                 _ if task.newest.op == Op::Unknown => batch.unknown.push(task),
                 (ANALYTICS, _) => batch.events.push(task),
                 (_, Some(model)) => batch.tasks.entry(model.name).or_default().push(task),
@@ -175,6 +182,37 @@ fn tracked(task: &Task) -> Option<Tracked> {
     }
 }
 
+/// What was read for tasks.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Rows, by their ids.
+    pub rows: HashMap<String, Row>,
+    /// Entries, by their ids in the queue, that were shown by the very read that gave their entity's row, or none: it was of
+    /// a moment after their commit.
+    pub shown: HashSet<String>,
+}
+
+impl Found {
+    /// What a read gave that shows no entries.
+    #[must_use]
+    pub fn of(rows: Vec<Row>) -> Self {
+        Self { rows: rows.into_iter().map(|row| (row.id.clone(), row)).collect(), shown: HashSet::new() }
+    }
+
+    /// Whether what was read for a task may be of a moment before its newest entry was committed. A row that has not reached
+    /// the entry's version, or is missing though it should be there, proves nothing by itself: a primary that was restored
+    /// from a backup looks so, and so does a server that is behind. The entry beside it tells them apart.
+    #[must_use]
+    pub fn may_be_late(&self, task: &Task) -> bool {
+        let lags = match (task.newest.op, self.rows.get(&task.newest.entity_id)) {
+            (Op::Delete, None) => false,
+            (_, None) => true,
+            (_, Some(row)) => row.version < task.newest.version,
+        };
+        lags && !self.shown.contains(&task.newest_at.1) && !planted(Mistake::BelieveLateReads)
+    }
+}
+
 /// The writes of one model's tasks.
 #[derive(Debug, Default)]
 pub struct Writes {
@@ -182,17 +220,22 @@ pub struct Writes {
     pub writes: Vec<Write>,
     places: Vec<usize>,
     poison: Vec<(usize, String)>,
+    late: usize,
 }
 
 impl Writes {
     /// Makes writes from the rows as they are now. An entity whose row is gone becomes a tombstone: at the version of its
-    /// delete, or, when the row was removed behind the application's back, one above the last version heard of.
+    /// delete, or, when the row was removed behind the application's back, one above the last version heard of. Nothing
+    /// is made of what may have been read too early.
     #[must_use]
-    pub fn of(model: &'static Model, tasks: &[Task], rows: Vec<Row>) -> Self {
-        let mut rows: HashMap<String, Row> = rows.into_iter().map(|row| (row.id.clone(), row)).collect();
+    pub fn of(model: &'static Model, tasks: &[Task], mut found: Found) -> Self {
         let mut made = Self::default();
         for (place, task) in tasks.iter().enumerate() {
-            let write = match rows.remove(&task.newest.entity_id) {
+            if found.may_be_late(task) {
+                made.late += 1;
+                continue;
+            }
+            let write = match found.rows.remove(&task.newest.entity_id) {
                 Some(row) => match write_of(model, row) {
                     Ok(write) => Write { fresh: write.fresh || task.created, ..write },
                     Err(cause) => {
@@ -210,6 +253,7 @@ impl Writes {
 
     /// Settles the tasks by the answers, one per write.
     pub fn settle(self, model: &'static Model, tasks: &[Task], outcomes: &[Outcome], settlement: &mut Settlement) {
+        settlement.late += self.late;
         for (place, outcome) in self.places.iter().zip(outcomes) {
             let task = &tasks[*place];
             match outcome {
@@ -217,6 +261,8 @@ impl Writes {
                     settlement.parked.push((task.clone(), cause.clone()));
                     continue;
                 }
+                // Its entries stay: it is written when the collection takes it.
+                Outcome::Refused(_) | Outcome::Throttled(_) => continue,
                 Outcome::Applied => settlement.applied += 1,
                 Outcome::Stale => settlement.stale += 1,
             }
@@ -303,11 +349,45 @@ mod tests {
 
     #[test]
     fn what_was_made_and_changed_since_is_one_write_of_a_new_document() {
-        let batch = Batch::plan(vec![queued("made", 1), queued("made", 2), queued("changed", 2)]);
+        let batch = Batch::plan(&[&SKILLS], vec![queued("made", 1), queued("made", 2), queued("changed", 2)]);
         let tasks = &batch.tasks[SKILLS.name];
-        let writes = Writes::of(&SKILLS, tasks, vec![row("changed", 2), row("made", 2)]).writes;
+        let writes = Writes::of(&SKILLS, tasks, Found::of(vec![row("changed", 2), row("made", 2)])).writes;
         let seen: Vec<_> = writes.iter().map(|write| (write.id.as_str(), write.version, write.fresh)).collect();
         assert_eq!(seen, [("made", 2, true), ("changed", 2, false)]);
         assert_eq!(tasks[0].taken.len(), 2);
+    }
+
+    #[test]
+    fn a_read_that_may_be_too_early_makes_no_write_until_the_entry_shows_beside_it() {
+        let deleted = |version| {
+            let mut queued = queued("deleted", version);
+            queued.entry.op = Op::Delete;
+            queued
+        };
+        let asked = || queued("asked", 0);
+        for (entry, read, is_late) in [
+            (queued("changed", 2), Some(1), true),
+            (queued("changed", 2), Some(2), false),
+            (queued("changed", 2), Some(3), false),
+            (queued("made", 1), None, true),
+            (deleted(3), Some(2), true),
+            (deleted(3), None, false),
+            (deleted(3), Some(4), false),
+            (asked(), Some(1), false),
+            (asked(), None, true),
+        ] {
+            let shown = entry.id.clone();
+            let batch = Batch::plan(&[&SKILLS], vec![entry.clone()]);
+            let tasks = &batch.tasks[SKILLS.name];
+            let rows = read.map(|version| row(&entry.entry.entity_id, version)).into_iter().collect();
+            let mut found = Found::of(rows);
+            let mut settlement = Settlement::default();
+            let writes = Writes::of(&SKILLS, tasks, found.clone());
+            assert_eq!(writes.writes.len(), usize::from(!is_late), "{entry:?} with {read:?}");
+            writes.settle(&SKILLS, tasks, &vec![Outcome::Applied; usize::from(!is_late)], &mut settlement);
+            assert_eq!((settlement.late, settlement.done.len()), (usize::from(is_late), usize::from(!is_late)));
+            found.shown.insert(shown);
+            assert_eq!(Writes::of(&SKILLS, tasks, found).writes.len(), 1, "it is as the primary says");
+        }
     }
 }

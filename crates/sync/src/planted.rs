@@ -30,12 +30,16 @@ pub enum Mistake {
     BelieveDigest,
     /// A repair counts as done without looking.
     RepairUnseen,
+    /// The relay acts on rows from before their entries.
+    BelieveLateReads,
+    /// The comparison takes whatever moment it is given for a later one.
+    BelieveLateCuts,
 }
 
 #[cfg(feature = "planted-bugs")]
 impl Mistake {
     /// Every one.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::MarkBeforeApply,
         Self::SettleUnanswered,
         Self::NoFence,
@@ -49,6 +53,8 @@ impl Mistake {
         Self::OneLook,
         Self::BelieveDigest,
         Self::RepairUnseen,
+        Self::BelieveLateReads,
+        Self::BelieveLateCuts,
     ];
 }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     SyncError,
-    ahead::{Ahead, Sheet},
+    ahead::{Ahead, Moment, Sheet},
     caught::broken_off,
     certificate::Builder,
     compare::{Class, Level, Seen, Verdict, fields_that_differ, verdicts},
@@ -56,6 +56,12 @@ pub struct Comparison {
     pub parked: u64,
     /// Rows whose values cannot be read, and why.
     pub unreadable: Vec<(String, String)>,
+    /// Documents of an earlier description of the model, to be made anew.
+    pub outdated: u64,
+    /// Their ids, at most [`MOST_FINDINGS`].
+    pub outdated_ids: Vec<String>,
+    /// Documents of a later description than is known here, believed by their version.
+    pub newer: u64,
     /// Wrong copies, at most [`MOST_FINDINGS`]; `drift` counts all.
     pub findings: Vec<Finding>,
     /// Wrong copies per class.
@@ -74,6 +80,9 @@ impl Comparison {
             waiting: 0,
             parked: 0,
             unreadable: Vec::new(),
+            outdated: 0,
+            outdated_ids: Vec::new(),
+            newer: 0,
             findings: Vec::new(),
             drift: BTreeMap::new(),
         }
@@ -88,6 +97,7 @@ impl Comparison {
             "cut": self.cut.timestamp_millis(), "compared": self.compared, "rows": self.rows,
             "inFlight": self.in_flight, "waiting": self.waiting, "parked": self.parked, "unreadable": self.unreadable,
             "findings": findings, "drift": drift,
+            "outdated": self.outdated, "outdatedIds": self.outdated_ids, "newer": self.newer,
         })
         .to_string()
     }
@@ -112,6 +122,9 @@ impl Comparison {
             waiting: count("waiting")?,
             parked: count("parked")?,
             unreadable: serde_json::from_value(state["unreadable"].clone()).ok()?,
+            outdated: count("outdated")?,
+            outdated_ids: serde_json::from_value(state["outdatedIds"].clone()).ok()?,
+            newer: count("newer")?,
             findings,
             drift: drift.collect::<Option<_>>()?,
             ..Self::new(model, Level::Fast, cut)
@@ -132,6 +145,13 @@ impl Comparison {
             self.waiting += 1;
         } else {
             self.in_flight += 1;
+        }
+    }
+
+    fn add_outdated(&mut self, id: String) {
+        self.outdated += 1;
+        if self.outdated_ids.len() < MOST_FINDINGS {
+            self.outdated_ids.push(id);
         }
     }
 
@@ -170,7 +190,8 @@ pub(crate) async fn compare(
 ) -> Result<Comparison, SyncError> {
     let Work { engine, model, level, report, stop, .. } = *work;
     let cut = engine.now();
-    let whole = Arc::new(engine.records.snapshot().await?);
+    let mut fence = engine.records.fence().await?;
+    let whole = Arc::new(engine.snapshot_after(&mut fence).await?);
     let total = whole.count(model).await?;
     let (after, mut result) = match earlier {
         Some((cursor, comparison)) => (Some(cursor), Comparison { level, ..comparison }),
@@ -178,7 +199,8 @@ pub(crate) async fn compare(
     };
     let before = result.compared;
     let ahead = Ahead { engine: engine.clone(), model, level };
-    let (leaves, rows_read) = ahead.clone().rows(certificate.is_some().then_some(whole), after);
+    let moment = if certificate.is_some() { Moment::Same(whole) } else { Moment::After(fence) };
+    let (leaves, rows_read) = ahead.clone().rows(moment, after);
     let (mut sheets, documents_read) = ahead.documents(leaves);
     let (started, mut saved) = (Instant::now(), Instant::now());
     while let Some(sheet) = sheets.recv().await {
@@ -226,7 +248,8 @@ async fn throttle(engine: &Engine, done: u64, started: Instant) {
 async fn judge(engine: &Engine, model: &'static Model, sheet: Sheet, result: &mut Comparison) -> Result<(), SyncError> {
     let Sheet { snapshot, rows, documents, unreadable, .. } = sheet;
     result.compared += entities(&rows, &documents);
-    let suspects = verdicts(model, &rows, &documents, &BTreeMap::new());
+    let revisions = engine.revisions_of(model, &documents).await?;
+    let suspects = verdicts(model, &rows, &documents, &BTreeMap::new(), &revisions);
     let ids: Vec<String> = suspects.into_iter().map(|(id, _)| id).collect();
     if ids.is_empty() {
         return Ok(());
@@ -242,17 +265,19 @@ async fn judge(engine: &Engine, model: &'static Model, sheet: Sheet, result: &mu
     };
     let parked = snapshot.parked(model, &ids).await?;
     let mut undecided = Vec::new();
-    for (id, verdict) in verdicts(model, &rows, &documents, &pending) {
+    for (id, verdict) in verdicts(model, &rows, &documents, &pending, &revisions) {
         match verdict {
             _ if parked.contains(&id) => result.parked += 1,
             _ if unreadable.iter().any(|(own, _)| *own == id) => {}
             Verdict::InFlight(since) => result.on_its_way(engine, since),
+            Verdict::Outdated => result.add_outdated(id),
+            Verdict::Newer => result.newer += 1,
             Verdict::Undecided(class) if planted(Mistake::OneLook) => result.add(id, class, Vec::new()),
             Verdict::Undecided(_) => undecided.push(id),
             Verdict::Drift(class) => {
                 let row = rows.iter().find(|row| row.id == id);
                 let seen = documents.iter().find(|seen| seen.stamp.id == id);
-                let fields = fields_that_differ(row, seen);
+                let fields = fields_that_differ(model, row, seen);
                 result.add(id, class, fields);
             }
         }
@@ -262,8 +287,10 @@ async fn judge(engine: &Engine, model: &'static Model, sheet: Sheet, result: &mu
         for (id, verdict) in &sides.verdicts {
             match verdict {
                 Verdict::InFlight(since) => result.on_its_way(engine, *since),
+                Verdict::Outdated => result.add_outdated(id.clone()),
+                Verdict::Newer => result.newer += 1,
                 Verdict::Drift(class) | Verdict::Undecided(class) => {
-                    let fields = fields_that_differ(sides.rows.get(id), sides.documents.get(id));
+                    let fields = fields_that_differ(model, sides.rows.get(id), sides.documents.get(id));
                     result.add(id.clone(), *class, fields);
                 }
             }

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use chainbill_domain::{Model, Row, Timestamp};
+use chainbill_domain::{Model, Timestamp};
 use chainbill_mirror::{Content, Guard, Mirror, MirrorError, Outcome, Stamp, Write};
 use chainbill_records::{
     FaultSource,
@@ -15,7 +15,8 @@ use crate::{
     SyncError,
     caught::caught,
     engine::Engine,
-    heartbeat::{self, HEARTBEATS},
+    heartbeat::HEARTBEATS,
+    late, pace,
     plan::{Batch, Settlement, Task, Writes, model_named},
     planted::{Mistake, is as planted},
     repair::{Mandate, repair},
@@ -31,8 +32,9 @@ pub(crate) struct Carried {
 
 /// Carries out a batch, all its models side by side.
 pub(crate) async fn carry_out(engine: &Engine, queued: Vec<Queued>) -> Result<Carried, SyncError> {
-    let batch = Batch::plan(queued);
-    let models = batch.tasks.iter().filter_map(|(name, tasks)| Some((model_named(name)?, tasks)));
+    let known = engine.settings.models();
+    let batch = Batch::plan(known, queued);
+    let models = batch.tasks.iter().filter_map(|(name, tasks)| Some((model_named(known, name)?, tasks)));
     let works: Vec<_> = models.map(async |(model, tasks)| (model, relay_model(engine, model, tasks).await)).collect();
     let (answers, events) = futures::join!(join_all(works), caught(relay_events(engine, &batch)));
     let mut settlement = Settlement::default();
@@ -94,8 +96,8 @@ async fn relay_tasks(
     tasks: &[Task],
     settlement: &mut Settlement,
 ) -> Result<(), SyncError> {
-    let rows = read(engine, model, tasks).await?;
-    let mut writes = Writes::of(model, tasks, rows);
+    let found = late::read(engine, model, tasks).await?;
+    let mut writes = Writes::of(model, tasks, found);
     if planted(Mistake::LostDelete) {
         writes
             .writes
@@ -107,7 +109,7 @@ async fn relay_tasks(
         if writes.writes.is_empty() { Vec::new() } else { write(engine, model, &writes.writes).await? };
     look_at_stale(engine, model, tasks, &writes.writes, &outcomes).await?;
     writes.settle(model, tasks, &outcomes, settlement);
-    Ok(())
+    pace::all_done(&outcomes)
 }
 
 /// The mistake of an owner that sleeps past its lease, wakes, and writes what it had in hand without looking.
@@ -127,14 +129,14 @@ async fn write(engine: &Engine, model: &'static Model, writes: &[Write]) -> Resu
     if planted(Mistake::NoFence) {
         tokio::spawn(once_more(engine.mirror.clone(), model, writes.to_vec(), engine.now()));
     }
-    let answer = engine.mirror.apply(model, Guard::Newer, writes, engine.now()).await;
+    let answer = pace::apply(engine, model, Guard::Newer, writes).await;
     if planted(Mistake::NoTombstone) {
         let gone = writes.iter().filter(|write| write.content == Content::Tombstone);
         engine.mirror.remove(model, &gone.map(|write| write.id.clone()).collect::<Vec<_>>()).await?;
     }
     match answer {
         Err(_) if planted(Mistake::SettleUnanswered) => Ok(vec![Outcome::Applied; writes.len()]),
-        answer => Ok(answer?),
+        answer => answer,
     }
 }
 
@@ -161,7 +163,7 @@ async fn look_at_stale(
         let found = engine.mirror.get_many(model, ids).await?;
         present.extend(found.into_iter().map(|stored| (stored.stamp.id.clone(), stored.stamp)));
     }
-    let same = |write: &&Write| present.get(&write.id).is_some_and(|stamp| is_same(write, stamp));
+    let same = |write: &&Write| present.get(&write.id).is_some_and(|stamp| is_same(model, write, stamp));
     let suspects: Vec<String> = stale.into_iter().filter(|write| !same(write)).map(|write| write.id.clone()).collect();
     if !suspects.is_empty() {
         let carried_out = tasks.iter().map(|task| (task.newest.entity_id.clone(), task.newest.version)).collect();
@@ -170,8 +172,11 @@ async fn look_at_stale(
     Ok(())
 }
 
-fn is_same(write: &Write, stamp: &Stamp) -> bool {
+/// Whether what is there is what was to be written. A document of the same version and another revision is the same to a relay:
+/// whoever knows which of them is the newer one makes it anew, and nobody else undoes that.
+fn is_same(model: &'static Model, write: &Write, stamp: &Stamp) -> bool {
     let content = match &write.content {
+        Content::Document { .. } if stamp.revision != Some(model.revision()) => stamp.digest.is_some(),
         Content::Document { digest, .. } => stamp.digest == Some(*digest),
         Content::Tombstone => stamp.tombstone,
     };
@@ -181,7 +186,7 @@ fn is_same(write: &Write, stamp: &Stamp) -> bool {
 /// Carries out what waits for one entity, at once and beside whoever relays it. Its entries stay: the relay finds the
 /// document in place and takes them off.
 pub(crate) async fn carry_now(engine: &Engine, model: &'static Model, id: &str) -> Result<(), SyncError> {
-    let batch = Batch::plan(engine.records.queued_of(model, id).await?);
+    let batch = Batch::plan(engine.settings.models(), engine.records.queued_of(model, id).await?);
     let Some(tasks) = batch.tasks.get(model.name) else { return Ok(()) };
     relay_portion(engine, model, tasks, &mut Settlement::default()).await
 }
@@ -222,13 +227,6 @@ async fn find_poison(
 fn may_be_of_one(error: SyncError) -> Result<SyncError, SyncError> {
     let so = matches!(error, SyncError::Mirror(MirrorError::Unavailable(_)) | SyncError::Bug(_));
     if so { Ok(error) } else { Err(error) }
-}
-
-async fn read(engine: &Engine, model: &'static Model, tasks: &[Task]) -> Result<Vec<Row>, SyncError> {
-    if model.name == HEARTBEATS.name {
-        return Ok(tasks.iter().map(|task| heartbeat::row(&task.newest)).collect());
-    }
-    Ok(engine.records.rows(model, &Batch::ids(tasks)).await?)
 }
 
 /// Where rows may be megabytes, as many at once as fit into about eight.

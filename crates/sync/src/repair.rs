@@ -17,10 +17,12 @@ use chainbill_records::{
 use crate::{
     SyncError,
     certificate::written,
-    compare::{Class, Seen, Verdict, fields_that_differ},
+    compare::{Class, Revisions, Seen, Verdict, fields_that_differ},
     engine::Engine,
     examine::{CarriedOut, Sides, documents, examine_after},
+    pace,
     planted::{Mistake, is as planted},
+    quarantine,
 };
 
 /// What a repair did.
@@ -64,6 +66,7 @@ pub(crate) async fn repair(
     for ids in ids.chunks(at_once) {
         let sides = examine_after(engine, model, ids, carried_out).await?;
         let (mut mended, mut left) = (Vec::new(), 0);
+        quarantine::end_where_right(engine, model, ids, &sides).await?;
         let drift = |(id, verdict)| match verdict {
             &Verdict::Drift(class) => Some((id, class)),
             _ => None,
@@ -72,7 +75,7 @@ pub(crate) async fn repair(
         // As in the order of ids.
         drifting.sort_by_key(|(_, class)| *class != Class::Phantom);
         for (id, class) in drifting {
-            if !*force && quarantined(engine, model, id).await? {
+            if !*force && quarantined(engine, model, id, class).await? {
                 left += 1;
                 continue;
             }
@@ -97,15 +100,12 @@ pub(crate) async fn repairs_of_the_day(engine: &Engine, model: &'static Model, i
     Ok(engine.records.repairs_since(model.name, id, engine.now() - DAY).await?)
 }
 
-/// How many copies are left alone because they were repaired too often within the last day.
-pub(crate) async fn often_repaired(engine: &Engine) -> Result<u64, SyncError> {
-    Ok(engine.records.often_repaired(engine.settings.quarantine_after, engine.now() - DAY).await?)
-}
-
-async fn quarantined(engine: &Engine, model: &'static Model, id: &str) -> Result<bool, SyncError> {
+async fn quarantined(engine: &Engine, model: &'static Model, id: &str, class: Class) -> Result<bool, SyncError> {
     let repairs = repairs_of_the_day(engine, model, id).await?;
     let too_many = engine.settings.are_too_many(repairs);
     if too_many {
+        let cause = format!("repaired {repairs} times within a day");
+        engine.records.quarantine(model, id, class.name(), &cause).await?;
         metrics::counter!("chainbill_sync_quarantined_total").increment(1);
         tracing::error!(
             model = model.name,
@@ -143,7 +143,7 @@ async fn mend(
         before: seen.map(text),
         expected: row.map(|row| wire::to_json(&row.body).to_string()),
         after: None,
-        fields: fields_that_differ(row, seen).join(","),
+        fields: fields_that_differ(model, row, seen).join(","),
         cut: sides.cut,
         journal: Some(journal(engine, model, sides, id).await?),
         at: engine.now(),
@@ -209,7 +209,9 @@ async fn apply(
     guard: Guard,
     write: Write,
 ) -> Result<Option<Outcome>, SyncError> {
-    Ok(engine.mirror.apply(model, guard, &[write], engine.now()).await?.pop())
+    let mut outcomes = pace::apply(engine, model, guard, &[write]).await?;
+    pace::all_done(&outcomes)?;
+    Ok(outcomes.pop())
 }
 
 fn entry(model: &'static Model, id: &str, version: i64, op: Op) -> Entry {
@@ -220,15 +222,19 @@ fn entry(model: &'static Model, id: &str, version: i64, op: Op) -> Entry {
 async fn record(engine: &Engine, model: &'static Model, mended: Vec<Mended>) -> Result<Repaired, SyncError> {
     let ids: Vec<String> = mended.iter().map(|mended| mended.evidence.entity_id.clone()).collect();
     let found = documents(engine, model, &ids).await?;
+    let revisions = engine.revisions_of(model, &found).await?;
     let now: HashMap<&str, &Seen> = found.iter().map(|seen| (seen.stamp.id.as_str(), seen)).collect();
-    let mut total = Repaired::default();
+    let (mut total, mut mended_ids) = (Repaired::default(), Vec::new());
     for Mended { mut evidence, expected } in mended {
         let seen = now.get(evidence.entity_id.as_str()).copied();
-        let right = planted(Mistake::RepairUnseen) || is_right(model, expected, seen);
+        let right = planted(Mistake::RepairUnseen) || is_right(model, expected, seen, &revisions);
         if right {
-            total.repaired += 1
+            total.repaired += 1;
+            mended_ids.push(evidence.entity_id.clone());
         } else {
-            total.failed += 1
+            total.failed += 1;
+            let cause = format!("a repair did not help: {}", evidence.action);
+            engine.records.quarantine(model, &evidence.entity_id, &evidence.class, &cause).await?;
         }
         evidence.after = seen.map(text);
         tracing::warn!(
@@ -247,17 +253,28 @@ async fn record(engine: &Engine, model: &'static Model, mended: Vec<Mended>) -> 
             .increment(u64::from(right));
         engine.records.finish_evidence(&evidence).await?;
     }
+    if !mended_ids.is_empty() {
+        engine.records.end_quarantine(model, &mended_ids).await?;
+    }
     Ok(total)
 }
 
-/// Whether a document is what it should be, or newer: then the relay was faster.
-fn is_right(model: &Model, expected: Option<(i64, Digest)>, seen: Option<&Seen>) -> bool {
+/// Whether a document is what it should be, or newer: then the relay was faster, or whoever brings documents to a later
+/// description.
+fn is_right(
+    model: &'static Model,
+    expected: Option<(i64, Digest)>,
+    seen: Option<&Seen>,
+    revisions: &Revisions,
+) -> bool {
     match (expected, seen) {
         (None, seen) => seen.is_none_or(|seen| seen.stamp.tombstone),
         (Some(_), None) => false,
         (Some((version, digest)), Some(seen)) => {
             let body = seen.body.as_ref().map(|body| document_digest(model, &seen.stamp.id, version, body));
+            let newer = seen.stamp.revision.is_some() && seen.stamp.revision == revisions.newer;
             seen.stamp.version > Some(version)
+                || (newer && seen.stamp.version == Some(version))
                 || (seen.stamp.version == Some(version) && seen.stamp.digest == Some(digest) && body == Some(digest))
         }
     }
@@ -272,6 +289,7 @@ fn text(seen: &Seen) -> String {
             serde_json::json!({
                 "version": seen.stamp.version,
                 "digest": seen.stamp.digest.map(chainbill_domain::Digest::to_hex),
+                "revision": seen.stamp.revision.map(chainbill_domain::Revision::to_hex),
                 "tombstone": seen.stamp.tombstone,
             }),
         );

@@ -11,7 +11,7 @@ use crate::{
     SyncError,
     certificate::{Builder, forget, issue, written},
     compare::{Class, Level},
-    copy::Report,
+    copy::{Report, renew},
     engine::Engine,
     examine::CarriedOut,
     held::Held,
@@ -92,8 +92,8 @@ pub enum Outcome {
     Equal,
     /// What differed was made right.
     Repaired,
-    /// Nothing is proven wrong, and yet not everything is equal: entities are parked or cannot be read, or changes wait
-    /// for longer than a change is on its way.
+    /// Nothing is proven wrong, and yet not everything is equal: entities are parked or cannot be read, documents are of
+    /// another revision, or changes wait for longer than a change is on its way.
     Behind,
     /// Something differs.
     Drift,
@@ -129,6 +129,8 @@ pub struct RunReport {
     pub comparison: Comparison,
     /// What was repaired.
     pub repaired: Repaired,
+    /// Documents of an earlier description that were made anew.
+    pub backfilled: u64,
     /// What was certified: deep runs that end equal certify.
     pub certificate: Option<Certificate>,
 }
@@ -144,6 +146,9 @@ impl RunReport {
             (waiting, "waiting for long"),
             (parked, "parked"),
             (self.comparison.unreadable.len() as u64, "unreadable"),
+            (self.comparison.outdated, "of an earlier revision"),
+            (self.comparison.newer, "of a later revision"),
+            (self.backfilled, "backfilled"),
             (self.repaired.repaired, "repaired"),
             (self.repaired.right, "right by themselves"),
             (self.repaired.failed, "that cannot be repaired"),
@@ -222,6 +227,7 @@ async fn begin(
         waiting: 0,
         parked: 0,
         unreadable: 0,
+        outdated: 0,
         certificate: None,
         error: None,
         cut: None,
@@ -254,6 +260,7 @@ async fn run_held(
     stop: &CancellationToken,
 ) -> Result<RunReport, SyncError> {
     let Order { level, mending, .. } = order;
+    let rules = mending != Mending::Report && engine.attend().await?;
     let strays = engine.records.adopt_strays().await?;
     if strays > 0 {
         tracing::warn!("Sync found {strays} entries of the outbox where no relay looks: somebody wrote them by hand");
@@ -278,6 +285,7 @@ async fn run_held(
         let mandate = Mandate { run: id, force: mending == Mending::Force, carried_out: CarriedOut::new() };
         repaired = repair(engine, model, &ids, &mandate).await?;
     }
+    let backfilled = if rules { backfill(engine, model, &comparison).await? } else { 0 };
     if level == Level::Deep && engine.mirror.search_is_off(model, mending != Mending::Report).await? {
         let done = if mending == Mending::Report { "a repair makes it anew" } else { "it was made anew" };
         tracing::warn!(
@@ -288,7 +296,7 @@ async fn run_held(
     }
     let unreadable: Vec<String> = comparison.unreadable.iter().map(|(id, _)| id.clone()).collect();
     engine.ask_relay(model, &unreadable).await?;
-    let outcome = outcome(&comparison, repaired);
+    let outcome = outcome(&comparison, repaired, backfilled);
     let certificate = match builder {
         Some(builder) if matches!(outcome, Outcome::Equal | Outcome::Repaired) => {
             Some(issue(engine, model, comparison.cut, builder).await?)
@@ -299,15 +307,24 @@ async fn run_held(
         }
         None => None,
     };
-    Ok(RunReport { id: id.to_owned(), outcome, comparison, repaired, certificate })
+    Ok(RunReport { id: id.to_owned(), outcome, comparison, repaired, backfilled, certificate })
 }
 
-fn outcome(comparison: &Comparison, repaired: Repaired) -> Outcome {
+/// Makes documents of an earlier description anew. Where there are more than a list holds, the model's whole backfill is due.
+async fn backfill(engine: &Engine, model: &'static Model, comparison: &Comparison) -> Result<u64, SyncError> {
+    if comparison.outdated > comparison.outdated_ids.len() as u64 {
+        engine.records.forget_revision(model).await?;
+    }
+    renew(engine, model, &comparison.outdated_ids).await
+}
+
+fn outcome(comparison: &Comparison, repaired: Repaired, backfilled: u64) -> Outcome {
     let drift = comparison.drifting();
     if repaired.repaired + repaired.right < drift {
         return Outcome::Drift;
     }
-    if comparison.parked + comparison.waiting > 0 || !comparison.unreadable.is_empty() {
+    let of_others = comparison.newer + comparison.outdated.saturating_sub(backfilled);
+    if comparison.parked + comparison.waiting + of_others > 0 || !comparison.unreadable.is_empty() {
         return Outcome::Behind;
     }
     if drift == 0 { Outcome::Equal } else { Outcome::Repaired }
@@ -373,9 +390,11 @@ fn note(record: &mut Run, comparison: &Comparison, repaired: u64, outcome: &str)
     record.waiting = count(comparison.waiting);
     record.parked = count(comparison.parked);
     record.unreadable = count(comparison.unreadable.len() as u64);
+    record.outdated = count(comparison.outdated);
     record.cut = Some(comparison.cut);
     record.findings = Some(findings(comparison));
     metrics::gauge!("chainbill_sync_drift", "model" => comparison.model).set(comparison.drifting() as f64);
+    metrics::gauge!("chainbill_sync_outdated", "model" => comparison.model).set(comparison.outdated as f64);
 }
 
 fn findings(comparison: &Comparison) -> String {

@@ -63,6 +63,8 @@ pub struct Settings {
     pub keep_evidence: Duration,
     /// How long things are kept in the second database.
     pub retention: Retention,
+    /// The descriptions of the models that are kept in both databases.
+    pub models: &'static [&'static Model],
 }
 
 impl Default for Settings {
@@ -95,6 +97,7 @@ impl Default for Settings {
                 logs: Duration::from_secs(30 * DAY),
                 tombstones: Duration::from_secs(14 * DAY),
             },
+            models: models::ALL,
         }
     }
 }
@@ -115,6 +118,12 @@ impl Settings {
     /// The models that are kept in both databases.
     #[must_use]
     pub fn models(&self) -> &'static [&'static Model] {
-        models::ALL
+        self.models
+    }
+
+    /// After how long without a sign of life a release's descriptions rule no more.
+    #[must_use]
+    pub(crate) fn gone_after(&self) -> Duration {
+        3 * self.lease
     }
 }

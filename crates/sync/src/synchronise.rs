@@ -5,23 +5,24 @@ use std::{
     time::Duration,
 };
 
-use chainbill_domain::{Model, freshness::Token, proof::Proof};
+use chainbill_domain::{Model, Timestamp, freshness::Token, proof::Proof};
 use chainbill_mirror::Mirror;
 use chainbill_records::{CopyState, Parked, Records};
+use futures::{FutureExt as _, StreamExt as _, stream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Copied, Freshness, Mending, Order, Outcome, Repaired, Report, RunReport, Settings, Status, SyncError, Why,
+    Copied, Freshness, Mending, Order, Outcome, Recent, Repaired, Report, RunReport, Settings, Status, SyncError, Why,
     certificate,
     compare::Level,
-    copy,
+    copy::{self, Purpose, models_at_once},
     engine::Engine,
     examine::CarriedOut,
     freshness, keeper,
     lane::Lane,
     partitions::Partitions,
-    relay,
+    prepare, recent, relay,
     repair::{self, Mandate},
     runs, status, why,
     width::Width,
@@ -64,6 +65,7 @@ impl Sync {
         let mut running = self.relay();
         running.others.spawn(keeper::watch(self.engine.clone(), running.stop.clone()));
         running.others.spawn(keeper::lead(self.engine.clone(), running.stop.clone()));
+        running.others.spawn(keeper::shape(self.engine.clone(), running.stop.clone()));
         tracing::info!(owner = self.engine.owner, "Sync runs to {}", self.engine.mirror.engine());
         running
     }
@@ -89,8 +91,12 @@ impl Sync {
     pub async fn settle(&self, stop: &CancellationToken) -> Result<(), SyncError> {
         let (began, running) = (self.engine.now(), self.relay());
         let settled = async {
+            // What this process has committed is to be seen before nothing is said to wait.
+            let mut fence = self.engine.records.fence().await?;
             loop {
-                let oldest = self.engine.records.oldest_waiting().await?;
+                let snapshot = self.engine.records.snapshot_after(&mut fence).await?;
+                let oldest = snapshot.oldest_waiting().await?;
+                snapshot.close().await?;
                 if oldest.is_none_or(|oldest| oldest > began) {
                     return Ok(());
                 }
@@ -126,8 +132,44 @@ impl Sync {
         report: Report<'_>,
         stop: &CancellationToken,
     ) -> Result<Copied, SyncError> {
+        self.engine.attend_ruling().await?;
         recognise(&self.engine).await?;
         fill(&self.engine, model, report, stop).await
+    }
+
+    /// [`Self::initial`] of several models side by side; what one of them meets holds up no other.
+    pub async fn initial_of(
+        &self,
+        models: &[&'static Model],
+        report: Report<'_>,
+        stop: &CancellationToken,
+    ) -> Vec<(&'static Model, Result<Copied, SyncError>)> {
+        let one = |model: &&'static Model| copied(self, model, report, stop).boxed();
+        let works: Vec<_> = models.iter().map(one).collect();
+        let mut all: Vec<_> = stream::iter(works).buffer_unordered(models_at_once(&self.engine)).collect().await;
+        all.sort_by_key(|(model, _)| models.iter().position(|other| other.name == model.name));
+        all
+    }
+
+    /// Whether the model's documents are of an earlier description, or may be.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn needs_backfill(&self, model: &'static Model) -> Result<bool, SyncError> {
+        Ok(copy::due(&self.engine, model).await? == Some(Purpose::Backfill))
+    }
+
+    /// Makes a model's documents anew where they are of an earlier description, and looks at all of them.
+    ///
+    /// # Errors
+    /// [`SyncError::Outranked`] when another release keeps the shape of the documents.
+    pub async fn backfill(
+        &self,
+        model: &'static Model,
+        report: Report<'_>,
+        stop: &CancellationToken,
+    ) -> Result<Copied, SyncError> {
+        copy::copy(&self.engine, model, Purpose::Backfill, report, stop).await
     }
 
     /// Compares a model and does with drift as told.
@@ -142,6 +184,21 @@ impl Sync {
         stop: &CancellationToken,
     ) -> Result<RunReport, SyncError> {
         runs::run(&self.engine, model, order, report, stop).await
+    }
+
+    /// Looks at what has changed in a model since a moment, and makes right what differs. What bulk statements wrote with a
+    /// time of change from before, or deleted, is not among it: a comparison finds that.
+    ///
+    /// # Errors
+    /// [`SyncError::Held`] when another process is at the model.
+    pub async fn since(
+        &self,
+        model: &'static Model,
+        since: Timestamp,
+        report: Report<'_>,
+        stop: &CancellationToken,
+    ) -> Result<Recent, SyncError> {
+        recent::recover(&self.engine, model, since, report, stop).await
     }
 
     /// Whether the model was never copied as a whole.
@@ -159,8 +216,12 @@ impl Sync {
     pub async fn one(&self, model: &'static Model, id: &str) -> Result<(Repaired, Why), SyncError> {
         let run = self.engine.records.new_id();
         relay::carry_now(&self.engine, model, id).await?;
-        let mandate = Mandate { run: &run, force: true, carried_out: CarriedOut::new() };
-        let repaired = repair::repair(&self.engine, model, &[id.to_owned()], &mandate).await?;
+        let rules = self.engine.attend().await?;
+        let (ids, mandate) = ([id.to_owned()], Mandate { run: &run, force: true, carried_out: CarriedOut::new() });
+        let repaired = repair::repair(&self.engine, model, &ids, &mandate).await?;
+        if rules {
+            copy::renew(&self.engine, model, &ids).await?;
+        }
         Ok((repaired, self.why(model, id).await?))
     }
 
@@ -237,6 +298,15 @@ impl Sync {
     }
 }
 
+async fn copied(
+    sync: &Sync,
+    model: &'static Model,
+    report: Report<'_>,
+    stop: &CancellationToken,
+) -> (&'static Model, Result<Copied, SyncError>) {
+    (model, sync.initial(model, report, stop).await)
+}
+
 /// Copies a model and, where documents were there before, compares: those without a row go.
 pub(crate) async fn fill(
     engine: &Arc<Engine>,
@@ -244,7 +314,7 @@ pub(crate) async fn fill(
     report: Report<'_>,
     stop: &CancellationToken,
 ) -> Result<Copied, SyncError> {
-    let copied = copy::copy(engine, model, report, stop).await?;
+    let copied = copy::copy(engine, model, Purpose::Initial, report, stop).await?;
     tidy(engine, model, stop).await?;
     Ok(copied)
 }
@@ -272,6 +342,7 @@ pub(crate) async fn tidy(
 
 /// Looks whether the second database belongs to this primary. One that does not, or no longer, is to be filled anew.
 pub(crate) async fn recognise(engine: &Arc<Engine>) -> Result<(), SyncError> {
+    let _turn = engine.recognising.lock().await;
     let ours = engine.records.settle_fact("identity", &engine.records.new_id()).await?;
     let theirs = engine.mirror.identity().await?;
     if theirs.as_deref() == Some(ours.as_str()) {
@@ -281,7 +352,7 @@ pub(crate) async fn recognise(engine: &Arc<Engine>) -> Result<(), SyncError> {
         None => tracing::info!("Sync finds the second database empty and fills it"),
         Some(other) => tracing::warn!("Sync finds copies of another primary ({other}) and makes its own"),
     }
-    prepare(engine).await?;
+    prepare::all(engine).await?;
     for model in engine.settings.models() {
         let mut copy = engine.records.copy(model).await?;
         copy.state = CopyState::Pending;
@@ -290,10 +361,4 @@ pub(crate) async fn recognise(engine: &Arc<Engine>) -> Result<(), SyncError> {
     }
     engine.mirror.set_identity(&ours).await?;
     Ok(())
-}
-
-/// Makes collections and indexes as this release and these settings want them.
-pub(crate) async fn prepare(engine: &Engine) -> Result<(), SyncError> {
-    engine.mirror.prepare(engine.settings.models(), engine.settings.retention).await?;
-    Ok(engine.mirror.prepare(&[&crate::HEARTBEATS], engine.settings.retention).await?)
 }

@@ -1,6 +1,6 @@
 //! Why a document is as it is: both sides of one entity, and everything that is known of it.
 
-use chainbill_domain::{Digest, Model, wire};
+use chainbill_domain::{Digest, Model, Revision, wire};
 use serde::Serialize;
 
 use crate::{
@@ -20,7 +20,8 @@ pub struct Why {
     pub model: &'static str,
     /// The entity.
     pub id: String,
-    /// `equal`, `in flight`, `parked`, `unreadable`, `absent`, or the class of drift.
+    /// `equal`, `in flight`, `parked`, `unreadable`, `absent`, `outdated` (of an earlier description of the model), `newer` (of
+    /// a later one than is known here), or the class of drift.
     pub verdict: String,
     /// Fields that differ.
     pub fields: Vec<String>,
@@ -34,6 +35,8 @@ pub struct Why {
     pub expected_digest: Option<String>,
     /// The digest that the document carries.
     pub stored_digest: Option<String>,
+    /// The revision of the model that the document is of.
+    pub revision: Option<String>,
     /// The document as it stands.
     pub document: Option<serde_json::Value>,
     /// Entries that wait: operation, version, since when.
@@ -99,6 +102,8 @@ pub(crate) async fn why(engine: &Engine, model: &'static Model, id: &str) -> Res
         _ if unreadable.is_some() => "unreadable",
         _ if parked.is_some() => "parked",
         Some(Verdict::InFlight(_)) => "in flight",
+        Some(Verdict::Outdated) => "outdated",
+        Some(Verdict::Newer) => "newer",
         Some(Verdict::Drift(class) | Verdict::Undecided(class)) => class.name(),
         None if row.is_none() => "absent",
         None => "equal",
@@ -107,12 +112,13 @@ pub(crate) async fn why(engine: &Engine, model: &'static Model, id: &str) -> Res
         model: model.name,
         id: id.to_owned(),
         verdict: verdict.to_owned(),
-        fields: fields_that_differ(row, seen),
+        fields: fields_that_differ(model, row, seen),
         row_version: row.map(|row| row.version),
         document_version: seen.and_then(|seen| seen.stamp.version),
         tombstone: seen.is_some_and(|seen| seen.stamp.tombstone),
         expected_digest: row.map(|row| row.digest.to_hex()),
         stored_digest: seen.and_then(|seen| seen.stamp.digest).map(Digest::to_hex),
+        revision: seen.and_then(|seen| seen.stamp.revision).map(Revision::to_hex),
         document: seen.and_then(|seen| seen.body.as_ref()).map(wire::to_json),
         waiting: waiting
             .iter()

@@ -8,7 +8,8 @@ use std::sync::{
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value};
 use chainbill_mirror::{
-    Activity, Guard, Hit, LogLine, Mirror, MirrorError, Outcome, Page, Retention, Stamp, Stored, Tracked, Write,
+    Activity, Guard, Hit, LogFilter, LogLine, Mirror, MirrorError, Outcome, Page, Question, Retention, Stamp, Stored,
+    Tracked, Unprepared, Write,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -113,8 +114,12 @@ impl<W: Writing> Mirror for Between<W> {
         self.inner.engine()
     }
 
-    async fn prepare(&self, models: &[&'static Model], retention: Retention) -> Result<(), MirrorError> {
+    async fn prepare(&self, models: &[&'static Model], retention: Retention) -> Result<Vec<Unprepared>, MirrorError> {
         self.inner.prepare(models, retention).await
+    }
+
+    fn reachable(&self) -> Result<(), MirrorError> {
+        self.inner.reachable()
     }
 
     async fn ping(&self) -> Result<(), MirrorError> {
@@ -177,8 +182,8 @@ impl<W: Writing> Mirror for Between<W> {
         self.writing.count(self.inner.as_ref(), model).await
     }
 
-    async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError> {
-        self.inner.search(model, words, skip, limit).await
+    async fn search(&self, model: &'static Model, question: Question<'_>) -> Result<Vec<Hit>, MirrorError> {
+        self.inner.search(model, question).await
     }
 
     async fn find(
@@ -202,6 +207,10 @@ impl<W: Writing> Mirror for Between<W> {
 
     async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError> {
         self.inner.log(lines).await
+    }
+
+    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError> {
+        self.inner.logs(filter, before, limit).await
     }
 
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {

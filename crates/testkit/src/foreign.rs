@@ -8,7 +8,7 @@ use std::{
 
 use mongodb::bson::{Bson, Document, RawArrayBuf, RawDocument, RawDocumentBuf, doc, raw::cstr};
 use serde_json::{Map, Value, json};
-use sqlx::{AssertSqlSafe, MySqlPool, Row as _, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection as _, MySqlPool, Row as _, SqlitePool};
 
 /// A primary behind a plain driver.
 pub enum Foreign {
@@ -36,6 +36,26 @@ impl Foreign {
         match self {
             Self::MySql(pool) => drop(sqlx::query(query).execute(pool).await.unwrap()),
             Self::Sqlite(pool) => drop(sqlx::query(query).execute(pool).await.unwrap()),
+        }
+    }
+
+    /// Carries out statements one after the other on one connection, which may be set to something before.
+    pub async fn execute_in_turn(&self, statements: impl IntoIterator<Item = String>) {
+        match self {
+            Self::MySql(pool) => {
+                let mut connection = pool.acquire().await.unwrap().detach();
+                for sql in statements {
+                    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+                }
+                connection.close().await.unwrap();
+            }
+            Self::Sqlite(pool) => {
+                let mut connection = pool.acquire().await.unwrap().detach();
+                for sql in statements {
+                    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+                }
+                connection.close().await.unwrap();
+            }
         }
     }
 
@@ -109,7 +129,7 @@ impl ForeignDocuments {
             }
             Self::Sqlite(pool) => {
                 let sql = format!(
-                    "SELECT id, version, digest, applied_at, body FROM \"{collection}\" WHERE deleted_at IS NULL"
+                    "SELECT id, version, digest, applied_at, body, revision FROM \"{collection}\" WHERE deleted_at IS NULL"
                 );
                 let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(pool).await.unwrap();
                 let document = |row: &sqlx::sqlite::SqliteRow| {
@@ -118,11 +138,29 @@ impl ForeignDocuments {
                     body["_id"] = json!(id);
                     body["_sync"] = json!({
                         "version": row.get::<i64, _>(1), "digest": row.get::<String, _>(2),
+                        "revision": row.get::<Option<String>, _>(5),
                         "appliedAt": {"$date": row.get::<i64, _>(3)},
                     });
                     (id, body)
                 };
                 rows.iter().map(document).collect()
+            }
+        }
+    }
+
+    /// Leaves documents as releases wrote them that knew no revisions: with these digests and without a revision.
+    pub async fn forget_revisions(&self, collection: &str, digests: &BTreeMap<String, String>) {
+        for (id, digest) in digests {
+            match self {
+                Self::Mongo(database) => {
+                    let change = doc! { "$set": { "_sync.digest": digest }, "$unset": { "_sync.revision": "" } };
+                    let collection = database.collection::<Document>(collection);
+                    collection.update_one(doc! { "_id": id }, change).await.unwrap();
+                }
+                Self::Sqlite(pool) => {
+                    let sql = format!("UPDATE \"{collection}\" SET revision = NULL, digest = ? WHERE id = ?");
+                    sqlx::query(AssertSqlSafe(sql)).bind(digest).bind(id).execute(pool).await.unwrap();
+                }
             }
         }
     }

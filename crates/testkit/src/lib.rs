@@ -18,6 +18,8 @@ use chainbill_records::{
     sea_orm::ConnectionTrait as _,
 };
 
+mod answering;
+mod behind;
 mod between;
 mod clock;
 mod dice;
@@ -25,7 +27,10 @@ mod disk;
 mod distance;
 mod foreign;
 mod proxy;
+mod wire;
 
+pub use answering::{Answering, Reply};
+pub use behind::Behind;
 pub use between::{Between, Largest, Seen, Writing};
 pub use clock::ManualClock;
 pub use dice::Dice;
@@ -35,6 +40,7 @@ pub use foreign::{Foreign, ForeignDocuments, insert_bytes, with_other_bytes};
 /// The plain driver, for tests that come to the second database as strangers.
 pub use mongodb;
 pub use proxy::{Fault, Proxy};
+pub use wire::{Wire, refusal, refusals};
 
 /// The word for a database without a server.
 pub const EMBEDDED: &str = "embedded";
@@ -177,7 +183,12 @@ pub async fn open(url: &str) -> Connected {
 }
 
 fn wish(url: &str) -> ConnectSettings {
-    ConnectSettings { url: url.to_owned(), max_connections: 12, acquire_timeout: Duration::from_secs(10) }
+    ConnectSettings {
+        max_connections: 12,
+        acquire_timeout: Duration::from_secs(10),
+        statement_timeout: Some(Duration::from_secs(60)),
+        ..ConnectSettings::of(url)
+    }
 }
 
 /// An address with another database.

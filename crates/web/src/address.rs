@@ -6,13 +6,14 @@ use axum::{
     extract::{ConnectInfo, Request},
     http::HeaderMap,
 };
+use ipnet::IpNet;
 
 /// The address of the one who asks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asker(pub IpAddr);
 
 /// Who asks: the peer, or whom the trusted proxies in front of this program name.
-pub(crate) fn of(request: &Request, proxies: &[IpAddr]) -> Asker {
+pub(crate) fn of(request: &Request, proxies: &[IpNet]) -> Asker {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |info| info.0.ip());
     Asker(through(peer.to_canonical(), request.headers(), proxies))
@@ -20,13 +21,12 @@ pub(crate) fn of(request: &Request, proxies: &[IpAddr]) -> Asker {
 
 /// Each proxy appends whom it was asked by to `X-Forwarded-For`. Read from the end, the first who is no trusted proxy is the
 /// asker: whatever stands before is what that asker says of himself.
-fn through(peer: IpAddr, headers: &HeaderMap, proxies: &[IpAddr]) -> IpAddr {
-    let trusted = |address: &IpAddr| proxies.iter().any(|proxy| proxy.to_canonical() == *address);
+fn through(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
     let hops: Vec<&str> = values.flat_map(|value| value.split(',')).collect();
     let mut asker = peer;
     for hop in hops.into_iter().rev() {
-        if !trusted(&asker) {
+        if !is_trusted(asker, proxies) {
             break;
         }
         match parse(hop.trim()) {
@@ -44,12 +44,10 @@ fn parse(hop: &str) -> Option<IpAddr> {
     address.map(|address: IpAddr| address.to_canonical())
 }
 
-/// What is counted as one asker: an IPv4 address, or the /64 that a single IPv6 subscriber has to himself.
-pub(crate) fn counted(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-    }
+/// Whether an address is that of a trusted proxy.
+pub(crate) fn is_trusted(address: IpAddr, proxies: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    proxies.iter().any(|network| network.contains(&address))
 }
 
 #[cfg(test)]
@@ -64,7 +62,7 @@ mod tests {
 
     #[test]
     fn only_trusted_proxies_are_believed() {
-        let proxies = [ip("10.0.0.1"), ip("10.0.0.2"), ip("::ffff:10.0.0.3")];
+        let proxies = ["10.0.0.0/30", "2001:db8:ffff::/48"].map(|network| network.parse().expect("a network"));
         for (peer, forwarded, expected) in [
             ("192.0.2.7", &["203.0.113.9"][..], "192.0.2.7"),
             ("10.0.0.1", &[], "10.0.0.1"),
@@ -76,17 +74,21 @@ mod tests {
             ("10.0.0.1", &["[2001:db8::7]:4711"], "2001:db8::7"),
             ("10.0.0.1", &["1.2.3.4, nonsense"], "10.0.0.1"),
             ("10.0.0.1", &["10.0.0.2"], "10.0.0.2"),
+            ("::ffff:10.0.0.1", &["203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.4", &["203.0.113.9"], "10.0.0.4"),
+            ("2001:db8:ffff::1", &["203.0.113.9, 2001:db8:ffff:1::2"], "203.0.113.9"),
         ] {
             let mut headers = HeaderMap::new();
             for value in forwarded {
                 headers.append("x-forwarded-for", HeaderValue::from_static(value));
             }
-            assert_eq!(through(ip(peer), &headers, &proxies), ip(expected), "{peer} {forwarded:?}");
+            assert_eq!(through(ip(peer).to_canonical(), &headers, &proxies), ip(expected), "{peer} {forwarded:?}");
         }
     }
 
     #[test]
     fn a_subscriber_of_ipv6_is_one_asker() {
+        use chainbill_app::network_of as counted;
         assert_eq!(counted(ip("2001:db8:1:2:3:4:5:6")), counted(ip("2001:db8:1:2:ffff::1")));
         assert_ne!(counted(ip("2001:db8:1:2::1")), counted(ip("2001:db8:1:3::1")));
         assert_eq!(counted(ip("::ffff:192.0.2.1")), ip("192.0.2.1"));

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
-use crate::extract::COOKIE;
+use crate::{extract::COOKIE, schemas};
 
 /// Operations under `/api` that need no login, beside the health's.
-const OPEN: &[&str] = &["/api/auth/register", "/api/auth/login"];
+const OPEN: &[&str] = &["/api/auth/register", "/api/auth/login", "/api/auth/logout"];
 /// Kinds of things whose changes are saved with a key against doing them twice, and tell what was saved.
 const THINGS: &[&str] = &["users", "skills", "projects", "invoices"];
 /// Kinds of readings of the copies.
@@ -29,6 +29,7 @@ pub(crate) fn complete(api: &OpenApi) -> Value {
             }
         }
     }
+    schemas::shape(&mut whole);
     whole["components"]["securitySchemes"] = json!({
         "bearer": {"type": "http", "scheme": "bearer", "description": "The token of a login."},
         "cookie": {
@@ -75,7 +76,7 @@ fn beside() -> Map<String, Value> {
     }});
     [
         ("/livez", text("live", "Whether the process answers.", &[])),
-        ("/readyz", text("ready", "Whether requests can be answered: the primary answers.", &["503"])),
+        ("/readyz", text("ready", "Whether requests can be answered: the primary takes writes.", &["503"])),
         ("/metrics", text("metrics", "Figures in the Prometheus text format.", &[])),
         ("/api/openapi.json", document),
     ]
@@ -98,7 +99,7 @@ fn complete_one(path: &str, method: &str, operation: &mut Value) {
     if saves && method == "post" {
         header(operation, "Idempotency-Key", "1 to 200 visible characters; the same key does it once.");
     }
-    if method == "patch" || (method, path) == ("delete", "/api/invoices/{id}") {
+    if changes && is_of(THINGS) && path.contains("{id}") {
         header(operation, "If-Match", "ETags of earlier answers: it is done at one of these versions only.");
         refusal(operation, 412, "it has changed");
     }
@@ -110,11 +111,25 @@ fn complete_one(path: &str, method: &str, operation: &mut Value) {
         header(operation, "If-Fresh", "The Sync-Token of a change that must be seen; it is waited for a little.");
         tell(operation, "Sync-Fresh", "With If-Fresh: `reached`, or `older` when the change is not seen yet.");
     }
+    if let Some(made) = operation["responses"].get_mut("201") {
+        made["headers"]["Location"] = json!({"description": "Where it is.", "schema": {"type": "string"}});
+    }
     if saves {
         tell(operation, "Sync-Token", "What was saved, for If-Fresh. Absent when nothing changed.");
     }
     if !is_open {
         refusal(operation, 401, "a login is needed");
+    }
+    if is_of(&["sync"]) {
+        refusal(operation, 403, "only operators may");
+    }
+    if !is_of(&["health", "monitors"]) {
+        let saved =
+            if saves { ", or the same request is still being worked on, or its state does not allow it" } else { "" };
+        refusal(operation, 409, &format!("it holds a value that this release cannot read{saved}"));
+    }
+    if saves && path.contains("{id}") {
+        refusal(operation, 404, "there is no such thing, or it is another party's");
     }
     if !is_open && changes {
         refusal(operation, 403, "the role does not allow it, or a cookie came without its X-CSRF-Token");
@@ -130,8 +145,48 @@ fn complete_one(path: &str, method: &str, operation: &mut Value) {
     if changes || operation.get("parameters").is_some() {
         refusal(operation, 422, "a field or a parameter is refused");
     }
-    refusal(operation, 429, "too many requests");
+    for (status, description) in ALWAYS {
+        refusal(operation, *status, description);
+    }
     as_problems(operation);
+    for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+        if response["description"].as_str().is_none_or(str::is_empty) {
+            response["description"] = usual(status).into();
+        }
+    }
+}
+
+/// What may come of any request.
+const ALWAYS: &[(u16, &str)] = &[
+    (400, "the request is malformed: its frame, or what it says of its length and its host"),
+    (414, "the path with its query is too long"),
+    (429, "too many requests"),
+    (431, "the headers are too large"),
+    (500, "something went wrong, and was written down"),
+    (503, "a database does not answer, or not in time; Retry-After says when to ask again"),
+];
+
+/// What a status means where its operation says nothing more.
+fn usual(status: &str) -> &'static str {
+    match status {
+        "200" => "the answer",
+        "201" => "it is made; Location says where it is",
+        "202" => "it goes on; the status shows how far",
+        "204" => "it is done; there is no body",
+        "400" => "the request is malformed",
+        "401" => "a login is needed, or the credentials are wrong",
+        "403" => "the role does not allow it",
+        "404" => "there is no such thing, or it is another party's",
+        "409" => {
+            "its state does not allow it, somebody changed it at this moment, the same request is still being worked on, or it \
+            holds a value that this release cannot read"
+        }
+        "412" => "it has changed",
+        "422" => "a field or a parameter is refused",
+        "429" => "too many requests",
+        "503" => "what it needs does not answer",
+        _ => "a refusal",
+    }
 }
 
 /// `list` of `users` is `usersList`.
@@ -143,13 +198,15 @@ fn name(kind: &str, function: &str) -> String {
 
 /// Whether a thing with a version is answered: then its ETag is, and is said here.
 fn answers_a_version(operation: &mut Value) -> bool {
-    const VERSIONED: [&str; 5] = ["UserView", "SkillView", "ProjectView", "InvoiceView", "PaymentView"];
+    const VERSIONED: [&str; 6] = ["Me", "UserView", "SkillView", "ProjectView", "InvoiceView", "PaymentView"];
     let mut is_tagged = false;
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         let schema = &response["content"]["application/json"]["schema"]["$ref"];
         let view = schema.as_str().and_then(|path| path.rsplit('/').next());
         if status.starts_with('2') && view.is_some_and(|view| VERSIONED.contains(&view)) {
-            response["headers"]["ETag"] = json!({"description": "Its version.", "schema": {"type": "string"}});
+            let said = "Its version, and behind it what the clock derives, as `-overdue`; If-Match compares the version alone.";
+            response["headers"]["ETag"] =
+                json!({"description": said, "schema": {"type": "string"}, "example": "\"3\""});
             is_tagged = true;
         }
     }
@@ -246,8 +303,11 @@ mod tests {
             operation["parameters"].as_array().unwrap().iter().filter(|parameter| parameter["name"] == name).count()
         };
         let pay = at("/api/invoices/{id}/pay", "post");
-        assert_eq!((has(&pay, "Idempotency-Key"), has(&pay, "If-Match")), (1, 0));
-        for status in ["400", "401", "408", "413", "415", "422", "429"] {
+        assert_eq!((has(&pay, "Idempotency-Key"), has(&pay, "If-Match")), (1, 1));
+        for action in ["/api/invoices/{id}/send", "/api/projects/{id}/start", "/api/users/{id}/skills"] {
+            assert_eq!(has(&at(action, "post"), "If-Match"), 1, "{action}");
+        }
+        for status in ["400", "401", "403", "404", "408", "409", "412", "413", "415", "422", "429", "500", "503"] {
             assert!(pay["responses"][status]["content"].get("application/problem+json").is_some(), "{status}: {pay}");
         }
         assert!(pay["responses"]["201"]["headers"].get("Sync-Token").is_some());
@@ -259,5 +319,132 @@ mod tests {
         }
         let bodiless = bodiless(&description);
         assert!(bodiless.contains("POST /api/invoices/{id}/send") && !bodiless.contains("POST /api/invoices/{id}/pay"));
+    }
+    /// Everything below a value that is an object, with its path.
+    fn walk<'a>(value: &'a Value, path: &str, visit: &mut impl FnMut(&str, &'a Map<String, Value>)) {
+        match value {
+            Value::Object(object) => {
+                visit(path, object);
+                object.iter().for_each(|(name, inner)| walk(inner, &format!("{path}/{name}"), visit));
+            }
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(place, inner)| walk(inner, &format!("{path}/{place}"), visit));
+            }
+            _ => {}
+        }
+    }
+
+    /// What validators of OpenAPI demand.
+    #[test]
+    fn the_description_is_valid() {
+        let description = crate::openapi();
+        assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
+        walk(&description, "", &mut |path, object| {
+            if let Some(Value::String(reference)) = object.get("$ref") {
+                let pointer = reference.strip_prefix('#').unwrap();
+                assert!(description.pointer(pointer).is_some(), "{path}: {reference} leads nowhere");
+            }
+            let nothing = object.iter().find(|(_, value)| value.is_null()).filter(|_| !path.ends_with("/example"));
+            assert_eq!(nothing, None, "{path} holds null");
+        });
+        for (path, method, operation) in operations(&description) {
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {path}");
+            for (status, response) in responses {
+                let said = response["description"].as_str().unwrap_or("");
+                assert!(!said.is_empty(), "{method} {path} {status} is not described");
+                assert!(status.len() == 3 && status.parse::<u16>().is_ok());
+                assert!(response.get("headers").is_none_or(Value::is_object), "{method} {path} {status}");
+            }
+            let parameters: Vec<&Value> = operation["parameters"].as_array().into_iter().flatten().collect();
+            let mut names = BTreeSet::new();
+            for parameter in &parameters {
+                let (name, place) = (parameter["name"].as_str().unwrap(), parameter["in"].as_str().unwrap());
+                assert!(names.insert((name, place)), "{method} {path}: {name} stands there twice");
+                assert!(parameter["schema"].is_object(), "{method} {path}: {name}");
+                assert!(place != "path" || parameter["required"] == true, "{method} {path}: {name}");
+            }
+            let of_path: BTreeSet<&str> =
+                names.iter().filter(|(_, place)| *place == "path").map(|(name, _)| *name).collect();
+            let in_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+            assert_eq!(of_path, in_path, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn every_text_and_every_parameter_has_a_shape() {
+        let description = crate::openapi();
+        let shaped = ["enum", "pattern", "format", "maxLength"];
+        let mut bare = Vec::new();
+        let is_text = |schema: &Map<String, Value>| {
+            schema.get("type").is_some_and(|kind| {
+                kind == "string" || kind.as_array().is_some_and(|all| all.contains(&json!("string")))
+            })
+        };
+        walk(&description["components"]["schemas"], "", &mut |path, schema| {
+            // Names in an open object are anybody's.
+            let is_open = path.ends_with("/propertyNames");
+            if !is_open && is_text(schema) && !shaped.iter().any(|keyword| schema.contains_key(*keyword)) {
+                bare.push(path.to_owned());
+            }
+        });
+        for (path, method, operation) in operations(&description) {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let schema = parameter["schema"].as_object().unwrap();
+                if is_text(schema) && !shaped.iter().any(|keyword| schema.contains_key(*keyword)) {
+                    bare.push(format!("{method} {path} {}", parameter["name"]));
+                }
+            }
+        }
+        assert_eq!(bare, Vec::<String>::new());
+    }
+
+    #[test]
+    fn words_and_lengths_are_those_that_are_accepted() {
+        let description = crate::openapi();
+        let at = |pointer: &str| description.pointer(pointer).cloned().unwrap_or_else(|| panic!("{pointer}"));
+        assert_eq!(
+            at("/components/schemas/NewPayment/properties/method/enum"),
+            json!(["BANK_TRANSFER", "CARD", "CRYPTO", "OTHER"])
+        );
+        assert_eq!(at("/components/schemas/Registration/properties/role/enum"), json!(["CLIENT", "FREELANCER"]));
+        assert_eq!(at("/components/schemas/InvoiceView/properties/status/enum/0"), "DRAFT");
+        assert_eq!(
+            at("/components/schemas/NewSkill/properties/name/maxLength"),
+            json!(chainbill_domain::text::SKILL_NAME)
+        );
+        assert_eq!(at("/components/schemas/MoneyView/properties/currency/pattern"), "^[A-Z]{3}$");
+    }
+
+    /// Reads the example of a body as the request itself is read.
+    fn reads<T: serde::de::DeserializeOwned>(description: &Value, schema: &str) {
+        let example = &description["components"]["schemas"][schema]["example"];
+        assert!(example.is_object(), "{schema} has no example");
+        serde_json::from_value::<T>(example.clone()).unwrap_or_else(|error| panic!("{schema}: {error}"));
+    }
+
+    #[test]
+    fn the_examples_are_bodies_that_are_read() {
+        use chainbill_app as app;
+        let description = crate::openapi();
+        reads::<app::Registration>(&description, "Registration");
+        reads::<app::Credentials>(&description, "Credentials");
+        reads::<app::PatchProfile>(&description, "PatchProfile");
+        reads::<app::NewUserSkill>(&description, "NewUserSkill");
+        reads::<app::NewSkill>(&description, "NewSkill");
+        reads::<app::NewProject>(&description, "NewProject");
+        reads::<app::PatchProject>(&description, "PatchProject");
+        reads::<app::StartProject>(&description, "StartProject");
+        reads::<app::NewInvoice>(&description, "NewInvoice");
+        reads::<app::PatchInvoice>(&description, "PatchInvoice");
+        reads::<app::NewPayment>(&description, "NewPayment");
+        reads::<app::NewLine>(&description, "NewLine");
+        reads::<app::MoneyView>(&description, "MoneyView");
+        reads::<crate::Verification>(&description, "Verification");
+        for (path, method, operation) in operations(&description) {
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+            let Some(schema) = schema.as_str().and_then(|path| path.strip_prefix('#')) else { continue };
+            assert!(description.pointer(schema).unwrap()["example"].is_object(), "{method} {path}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value, freshness::Token};
-use chainbill_mirror::{Activity, Hit, Mirror, MirrorError, Stored};
+use chainbill_mirror::{Activity, Hit, LogFilter, LogLine, Mirror, MirrorError, Question, Stored};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -13,12 +13,14 @@ use serde_json::Value as Json;
 pub trait Copies: Send + Sync + 'static {
     /// The kind of the second database.
     fn engine(&self) -> &'static str;
+    /// An error, at once, while it is known that nobody answers.
+    fn reachable(&self) -> Result<(), MirrorError>;
     /// A small round trip, below a second.
     async fn ping(&self) -> Result<(), MirrorError>;
     /// Names of the collections.
     async fn collections(&self) -> Result<Vec<String>, MirrorError>;
     /// Ranked full-text search.
-    async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError>;
+    async fn search(&self, model: &'static Model, question: Question<'_>) -> Result<Vec<Hit>, MirrorError>;
     /// Documents whose field has the value, newest first, after the given id, without their large fields.
     async fn find(
         &self,
@@ -30,6 +32,8 @@ pub trait Copies: Send + Sync + 'static {
     ) -> Result<Vec<Stored>, MirrorError>;
     /// Figures since a moment.
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError>;
+    /// Log lines, newest first, before the one of this id.
+    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError>;
 }
 
 /// Any second database can be read.
@@ -38,14 +42,17 @@ impl<M: Mirror + ?Sized> Copies for std::sync::Arc<M> {
     fn engine(&self) -> &'static str {
         Mirror::engine(self.as_ref())
     }
+    fn reachable(&self) -> Result<(), MirrorError> {
+        Mirror::reachable(self.as_ref())
+    }
     async fn ping(&self) -> Result<(), MirrorError> {
         Mirror::ping(self.as_ref()).await
     }
     async fn collections(&self) -> Result<Vec<String>, MirrorError> {
         Mirror::collections(self.as_ref()).await
     }
-    async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError> {
-        Mirror::search(self.as_ref(), model, words, skip, limit).await
+    async fn search(&self, model: &'static Model, question: Question<'_>) -> Result<Vec<Hit>, MirrorError> {
+        Mirror::search(self.as_ref(), model, question).await
     }
     async fn find(
         &self,
@@ -59,6 +66,9 @@ impl<M: Mirror + ?Sized> Copies for std::sync::Arc<M> {
     }
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {
         Mirror::activity(self.as_ref(), user, since).await
+    }
+    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError> {
+        Mirror::logs(self.as_ref(), filter, before, limit).await
     }
 }
 
@@ -124,10 +134,14 @@ pub trait SyncDesk: Send + Sync + 'static {
     async fn status(&self) -> Json;
     /// The same without the counts of both sides, which cost most; within a second.
     async fn pulse(&self) -> Json;
+    /// Brings the gauges up to date, counts of both sides among them; within a second.
+    async fn gauges(&self);
     /// Copies all models anew.
     async fn initial(&self) -> Result<Desk, DeskError>;
     /// Compares and repairs one model, or copies it when it never was.
     async fn model(&self, model: &str) -> Result<Desk, DeskError>;
+    /// Compares and repairs what has changed in one model since a moment.
+    async fn since(&self, model: &str, since: Timestamp) -> Result<Desk, DeskError>;
     /// Brings one entity's document in step.
     async fn one(&self, model: &str, id: &str) -> Result<Json, DeskError>;
     /// Why a document is as it is.

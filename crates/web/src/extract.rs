@@ -6,7 +6,6 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
 };
 use chainbill_app::{App, AppError, Context};
-use chainbill_domain::freshness::Token;
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -112,14 +111,12 @@ impl FromRequestParts<State> for Who {
         let mut context = Context {
             actor: None,
             request_id: Some(request_id()),
-            idempotency_key: text("idempotency-key"),
+            idempotency_key: idempotency_key(&parts.headers)?,
+            expected: None,
             address: parts.extensions.get::<Asker>().map(|asker| asker.0.to_string()),
             user_agent: text("user-agent"),
             speaks_for: None,
         };
-        if parts.headers.get("idempotency-key").is_some() && context.idempotency_key.is_none() {
-            return Err(Problem::field("/Idempotency-Key", "1 to 200 visible ASCII characters are accepted"));
-        }
         if let Some(bearer) = text("authorization") {
             let token = of_scheme(&bearer, "bearer").ok_or(AppError::Unauthenticated)?;
             context.actor = Some(state.app.authenticate(token).await?.ok_or(AppError::Unauthenticated)?);
@@ -135,6 +132,26 @@ impl FromRequestParts<State> for Who {
         }
         Ok(Self(context))
     }
+}
+
+/// The circumstances of a request whose identity does not matter: whoever logs in or registers may carry a login of before,
+/// which must not stand in the way.
+pub(crate) struct Anyone(pub Context);
+
+impl FromRequestParts<State> for Anyone {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
+        parts.headers.remove(header::AUTHORIZATION);
+        parts.headers.remove(header::COOKIE);
+        Ok(Self(Who::from_request_parts(parts, state).await?.0))
+    }
+}
+
+/// The tokens of logins that a request carries, whether they are good or not.
+pub(crate) fn tokens(headers: &HeaderMap) -> Vec<String> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| of_scheme(value.to_str().ok()?, "bearer"));
+    bearer.map(str::to_owned).into_iter().chain(cookie(headers)).filter(|token| !token.is_empty()).collect()
 }
 
 /// The credentials, when they are of this scheme, whose letters may be small or large (RFC 9110, 11.1).
@@ -158,11 +175,20 @@ fn cookie(headers: &HeaderMap) -> Option<String> {
         .map(|(_, value)| value.to_owned())
 }
 
-/// The token that a reading of the copies must have reached.
-pub(crate) fn wanted(headers: &HeaderMap, parameter: Option<&str>) -> Result<Option<Token>, Problem> {
+/// The token that a reading of the copies must have reached, as it was sent; a blank one is none.
+pub(crate) fn wanted<'a>(headers: &'a HeaderMap, parameter: Option<&'a str>) -> Option<&'a str> {
     let header = headers.get("if-fresh").map(|value| value.to_str().unwrap_or("?"));
-    let Some(text) = header.or(parameter) else { return Ok(None) };
-    text.parse()
-        .map(Some)
-        .map_err(|error: chainbill_domain::freshness::NotAToken| Problem::field("/freshAfter", error.to_string()))
+    header.or(parameter).map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// The caller's key against doing it twice. A blank one is none, and one that came twice must be the same.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let refused = |detail: &str| Problem::field("/Idempotency-Key", detail);
+    let mut keys = headers.get_all("idempotency-key").iter();
+    let Some(first) = keys.next() else { return Ok(None) };
+    if keys.any(|other| other != first) {
+        return Err(refused("is given more than once, and not alike"));
+    }
+    let key = first.to_str().map_err(|_| refused("1 to 200 visible ASCII characters are accepted"))?.trim();
+    Ok(Some(key.to_owned()).filter(|key| !key.is_empty()))
 }

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
+use chainbill_app::network_of;
 use governor::{
     Quota, RateLimiter,
     clock::{Clock as _, DefaultClock},
@@ -13,7 +14,7 @@ use governor::{
     state::keyed::DashMapStateStore,
 };
 
-use crate::{Problem, address};
+use crate::Problem;
 
 type Limiter = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
 
@@ -24,13 +25,15 @@ pub struct Rates {
     pub login: u32,
     /// Searches.
     pub search: u32,
-    /// All requests.
+    /// What supervisors and monitors ask: health, readiness, metrics.
+    pub probe: u32,
+    /// All other requests.
     pub all: u32,
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { login: 20, search: 120, all: 6000 }
+        Self { login: 20, search: 120, probe: 6000, all: 6000 }
     }
 }
 
@@ -39,6 +42,7 @@ impl Default for Rates {
 pub(crate) struct Gate {
     login: Arc<Class>,
     search: Arc<Class>,
+    probe: Arc<Class>,
     all: Arc<Class>,
 }
 
@@ -65,6 +69,7 @@ impl Gate {
         Self {
             login: Class::new("login", rates.login),
             search: Class::new("search", rates.search),
+            probe: Class::new("probe", rates.probe),
             all: Class::new("all", rates.all),
         }
     }
@@ -73,6 +78,7 @@ impl Gate {
         match path {
             "/api/auth/login" | "/api/auth/register" => &self.login,
             path if path.starts_with("/api/search/") => &self.search,
+            path if is_probe(path) => &self.probe,
             _ => &self.all,
         }
     }
@@ -80,7 +86,7 @@ impl Gate {
     /// Counts a request: what is left, or a refusal.
     pub fn pass(&self, path: &str, asker: IpAddr) -> Result<Passed, Box<Response>> {
         let class = self.class(path);
-        match class.limiter.check_key(&address::counted(asker)) {
+        match class.limiter.check_key(&network_of(asker)) {
             Ok(state) => Ok(Passed {
                 policy: class.policy(),
                 left: format!("\"{}\";r={}", class.name, state.remaining_burst_capacity()),
@@ -100,10 +106,16 @@ impl Gate {
 
     /// Forgets addresses that have not asked for long.
     pub fn forget(&self) {
-        for class in [&self.login, &self.search, &self.all] {
+        for class in [&self.login, &self.search, &self.probe, &self.all] {
             class.limiter.retain_recent();
         }
     }
+}
+
+/// Whether supervisors and monitors ask it. They are counted apart: a flood from an address must not make a healthy process
+/// look dead to a supervisor behind the same address. What they ask is shared among all who ask (see [`crate::reading`]).
+fn is_probe(path: &str) -> bool {
+    matches!(path, "/livez" | "/readyz" | "/metrics" | "/api/health") || path.starts_with("/api/health/")
 }
 
 /// What is told of a request that was counted.
@@ -119,5 +131,21 @@ impl Passed {
                 response.headers_mut().insert(HeaderName::from_static(name), value);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_are_not_counted_with_a_flood_from_the_same_address() {
+        let gate = Gate::new(Rates { all: 2, probe: 3, ..Rates::default() });
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let passes = |path: &str| gate.pass(path, address).is_ok();
+        assert_eq!([(); 3].map(|()| passes("/api/invoices")), [true, true, false]);
+        assert_eq!(["/livez", "/api/health", "/metrics", "/readyz"].map(passes), [true, true, true, false]);
+        assert!(!passes("/api/healthy"), "only probes");
+        assert!(gate.pass("/livez", IpAddr::from([192, 0, 2, 2])).is_ok(), "another address");
     }
 }

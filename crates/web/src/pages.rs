@@ -5,13 +5,14 @@ use std::{fmt::Write as _, time::Duration};
 use axum::{
     Json, Router,
     extract::State as Shared,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
-use serde_json::{Value, json};
+use chainbill_domain::Digest;
+use serde_json::Value;
 
-use crate::{Problem, State};
+use crate::{Problem, State, extract::tokens};
 
 pub(crate) fn routes() -> Router<State> {
     Router::new()
@@ -19,24 +20,54 @@ pub(crate) fn routes() -> Router<State> {
         .route("/docs", get(docs))
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(metrics_here))
         .route("/api/openapi.json", get(openapi))
 }
 
-/// Whether requests can be answered: the primary answers. The second database is not asked: business goes on without it.
-async fn ready(Shared(state): Shared<State>) -> Response {
-    match tokio::time::timeout(Duration::from_millis(700), state.app.ping()).await {
-        Ok(Ok(())) => "ok\n".into_response(),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "the primary database does not answer\n").into_response(),
-    }
+/// What a listener apart serves.
+pub(crate) fn metrics_routes() -> Router<State> {
+    Router::new().route("/metrics", get(metrics))
 }
 
-/// Figures in the Prometheus text format. Their names are in `docs/operations.md`.
-async fn metrics(Shared(state): Shared<State>) -> Response {
-    match &state.metrics {
-        Some(handle) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response(),
-        None => Problem::new(StatusCode::NOT_FOUND, "not-found", "figures are turned off").into_response(),
+/// Whether requests can be answered: the primary would take a write. The second database is not asked: business goes on
+/// without it. Those who ask together share one question.
+async fn ready(Shared(state): Shared<State>) -> Response {
+    if crate::api::health::takes_writes(&state).await {
+        return "ok\n".into_response();
     }
+    (StatusCode::SERVICE_UNAVAILABLE, "the primary database takes no writes\n").into_response()
+}
+
+/// Metrics, where they are not served apart.
+async fn metrics_here(state: Shared<State>, headers: HeaderMap) -> Response {
+    if state.metrics_apart {
+        let detail = "metrics are served at METRICS_BIND_ADDRESS";
+        return Problem::new(StatusCode::NOT_FOUND, "not-found", detail).into_response();
+    }
+    metrics(state, headers).await
+}
+
+/// How old the counts in an answer may be: they cost most.
+const COUNTS_AGE: Duration = Duration::from_secs(2);
+
+/// Metrics in the Prometheus text format, counted now. Their names are in `docs/operations.md`.
+async fn metrics(Shared(state): Shared<State>, headers: HeaderMap) -> Response {
+    if !may_see_metrics(&state, &headers) {
+        let detail = "METRICS_TOKEN is needed: Authorization: Bearer <token>";
+        return Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail).into_response();
+    }
+    let Some(handle) = &state.metrics else {
+        return Problem::new(StatusCode::NOT_FOUND, "not-found", "metrics are turned off").into_response();
+    };
+    state.gauges.get(COUNTS_AGE, state.desk.gauges()).await;
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
+}
+
+/// Texts are compared by their digests, so that time does not tell how much of a guess is right.
+fn may_see_metrics(state: &State, headers: &HeaderMap) -> bool {
+    let Some(wanted) = &state.metrics_token else { return true };
+    let digest = |text: &str| Digest::of(text.as_bytes());
+    tokens(headers).iter().any(|given| digest(given) == digest(wanted.reveal()))
 }
 
 async fn openapi(Shared(state): Shared<State>) -> Response {
@@ -107,7 +138,8 @@ fn one(body: &mut String, description: &Value, path: &str, method: &str, operati
         for parameter in asked {
             let place = parameter["in"].as_str().unwrap_or("");
             let text = parameter["description"].as_str().unwrap_or("");
-            row(body, parameter["name"].as_str().unwrap_or(""), place, text);
+            let shape = said(&parameter["schema"]);
+            row(body, parameter["name"].as_str().unwrap_or(""), place, format!("{text} {shape}").trim());
         }
         for (name, needed, text) in fields {
             row(body, &name, if needed { "body, needed" } else { "body" }, &text);
@@ -129,18 +161,49 @@ fn row(body: &mut String, name: &str, place: &str, text: &str) {
     );
 }
 
-/// The fields of a body: name, whether it is needed, what it is.
+/// The schema that another names, in itself or among what it may be.
+fn resolved<'a>(description: &'a Value, schema: &'a Value) -> &'a Value {
+    if let Some(pointer) = schema["$ref"].as_str().and_then(|path| path.strip_prefix('#')) {
+        return description.pointer(pointer).unwrap_or(schema);
+    }
+    let choices = schema["oneOf"].as_array().into_iter().flatten();
+    let named =
+        choices.filter(|choice| choice.get("$ref").is_some()).map(|choice| resolved(description, choice)).next();
+    named.unwrap_or(schema)
+}
+
+/// The fields of a body: name, whether it is needed, what it is. Those of money and lines stand below them, as
+/// `lines[].unitPrice.amount`.
 fn fields(description: &Value, schema: &Value) -> Vec<(String, bool, String)> {
-    let name = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or("");
-    let schema = &description["components"]["schemas"][name];
-    let needed = json!(schema["required"]);
-    let is_needed = |name: &str| needed.as_array().is_some_and(|all| all.iter().any(|field| field == name));
-    schema["properties"].as_object().map_or_else(Vec::new, |all| {
-        let field = |(name, field): (&String, &Value)| {
-            (name.clone(), is_needed(name), field["description"].as_str().unwrap_or("").to_owned())
+    let schema = resolved(description, schema);
+    let is_needed = |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|field| field == name));
+    let mut found = Vec::new();
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        found.push((name.clone(), is_needed(name), said(field)));
+        let (within, inner) = match field.get("items") {
+            Some(items) => (format!("{name}[]."), items),
+            None => (format!("{name}."), field),
         };
-        all.iter().map(field).collect()
-    })
+        let inner = fields(description, inner).into_iter();
+        found.extend(inner.map(|(name, needed, text)| (format!("{within}{name}"), needed, text)));
+    }
+    found
+}
+
+/// What is said of a field: in words, and what is accepted.
+fn said(field: &Value) -> String {
+    let mut text = field["description"].as_str().unwrap_or("").to_owned();
+    if let Some(words) = field["enum"].as_array() {
+        let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+        let _ = write!(text, " One of {}.", words.join(", "));
+    }
+    if let Some(most) = field["maxLength"].as_u64() {
+        let _ = write!(text, " At most {most} characters.");
+    }
+    if let Some(example) = field["example"].as_str() {
+        let _ = write!(text, " As {example}.");
+    }
+    text.trim().to_owned()
 }
 
 fn escaped(text: &str) -> String {
@@ -158,6 +221,11 @@ mod tests {
         let paths = description["paths"].as_object().into_iter().flatten();
         let missing: Vec<&String> = paths.map(|(path, _)| path).filter(|path| !body.contains(path.as_str())).collect();
         assert_eq!(missing, Vec::<&String>::new());
-        assert!(body.contains("externalRef"));
+        for field in
+            ["externalRef", "lines[].description", "lines[].unitPrice.amount", "budget.currency", "discount.amount"]
+        {
+            assert!(body.contains(&format!("<code>{field}</code>")), "{field}");
+        }
+        assert!(body.contains("BANK_TRANSFER, CARD"), "words are named");
     }
 }

@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use chainbill_app::{AppError, FieldError, Trouble};
+use chainbill_app::{AppError, Crowded, FieldError, Trouble};
 use chainbill_mirror::MirrorError;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -149,6 +149,9 @@ impl From<AppError> for Problem {
             AppError::Unauthenticated => {
                 Self::new(Is::UNAUTHORIZED, "unauthenticated", "a valid login is needed: Authorization: Bearer <token>")
             }
+            AppError::WrongCredentials => Self::new(Is::UNAUTHORIZED, "unauthenticated", detail),
+            AppError::Crowded(Crowded::Own) => Self::new(Is::TOO_MANY_REQUESTS, "too-many", detail).retry_after(2),
+            AppError::Crowded(Crowded::All) => Self::new(Is::SERVICE_UNAVAILABLE, "crowded", detail).retry_after(2),
             AppError::Forbidden(_) => Self::new(Is::FORBIDDEN, "forbidden", detail),
             AppError::NotFound(_) => Self::new(Is::NOT_FOUND, "not-found", detail),
             AppError::Conflict { current, allowed, .. } => {
@@ -175,6 +178,16 @@ fn of_primary(trouble: Trouble, cause: &AppError) -> Problem {
             tracing::error!("a request failed: {cause}");
             Problem::new(Is::SERVICE_UNAVAILABLE, "unavailable", "the database does not answer").retry_after(2)
         }
+        Trouble::Overloaded => {
+            tracing::warn!("a request failed: {cause}");
+            let detail = "the database is busy, or what was asked for is locked; ask again later";
+            Problem::new(Is::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(2)
+        }
+        Trouble::Operator(hint) => {
+            tracing::error!("a request failed: {cause}; {hint}");
+            let detail = "the database waits for its operator; it was written down";
+            Problem::new(Is::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(30)
+        }
         Trouble::Contention => {
             Problem::new(Is::SERVICE_UNAVAILABLE, "contention", "too many changes at once").retry_after(1)
         }
@@ -182,6 +195,11 @@ fn of_primary(trouble: Trouble, cause: &AppError) -> Problem {
             tracing::error!("a request failed: {cause}");
             let detail = "whether it was done is unknown; ask again with the same Idempotency-Key";
             Problem::new(Is::SERVICE_UNAVAILABLE, "outcome-unknown", detail).retry_after(1)
+        }
+        Trouble::Unreadable => {
+            tracing::error!("a request met a row that cannot be read: {cause}");
+            let detail = cause.unreadable().unwrap_or_else(|| "it cannot be read by this release".to_owned());
+            Problem::new(Is::CONFLICT, "unreadable", format!("{detail}; an operator has to look at it"))
         }
         Trouble::Other => Problem::internal(cause),
     }

@@ -2,11 +2,11 @@
 
 use std::{
     future::Future,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 /// Nobody waits longer for a reading.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -54,6 +54,43 @@ impl<T: Clone> Reading<T> {
     }
 }
 
+/// A reading that may take long, such as a count: it is made to its end by itself, whoever has stopped waiting for it, and
+/// one at a time. So what hangs takes one connection, and not one for each who asked.
+pub(crate) struct Counting<T> {
+    known: watch::Sender<Option<(Instant, T)>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl<T> Default for Counting<T> {
+    fn default() -> Self {
+        Self { known: watch::Sender::new(None), turn: Arc::default() }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Counting<T> {
+    /// The reading, at most so old when it is asked for where it comes in time, else as it was last known; none when it never
+    /// was.
+    pub async fn get(&self, most_age: Duration, make: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        let asked = Instant::now();
+        let young = |known: &Option<(Instant, T)>| known.as_ref().is_some_and(|(at, _)| *at + most_age >= asked);
+        let mut known = self.known.subscribe();
+        if !young(&known.borrow())
+            && let Ok(turn) = self.turn.clone().try_lock_owned()
+        {
+            let sender = self.known.clone();
+            tokio::spawn(async move {
+                let _turn = turn;
+                let began = Instant::now();
+                let value = make.await;
+                sender.send_replace(Some((began, value)));
+            });
+        }
+        // The sender lives as long as this.
+        let _ = tokio::time::timeout(PATIENCE, known.wait_for(young)).await;
+        known.borrow().as_ref().map(|(_, value)| value.clone())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -88,5 +125,37 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(1));
         assert_eq!(reading.get(Duration::ZERO, async { 7 }).await, Some(7));
         assert_eq!(reading.get(Duration::ZERO, std::future::pending()).await, Some(7));
+    }
+
+    #[tokio::test]
+    async fn a_count_that_hangs_is_begun_once_however_many_ask() {
+        let (counting, begun) = (Counting::<u32>::default(), Arc::new(AtomicU32::new(0)));
+        let hang = || {
+            let begun = begun.clone();
+            async move {
+                begun.fetch_add(1, SeqCst);
+                std::future::pending().await
+            }
+        };
+        let many = (0..100).map(|_| counting.get(Duration::ZERO, hang()));
+        let got = futures::future::join_all(many).await;
+        assert!(got.iter().all(Option::is_none), "nobody was told anything");
+        assert_eq!(begun.load(SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_count_that_nobody_waits_for_is_known_to_the_next() {
+        let counting = Arc::new(Counting::default());
+        let (go, gone) = tokio::sync::oneshot::channel::<()>();
+        let first = counting.get(Duration::ZERO, async move {
+            // Told or given up: both mean that it goes on.
+            let _ = gone.await;
+            7
+        });
+        assert_eq!(first.await, None);
+        drop(go);
+        let mut known = counting.known.subscribe();
+        known.wait_for(Option::is_some).await.unwrap();
+        assert_eq!(counting.get(Duration::from_secs(60), async { 8 }).await, Some(7));
     }
 }

@@ -1,6 +1,6 @@
 //! All routes, and what happens around every request.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -9,7 +9,8 @@ use axum::{
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
-use chainbill_app::App;
+use chainbill_app::{App, Secret};
+use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -22,18 +23,24 @@ use crate::{
     api::{self, health::Readings},
     description,
     extract::{under_request_id, without_body},
+    framing,
     limits::Gate,
     pages,
+    reading::Reading,
     tags::IfNoneMatch,
 };
 
 /// How it serves.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Serving {
     /// How often one address may ask.
     pub rates: Rates,
     /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether `/metrics` is served by [`metrics_router`] alone.
+    pub metrics_apart: bool,
+    /// What whoever asks for `/metrics` must show as a bearer token; nothing where there is none.
+    pub metrics_token: Option<Secret>,
     /// How long a reading waits for a token.
     pub fresh_bound: Duration,
     /// Whether browsers come over TLS.
@@ -53,7 +60,10 @@ pub struct State {
     /// Operations that take no body, as `POST /api/auth/logout`.
     bodiless: Arc<BTreeSet<String>>,
     pub(crate) readings: Arc<Readings>,
-    trusted_proxies: Arc<[IpAddr]>,
+    pub(crate) metrics_apart: bool,
+    pub(crate) metrics_token: Option<Secret>,
+    pub(crate) gauges: Arc<Reading<()>>,
+    trusted_proxies: Arc<[IpNet]>,
     gate: Gate,
 }
 
@@ -78,6 +88,9 @@ impl State {
             bodiless: Arc::new(description::bodiless(&description)),
             description: Arc::new(description),
             readings: Arc::default(),
+            metrics_apart: serving.metrics_apart,
+            metrics_token: serving.metrics_token,
+            gauges: Arc::default(),
             trusted_proxies: serving.trusted_proxies.into(),
             gate: Gate::new(serving.rates),
         }
@@ -105,6 +118,8 @@ fn routes() -> OpenApiRouter<State> {
         .merge(api::analytics::routes())
         .merge(api::health::routes())
         .merge(api::sync::routes())
+        .merge(api::logs::routes())
+        .merge(api::jobs::routes())
 }
 
 /// The description of the API, as OpenAPI.
@@ -131,6 +146,15 @@ pub fn router(state: State) -> Router {
             let detail = "something went wrong here; it was written down";
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
         }))
+        .layer(from_fn_with_state(state.clone(), around))
+        .with_state(state)
+}
+
+/// `/metrics` alone, for a listener of its own.
+pub fn metrics_router(state: State) -> Router {
+    Router::new()
+        .merge(pages::metrics_routes())
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not-found", "only /metrics is here"))
         .layer(from_fn_with_state(state.clone(), around))
         .with_state(state)
 }
@@ -197,6 +221,9 @@ fn known(method: &Method) -> &str {
 }
 
 async fn guarded(state: &State, mut request: Request, next: Next, matched: &str) -> Response {
+    if let Err(problem) = framing::check(&request) {
+        return problem.into_response();
+    }
     let url = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if url > MOST_URL {
         let detail = format!("the path has {url} bytes: at most {MOST_URL} are accepted");

@@ -55,8 +55,12 @@ fn if_match(headers: &HeaderMap) -> Result<Option<Vec<i64>>, Problem> {
     let refused =
         || Problem::field("/If-Match", "is no list of ETags: the ETag of an answer, such as \"3\", is accepted");
     let tags = tags(&text).ok_or_else(refused)?;
-    // Only the spelling that we give is ours: no sign, no zeros before the number.
-    let version = |tag: &Tag<'_>| tag.opaque.parse::<i64>().ok().filter(|version| version.to_string() == tag.opaque);
+    // Only the spelling that we give is ours: no sign, no zeros before the number. What is derived stands behind it, and no
+    // change depends on that.
+    let version = |tag: &Tag<'_>| {
+        let digits = tag.opaque.split_once('-').map_or(tag.opaque, |(digits, _)| digits);
+        digits.parse::<i64>().ok().filter(|version| version.to_string() == digits)
+    };
     Ok(Some(tags.iter().filter(|tag| !tag.is_weak).filter_map(version).collect()))
 }
 
@@ -102,8 +106,9 @@ mod tests {
         assert_eq!(versions(&["*"]), Some(None));
         assert_eq!(versions(&["\"3\""]), Some(Some(vec![3])));
         assert_eq!(versions(&["\"3\", \"4\" ,,\"x,y\"", "\"5\""]), Some(Some(vec![3, 4, 5])));
+        assert_eq!(versions(&["\"3-overdue\""]), Some(Some(vec![3])), "what the clock derives is no change");
         assert_eq!(versions(&["W/\"3\""]), Some(Some(vec![])), "weak tags never match");
-        assert_eq!(versions(&["\"+3\", \"03\", \"\""]), Some(Some(vec![])), "tags that were never ours");
+        assert_eq!(versions(&["\"+3\", \"03\", \"\", \"-3\""]), Some(Some(vec![])), "tags that were never ours");
         for bad in ["3", "\"3", "", "\"3\" \"4\"", "\"3\", *", "w/\"3\""] {
             assert_eq!(versions(&[bad]), None, "{bad}");
         }

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 
 pub use self::{
     debian::{Harm, harm},
-    set::Set,
+    set::{GROUP_VARIABLE, Set},
 };
 use crate::shell::say;
 
@@ -143,6 +143,17 @@ pub fn victims() -> (Servers, bool) {
         say("THE DATABASES THEMSELVES ARE NOT KILLED: not all of them could be started");
     }
     (servers, whole)
+}
+
+/// Starts the two servers of a group, unless the environment names such; their addresses.
+pub fn group() -> anyhow::Result<String> {
+    if let Ok(urls) = env::var(GROUP_VARIABLE)
+        && !urls.is_empty()
+    {
+        return Ok(urls);
+    }
+    bring_up(Set::Group, Server::MySql)?;
+    Ok(Set::group_urls())
 }
 
 /// Starts one server of a set with Debian's packages; its address.

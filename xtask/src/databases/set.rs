@@ -4,6 +4,11 @@ use std::env;
 
 use super::Server;
 
+/// Names the servers of a group, separated by commas, for tests.
+pub const GROUP_VARIABLE: &str = "MYSQL_GROUP_TEST_URLS";
+/// The members of the group.
+pub const MEMBERS: [u16; 2] = [0, 1];
+
 /// A group of servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Set {
@@ -11,11 +16,13 @@ pub enum Set {
     Tests,
     /// A second group for torture, so that killing it disturbs nobody.
     Torture,
+    /// Two servers of MySQL in Group Replication, both of which take writes.
+    Group,
 }
 
 impl Set {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Tests, Self::Torture];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Tests, Self::Torture, Self::Group];
 
     /// A server's loopback port; `MYSQL_TEST_PORT`, `MYSQL_TORTURE_PORT` and so on choose another. Those of torture lie below
     /// the ports that connections are given: a server that is killed must find its own free again.
@@ -27,6 +34,8 @@ impl Set {
             (Self::Torture, Server::MySql) => port("MYSQL_TORTURE_PORT", 23072),
             (Self::Torture, Server::MariaDb) => port("MARIADB_TORTURE_PORT", 23071),
             (Self::Torture, Server::MongoDb) => port("MONGODB_TORTURE_PORT", 27127),
+            // The first of four: two members, and what they tell each other at.
+            (Self::Group, _) => port("MYSQL_GROUP_PORT", 23081),
         }
     }
 
@@ -34,7 +43,7 @@ impl Set {
     pub fn postgres_port(self) -> u16 {
         match self {
             Self::Tests => port("POSTGRES_TEST_PORT", 54329),
-            Self::Torture => port("POSTGRES_TORTURE_PORT", 25439),
+            Self::Torture | Self::Group => port("POSTGRES_TORTURE_PORT", 25439),
         }
     }
 
@@ -43,7 +52,7 @@ impl Set {
         let port = self.port(server);
         let login = match self {
             Self::Tests => "chainbill:chainbill",
-            Self::Torture => "torture",
+            Self::Torture | Self::Group => "torture",
         };
         match server {
             Server::MySql | Server::MariaDb => format!("mysql://{login}@127.0.0.1:{port}/chainbill"),
@@ -51,11 +60,18 @@ impl Set {
         }
     }
 
+    /// Addresses of all servers of [`Self::Group`], for [`GROUP_VARIABLE`].
+    pub fn group_urls() -> String {
+        let first = Self::Group.port(Server::MySql);
+        let url = |port: u16| format!("mysql://torture@127.0.0.1:{port}/chainbill");
+        MEMBERS.map(|member| url(first + member)).join(",")
+    }
+
     /// What makes the users of MySQL and MariaDB.
     pub const fn users(self) -> &'static str {
         match self {
             Self::Tests => include_str!("../../../deploy/test-databases.sql"),
-            Self::Torture => include_str!("../../../deploy/torture-databases.sql"),
+            Self::Torture | Self::Group => include_str!("../../../deploy/torture-databases.sql"),
         }
     }
 }

@@ -22,7 +22,20 @@ const BREAKING: &[(&str, &str)] = &[
     ("payments-are-posted", "UPDATE ledger_postings SET amount_minor = amount_minor * 2 WHERE invoice_id = '{part}'"),
     ("payments-are-posted", "UPDATE ledger_postings SET currency = 'USD' WHERE invoice_id = '{part}'"),
     ("payments-are-posted", "UPDATE ledger_postings SET invoice_id = '{full}' WHERE invoice_id = '{part}'"),
-    ("payments-are-posted", "UPDATE ledger_postings SET account = 'escrow:{full}' WHERE account = 'escrow:{part}'"),
+    (
+        "payments-are-posted",
+        "UPDATE ledger_postings SET account_kind = 'USER' WHERE invoice_id = '{part}' AND account_kind = 'ESCROW'",
+    ),
+    ("payments-are-posted", "UPDATE ledger_postings SET kind = 'REFUND' WHERE invoice_id = '{part}'"),
+    (
+        // It stands there twice.
+        "payments-are-posted",
+        "INSERT INTO ledger_postings SELECT * FROM kept_ledger_postings WHERE invoice_id = '{part}'",
+    ),
+    ("postings-say-what-they-are", "UPDATE ledger_postings SET kind = 'UNKNOWN' WHERE invoice_id = '{part}'"),
+    ("postings-say-what-they-are", "UPDATE ledger_postings SET account_kind = 'UNKNOWN' WHERE invoice_id = '{part}'"),
+    ("postings-say-what-they-are", "UPDATE ledger_postings SET payment_id = NULL WHERE invoice_id = '{part}'"),
+    ("postings-say-what-they-are", "UPDATE ledger_postings SET account_method = NULL WHERE invoice_id = '{part}'"),
     (
         // Two wrong payments whose sums are right.
         "payments-are-posted",
@@ -32,13 +45,17 @@ const BREAKING: &[(&str, &str)] = &[
     ("escrow-is-not-negative", "UPDATE ledger_postings SET amount_minor = -amount_minor WHERE invoice_id = '{part}'"),
     (
         "escrow-is-what-is-left",
-        "UPDATE ledger_postings SET account = 'user:x' WHERE account = 'escrow:{full}' AND amount_minor > 0",
+        "UPDATE ledger_postings SET account_kind = 'USER' WHERE invoice_id = '{full}' AND amount_minor > 0",
     ),
-    ("escrow-is-what-is-left", "UPDATE ledger_postings SET amount_minor = -1 WHERE account = 'escrow:{full}'"),
+    (
+        "escrow-is-what-is-left",
+        "UPDATE ledger_postings SET amount_minor = 1 WHERE invoice_id = '{full}' AND position = 1",
+    ),
     ("escrow-is-what-is-left", "UPDATE invoices SET escrow = 'RELEASED' WHERE id = '{full}'"),
     ("escrow-is-what-is-left", "UPDATE invoices SET escrow = 'REFUNDED' WHERE id = '{full}'"),
     ("escrow-is-what-is-left", "DELETE FROM ledger_postings WHERE invoice_id = '{full}'"),
-    ("escrows-are-of-invoices", "UPDATE ledger_postings SET account = 'escrow:none' WHERE account = 'escrow:{part}'"),
+    ("escrows-are-of-invoices", "UPDATE ledger_postings SET invoice_id = 'none' WHERE invoice_id = '{part}'"),
+    ("escrows-are-of-invoices", "UPDATE ledger_postings SET currency = 'USD' WHERE invoice_id = '{part}'"),
     ("escrows-are-of-invoices", "DELETE FROM invoices WHERE id = '{part}'"),
     ("totals-add-up", "UPDATE invoices SET total_minor = 1 WHERE id = '{part}'"),
     ("totals-add-up", "DELETE FROM invoice_lines WHERE invoice_id = '{part}'"),

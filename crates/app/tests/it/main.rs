@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod checks;
+mod jobs;
 mod keys;
+mod lists;
 mod skills;
+mod times;
 mod world;

@@ -25,7 +25,10 @@ pub static USERS: Model = Model {
         columns: &[text("skill_id", "skillId"), text("name", "name"), text("level", "level"), int("years", "years")],
         omitted: &[omitted("position", "the order of the list says it")],
     }],
-    omitted: &[omitted("password_hash", "secret: no credential leaves the primary")],
+    omitted: &[
+        omitted("password_hash", "secret: no credential leaves the primary"),
+        omitted("time_zone", "a setting that the primary's days follow; nothing is asked of a copy by it"),
+    ],
     search: &[
         search("name", 5),
         search("title", 10),

@@ -8,10 +8,18 @@ use crate::port::{Activity, MirrorError};
 
 const RECENT: u32 = 20;
 
+/// Whose doing it was.
+const DOER: &str = "user_id = ?";
+/// Who received the money; its index is in `schema`.
+const RECEIVER: &str = "body ->> '$.receiverId' = ?";
+
 /// Asks one question about the events of a span.
+#[derive(Clone, Copy)]
 struct Asked<'a> {
     readers: &'a SqlitePool,
     user: Option<&'a str>,
+    /// What makes an event the user's.
+    by: &'static str,
     since: i64,
 }
 
@@ -20,7 +28,7 @@ impl Asked<'_> {
     where
         T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
     {
-        let whose = if self.user.is_some() { "AND user_id = ?" } else { "" };
+        let whose = self.user.map_or_else(String::new, |_| format!("AND {}", self.by));
         let sql = format!("SELECT {columns} FROM analytics WHERE at >= ? {whose} {more}");
         let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(self.since);
         if let Some(user) = self.user {
@@ -36,7 +44,7 @@ pub(super) async fn activity(
     user: Option<&str>,
     since: Timestamp,
 ) -> Result<Activity, MirrorError> {
-    let asked = Asked { readers, user, since: since.timestamp_millis() };
+    let asked = Asked { readers, user, by: DOER, since: since.timestamp_millis() };
     let totals: Vec<(i64, i64)> = asked.rows("count(*), count(DISTINCT user_id)", "").await?;
     let (events, users) = totals.first().copied().unwrap_or_default();
     let by_kind: Vec<(String, i64)> =
@@ -49,14 +57,15 @@ pub(super) async fn activity(
         users: users.unsigned_abs(),
         by_kind: by_kind.into_iter().map(|(kind, count)| (kind, count.unsigned_abs())).collect(),
         by_day: by_day.into_iter().map(|(day, n, users)| (day, n.unsigned_abs(), users.unsigned_abs())).collect(),
-        received: received(&asked).await?,
+        received: if user.is_none() { moved(&asked).await? } else { moved(&Asked { by: RECEIVER, ..asked }).await? },
+        paid: if user.is_some() { moved(&asked).await? } else { Vec::new() },
         log_levels: if user.is_none() { log_levels(readers, asked.since).await? } else { Vec::new() },
         recent: if user.is_some() { recent(&asked).await? } else { Vec::new() },
     })
 }
 
 /// Sums of both halves of the amounts: a sum of whole ones could leave the range of an integer and fail.
-async fn received(asked: &Asked<'_>) -> Result<Vec<(String, i64)>, MirrorError> {
+async fn moved(asked: &Asked<'_>) -> Result<Vec<(String, i64)>, MirrorError> {
     let rows: Vec<(String, i64, i64)> = asked
         .rows(
             "currency, sum(minor >> 32), sum(minor & 4294967295)",

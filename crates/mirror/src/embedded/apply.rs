@@ -2,13 +2,14 @@
 
 use std::{collections::HashMap, fmt::Write as _};
 
-use chainbill_domain::{Document, Model, Timestamp, Value, wire};
+use chainbill_domain::{Document, Model, Timestamp, wire, words::indexed};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection, SqlitePool};
 
 use super::{failed, read, schema, table_is_missing};
 use crate::{
     limits::{MAX_COMMAND_BYTES, storable},
     port::{Content, Guard, MirrorError, Outcome, Write},
+    words::words_of,
 };
 
 /// Rows in one statement; full chunks share one prepared statement.
@@ -59,7 +60,7 @@ async fn attempt(
     let mut chunk = Vec::with_capacity(CHUNK.min(writes.len()));
     let mut bytes = 0;
     for (index, write) in writes.iter().enumerate() {
-        let size = match storable(write) {
+        let size = match storable(write, &words_of(model, write)) {
             Ok(bytes) => bytes,
             Err(why) => {
                 outcomes[index] = Outcome::Rejected(why);
@@ -97,7 +98,7 @@ async fn write_chunk(
     at: Timestamp,
     outcomes: &mut [Outcome],
 ) -> Result<(), sqlx::Error> {
-    let millis = at.timestamp_millis();
+    let (millis, revision) = (at.timestamp_millis(), model.revision().to_hex());
     let mut query = sqlx::query(AssertSqlSafe(upsert(model, guard, chunk.len())))
         .persistent(chunk.len() == CHUNK || chunk.len() == 1);
     for prepared in chunk {
@@ -105,6 +106,7 @@ async fn write_chunk(
             .bind(prepared.write.id.as_str())
             .bind(prepared.write.version)
             .bind(prepared.digest.as_deref())
+            .bind(prepared.body.is_some().then_some(revision.as_str()))
             .bind(millis)
             .bind(prepared.body.is_none().then_some(millis))
             .bind(prepared.body.as_deref());
@@ -131,16 +133,22 @@ async fn write_chunk(
 
 fn upsert(model: &Model, guard: Guard, rows: usize) -> String {
     let name = model.name;
-    let mut sql = format!("INSERT INTO \"{name}\"(id, version, digest, applied_at, deleted_at, body) VALUES ");
+    let mut sql =
+        format!("INSERT INTO \"{name}\"(id, version, digest, revision, applied_at, deleted_at, body) VALUES ");
     for row in 0..rows {
-        sql.push_str(if row == 0 { "(?,?,?,?,?,?)" } else { ",(?,?,?,?,?,?)" });
+        sql.push_str(if row == 0 { "(?,?,?,?,?,?,?)" } else { ",(?,?,?,?,?,?,?)" });
     }
     sql.push_str(
-        " ON CONFLICT(id) DO UPDATE SET version = excluded.version, digest = excluded.digest, applied_at = \
-         excluded.applied_at, deleted_at = excluded.deleted_at, body = excluded.body",
+        " ON CONFLICT(id) DO UPDATE SET version = excluded.version, digest = excluded.digest, revision = \
+         excluded.revision, applied_at = excluded.applied_at, deleted_at = excluded.deleted_at, body = excluded.body",
     );
     let _ = match guard {
         Guard::Newer => write!(sql, " WHERE excluded.version > \"{name}\".version"),
+        Guard::Outdated => write!(
+            sql,
+            " WHERE excluded.version > \"{name}\".version OR (excluded.version = \"{name}\".version AND \
+             \"{name}\".deleted_at IS NULL AND excluded.revision IS NOT \"{name}\".revision)"
+        ),
         Guard::NotNewer => {
             // The second half: of what is nobody's, as reading says it, no version is believed.
             write!(
@@ -148,7 +156,9 @@ fn upsert(model: &Model, guard: Guard, rows: usize) -> String {
                 " WHERE excluded.version >= \"{name}\".version OR typeof(\"{name}\".version) <> 'integer' OR \
                  typeof(\"{name}\".applied_at) <> 'integer' OR typeof(\"{name}\".digest) NOT IN ('text', 'null') OR \
                  typeof(\"{name}\".deleted_at) NOT IN ('integer', 'null') OR (\"{name}\".deleted_at IS NOT NULL AND \
-                 (\"{name}\".digest IS NOT NULL OR \"{name}\".deleted_at <> \"{name}\".applied_at))"
+                 (\"{name}\".digest IS NOT NULL OR \"{name}\".revision IS NOT NULL OR \"{name}\".deleted_at <> \
+                 \"{name}\".applied_at)) OR typeof(\"{name}\".revision) NOT IN ('text', 'null') OR \
+                 length(\"{name}\".revision) <> 16 OR \"{name}\".revision GLOB '*[^0-9a-f]*'"
             )
         }
     };
@@ -175,44 +185,22 @@ async fn index(
     if shown.is_empty() {
         return Ok(());
     }
-    let columns: Vec<String> = (0..model.search.len()).map(|n| format!("c{n}")).collect();
+    let columns = schema::word_columns(model);
     let places = format!("(?{})", ",?".repeat(columns.len()));
     let all = vec![places; shown.len()].join(",");
-    let sql = format!("INSERT OR REPLACE INTO \"{table}\"(rowid, {}) VALUES {all}", columns.join(", "));
+    let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let sql = format!("INSERT OR REPLACE INTO \"{table}\"(rowid, {}) VALUES {all}", names.join(", "));
     let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(shown.len() == CHUNK || shown.len() == 1);
     for (row, body) in shown {
         query = query.bind(row);
-        for search in model.search {
-            query = query.bind(searched_text(body, search.path));
+        let words = indexed(model, body);
+        for (_, weight) in &columns {
+            let of_weight = words.iter().filter(|word| word.weight == *weight).map(|word| word.text.as_str());
+            query = query.bind(of_weight.collect::<Vec<_>>().join(" "));
         }
     }
     query.execute(connection).await?;
     Ok(())
-}
-
-/// All text at a dotted path, lists entered, one line per text.
-fn searched_text(body: &Document, path: &str) -> String {
-    let mut found = String::new();
-    if let Some((first, rest)) = path.split_once('.') {
-        if let Some(value) = body.get(first) {
-            gather(value, Some(rest), &mut found);
-        }
-    } else if let Some(value) = body.get(path) {
-        gather(value, None, &mut found);
-    }
-    found
-}
-
-fn gather(value: &Value, path: Option<&str>, found: &mut String) {
-    match (value, path) {
-        (Value::List(items), _) => items.iter().for_each(|item| gather(item, path, found)),
-        (Value::Text(text), None) => {
-            found.push_str(text);
-            found.push('\n');
-        }
-        (Value::Map(inner), Some(path)) => found.push_str(&searched_text(inner, path)),
-        _ => {}
-    }
 }
 
 /// Fills a new full-text index from the bodies.

@@ -8,6 +8,7 @@
 mod activity;
 mod apply;
 mod events;
+mod logs;
 mod read;
 mod schema;
 mod search;
@@ -16,15 +17,15 @@ use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value};
-use sqlx::{
-    Connection as _, SqliteConnection, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use chainbill_sqlite::Usage;
+use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 
 use crate::{
     limits::{Deadlines, within},
+    logs::LogFilter,
     port::{
-        Activity, Guard, Hit, LogLine, Mirror, MirrorError, Outcome, Page, Retention, Stamp, Stored, Tracked, Write,
+        Activity, Guard, Hit, LogLine, Mirror, MirrorError, Outcome, Page, Question, Retention, Stamp, Stored, Tracked,
+        Unprepared, Write,
     },
     room::{self, ROOM},
 };
@@ -53,55 +54,21 @@ impl EmbeddedMirror {
                 .await
                 .map_err(|cause| MirrorError::Unavailable(format!("{}: {cause}", folder.display())))?;
         }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY)
-            .pragma("cache_size", "-32768")
-            .pragma("temp_store", "MEMORY");
-        let pool = |connections: u32| {
-            SqlitePoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(BUSY)
-                .after_release(|connection, _| Box::pin(is_free(connection)))
-        };
-        let writer = first_come(&pool(1), &options).await.map_err(|cause| failed(&cause))?;
+        let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        let usage = |max_connections| Usage { max_connections, patience: BUSY };
+        let writer = chainbill_sqlite::open(options.clone(), usage(1)).await.map_err(|cause| failed(&cause))?;
         schema::base(&writer).await?;
-        let readers =
-            pool(READERS).connect_with(options.pragma("query_only", "1")).await.map_err(|cause| failed(&cause))?;
+        schema::bring_up(&writer).await?;
+        let readers = chainbill_sqlite::open(options.pragma("query_only", "1"), usage(READERS));
+        let readers = readers.await.map_err(|cause| failed(&cause))?;
         Ok(Self { writer, readers, deadlines: Deadlines::default() })
     }
 
-    /// Ends all connections; what was written is in the file.
+    /// Ends all connections; what was written is in the file itself then.
     pub async fn close(&self) {
         self.readers.close().await;
-        self.writer.close().await;
+        chainbill_sqlite::close(&self.writer).await;
     }
-}
-
-/// Opens the file, and while others make a new one ready for writing ahead, waits for them: each of them reads before it
-/// writes then, and SQLite refuses all but one of those at once, whatever the busy timeout.
-async fn first_come(pool: &SqlitePoolOptions, options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
-    const SQLITE_BUSY: i32 = 5;
-    let until = tokio::time::Instant::now() + BUSY;
-    loop {
-        match pool.clone().connect_with(options.clone()).await {
-            Err(cause) if primary_code(&cause) == Some(SQLITE_BUSY) && tokio::time::Instant::now() < until => {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            other => return other,
-        }
-    }
-}
-
-/// Whether a connection may be used again. A full disk makes SQLite end a transaction by itself, which the driver takes for
-/// still open and would refuse to begin another for ever.
-async fn is_free(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // What was begun to be undone is undone by then.
-    connection.ping().await?;
-    Ok(!connection.is_in_transaction())
 }
 
 /// SQLite's own number of an error, without what extends it.
@@ -144,13 +111,22 @@ impl Mirror for EmbeddedMirror {
         "embedded"
     }
 
-    async fn prepare(&self, models: &[&'static Model], _retention: Retention) -> Result<(), MirrorError> {
+    fn writes_side_by_side(&self) -> bool {
+        false
+    }
+
+    async fn prepare(&self, models: &[&'static Model], _retention: Retention) -> Result<Vec<Unprepared>, MirrorError> {
         within(self.deadlines.bulk * 10, "prepare", async {
             schema::base(&self.writer).await?;
+            let mut refused = Vec::new();
             for model in models {
-                schema::prepare(&self.writer, model).await?;
+                match schema::prepare(&self.writer, model).await {
+                    Ok(()) => {}
+                    Err(error @ MirrorError::Unavailable(_)) => return Err(error),
+                    Err(error) => refused.push(Unprepared { collection: model.name, error }),
+                }
             }
-            Ok(())
+            Ok(refused)
         })
         .await
     }
@@ -225,8 +201,8 @@ impl Mirror for EmbeddedMirror {
         within(self.deadlines.request, "count", read::count(&self.readers, model)).await
     }
 
-    async fn search(&self, model: &'static Model, words: &str, skip: u32, limit: u32) -> Result<Vec<Hit>, MirrorError> {
-        within(self.deadlines.request, "search", search::search(&self.readers, model, words, skip, limit)).await
+    async fn search(&self, model: &'static Model, question: Question<'_>) -> Result<Vec<Hit>, MirrorError> {
+        within(self.deadlines.request, "search", search::search(&self.readers, model, question)).await
     }
 
     async fn search_is_off(&self, model: &'static Model, mend: bool) -> Result<bool, MirrorError> {
@@ -263,12 +239,20 @@ impl Mirror for EmbeddedMirror {
         within(self.deadlines.bulk, "log", events::log(&self.writer, lines)).await
     }
 
+    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError> {
+        within(self.deadlines.request, "logs", logs::logs(&self.readers, filter, before, limit)).await
+    }
+
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {
         within(self.deadlines.request, "activity", activity::activity(&self.readers, user, since)).await
     }
 
     async fn expire(&self, retention: Retention, now: Timestamp) -> Result<u64, MirrorError> {
         within(self.deadlines.bulk, "expire", events::expire(&self.writer, retention, now)).await
+    }
+
+    async fn close(&self) {
+        Self::close(self).await;
     }
 }
 

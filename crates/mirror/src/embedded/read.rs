@@ -1,6 +1,6 @@
 //! Reading documents back, one by one and in pages.
 
-use chainbill_domain::{Digest, Document, Model, Value, wire};
+use chainbill_domain::{Digest, Document, Model, Revision, Value, wire};
 use serde_json::Value as Json;
 use sqlx::{
     AssertSqlSafe, Row as _, Sqlite, SqlitePool, TypeInfo as _, ValueRef as _,
@@ -14,15 +14,16 @@ use crate::{
     port::{MirrorError, Page, Stamp, Stored},
 };
 
-const STAMP: &str = "id, version, digest, deleted_at, applied_at";
-const WHOLE: &str = "id, version, digest, deleted_at, applied_at, body";
+const STAMP: &str = "id, version, digest, revision, deleted_at, applied_at";
+const WHOLE: &str = "id, version, digest, revision, deleted_at, applied_at, body";
 // Their places.
 const ID: usize = 0;
 const VERSION: usize = 1;
 const DIGEST: usize = 2;
-const DELETED_AT: usize = 3;
-const APPLIED_AT: usize = 4;
-const BODY: usize = 5;
+const REVISION: usize = 3;
+const DELETED_AT: usize = 4;
+const APPLIED_AT: usize = 5;
+const BODY: usize = 6;
 
 /// An id as the file has it: a text of ours, or whatever somebody else got past SQLite, which takes any bytes for text.
 #[derive(Debug)]
@@ -179,20 +180,23 @@ fn json_text(value: &Value) -> String {
 /// with a value of another type, which a table holds that somebody made anew.
 fn stamp(row: &SqliteRow) -> Stamp {
     let (version, applied, deleted) = (integer(row, VERSION), integer(row, APPLIED_AT), integer(row, DELETED_AT));
-    let digest = text(row, DIGEST);
+    let (digest, revision) = (text(row, DIGEST), text(row, REVISION));
     let mut stamp = Stamp {
         id: name(row, ID),
         version: version.unwrap_or(None),
         digest: digest.ok().flatten().and_then(|text| Digest::from_hex(str::from_utf8(text).ok()?)),
+        revision: revision.ok().flatten().and_then(|text| Revision::from_hex(str::from_utf8(text).ok()?)),
         tombstone: matches!(deleted, Ok(Some(_))),
     };
     let ended = match (deleted, digest) {
         (Ok(None), Ok(_)) => true,
         // A tombstone is of the moment that it was written at.
-        (Ok(Some(deleted)), Ok(None)) => applied == Ok(Some(deleted)),
+        (Ok(Some(deleted)), Ok(None)) => applied == Ok(Some(deleted)) && revision == Ok(None),
         _ => false,
     };
-    stamp.keep_if_ours(version.is_ok() && matches!(applied, Ok(Some(_))) && ended);
+    // What stands in the place of a revision and is none is nobody's.
+    let named = revision == Ok(None) || stamp.revision.is_some();
+    stamp.keep_if_ours(version.is_ok() && matches!(applied, Ok(Some(_))) && ended && named);
     stamp
 }
 

@@ -1,13 +1,20 @@
 //! Tables and indexes. Whatever the engine keeps for itself has a name that begins with `_`.
 
-use chainbill_domain::Model;
+use chainbill_domain::{
+    Digest, Model,
+    words::{self, WORDS_VERSION},
+};
+use futures::TryStreamExt as _;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection, SqlitePool};
 
-use super::{apply, failed, or_nothing, table_is_missing};
+use super::{apply, failed, or_nothing, read, table_is_missing};
 use crate::port::MirrorError;
 
 /// Under this key stands which primary the copy belongs to.
 pub(super) const IDENTITY: &str = "identity";
+
+/// The column that tables from before there were revisions do not have.
+const REVISION: &str = "revision TEXT";
 
 const BASE: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS _chainbill (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT",
@@ -15,6 +22,7 @@ const BASE: &[&str] = &[
      currency TEXT, minor INTEGER, body TEXT NOT NULL) STRICT",
     "CREATE INDEX IF NOT EXISTS _analytics_at ON analytics(at)",
     "CREATE INDEX IF NOT EXISTS _analytics_user ON analytics(user_id, at)",
+    "CREATE INDEX IF NOT EXISTS _analytics_receiver ON analytics(body ->> '$.receiverId', at)",
     "CREATE TABLE IF NOT EXISTS app_logs (id TEXT PRIMARY KEY NOT NULL, at INTEGER NOT NULL, level TEXT NOT NULL, \
      target TEXT NOT NULL, message TEXT NOT NULL, fields TEXT NOT NULL) STRICT",
     "CREATE INDEX IF NOT EXISTS _app_logs_at ON app_logs(at, level)",
@@ -25,12 +33,33 @@ pub(super) fn fts(model: &Model) -> String {
     format!("_fts_{}", model.name)
 }
 
+/// The columns of a model's full-text table, one for each weight that a word can have, the heaviest first.
+pub(super) fn word_columns(model: &Model) -> Vec<(String, u8)> {
+    words::weights(model).into_iter().enumerate().map(|(place, weight)| (format!("c{place}"), weight)).collect()
+}
+
+/// What is in the full-text table of a model, word by word.
+fn vocabulary(model: &Model) -> String {
+    format!("_vocabulary_{}", model.name)
+}
+
 /// Tables that exist whatever the models are.
 pub(super) async fn base(writer: &SqlitePool) -> Result<(), MirrorError> {
     for statement in BASE {
         sqlx::query(*statement).execute(writer).await.map_err(|e| failed(&e))?;
     }
     Ok(())
+}
+
+/// Brings the tables of models that an earlier release has made to what this one reads and writes, before either is done.
+pub(super) async fn bring_up(writer: &SqlitePool) -> Result<(), MirrorError> {
+    let models = models(writer).await?;
+    let mut connection = writer.acquire().await.map_err(|e| failed(&e))?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|e| failed(&e))?;
+    for table in models {
+        add_column(&mut transaction, &table, REVISION).await?;
+    }
+    transaction.commit().await.map_err(|e| failed(&e))
 }
 
 /// Table, indexes and full-text index of one model; a full-text index of other columns is made anew from the bodies.
@@ -48,7 +77,7 @@ pub(super) async fn create(connection: &mut SqliteConnection, model: &'static Mo
         connection,
         format!(
             "CREATE TABLE IF NOT EXISTS \"{name}\" (\"row\" INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, version \
-             INTEGER, digest TEXT, applied_at INTEGER, deleted_at INTEGER, body TEXT) STRICT"
+             INTEGER, digest TEXT, revision TEXT, applied_at INTEGER, deleted_at INTEGER, body TEXT) STRICT"
         ),
     )
     .await?;
@@ -64,6 +93,16 @@ pub(super) async fn create(connection: &mut SqliteConnection, model: &'static Mo
     }
     forget_indexes(connection, model).await?;
     search_index(connection, model).await
+}
+
+/// Adds a column to a table that an earlier release has made.
+async fn add_column(connection: &mut SqliteConnection, table: &str, column: &str) -> Result<(), MirrorError> {
+    let name = column.split(' ').next();
+    let known = sqlx::query("SELECT 1 FROM pragma_table_info(?) WHERE name = ?").bind(table).bind(name);
+    if known.fetch_optional(&mut *connection).await.map_err(|e| failed(&e))?.is_some() {
+        return Ok(());
+    }
+    run(connection, format!("ALTER TABLE \"{table}\" ADD COLUMN {column}")).await
 }
 
 /// Indexes that are no longer asked for go.
@@ -89,8 +128,8 @@ fn finders(model: &Model) -> Vec<(String, String)> {
         match small(model) {
             None => (name, key),
             Some(small) => (
-                format!("{name}_without_{}", large.join("_")),
-                format!("{key}, version, digest, deleted_at, applied_at, {small}"),
+                format!("{name}_with_revision_without_{}", large.join("_")),
+                format!("{key}, version, digest, revision, deleted_at, applied_at, {small}"),
             ),
         }
     };
@@ -117,8 +156,8 @@ async fn search_index(connection: &mut SqliteConnection, model: &'static Model) 
         return Ok(());
     }
     let key = format!("search:{}", model.name);
-    let columns: Vec<&str> = model.search.iter().map(|search| search.path).collect();
-    let wanted = columns.join(",");
+    let fields: Vec<String> = model.search.iter().map(|search| format!("{}:{}", search.path, search.weight)).collect();
+    let wanted = format!("{WORDS_VERSION}:{}", fields.join(","));
     let present: Option<(String,)> = sqlx::query_as("SELECT value FROM _chainbill WHERE key = ?")
         .bind(&key)
         .fetch_optional(&mut *connection)
@@ -129,22 +168,25 @@ async fn search_index(connection: &mut SqliteConnection, model: &'static Model) 
         return Ok(());
     }
     run(connection, format!("DROP TABLE IF EXISTS \"{table}\"")).await?;
-    let names: Vec<String> = (0..columns.len()).map(|n| format!("c{n}")).collect();
+    let names: Vec<String> = word_columns(model).into_iter().map(|(name, _)| name).collect();
+    // What comes is cut into words already: nothing but spaces may part them, and nothing else is folded.
     run(
         connection,
         format!(
-            "CREATE VIRTUAL TABLE \"{table}\" USING fts5({}, content='', contentless_delete=1, \
-             tokenize=\"unicode61 remove_diacritics 2\")",
+            "CREATE VIRTUAL TABLE \"{table}\" USING fts5({}, content='', contentless_delete=1, detail=column, \
+             tokenize=\"ascii tokenchars '+#'\")",
             names.join(", ")
         ),
     )
     .await?;
+    run(connection, format!("DROP TABLE IF EXISTS \"{}\"", vocabulary(model))).await?;
+    let vocabulary = vocabulary(model);
+    run(connection, format!("CREATE VIRTUAL TABLE \"{vocabulary}\" USING fts5vocab(\"{table}\", 'instance')")).await?;
     apply::index_everything(connection, model).await?;
     set_fact(connection, &key, &wanted).await
 }
 
-/// Whether the full-text index lacks a document or holds one that is not there. What it holds of a document cannot be read back
-/// from it.
+/// Whether the full-text index holds other words than the documents, or of others.
 pub(super) async fn search_is_off(readers: &SqlitePool, model: &'static Model) -> Result<bool, MirrorError> {
     if model.search.is_empty() {
         return Ok(false);
@@ -155,9 +197,56 @@ pub(super) async fn search_is_off(readers: &SqlitePool, model: &'static Model) -
          WHERE i.id = t.\"row\")) OR EXISTS (SELECT 1 FROM \"{indexed}\" i WHERE NOT EXISTS (SELECT 1 FROM \"{name}\" t \
          WHERE t.\"row\" = i.id AND t.body IS NOT NULL))"
     );
-    match sqlx::query_scalar::<_, bool>(AssertSqlSafe(sql)).fetch_one(readers).await {
+    let mut view = readers.begin().await.map_err(|e| failed(&e))?;
+    let other_rows = sqlx::query_scalar::<_, bool>(AssertSqlSafe(sql)).fetch_one(&mut *view).await;
+    let off = match other_rows {
+        Ok(false) => other_words(&mut view, model).await,
+        answer => answer,
+    };
+    match off {
         Err(cause) if table_is_missing(&cause) => Ok(true),
         answer => answer.map_err(|e| failed(&e)),
+    }
+}
+
+/// Whether the index holds other words of its documents than they have. Both sides are added up, in whatever order they come:
+/// no sum is kept by changing a word of one of them.
+async fn other_words(view: &mut SqliteConnection, model: &'static Model) -> Result<bool, sqlx::Error> {
+    let mut sum = Sum::default();
+    let sql = format!("SELECT doc, col, term FROM \"{}\"", vocabulary(model));
+    let mut indexed = sqlx::query_as::<_, (i64, String, Vec<u8>)>(AssertSqlSafe(sql)).fetch(&mut *view);
+    while let Some((row, column, word)) = indexed.try_next().await? {
+        sum.add(row, &column, &word);
+    }
+    drop(indexed);
+    let columns = word_columns(model);
+    let sql = format!("SELECT \"row\", body FROM \"{}\" WHERE body IS NOT NULL", model.name);
+    let mut documents = sqlx::query_as::<_, (i64, Vec<u8>)>(AssertSqlSafe(sql)).fetch(&mut *view);
+    while let Some((row, body)) = documents.try_next().await? {
+        for word in words::indexed(model, &read::body(Some(&body))) {
+            let column = columns.iter().find(|(_, weight)| *weight == word.weight);
+            sum.take(row, column.map_or("", |(name, _)| name), word.text.as_bytes());
+        }
+    }
+    Ok(sum != Sum::default())
+}
+
+/// A sum over digests.
+#[derive(Default, PartialEq)]
+struct Sum(u128);
+
+impl Sum {
+    fn of(row: i64, column: &str, word: &[u8]) -> u128 {
+        let digest = Digest::of(&[&row.to_be_bytes(), column.as_bytes(), b" ", word].concat()).0;
+        digest.iter().take(16).fold(0, |sum, byte| sum << 8 | u128::from(*byte))
+    }
+
+    fn add(&mut self, row: i64, column: &str, word: &[u8]) {
+        self.0 = self.0.wrapping_add(Self::of(row, column, word));
+    }
+
+    fn take(&mut self, row: i64, column: &str, word: &[u8]) {
+        self.0 = self.0.wrapping_sub(Self::of(row, column, word));
     }
 }
 

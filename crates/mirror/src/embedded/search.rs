@@ -1,59 +1,91 @@
-//! Ranked full-text search: how many of the words a document holds decides first, where and how often they stand second.
+//! Ranked search through the index of words, which has a column for each weight.
 
-use chainbill_domain::Model;
-use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
-
-use super::{or_nothing, read, schema};
-use crate::{
-    port::{Hit, MirrorError},
-    words::words,
+use chainbill_domain::{
+    Document, Model, Value,
+    words::{self, Asked, PER_WORD, Term},
 };
+use futures::TryStreamExt as _;
+use sqlx::{AssertSqlSafe, Row as _, SqlitePool, sqlite::SqliteRow};
 
-/// One more word outweighs whatever the others are worth: bm25 of one word stays far below this.
-const PER_WORD: f64 = 1000.0;
+use super::{failed, read, schema, table_is_missing};
+use crate::port::{Hit, MirrorError, Question};
 
 /// Answers a search; see [`crate::Mirror::search`].
 pub(super) async fn search(
     readers: &SqlitePool,
     model: &'static Model,
-    text: &str,
-    skip: u32,
-    limit: u32,
+    question: Question<'_>,
 ) -> Result<Vec<Hit>, MirrorError> {
-    let words = words(text);
-    if words.is_empty() || model.search.is_empty() {
+    let asked = words::asked(question.words);
+    if asked.is_empty() || model.search.is_empty() {
         return Ok(Vec::new());
     }
-    let mut query = sqlx::query(AssertSqlSafe(statement(model, words.len()))).persistent(words.len() <= 4);
-    let last = words.len() - 1;
-    for (n, word) in words.iter().enumerate() {
-        query = query.bind(phrase(word, n == last));
+    let (sql, matches) = statement(model, &asked, question.after.is_some());
+    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(asked.len() <= 4);
+    for words in matches {
+        query = query.bind(words);
     }
-    let rows = or_nothing(query.bind(PER_WORD).bind(limit).bind(skip).fetch_all(readers).await)?;
-    Ok(rows
-        .iter()
-        .map(|row| Hit { id: read::name(row, 0), score: row.get_unchecked(2), body: read::body(row.get_unchecked(1)) })
-        .collect())
+    query = query.bind(PER_WORD);
+    if let Some(after) = question.after {
+        query = query.bind(after.score).bind(after.score).bind(after.id.as_str());
+    }
+    let mut rows = query.fetch(readers);
+    let mut hits = Vec::new();
+    while hits.len() < question.limit as usize {
+        match rows.try_next().await {
+            Ok(Some(row)) => hits.extend(hit(&row).filter(|hit| is_among(&hit.body, question.among))),
+            Ok(None) => break,
+            Err(cause) if table_is_missing(&cause) => break,
+            Err(cause) => return Err(failed(&cause)),
+        }
+    }
+    Ok(hits)
 }
 
-/// A word as FTS5 data; the last one also matches as a beginning, for people who are still typing.
-fn phrase(word: &str, last: bool) -> String {
-    let quoted = format!("\"{}\"", word.replace('"', "\"\""));
-    if last && word.chars().count() > 1 { quoted + "*" } else { quoted }
+/// None of a document that went since it was indexed.
+fn hit(row: &SqliteRow) -> Option<Hit> {
+    let score: i64 = row.get_unchecked(1);
+    let body = read::body(Some(row.get_unchecked::<Option<&[u8]>, _>(2)?));
+    Some(Hit { id: read::name(row, 0), score: u32::try_from(score).unwrap_or(0), body })
 }
 
-fn statement(model: &Model, words: usize) -> String {
-    let fts = schema::fts(model);
-    let weights: Vec<String> = model.search.iter().map(|search| format!("{}.0", search.weight)).collect();
-    let arm = format!(
-        "SELECT rowid AS r, -bm25(\"{fts}\", {}) AS s FROM \"{fts}\" WHERE \"{fts}\" MATCH ?",
-        weights.join(", ")
+fn is_among(body: &Document, among: &[(&'static str, String)]) -> bool {
+    let is = |field: &str, text: &String| matches!(body.get(field), Some(Value::Text(value)) if value == text);
+    among.is_empty() || among.iter().any(|(field, text)| is(field, text))
+}
+
+/// The statement and what its words are: for each word of the question, and each weight, the documents that hold it with that
+/// weight; of a word's weights the heaviest counts. Bodies are read one by one as they are wanted.
+fn statement(model: &Model, asked: &[Asked], goes_on: bool) -> (String, Vec<String>) {
+    let (fts, name) = (schema::fts(model), model.name);
+    let columns = schema::word_columns(model);
+    let (mut arms, mut matches) = (Vec::new(), Vec::new());
+    for (word, asked) in asked.iter().enumerate() {
+        let terms: Vec<String> = asked.0.iter().map(term).collect();
+        for (place, (_, weight)) in columns.iter().enumerate() {
+            // Several terms may stand in several columns: the lightest of them counts.
+            let first = if terms.len() == 1 { place } else { 0 };
+            let names: Vec<&str> = columns[first..=place].iter().map(|(name, _)| name.as_str()).collect();
+            arms.push(format!("SELECT rowid AS r, {word} AS w, {weight} AS s FROM \"{fts}\" WHERE \"{fts}\" MATCH ?"));
+            matches.push(format!("{{{}}} : ({})", names.join(" "), terms.join(" AND ")));
+        }
+    }
+    let after = if goes_on { "WHERE h.score < ? OR (h.score = ? AND t.id < ?)" } else { "" };
+    let sql = format!(
+        "WITH found(r, w, s) AS ({}), held(r, s) AS (SELECT r, max(s) FROM found GROUP BY r, w), \
+         scored(r, score) AS (SELECT r, sum(? + s) FROM held GROUP BY r), \
+         placed(r, score) AS (SELECT h.r, h.score FROM scored AS h JOIN \"{name}\" AS t ON t.\"row\" = h.r {after} \
+         ORDER BY h.score DESC, t.id DESC LIMIT -1) \
+         SELECT b.id, p.score, b.body FROM placed AS p CROSS JOIN \"{name}\" AS b ON b.\"row\" = p.r",
+        arms.join(" UNION ALL ")
     );
-    let arms = vec![arm; words].join(" UNION ALL ");
-    format!(
-        "WITH hits(r, s) AS MATERIALIZED ({arms}) SELECT t.id, t.body, h.score FROM (SELECT r, count(*) * ? + sum(s) \
-         AS score FROM hits GROUP BY r ORDER BY score DESC, r DESC LIMIT ? OFFSET ?) AS h JOIN \"{}\" AS t \
-         ON t.\"row\" = h.r ORDER BY h.score DESC, h.r DESC",
-        model.name
-    )
+    (sql, matches)
+}
+
+/// A term as FTS5 data.
+fn term(term: &Term) -> String {
+    match term {
+        Term::Whole(word) => format!("\"{word}\""),
+        Term::Beginning(begin) => format!("\"{begin}\" *"),
+    }
 }

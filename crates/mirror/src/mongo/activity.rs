@@ -33,14 +33,27 @@ pub(super) async fn activity(
         vec![doc! { "$match": matching.clone() }, doc! { "$group": { "_id": "$event", "n": { "$sum": 1 } } }],
     );
     let days = by_day(database, matching.clone());
-    let received = received(database, matching.clone());
-    let (users, by_kind, by_day, received) = futures::try_join!(users, kinds, days, received)?;
+    let moved = moved(database, matching.clone());
+    let received = async {
+        match user {
+            Some(user) => {
+                let mut received = levels_of.clone();
+                received.insert("receiverId", user);
+                self::moved(database, received).await
+            }
+            None => Ok(Vec::new()),
+        }
+    };
+    let (users, by_kind, by_day, moved, received) = futures::try_join!(users, kinds, days, moved, received)?;
+    // What one person moved was paid by that person; what all moved, somebody received.
+    let (received, paid) = if user.is_some() { (received, moved) } else { (moved, Vec::new()) };
     Ok(Activity {
         events: by_kind.iter().map(|(_, count)| count.unsigned_abs()).sum(),
         users: users.iter().filter(|(user, _)| user.as_str().is_some()).count() as u64,
         by_kind: most_first(by_kind),
         by_day,
         received,
+        paid,
         log_levels: if user.is_none() { log_levels(database, levels_of).await? } else { Vec::new() },
         recent: if user.is_some() { recent(database, matching).await? } else { Vec::new() },
     })
@@ -92,7 +105,8 @@ async fn by_day(database: &Database, matching: Document) -> Result<Vec<(String, 
     Ok(days.into_iter().map(|(day, (events, users))| (day, events, users)).collect())
 }
 
-async fn received(database: &Database, mut matching: Document) -> Result<Vec<(String, i64)>, MirrorError> {
+/// Sums of the payments that match.
+async fn moved(database: &Database, mut matching: Document) -> Result<Vec<(String, i64)>, MirrorError> {
     matching.insert("event", "PAYMENT_RECEIVED");
     let found = groups(
         database,

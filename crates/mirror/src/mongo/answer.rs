@@ -2,7 +2,10 @@
 
 use mongodb::bson::{Bson, Document};
 
-use super::errors::{DUPLICATE, about_the_document, refused, short};
+use super::{
+    classes::{Class, class_of},
+    errors::{DUPLICATE, refused, said, short},
+};
 use crate::port::MirrorError;
 
 /// An error about one statement.
@@ -24,9 +27,17 @@ impl WriteError {
                 .unwrap_or_else(|| ["_id_", "index: _id ", "{ _id:"].iter().any(|name| self.message.contains(name)))
     }
 
-    /// Whether it is about its document alone: what the document is, or what somebody's unique index has already.
-    pub(super) fn is_about_the_document(&self) -> bool {
-        about_the_document(self.code) || (self.code == DUPLICATE && !self.id_is_taken())
+    /// What it is about: its document, where somebody's unique index has the value already too; none of what is not known.
+    pub(super) fn class(&self) -> Option<Class> {
+        match self.code {
+            DUPLICATE if !self.id_is_taken() => Some(Class::Document),
+            code => class_of(code, &self.message),
+        }
+    }
+
+    /// What the server said.
+    pub(super) fn said(&self) -> String {
+        said(self.code, &self.message)
     }
 }
 
@@ -34,7 +45,12 @@ impl WriteError {
 pub(super) fn write_errors(answer: &Document) -> Result<Vec<WriteError>, MirrorError> {
     if let Ok(concern) = answer.get_document("writeConcernError") {
         let message = concern.get_str("errmsg").unwrap_or_default();
-        return Err(MirrorError::Unavailable(format!("the majority did not confirm the writes: {}", short(message))));
+        let text = format!("the majority did not confirm the writes: {}", short(message));
+        let code = concern.get("code").and_then(integer).and_then(|code| i32::try_from(code).ok());
+        return Err(match code.and_then(|code| class_of(code, message)) {
+            Some(Class::Throttled) => MirrorError::Throttled(text),
+            _ => MirrorError::Unavailable(text),
+        });
     }
     let Ok(errors) = answer.get_array("writeErrors") else { return Ok(Vec::new()) };
     errors.iter().map(|error| read(error).ok_or_else(|| unreadable(error))).collect()

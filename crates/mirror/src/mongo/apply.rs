@@ -19,15 +19,18 @@ use mongodb::{
 use super::{
     OWN,
     answer::{WriteError, integer, write_errors},
-    beyond, decode, encode,
-    errors::{failed, refused, refused_for_a_document, short},
+    beyond,
+    classes::Class,
+    decode, encode,
+    errors::{failed, refused, refused_for_a_document},
     foreign::{self, Id},
     read,
 };
 use crate::{
     limits::{MAX_COMMAND_BYTES, storable},
-    port::{Guard, MirrorError, Outcome, Write},
+    port::{Guard, MirrorError, Outcome, Stamp, Write},
     room::{self, ROOM},
+    words::words_of,
 };
 
 /// Statements in one command.
@@ -44,6 +47,8 @@ const ROUNDS: usize = 5;
 struct Sent<'a> {
     index: usize,
     write: &'a Write,
+    /// What it is found by.
+    words: &'a [String],
     bytes: usize,
 }
 
@@ -58,9 +63,8 @@ enum Command {
 
 /// What one command's statements came to.
 enum Fate {
-    Applied,
     Taken,
-    Rejected(String),
+    Is(Outcome),
 }
 
 struct Batch<'a> {
@@ -80,10 +84,11 @@ pub(super) async fn apply(
 ) -> Result<Vec<Outcome>, MirrorError> {
     let batch = Batch { database, model, guard, at };
     let mut outcomes = vec![Outcome::Stale; writes.len()];
+    let words: Vec<Vec<String>> = writes.iter().map(|write| words_of(model, write)).collect();
     let mut waiting = Vec::with_capacity(writes.len());
-    for (index, write) in writes.iter().enumerate() {
-        match storable(write) {
-            Ok(bytes) => waiting.push(Sent { index, write, bytes }),
+    for (index, (write, words)) in writes.iter().zip(&words).enumerate() {
+        match storable(write, words) {
+            Ok(bytes) => waiting.push(Sent { index, write, words, bytes }),
             Err(why) => outcomes[index] = Outcome::Rejected(why),
         }
     }
@@ -122,8 +127,7 @@ impl<'a> Batch<'a> {
         while let Some(fates) = answers.try_next().await? {
             for (sent, fate) in fates {
                 match fate {
-                    Fate::Applied => outcomes[sent.index] = Outcome::Applied,
-                    Fate::Rejected(why) => outcomes[sent.index] = Outcome::Rejected(why),
+                    Fate::Is(outcome) => outcomes[sent.index] = outcome,
                     Fate::Taken => taken.push(sent),
                 }
             }
@@ -138,11 +142,11 @@ impl<'a> Batch<'a> {
         sent: &'f [Sent<'a>],
     ) -> BoxFuture<'f, Result<Vec<(Sent<'a>, Fate)>, MirrorError>> {
         async move {
-            let writes: Vec<&Write> = sent.iter().map(|sent| sent.write).collect();
+            let writes: Vec<_> = sent.iter().map(|sent| (sent.write, sent.words)).collect();
             let bytes = sent.iter().map(|sent| sent.bytes).sum();
             let command = match way {
-                Command::Insert => encode::insert(self.model.name, &writes, self.at, bytes),
-                Command::Update => encode::update(self.model.name, self.guard, &writes, self.at, bytes),
+                Command::Insert => encode::insert(self.model, &writes, self.at, bytes),
+                Command::Update => encode::update(self.model, self.guard, &writes, self.at, bytes),
             };
             match self.run(command).await {
                 Ok(answer) => fates(sent, write_errors(&answer)?),
@@ -164,7 +168,7 @@ impl<'a> Batch<'a> {
     ) -> Result<Vec<(Sent<'a>, Fate)>, MirrorError> {
         self.run(encode::probe(self.model.name)).await.map_err(|cause| failed(&cause))?;
         if let [alone] = sent {
-            return Ok(vec![(*alone, Fate::Rejected(why))]);
+            return Ok(vec![(*alone, Fate::Is(Outcome::Rejected(why)))]);
         }
         let (left, right) = sent.split_at(sent.len() / 2);
         let mut fates = self.send(way, left).await?;
@@ -181,18 +185,20 @@ impl<'a> Batch<'a> {
         let (mut again, mut strange) = (Vec::new(), Vec::new());
         for chunk in taken.chunks(MAX_STATEMENTS) {
             let ids = chunk.iter().map(|sent| sent.write.id.as_str());
-            let present: HashMap<String, Option<i64>> = read::versions(self.database, self.model, ids).await?;
+            let present: HashMap<String, Stamp> = read::stamps_of(self.database, self.model, ids).await?;
             for sent in chunk {
-                let newer = match present.get(&sent.write.id) {
+                let there = present.get(&sent.write.id);
+                let newer = match there.map(|there| (there, there.version)) {
                     None => true,
-                    Some(None) if self.guard == Guard::NotNewer => {
+                    Some((_, None)) if self.guard == Guard::NotNewer => {
                         strange.push(*sent);
                         continue;
                     }
-                    Some(None) => false,
-                    Some(Some(version)) => match self.guard {
-                        Guard::Newer => *version < sent.write.version,
-                        Guard::NotNewer => *version <= sent.write.version,
+                    Some((_, None)) => false,
+                    Some((there, Some(version))) => match self.guard {
+                        Guard::Newer => version < sent.write.version,
+                        Guard::Outdated => version < sent.write.version || self.is_outdated(sent.write, there),
+                        Guard::NotNewer => version <= sent.write.version,
                     },
                 };
                 if newer {
@@ -203,7 +209,7 @@ impl<'a> Batch<'a> {
             }
         }
         for sent in strange {
-            if self.replace_strange(sent.write).await? {
+            if self.replace_strange(&sent).await? {
                 outcomes[sent.index] = Outcome::Applied;
             } else {
                 again.push(sent);
@@ -212,15 +218,21 @@ impl<'a> Batch<'a> {
         Ok(again)
     }
 
+    fn is_outdated(&self, write: &Write, there: &Stamp) -> bool {
+        let other = there.revision != Some(self.model.revision());
+        there.version == Some(write.version) && !there.tombstone && other
+    }
+
     /// Replaces a document whose `_sync` is nobody's and yet looks newer to the guard: `[{ version: 99 }]`, or a version
     /// beside a member that we do not write. The condition is the `_sync` that was seen, so whatever was written since
     /// stays; whether it was replaced.
-    async fn replace_strange(&self, write: &Write) -> Result<bool, MirrorError> {
+    async fn replace_strange(&self, sent: &Sent<'_>) -> Result<bool, MirrorError> {
+        let write = sent.write;
         let collection = self.database.collection::<RawDocumentBuf>(self.model.name);
         let filter = doc! { "_id": &write.id };
         let seen = collection.find_one(filter).projection(doc! { "_sync": 1 }).await.map_err(|cause| failed(&cause))?;
         let Some(seen) = seen else { return Ok(false) };
-        let stamp = decode::stamp(&seen);
+        let stamp = decode::stamp(self.model, &seen);
         if let Some(symbol) = foreign::id(&stamp.id).filter(|id| matches!(id, Id::Other(..))) {
             // A replacement would keep the `_id` that is there: it goes, and the document is written as a new one.
             beyond::remove(self.database, self.model, &[symbol]).await?;
@@ -229,7 +241,7 @@ impl<'a> Batch<'a> {
         if stamp.version.is_some() {
             return Ok(false);
         }
-        let command = encode::replace(self.model.name, write, foreign::element_of(&seen, "_sync"), self.at);
+        let command = encode::replace(self.model, (write, sent.words), foreign::element_of(&seen, "_sync"), self.at);
         let answer = self.run(command).await.map_err(|cause| failed(&cause))?;
         match write_errors(&answer)?.first() {
             Some(error) => Err(refused(error.code, &error.message)),
@@ -264,25 +276,24 @@ fn chunks<'s, 'a>(sent: &'s [Sent<'a>], statements: usize) -> impl Iterator<Item
 
 /// Statements without an error were applied.
 fn fates<'a>(sent: &[Sent<'a>], errors: Vec<WriteError>) -> Result<Vec<(Sent<'a>, Fate)>, MirrorError> {
-    let mut fates: Vec<_> = sent.iter().map(|sent| (*sent, Fate::Applied)).collect();
+    let mut fates: Vec<_> = sent.iter().map(|sent| (*sent, Fate::Is(Outcome::Applied))).collect();
     for error in errors {
         let Some((_, fate)) = fates.get_mut(error.index) else { continue };
-        let why = format!("{} (code {})", short(&error.message), error.code);
-        *fate = if error.id_is_taken() {
-            Fate::Taken
-        } else if error.is_about_the_document() {
-            Fate::Rejected(why)
-        } else {
-            // Locks, a full disk, whatever a later release says: nothing of it is known to be the document's fault.
-            // Should one document cause it all the same, it fails alone as well, which is for the caller to find out.
-            return Err(MirrorError::Unavailable(why));
+        *fate = match error.class() {
+            _ if error.id_is_taken() => Fate::Taken,
+            Some(Class::Document) => Fate::Is(Outcome::Rejected(error.said())),
+            Some(Class::Collection) => Fate::Is(Outcome::Refused(error.said())),
+            Some(Class::Throttled) => Fate::Is(Outcome::Throttled(error.said())),
+            // An ended operation, a full disk, whatever a later release says: nothing of it is known to be the document's
+            // fault. Should one document cause it all the same, it fails alone as well, which is for the caller to find out.
+            Some(Class::Passing) | None => return Err(MirrorError::Unavailable(error.said())),
         };
     }
     Ok(fates)
 }
 
 /// Physically removes documents; see [`crate::Mirror::remove`].
-pub(super) async fn remove(database: &Database, model: &Model, ids: &[String]) -> Result<u64, MirrorError> {
+pub(super) async fn remove(database: &Database, model: &'static Model, ids: &[String]) -> Result<u64, MirrorError> {
     let mut removed = 0;
     for chunk in ids.chunks(MAX_STATEMENTS) {
         let (texts, others) = read::sorted_out(chunk);
@@ -312,40 +323,42 @@ mod tests {
     use mongodb::bson::{Document, doc};
 
     use super::{Fate, Sent, fates, write_errors};
-    use crate::port::{Content, MirrorError, Write};
+    use crate::{
+        mongo::classes::{CODES, Class},
+        port::{Content, MirrorError, Outcome, Write},
+    };
 
     /// What a statement came to of which the server said this; its neighbour met no error.
     fn fate(error: Document) -> Result<Fate, MirrorError> {
         let write = Write { id: "a".to_owned(), version: 1, content: Content::Tombstone, fresh: false };
-        let sent = [0, 1].map(|index| Sent { index, write: &write, bytes: 0 });
+        let sent = [0, 1].map(|index| Sent { index, write: &write, words: &[], bytes: 0 });
         let mut told = doc! { "index": 1, "errmsg": "it says why" };
         told.extend(error);
         let mut fates = fates(&sent, write_errors(&doc! { "ok": 1, "writeErrors": [told] })?)?;
-        assert!(matches!(fates[0].1, Fate::Applied));
+        assert!(matches!(fates[0].1, Fate::Is(Outcome::Applied)));
         Ok(fates.remove(1).1)
     }
 
     #[test]
-    fn what_a_server_cannot_do_at_the_moment_is_not_held_against_a_document() {
-        // Busy, locks, an ended operation, a full disk, an ended plan and cursor, rights, a code that nobody knows.
-        for code in [365, 24, 46, 11601, 14031, 175, 237, 13, 8000, 999_999] {
-            let answer = fate(doc! { "code": code });
-            assert!(matches!(answer, Err(MirrorError::Unavailable(_))), "code {code}");
+    fn what_a_server_says_of_one_statement_goes_by_the_class_of_its_code() {
+        for (code, class, name) in CODES {
+            let why = format!("it says why (code {code})");
+            let is_so = match (class, fate(doc! { "code": code })) {
+                (Class::Passing, Err(MirrorError::Unavailable(said))) => said == why,
+                (Class::Throttled, Ok(Fate::Is(Outcome::Throttled(said)))) => said == why,
+                (Class::Document, Ok(Fate::Is(Outcome::Rejected(said)))) => said == why,
+                (Class::Collection, Ok(Fate::Is(Outcome::Refused(said)))) => said == why,
+                _ => false,
+            };
+            assert!(is_so, "{code}, {name}");
         }
-    }
-
-    #[test]
-    fn what_is_about_the_document_rejects_it_alone() {
-        for code in [2, 52, 57, 61, 121, 171, 10334] {
-            let Ok(Fate::Rejected(why)) = fate(doc! { "code": code }) else { panic!("code {code}") };
-            assert_eq!(why, format!("it says why (code {code})"));
-        }
+        assert!(matches!(fate(doc! { "code": 999_999 }), Err(MirrorError::Unavailable(_))), "nobody knows it");
     }
 
     #[test]
     fn a_taken_id_is_told_from_a_unique_index_of_somebody_else() {
         let on = |name: &str| doc! { "code": 11000, "keyPattern": { name: 1 } };
         assert!(matches!(fate(on("_id")), Ok(Fate::Taken)));
-        assert!(matches!(fate(on("email")), Ok(Fate::Rejected(_))));
+        assert!(matches!(fate(on("email")), Ok(Fate::Is(Outcome::Rejected(_)))));
     }
 }

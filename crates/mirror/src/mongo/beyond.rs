@@ -23,7 +23,7 @@ use crate::port::{MirrorError, Stored};
 /// A `find` command in the order of ids.
 struct Find<'a> {
     database: &'a Database,
-    model: &'a Model,
+    model: &'static Model,
     depth: Depth,
     limit: usize,
 }
@@ -54,7 +54,7 @@ impl Find<'_> {
 /// A page of texts after an `_id` that stands among them and is none.
 pub(super) async fn texts(
     database: &Database,
-    model: &Model,
+    model: &'static Model,
     (after, up_to): (&Id, Option<&str>),
     limit: usize,
     depth: Depth,
@@ -73,7 +73,7 @@ pub(super) async fn texts(
 /// A page of what stands before all texts and then behind them.
 pub(super) async fn page(
     database: &Database,
-    model: &Model,
+    model: &'static Model,
     after: Option<&Id>,
     limit: usize,
     depth: Depth,
@@ -96,7 +96,7 @@ pub(super) async fn page(
 }
 
 /// Whether the `_id` at an end of the index stands beyond all texts there.
-async fn stands(database: &Database, model: &Model, end: i32, place: Place) -> Result<bool, MirrorError> {
+async fn stands(database: &Database, model: &'static Model, end: i32, place: Place) -> Result<bool, MirrorError> {
     let collection = database.collection::<RawDocumentBuf>(model.name);
     let find = collection.find_one(doc! {}).sort(doc! { "_id": end }).projection(doc! { "_id": 1 });
     let first = find.await.map_err(|cause| failed(&cause))?;
@@ -143,12 +143,12 @@ fn write_literal(command: &mut Writer, value: impl FnOnce(&mut Writer)) {
 }
 
 /// The document under this `_id`.
-pub(super) async fn get(database: &Database, model: &Model, id: &Id) -> Result<Vec<Stored>, MirrorError> {
+pub(super) async fn get(database: &Database, model: &'static Model, id: &Id) -> Result<Vec<Stored>, MirrorError> {
     Find { database, model, depth: Depth::Documents, limit: 1 }.run(|command| id.write_condition(command)).await
 }
 
 /// Removes documents, each by exactly its `_id`; how many there were.
-pub(super) async fn remove(database: &Database, model: &Model, ids: &[Id]) -> Result<u64, MirrorError> {
+pub(super) async fn remove(database: &Database, model: &'static Model, ids: &[Id]) -> Result<u64, MirrorError> {
     let mut command = Writer::with_capacity(256);
     command.text("delete", model.name);
     unordered_majority(&mut command);

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use chainbill_domain::{
-    Digest, Document, Model, Value,
+    Digest, Document, Model, Revision, Value,
+    document::digest,
     mapping::{Column, Kind},
 };
 use mongodb::bson::{RawArray, RawBsonRef, RawDocument, error::Error};
@@ -12,15 +13,20 @@ use super::foreign;
 use crate::{
     names::hex,
     port::{Stamp, Stored},
+    words::{WORDS, words_in},
 };
 
 /// The names that a model's fields have, in the order of its documents: fields that are found by them need no text of
 /// their own.
 #[derive(Default)]
 pub(super) struct Names {
+    /// The model, where its documents come with the words that they are found by.
+    model: Option<&'static Model>,
     known: Vec<&'static str>,
     /// How many of them stand at the top.
     top: usize,
+    /// The revision of the model, where it is known.
+    revision: Option<Revision>,
     /// Where the next is expected.
     next: usize,
     /// How deeply nested what is read is.
@@ -32,7 +38,7 @@ pub(super) struct Names {
 const DEEPEST: usize = 200;
 
 impl Names {
-    pub fn of(model: &Model) -> Self {
+    pub fn of(model: &'static Model) -> Self {
         let columns = |columns: &'static [Column]| {
             columns.iter().flat_map(|column| {
                 let parts: &[&str] =
@@ -42,11 +48,18 @@ impl Names {
         };
         let embeds = model.embeds.iter().flat_map(|embed| std::iter::once(embed.path).chain(columns(embed.columns)));
         Self {
+            model: Some(model),
             known: columns(model.columns).chain(embeds).collect(),
             top: model.columns.len() + model.embeds.len(),
+            revision: Some(model.revision()),
             next: 0,
             depth: 0,
         }
+    }
+
+    /// The same of documents that come without the words that they are found by.
+    pub fn unsearched(model: &'static Model) -> Self {
+        Self { model: None, ..Self::of(model) }
     }
 
     fn within<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
@@ -74,13 +87,14 @@ impl Names {
 pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
     names.next = 0;
     let mut stored = Stored {
-        stamp: Stamp { id: String::new(), version: None, digest: None, tombstone: false },
+        stamp: Stamp { id: String::new(), version: None, digest: None, revision: None, tombstone: false },
         applied_at: None,
         body: Document(Vec::with_capacity(names.top)),
     };
     let (mut named, mut stamps) = (false, 0);
     // Whether all fields stand in their order, the last of which is known by its place; and whether some stand behind the stamp.
     let (mut ordered, mut place, mut behind) = (true, 0, false);
+    let mut found_by = FoundBy::Nothing;
     for element in raw.iter_elements() {
         let element = match element {
             Ok(element) => element,
@@ -100,10 +114,12 @@ pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
             }
             ("_sync", Ok(RawBsonRef::Document(sync))) => {
                 stamps += 1;
-                read_sync(sync, &mut stored);
+                read_sync(sync, names.revision, &mut stored);
             }
             ("_sync", _) => stamps += 1,
+            (WORDS, value) if names.model.is_some() => found_by = found_by.then(value, stamps > 0),
             (name, value) => {
+                found_by = found_by.followed();
                 let name = names.name(name);
                 ordered &= names.next > place;
                 (place, behind) = (names.next, stamps > 0);
@@ -116,19 +132,85 @@ pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
     if behind && ordered && stored.body.0.len() == names.top {
         stored.body.push("_sync", Value::Foreign("place:before other fields".to_owned()));
     }
+    if let Some(model) = names.model
+        && !found_by.is(&words_in(model, &stored.body))
+        && is_whole(model, &stored)
+    {
+        stored.body.push(WORDS, Value::Foreign("words:not those of the document".to_owned()));
+    }
     stored
 }
 
-/// What a document says of itself.
-pub(super) fn stamp(raw: &RawDocument) -> Stamp {
-    stored(raw, &mut Names::default()).stamp
+/// Whether nothing but its words may be wrong about a document: where its fields are not those of its digest, or it says
+/// nothing of itself, that is what is wrong, and one of another revision may have other words.
+fn is_whole(model: &'static Model, stored: &Stored) -> bool {
+    let Stored { stamp, body, .. } = stored;
+    match stamp.version {
+        Some(_) if stamp.tombstone => body.0.is_empty(),
+        Some(version) => {
+            stamp.revision == Some(model.revision()) && stamp.digest == Some(digest(model, &stamp.id, version, body))
+        }
+        None => false,
+    }
 }
 
+/// The words that a document says it is found by.
+enum FoundBy<'r> {
+    Nothing,
+    Words(Vec<&'r str>),
+    /// No list of texts, or one that stands where no engine writes it.
+    Strange,
+}
+
+impl<'r> FoundBy<'r> {
+    fn then(self, value: Result<RawBsonRef<'r>, Error>, behind_stamp: bool) -> Self {
+        let Ok(RawBsonRef::Array(list)) = value else { return Self::Strange };
+        if behind_stamp || !matches!(self, Self::Nothing) {
+            return Self::Strange;
+        }
+        let mut words = Vec::new();
+        for element in list.iter_elements() {
+            let Ok(element) = element else { return Self::Strange };
+            match element.value() {
+                Ok(RawBsonRef::String(word)) if counts(element.key().as_str(), words.len()) => words.push(word),
+                _ => return Self::Strange,
+            }
+        }
+        Self::Words(words)
+    }
+
+    /// A field of the document stands behind them.
+    fn followed(self) -> Self {
+        match self {
+            Self::Nothing => Self::Nothing,
+            Self::Words(_) | Self::Strange => Self::Strange,
+        }
+    }
+
+    fn is(&self, words: &[String]) -> bool {
+        match self {
+            Self::Nothing => words.is_empty(),
+            Self::Words(found) => !words.is_empty() && found == words,
+            Self::Strange => false,
+        }
+    }
+}
+
+/// What a document says of itself.
+pub(super) fn stamp(model: &'static Model, raw: &RawDocument) -> Stamp {
+    stored(raw, &mut Names::of(model)).stamp
+}
+
+/// The members of `_sync` that our encoder writes.
+const MEMBERS: [&str; 5] = ["version", "digest", "revision", "appliedAt", "deletedAt"];
+
 /// Reads `_sync`. One member that our encoder does not write there, or not in that place, makes it somebody else's: a moment
-/// that is text, say, hides a document from searches though its version and digest are right.
-fn read_sync(sync: &RawDocument, stored: &mut Stored) {
+/// that is text, say, hides a document from searches though its version and digest are right. Another release may write others
+/// there, and says so by its revision.
+fn read_sync(sync: &RawDocument, own: Option<Revision>, stored: &mut Stored) {
     let Stored { stamp, applied_at, .. } = stored;
     let (mut version, mut strange, mut with_digest, mut deleted_at) = (None, false, false, None);
+    let mut unknown = false;
     let mut last = 0;
     for member in sync {
         let place = match member.as_ref().map(|(name, value)| (name.as_str(), *value)) {
@@ -140,13 +222,22 @@ fn read_sync(sync: &RawDocument, stored: &mut Stored) {
                 (stamp.digest, with_digest) = (Digest::from_hex(text), true);
                 2
             }
+            Ok(("revision", RawBsonRef::String(text))) => {
+                stamp.revision = Revision::from_hex(text);
+                // What names no revision is nobody's.
+                if stamp.revision.is_some() { 3 } else { 0 }
+            }
             Ok(("appliedAt", RawBsonRef::DateTime(at))) => {
                 *applied_at = Some(at.timestamp_millis());
-                3
+                4
             }
             Ok(("deletedAt", RawBsonRef::DateTime(at))) => {
                 deleted_at = Some(at.timestamp_millis());
-                4
+                5
+            }
+            Ok((name, _)) if !MEMBERS.contains(&name) => {
+                unknown = true;
+                continue;
             }
             _ => 0,
         };
@@ -156,7 +247,9 @@ fn read_sync(sync: &RawDocument, stored: &mut Stored) {
     }
     stamp.version = version;
     stamp.tombstone = deleted_at.is_some();
-    let ended = deleted_at.is_none_or(|at| !with_digest && *applied_at == Some(at));
+    let of_a_document = with_digest || stamp.revision.is_some();
+    let ended = deleted_at.is_none_or(|at| !of_a_document && *applied_at == Some(at));
+    strange |= unknown && (stamp.revision.is_none() || stamp.revision == own);
     stamp.keep_if_ours(!strange && applied_at.is_some() && ended);
 }
 

@@ -1,10 +1,16 @@
 //! Commands as BSON, written straight into one buffer: no tree of values in between, for the relay spends most of its
 //! processor time here.
 
-use chainbill_domain::{Document, Timestamp, Value};
+use chainbill_domain::{Document, Model, Timestamp, Value};
 use mongodb::bson::RawDocumentBuf;
 
-use crate::port::{Content, Guard, Write};
+use crate::{
+    port::{Content, Guard, Write},
+    words::WORDS,
+};
+
+/// A write, and what its document is found by.
+type Worded<'a> = (&'a Write, &'a [String]);
 
 pub(super) const STRING: u8 = 0x02;
 const DOCUMENT: u8 = 0x03;
@@ -144,15 +150,22 @@ impl Position {
 }
 
 /// An `update` command of guarded replacements.
-pub(super) fn update(collection: &str, guard: Guard, writes: &[&Write], at: Timestamp, bytes: usize) -> RawDocumentBuf {
+pub(super) fn update(
+    model: &'static Model,
+    guard: Guard,
+    writes: &[Worded<'_>],
+    at: Timestamp,
+    bytes: usize,
+) -> RawDocumentBuf {
     let mut command = Writer::with_capacity(bytes + writes.len() * 160);
-    command.text("update", collection);
+    let made = Made { revision: &model.revision().to_hex(), at: at.timestamp_millis() };
+    command.text("update", model.name);
     unordered_majority(&mut command);
     let list = command.open_list("updates");
     let mut position = Position::default();
     for write in writes {
         let statement = command.open(position.next());
-        replacement(&mut command, guard, write, at.timestamp_millis());
+        replacement(&mut command, guard, *write, made);
         command.close(statement);
     }
     command.close(list);
@@ -160,15 +173,16 @@ pub(super) fn update(collection: &str, guard: Guard, writes: &[&Write], at: Time
 }
 
 /// An `insert` command of whole documents.
-pub(super) fn insert(collection: &str, writes: &[&Write], at: Timestamp, bytes: usize) -> RawDocumentBuf {
+pub(super) fn insert(model: &'static Model, writes: &[Worded<'_>], at: Timestamp, bytes: usize) -> RawDocumentBuf {
     let mut command = Writer::with_capacity(bytes + writes.len() * 16);
-    command.text("insert", collection);
+    let made = Made { revision: &model.revision().to_hex(), at: at.timestamp_millis() };
+    command.text("insert", model.name);
     unordered_majority(&mut command);
     let list = command.open_list("documents");
     let mut position = Position::default();
     for write in writes {
         let document = command.open(position.next());
-        stored(&mut command, write, at.timestamp_millis());
+        stored(&mut command, *write, made);
         command.close(document);
     }
     command.close(list);
@@ -196,28 +210,62 @@ fn not_newer(command: &mut Writer, than: i64) {
     command.close(none_of);
 }
 
-fn replacement(command: &mut Writer, guard: Guard, write: &Write, at: i64) {
+/// How and when documents are made.
+#[derive(Clone, Copy)]
+struct Made<'m> {
+    revision: &'m str,
+    at: i64,
+}
+
+/// What is older, or is a document of this version and another revision.
+fn outdated(command: &mut Writer, version: i64, revision: &str) {
+    let any_of = command.open_list("$or");
+    let older = command.open("0");
+    older_than(command, version);
+    command.close(older);
+    let other = command.open("1");
+    command.int("_sync.version", version);
+    let differs = command.open("_sync.revision");
+    command.text("$ne", revision);
+    command.close(differs);
+    let alive = command.open(super::DELETED_AT);
+    command.flag("$exists", false);
+    command.close(alive);
+    command.close(other);
+    command.close(any_of);
+}
+
+fn older_than(command: &mut Writer, version: i64) {
+    let condition = command.open("_sync.version");
+    command.int("$lt", version);
+    command.close(condition);
+}
+
+fn replacement(command: &mut Writer, guard: Guard, (write, words): Worded<'_>, made: Made<'_>) {
     let query = command.open("q");
     command.text("_id", &write.id);
     match guard {
-        Guard::Newer => {
-            let version = command.open("_sync.version");
-            command.int("$lt", write.version);
-            command.close(version);
-        }
+        Guard::Newer => older_than(command, write.version),
+        Guard::Outdated => outdated(command, write.version, made.revision),
         Guard::NotNewer => not_newer(command, write.version),
     }
     command.close(query);
     let document = command.open("u");
-    stored(command, write, at);
+    stored(command, (write, words), made);
     command.close(document);
     command.flag("upsert", true);
 }
 
 /// An `update` command that replaces a document whose `_sync` is this, byte for byte, or not there.
-pub(super) fn replace(collection: &str, write: &Write, sync: Option<(u8, &[u8])>, at: Timestamp) -> RawDocumentBuf {
+pub(super) fn replace(
+    model: &'static Model,
+    (write, words): Worded<'_>,
+    sync: Option<(u8, &[u8])>,
+    at: Timestamp,
+) -> RawDocumentBuf {
     let mut command = Writer::with_capacity(512);
-    command.text("update", collection);
+    let made = Made { revision: &model.revision().to_hex(), at: at.timestamp_millis() };
+    command.text("update", model.name);
     unordered_majority(&mut command);
     let list = command.open_list("updates");
     let statement = command.open("0");
@@ -231,7 +279,7 @@ pub(super) fn replace(collection: &str, write: &Write, sync: Option<(u8, &[u8])>
     command.close(seen);
     command.close(query);
     let document = command.open("u");
-    stored(&mut command, write, at.timestamp_millis());
+    stored(&mut command, (write, words), made);
     command.close(document);
     command.close(statement);
     command.close(list);
@@ -239,16 +287,25 @@ pub(super) fn replace(collection: &str, write: &Write, sync: Option<(u8, &[u8])>
 }
 
 /// The fields of a document as it is stored.
-fn stored(command: &mut Writer, write: &Write, at: i64) {
+fn stored(command: &mut Writer, (write, words): Worded<'_>, Made { revision, at }: Made<'_>) {
     command.text("_id", &write.id);
     if let Content::Document { body, .. } = &write.content {
         command.fields(body);
+    }
+    if !words.is_empty() {
+        let list = command.open_list(WORDS);
+        let mut position = Position::default();
+        for word in words {
+            command.text(position.next(), word);
+        }
+        command.close(list);
     }
     let sync = command.open("_sync");
     command.int("version", write.version);
     match &write.content {
         Content::Document { digest, .. } => {
             command.text("digest", &digest.to_hex());
+            command.text("revision", revision);
             command.date("appliedAt", at);
         }
         Content::Tombstone => {
@@ -283,7 +340,7 @@ pub(super) fn probe(collection: &str) -> RawDocumentBuf {
 
 #[cfg(test)]
 mod tests {
-    use chainbill_domain::{Digest, Document, Timestamp, Value};
+    use chainbill_domain::{Digest, Document, Timestamp, Value, models::USERS};
     use mongodb::bson::{DateTime, RawDocumentBuf, doc};
 
     use super::{Position, Writer, update};
@@ -324,11 +381,15 @@ mod tests {
         ]);
         let digest = Digest([7; 32]);
         for content in [Content::Document { body, digest }, Content::Tombstone] {
+            let words: Vec<String> = match &content {
+                Content::Document { .. } => (0..11).map(|n| format!("é{n} 10")).collect(),
+                Content::Tombstone => Vec::new(),
+            };
             let write = Write { id: "idé".to_owned(), version: 1, content, fresh: false };
-            let command = update("c", Guard::NotNewer, &[&write], Timestamp::default(), 0);
+            let command = update(&USERS, Guard::NotNewer, &[(&write, &words)], Timestamp::default(), 0);
             let updates = command.get_array("updates").unwrap();
             let document = updates.get_document(0).unwrap().get_document("u").unwrap();
-            assert_eq!(storable(&write), Ok(document.as_bytes().len()));
+            assert_eq!(storable(&write, &words), Ok(document.as_bytes().len()));
         }
     }
 

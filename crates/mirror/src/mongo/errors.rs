@@ -1,20 +1,9 @@
 //! What the server's and the driver's errors mean to us.
 
-use mongodb::error::{Error, ErrorKind};
+use mongodb::error::{Error, ErrorKind, WriteFailure};
 
+use super::classes::{Class, class_of};
 use crate::port::MirrorError;
-
-/// Errors that pass by themselves or with what is behind them: elections, shutdowns, time limits, locks, cursors and
-/// operations that somebody ended, a full disk, lost neighbours, a store behind the server that is away.
-const PASSING: &[i32] = &[
-    1, 6, 7, 24, 43, 46, 50, 64, 89, 91, 100, 112, 133, 134, 175, 189, 202, 237, 262, 317, 365, 9001, 10058, 10107,
-    11600, 11601, 11602, 13388, 13435, 13436, 14031,
-];
-
-/// Errors about one document: it can never be stored as it is. Somebody's validator, shard key or index over parallel
-/// lists (121, 61, 66, 171) is among the reasons.
-const ABOUT_THE_DOCUMENT: &[i32] =
-    &[2, 9, 14, 15, 22, 28, 52, 55, 56, 57, 61, 66, 121, 171, 10334, 17280, 17419, 17420, 51108];
 
 /// A unique index has the value already.
 pub(super) const DUPLICATE: i32 = 11000;
@@ -23,6 +12,12 @@ pub(super) const DUPLICATE: i32 = 11000;
 pub(super) fn failed(cause: &Error) -> MirrorError {
     match cause.kind.as_ref() {
         ErrorKind::Command(refusal) => refused(refusal.code, &refusal.message),
+        ErrorKind::Write(WriteFailure::WriteError(refusal)) => refused(refusal.code, &refusal.message),
+        ErrorKind::Write(WriteFailure::WriteConcernError(refusal)) => match refused(refusal.code, &refusal.message) {
+            throttled @ MirrorError::Throttled(_) => throttled,
+            // It was written, and the majority did not confirm it.
+            _ => MirrorError::Unavailable(said(refusal.code, &refusal.message)),
+        },
         ErrorKind::InvalidArgument { .. }
         | ErrorKind::Authentication { .. }
         | ErrorKind::Bson(_)
@@ -35,23 +30,35 @@ pub(super) fn failed(cause: &Error) -> MirrorError {
 
 /// An error that the server named by its code.
 pub(super) fn refused(code: i32, message: &str) -> MirrorError {
-    let text = format!("{} (code {code})", short(message));
-    if PASSING.contains(&code) { MirrorError::Unavailable(text) } else { MirrorError::Refused(text) }
+    let text = said(code, message);
+    match class_of(code, message) {
+        Some(Class::Passing) => MirrorError::Unavailable(text),
+        Some(Class::Throttled) => MirrorError::Throttled(text),
+        Some(Class::Document | Class::Collection) | None => MirrorError::Refused(text),
+    }
+}
+
+/// What the server said, and its code.
+pub(super) fn said(code: i32, message: &str) -> String {
+    format!("{} (code {code})", short(message))
 }
 
 /// The code of a refused command, when it is of the kind that one document can cause.
 pub(super) fn refused_for_a_document(cause: &Error) -> Option<String> {
     match cause.kind.as_ref() {
-        ErrorKind::Command(refusal) if about_the_document(refusal.code) => {
-            Some(format!("{} (code {})", short(&refusal.message), refusal.code))
+        ErrorKind::Command(refusal) if class_of(refusal.code, &refusal.message) == Some(Class::Document) => {
+            Some(said(refusal.code, &refusal.message))
         }
         _ => None,
     }
 }
 
-/// Whether a code speaks about the document alone.
-pub(super) fn about_the_document(code: i32) -> bool {
-    ABOUT_THE_DOCUMENT.contains(&code)
+/// The code of an error of the server.
+pub(super) fn code(cause: &Error) -> Option<i32> {
+    match cause.kind.as_ref() {
+        ErrorKind::Command(refusal) => Some(refusal.code),
+        _ => None,
+    }
 }
 
 /// Messages may quote whole documents: their beginning is enough.
@@ -65,7 +72,7 @@ pub(super) fn short(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ABOUT_THE_DOCUMENT, PASSING, refused};
+    use super::refused;
     use crate::port::MirrorError;
 
     #[test]
@@ -74,10 +81,5 @@ mod tests {
             let answer = refused(code, "ended while it was read");
             assert!(matches!(answer, MirrorError::Unavailable(_)), "{answer:?}");
         }
-    }
-
-    #[test]
-    fn what_passes_is_not_about_a_document() {
-        assert!(PASSING.iter().all(|code| !ABOUT_THE_DOCUMENT.contains(code)));
     }
 }

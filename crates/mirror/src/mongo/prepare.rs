@@ -3,50 +3,90 @@
 
 use std::time::Duration;
 
-use chainbill_domain::{Model, mapping::Search};
+use chainbill_domain::Model;
+use futures::future::join_all;
 use mongodb::{
     Database,
     bson::{Bson, Document, doc},
-    error::{Error, ErrorKind},
+    error::ErrorKind,
 };
 
-use super::{ANALYTICS, DELETED_AT, LOGS, answer::integer, errors::failed, read};
+use super::{
+    ANALYTICS, DELETED_AT, LOGS,
+    answer::integer,
+    errors::{code, failed},
+    read,
+};
 use crate::{
     limits::{Deadlines, within},
-    port::{MirrorError, Retention},
+    port::{MirrorError, Retention, Unprepared},
+    words::WORDS,
 };
 
-const SEARCH: &str = "cb_search";
 const TTL: &str = "cb_ttl";
 /// Building an index over a large collection takes its time; the server works on when we stop waiting.
 const BUILDING: Duration = Duration::from_secs(600);
 
-/// Makes what is missing; see [`crate::Mirror::prepare`].
+/// A collection and what is asked of it.
+struct Wanted {
+    collection: &'static str,
+    indexes: Vec<Document>,
+}
+
+/// Makes what is missing, all collections side by side; see [`crate::Mirror::prepare`].
 pub(super) async fn prepare(
     database: &Database,
     models: &[&'static Model],
     retention: Retention,
     deadlines: Deadlines,
-) -> Result<(), MirrorError> {
+) -> Result<Vec<Unprepared>, MirrorError> {
     let present = within(deadlines.request, "prepare", read::collections(database)).await?;
-    let mut wanted = vec![(ANALYTICS, analytics_indexes(retention.analytics)), (LOGS, log_indexes(retention.logs))];
-    wanted.extend(models.iter().map(|model| (model.name, model_indexes(model, retention.tombstones))));
-    for (collection, indexes) in wanted {
-        let there = if present.iter().any(|name| name == collection) {
-            within(deadlines.request, "prepare", list(database, collection)).await?
-        } else {
-            within(deadlines.bulk, "prepare", create(database, collection)).await?;
-            Vec::new()
-        };
-        for old in there.iter().filter(|old| is_obsolete(old, &indexes)) {
-            within(deadlines.bulk, "prepare", drop_index(database, collection, old)).await?;
-        }
-        for index in indexes {
-            let old = there.iter().find(|old| old.get("name") == index.get("name"));
-            within(BUILDING, "prepare", settle(database, collection, index, old)).await?;
+    let own = [(ANALYTICS, analytics_indexes(retention.analytics)), (LOGS, log_indexes(retention.logs))];
+    let of_models = models.iter().map(|model| (model.name, model_indexes(model, retention.tombstones)));
+    let all = own.into_iter().chain(of_models).map(|(collection, indexes)| Wanted { collection, indexes });
+    let present = &present;
+    let works: Vec<_> = all
+        .map(|wanted| async move {
+            let is_there = present.iter().any(|name| name == wanted.collection);
+            (wanted.collection, collection(database, &wanted, is_there, deadlines).await)
+        })
+        .collect();
+    let mut refused = Vec::new();
+    for (collection, answer) in join_all(works).await {
+        match answer {
+            Ok(()) => {}
+            Err(error @ MirrorError::Unavailable(_)) => return Err(error),
+            Err(error) => refused.push(Unprepared { collection, error }),
         }
     }
-    Ok(())
+    Ok(refused)
+}
+
+/// Brings one collection to what is asked of it.
+async fn collection(
+    database: &Database,
+    wanted: &Wanted,
+    is_there: bool,
+    deadlines: Deadlines,
+) -> Result<(), MirrorError> {
+    let Wanted { collection, indexes } = wanted;
+    let there = if is_there {
+        within(deadlines.request, "prepare", list(database, collection)).await?
+    } else {
+        within(deadlines.bulk, "prepare", create(database, collection)).await?;
+        Vec::new()
+    };
+    for old in there.iter().filter(|old| is_obsolete(old, indexes)) {
+        within(deadlines.bulk, "prepare", drop_index(database, collection, old)).await?;
+    }
+    let mut missing = Vec::new();
+    for index in indexes {
+        let old = there.iter().find(|old| old.get("name") == index.get("name"));
+        if within(deadlines.bulk, "prepare", settle(database, collection, index, old)).await? {
+            missing.push(index.clone());
+        }
+    }
+    within(BUILDING, "prepare", build(database, collection, missing)).await
 }
 
 /// Whether an index is ours by its name, and not among those that are wanted.
@@ -69,7 +109,7 @@ fn plain(fields: &[&str]) -> Document {
 }
 
 fn analytics_indexes(kept: Duration) -> Vec<Document> {
-    vec![ttl("at", kept), plain(&["userId", "at"]), plain(&["event", "at"])]
+    vec![ttl("at", kept), plain(&["userId", "at"]), plain(&["receiverId", "at"]), plain(&["event", "at"])]
 }
 
 fn log_indexes(kept: Duration) -> Vec<Document> {
@@ -82,35 +122,9 @@ fn model_indexes(model: &Model, tombstones: Duration) -> Vec<Document> {
     dead.insert("sparse", true);
     indexes.push(dead);
     if !model.search.is_empty() {
-        indexes.push(text_index(model.search));
+        indexes.push(doc! { "key": { WORDS: 1 }, "name": "cb_words", "sparse": true });
     }
     indexes
-}
-
-fn text_index(fields: &[Search]) -> Document {
-    let key: Document = fields.iter().map(|field| (field.path.to_owned(), Bson::String("text".to_owned()))).collect();
-    let weights: Document =
-        fields.iter().map(|field| (field.path.to_owned(), Bson::Int32(field.weight.into()))).collect();
-    doc! {
-        "key": key, "name": SEARCH, "weights": weights, "default_language": "none",
-        // A field called `language` is data, not an instruction to the index.
-        "language_override": "_language",
-    }
-}
-
-/// The same text index with the three heaviest weights kept and the others made 1: servers on PostgreSQL know no more.
-fn coarser(index: &Document) -> Option<Document> {
-    let mut weights: Vec<i64> = index.get_document("weights").ok()?.values().filter_map(integer).collect();
-    weights.sort_unstable_by(|a, b| b.cmp(a));
-    weights.dedup();
-    let lightest = *weights.get(2)?;
-    let mut index = index.clone();
-    for (_, weight) in index.get_document_mut("weights").ok()?.iter_mut() {
-        if integer(weight).is_some_and(|weight| weight < lightest) {
-            *weight = Bson::Int32(1);
-        }
-    }
-    Some(index)
 }
 
 async fn create(database: &Database, collection: &str) -> Result<(), MirrorError> {
@@ -118,13 +132,6 @@ async fn create(database: &Database, collection: &str) -> Result<(), MirrorError
     match database.create_collection(collection).await {
         Err(cause) if code(&cause) != Some(EXISTS) => Err(failed(&cause)),
         _ => Ok(()),
-    }
-}
-
-fn code(cause: &Error) -> Option<i32> {
-    match cause.kind.as_ref() {
-        ErrorKind::Command(refusal) => Some(refusal.code),
-        _ => None,
     }
 }
 
@@ -138,26 +145,26 @@ async fn list(database: &Database, collection: &str) -> Result<Vec<Document>, Mi
     Ok(found)
 }
 
-/// Makes an index what it should be.
+/// Makes room for an index where another one has its name; whether it is to be built.
 async fn settle(
     database: &Database,
     collection: &str,
-    index: Document,
+    index: &Document,
     old: Option<&Document>,
-) -> Result<(), MirrorError> {
+) -> Result<bool, MirrorError> {
     match old {
-        Some(old) if same(old, &index) => Ok(()),
+        Some(old) if same(old, index) => Ok(false),
         Some(old) if old.contains_key("expireAfterSeconds") && index.contains_key("expireAfterSeconds") => {
             let period = index.get("expireAfterSeconds").cloned().unwrap_or(Bson::Null);
             let change = doc! { "collMod": collection, "index": { "name": TTL, "expireAfterSeconds": period } };
             database.run_command(change).await.map_err(|cause| failed(&cause))?;
-            Ok(())
+            Ok(false)
         }
         Some(old) => {
             drop_index(database, collection, old).await?;
-            build(database, collection, index).await
+            Ok(true)
         }
-        None => build(database, collection, index).await,
+        None => Ok(true),
     }
 }
 
@@ -170,36 +177,64 @@ async fn drop_index(database: &Database, collection: &str, index: &Document) -> 
     }
 }
 
-async fn build(database: &Database, collection: &str, index: Document) -> Result<(), MirrorError> {
-    const NOT_SUPPORTED: i32 = 115;
-    let command = |index: &Document| doc! { "createIndexes": collection, "indexes": [index.clone()] };
-    let answer = match (database.run_command(command(&index)).await, coarser(&index)) {
-        (Err(cause), Some(coarser)) if code(&cause) == Some(NOT_SUPPORTED) => {
-            database.run_command(command(&coarser)).await
+/// Builds indexes in one command. Where that is refused, each by itself, so that one alone is missing; the first refusal is
+/// the answer then.
+async fn build(database: &Database, collection: &str, indexes: Vec<Document>) -> Result<(), MirrorError> {
+    if indexes.is_empty() {
+        return Ok(());
+    }
+    match build_at_once(database, collection, &indexes).await {
+        Err(MirrorError::Refused(_)) if indexes.len() > 1 => {}
+        answer => return answer.map_err(|error| named(error, &indexes)),
+    }
+    let mut first = None;
+    for index in &indexes {
+        match build_at_once(database, collection, std::slice::from_ref(index)).await {
+            Ok(()) => {}
+            Err(error @ MirrorError::Refused(_)) => {
+                first.get_or_insert(named(error, std::slice::from_ref(index)));
+            }
+            Err(error) => return Err(error),
         }
-        (answer, _) => answer,
+    }
+    first.map_or(Ok(()), Err)
+}
+
+/// A refusal that says which index it is about.
+fn named(error: MirrorError, indexes: &[Document]) -> MirrorError {
+    let names: Vec<&str> = indexes.iter().filter_map(|index| index.get_str("name").ok()).collect();
+    match error {
+        MirrorError::Refused(why) => MirrorError::Refused(format!("the index {}: {why}", names.join(", "))),
+        error => error,
+    }
+}
+
+/// Each index compares by bytes, whatever its collection compares by, for that is how it is asked. Servers that know no
+/// collations refuse the word, and compare so in any case.
+async fn build_at_once(database: &Database, collection: &str, indexes: &[Document]) -> Result<(), MirrorError> {
+    let simple = |index: &Document| {
+        let mut index = index.clone();
+        index.insert("collation", doc! { "locale": "simple" });
+        index
+    };
+    let command = |indexes: Vec<Document>| doc! { "createIndexes": collection, "indexes": indexes };
+    let answer = match database.run_command(command(indexes.iter().map(simple).collect())).await {
+        Err(cause) if matches!(*cause.kind, ErrorKind::Command(_)) => match failed(&cause) {
+            MirrorError::Refused(_) => database.run_command(command(indexes.to_vec())).await,
+            _ => Err(cause),
+        },
+        answer => answer,
     };
     answer.map(|_| ()).map_err(|cause| failed(&cause))
 }
 
-/// Whether an index that is there is the one that is wanted. The key of a text index reads back differently: its
-/// weights say the same.
+/// Whether an index that is there is the one that is wanted.
 fn same(old: &Document, wanted: &Document) -> bool {
-    let numbers = |index: &Document, field: &str| {
-        let mut numbers: Vec<(String, Option<i64>)> = index
-            .get_document(field)
-            .map(|inner| inner.iter().map(|(name, number)| (name.clone(), integer(number))).collect())
-            .unwrap_or_default();
-        if field == "weights" {
-            numbers.sort();
-        }
-        numbers
+    let key = |index: &Document| -> Vec<(String, Option<i64>)> {
+        let key = index.get_document("key").ok();
+        key.into_iter().flatten().map(|(name, number)| (name.clone(), integer(number))).collect()
     };
     let period = |index: &Document| index.get("expireAfterSeconds").and_then(integer);
-    if wanted.contains_key("weights") {
-        let present = numbers(old, "weights");
-        return present == numbers(wanted, "weights")
-            || coarser(wanted).is_some_and(|coarser| present == numbers(&coarser, "weights"));
-    }
-    numbers(old, "key") == numbers(wanted, "key") && period(old) == period(wanted)
+    // The simple collation is not told.
+    key(old) == key(wanted) && period(old) == period(wanted) && !old.contains_key("collation")
 }

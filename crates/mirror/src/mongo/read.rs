@@ -1,12 +1,13 @@
 //! Reading documents back, one by one and in pages.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chainbill_domain::{Model, Value};
 use mongodb::{
     Collection, Cursor, Database,
     action::Find,
     bson::{Bson, Document, RawDocumentBuf, doc},
+    options::Collation,
 };
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
     errors::failed,
     foreign::{self, Id, Place},
 };
-use crate::port::{MirrorError, Page, Stored};
+use crate::port::{MirrorError, Page, Stamp, Stored};
 
 /// How much of each document is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,7 @@ fn collection(database: &Database, name: &str) -> Collection<RawDocumentBuf> {
 
 /// What a cursor holds.
 pub(super) async fn all(
-    model: &Model,
+    model: &'static Model,
     cursor: mongodb::error::Result<Cursor<RawDocumentBuf>>,
 ) -> Result<Vec<Stored>, MirrorError> {
     let mut cursor = cursor.map_err(|cause| failed(&cause))?;
@@ -48,7 +49,7 @@ pub(super) async fn all(
 /// One document.
 pub(super) async fn get(
     database: &Database,
-    model: &Model,
+    model: &'static Model,
     id: &str,
     depth: Depth,
 ) -> Result<Option<Stored>, MirrorError> {
@@ -66,7 +67,11 @@ pub(super) async fn get(
 }
 
 /// Some documents, by what their ids are called.
-pub(super) async fn get_many(database: &Database, model: &Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
+pub(super) async fn get_many(
+    database: &Database,
+    model: &'static Model,
+    ids: &[String],
+) -> Result<Vec<Stored>, MirrorError> {
     let (texts, others) = sorted_out(ids);
     let filter = doc! { "_id": beyond::texts_alone(texts) };
     let mut found = all(model, collection(database, model.name).find(filter).await).await?;
@@ -92,7 +97,7 @@ pub(super) fn sorted_out(names: &[String]) -> (Vec<String>, Vec<Id>) {
 /// end.
 pub(super) async fn page(
     database: &Database,
-    model: &Model,
+    model: &'static Model,
     page: Page<'_>,
     depth: Depth,
 ) -> Result<Vec<Stored>, MirrorError> {
@@ -115,7 +120,12 @@ pub(super) async fn page(
     Ok(found)
 }
 
-async fn texts(database: &Database, model: &Model, page: Page<'_>, depth: Depth) -> Result<Vec<Stored>, MirrorError> {
+async fn texts(
+    database: &Database,
+    model: &'static Model,
+    page: Page<'_>,
+    depth: Depth,
+) -> Result<Vec<Stored>, MirrorError> {
     let mut range = doc! {};
     match page.after {
         Some(after) => range.insert("$gt", after),
@@ -129,7 +139,7 @@ async fn texts(database: &Database, model: &Model, page: Page<'_>, depth: Depth)
 
 async fn ranged(
     database: &Database,
-    model: &Model,
+    model: &'static Model,
     range: Document,
     limit: u32,
     depth: Depth,
@@ -147,27 +157,30 @@ fn at_depth(find: Find<'_, RawDocumentBuf>, depth: Depth) -> Find<'_, RawDocumen
     }
 }
 
-/// The versions of what is there under these ids; `None` for documents that say none.
-pub(super) async fn versions(
+/// What is said by whatever is there under these ids.
+pub(super) async fn stamps_of(
     database: &Database,
-    model: &Model,
+    model: &'static Model,
     ids: impl Iterator<Item = &str>,
-) -> Result<HashMap<String, Option<i64>>, MirrorError> {
+) -> Result<HashMap<String, Stamp>, MirrorError> {
     let ids: Vec<&str> = ids.collect();
     let collection = collection(database, model.name);
     let found =
         all(model, collection.find(doc! { "_id": { "$in": ids } }).projection(doc! { "_sync": 1 }).await).await?;
-    let of = |stored: Stored| match foreign::text_of_symbol(&stored.stamp.id) {
+    let of = |Stored { mut stamp, .. }: Stored| match foreign::text_of_symbol(&stamp.id).map(str::to_owned) {
         // Nothing of it is ours, and yet it has the place.
-        Some(text) => (text.to_owned(), None),
-        None => (stored.stamp.id, stored.stamp.version),
+        Some(text) => {
+            stamp.version = None;
+            (text, stamp)
+        }
+        None => (stamp.id.clone(), stamp),
     };
     Ok(found.into_iter().map(of).collect())
 }
 
 /// Documents that are not tombstones: the collection's own count less what the index of tombstones holds. Where the
 /// collection's own count is a guess of the planner, its documents are counted.
-pub(super) async fn count(database: &Database, model: &Model, guesses: bool) -> Result<u64, MirrorError> {
+pub(super) async fn count(database: &Database, model: &'static Model, guesses: bool) -> Result<u64, MirrorError> {
     let dead = doc! { DELETED_AT: { "$gte": mongodb::bson::DateTime::MIN } };
     let everything = if guesses {
         doc! { "count": model.name, "query": { "_id": { "$gte": Bson::MinKey } } }
@@ -195,11 +208,11 @@ async fn counted(database: &Database, command: Document) -> Result<i64, MirrorEr
 /// Documents whose field has the value, newest id first, without their large fields.
 pub(super) async fn find(
     database: &Database,
-    model: &Model,
-    field: &'static str,
-    value: &Value,
+    model: &'static Model,
+    (field, value): (&'static str, &Value),
     before: Option<&str>,
     limit: u32,
+    collation: Option<Collation>,
 ) -> Result<Vec<Stored>, MirrorError> {
     let mut filter = match value {
         Value::Null => doc! { field: { "$type": "null" } },
@@ -212,11 +225,14 @@ pub(super) async fn find(
     if model.is_large() {
         find = find.projection(without_large(model));
     }
+    if let Some(collation) = collation {
+        find = find.collation(collation);
+    }
     all(model, find.await).await
 }
 
 /// Everything but the large fields.
-fn without_large(model: &Model) -> Document {
+fn without_large(model: &'static Model) -> Document {
     model.large_fields().map(|field| (field.to_owned(), Bson::Int32(0))).collect()
 }
 
@@ -241,4 +257,17 @@ pub(super) async fn collections(database: &Database) -> Result<Vec<String>, Mirr
     names.retain(|name| !name.starts_with('_') && !name.starts_with("system."));
     names.sort_unstable();
     Ok(names)
+}
+
+/// Names of the collections that compare texts otherwise than by their bytes.
+pub(super) async fn collated(database: &Database) -> Result<BTreeSet<String>, MirrorError> {
+    let mut cursor = database.list_collections().await.map_err(|cause| failed(&cause))?;
+    let mut found = BTreeSet::new();
+    while cursor.advance().await.map_err(|cause| failed(&cause))? {
+        let told = cursor.deserialize_current().map_err(|cause| failed(&cause))?;
+        if told.options.collation.is_some() {
+            found.insert(told.name);
+        }
+    }
+    Ok(found)
 }

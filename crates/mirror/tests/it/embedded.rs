@@ -7,12 +7,16 @@ use chainbill_domain::{
     mapping::{minutes, search, text},
     models::USERS,
 };
-use chainbill_mirror::{EmbeddedMirror, Guard, Mirror, MirrorError, Outcome::Applied, Page};
+use chainbill_mirror::{
+    EmbeddedMirror, Guard, Mirror, MirrorError,
+    Outcome::{Applied, Stale},
+    Page, Question,
+};
 use chainbill_testkit::SmallDisk;
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::world::{KEPT, THINGS, ago, fields, put, runtime, thing, txt};
+use crate::world::{KEPT, THINGS, ago, fields, put, runtime, thing, tombstone, txt};
 
 const ALL: Page<'static> = Page { after: None, up_to: None, limit: 10_000 };
 
@@ -192,13 +196,15 @@ fn a_search_index_that_somebody_changed_is_seen_and_made_anew() {
             "DELETE FROM _fts_users WHERE rowid = 1",
             "INSERT INTO _fts_users(rowid, c0) VALUES (99, 'mallory')",
             "INSERT INTO _fts_users(_fts_users) VALUES ('delete-all')",
+            "INSERT OR REPLACE INTO _fts_users(rowid, c1) VALUES (2, 'mallory')",
+            "INSERT OR REPLACE INTO _fts_users(rowid, c0) VALUES (1, 'ada')",
             "DROP TABLE _fts_users",
         ] {
             sqlx::query(edit).execute(&mut connection).await.unwrap();
             assert!(mirror.search_is_off(&USERS, false).await.unwrap(), "{edit}");
             assert!(mirror.search_is_off(&USERS, true).await.unwrap(), "{edit}");
             assert!(!mirror.search_is_off(&USERS, true).await.unwrap(), "{edit}");
-            let found = mirror.search(&USERS, "ada", 0, 10).await.unwrap();
+            let found = mirror.search(&USERS, Question::of("ada", 10)).await.unwrap();
             assert_eq!(found.iter().map(|hit| hit.id.as_str()).collect::<Vec<_>>(), ["a"], "{edit}");
         }
     });
@@ -213,7 +219,8 @@ fn values_of_other_types_in_a_table_that_somebody_made_anew_are_nobodys() {
         let mut connection = raw(&file).await;
         for edit in [
             "ALTER TABLE things RENAME TO old",
-            "CREATE TABLE things (\"row\" INTEGER PRIMARY KEY, id NOT NULL UNIQUE, version, digest, applied_at, deleted_at, body)",
+            "CREATE TABLE things (\"row\" INTEGER PRIMARY KEY, id NOT NULL UNIQUE, version, digest, revision, \
+             applied_at, deleted_at, body)",
         ] {
             sqlx::query(edit).execute(&mut connection).await.unwrap();
         }
@@ -224,6 +231,10 @@ fn values_of_other_types_in_a_table_that_somebody_made_anew_are_nobodys() {
             ("applied_at", "'1'"),
             ("deleted_at", "''"),
             ("digest", "CAST(digest AS BLOB)"),
+            ("revision", "CAST(revision AS BLOB)"),
+            ("revision", "upper(revision || 'a')"),
+            ("revision", "'0123456789abcdeF', version = 99"),
+            ("revision", "'', version = 99"),
         ] {
             for edit in [
                 "DELETE FROM things".to_owned(),
@@ -245,6 +256,26 @@ fn values_of_other_types_in_a_table_that_somebody_made_anew_are_nobodys() {
         let blob = mirror.documents(&THINGS, ALL).await.unwrap().remove(1).stamp.id;
         assert_eq!(mirror.remove(&THINGS, &[blob]).await.unwrap(), 1);
         assert_eq!(mirror.stamps(&THINGS, ALL).await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn a_file_from_before_there_were_revisions_is_read_and_written_to() {
+    in_a_folder(async |file| {
+        let mirror = EmbeddedMirror::open(&file).await.unwrap();
+        mirror.prepare(&[&THINGS], KEPT).await.unwrap();
+        mirror.apply(&THINGS, Guard::Newer, &[thing("a", 1, "a"), tombstone("b", 2)], ago(0)).await.unwrap();
+        let mut connection = raw(&file).await;
+        sqlx::query("ALTER TABLE things DROP COLUMN revision").execute(&mut connection).await.unwrap();
+        mirror.close().await;
+        let mirror = EmbeddedMirror::open(&file).await.unwrap();
+        let stamps = mirror.stamps(&THINGS, ALL).await.unwrap();
+        let known: Vec<_> = stamps.iter().map(|stamp| (stamp.version, stamp.revision, stamp.tombstone)).collect();
+        assert_eq!(known, [(Some(1), None, false), (Some(2), None, true)]);
+        let again = [thing("a", 1, "anew"), thing("b", 2, "anew")];
+        let outcomes = mirror.apply(&THINGS, Guard::Outdated, &again, ago(0)).await.unwrap();
+        assert_eq!(outcomes, [Applied, Stale], "a tombstone stays");
+        assert_eq!(mirror.stamps(&THINGS, ALL).await.unwrap()[0].revision, Some(THINGS.revision()));
     });
 }
 
@@ -276,10 +307,10 @@ fn another_description_makes_the_full_text_index_anew() {
             })
             .collect();
         mirror.apply(&BEFORE, Guard::Newer, &writes, ago(0)).await.unwrap();
-        assert!(mirror.search(&BEFORE, "hidden", 0, 1000).await.unwrap().is_empty());
+        assert!(mirror.search(&BEFORE, Question::of("hidden", 1000)).await.unwrap().is_empty());
         mirror.prepare(&[&AFTER], KEPT).await.unwrap();
-        assert_eq!(mirror.search(&AFTER, "hidden", 0, 1000).await.unwrap().len(), 450);
-        assert_eq!(mirror.search(&AFTER, "plain", 0, 1000).await.unwrap().len(), 450);
+        assert_eq!(mirror.search(&AFTER, Question::of("hidden", 1000)).await.unwrap().len(), 450);
+        assert_eq!(mirror.search(&AFTER, Question::of("plain", 1000)).await.unwrap().len(), 450);
     });
 }
 
@@ -303,6 +334,6 @@ fn an_index_that_nobody_asks_for_any_more_goes() {
         mirror.prepare(&[&LESS], KEPT).await.unwrap();
         assert_eq!(named().await, ["_notes_by_body"]);
         mirror.prepare(&[&LARGE], KEPT).await.unwrap();
-        assert_eq!(named().await, ["_notes_by_body_without_title"]);
+        assert_eq!(named().await, ["_notes_by_body_with_revision_without_title"]);
     });
 }

@@ -5,6 +5,7 @@
 mod contract;
 mod embedded;
 mod mongo;
+mod refusals;
 mod stamps;
 mod values;
 mod world;

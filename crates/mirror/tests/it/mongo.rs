@@ -6,7 +6,7 @@ use chainbill_domain::{Value, models::USERS};
 use chainbill_mirror::{
     Deadlines, Guard, Mirror, MirrorError, MongoMirror, MongoSettings,
     Outcome::{self, Applied, Stale},
-    Page,
+    Page, Question,
 };
 use chainbill_testkit::{Fault, Proxy, address, insert_bytes, with_other_bytes};
 use futures::future::{LocalBoxFuture, join_all};
@@ -287,16 +287,16 @@ fn an_index_of_ours_that_says_something_else_is_made_anew() {
         drop_index(&raw, "things", "cb_name").await;
         let wrong = doc! { "key": { "count": 1 }, "name": "cb_name" };
         raw.run_command(doc! { "createIndexes": "things", "indexes": [wrong] }).await.unwrap();
-        drop_index(&raw, "users", "cb_search").await;
-        let wrong = doc! { "key": { "bio": "text" }, "name": "cb_search", "default_language": "none" };
+        drop_index(&raw, "users", "cb_words").await;
+        let wrong = doc! { "key": { "bio": 1 }, "name": "cb_words" };
         raw.run_command(doc! { "createIndexes": "users", "indexes": [wrong] }).await.unwrap();
         mirror.prepare(&[&THINGS, &USERS], KEPT).await.unwrap();
         let things = indexes(&raw, "things").await;
         let named = things.iter().find(|index| index.get_str("name").unwrap() == "cb_name").unwrap();
         assert!(named.get_document("key").unwrap().contains_key("name"));
         let users = indexes(&raw, "users").await;
-        let text = users.iter().find(|index| index.get_str("name").unwrap() == "cb_search").unwrap();
-        assert_eq!(text.get_document("weights").unwrap().len(), USERS.search.len());
+        let words = users.iter().find(|index| index.get_str("name").unwrap() == "cb_words").unwrap();
+        assert!(words.get_document("key").unwrap().contains_key("_words"));
         let before = indexes(&raw, "users").await;
         mirror.prepare(&[&USERS], KEPT).await.unwrap();
         assert_eq!(indexes(&raw, "users").await, before, "a second time changes nothing");
@@ -451,7 +451,7 @@ fn a_silent_server_ends_every_request_within_its_deadline() {
             Box::pin(async { mirror.stamps(&THINGS, ALL).await.err() }),
             Box::pin(async { mirror.documents(&THINGS, ALL).await.err() }),
             Box::pin(async { mirror.count(&THINGS).await.err() }),
-            Box::pin(async { mirror.search(&USERS, "word", 0, 10).await.err() }),
+            Box::pin(async { mirror.search(&USERS, Question::of("word", 10)).await.err() }),
             Box::pin(async { mirror.find(&THINGS, "name", &txt("x"), None, 1).await.err() }),
             Box::pin(async { mirror.activity(None, ago(60)).await.err() }),
             Box::pin(async { mirror.collections().await.err() }),
@@ -489,6 +489,32 @@ fn a_lost_answer_is_unknown_and_trying_again_converges() {
         assert_eq!(stored[0].stamp.version, Some(9));
         for (stored, write) in stored.iter().zip(&writes).skip(1) {
             assert_eq!((stored.stamp.version, stored.stamp.digest), (Some(3), digest_of(write)));
+        }
+    });
+}
+
+#[test]
+fn words_that_are_not_those_of_the_document_show_as_a_field_and_repair_makes_them_right() {
+    with_database(async |mirror, raw| {
+        let write = put(&USERS, "ada", 1, fields(vec![("name", txt("Ada")), ("bio", txt("Rust"))]));
+        let users = raw.collection::<Document>("users");
+        for update in [
+            doc! { "$unset": { "_words": "" } },
+            doc! { "$set": { "_words": ["mallory 10"] } },
+            doc! { "$set": { "_words": "ada 05" } },
+            doc! { "$set": { "_words": Bson::Null } },
+            doc! { "$push": { "_words": "zebra 01" } },
+            doc! { "$set": { "_words.0": 5 } },
+        ] {
+            let writes = std::slice::from_ref(&write);
+            mirror.apply(&USERS, Guard::NotNewer, writes, ago(0)).await.unwrap();
+            assert_eq!(mirror.get(&USERS, "ada").await.unwrap().unwrap().body, body_of(&write));
+            users.update_one(doc! { "_id": "ada" }, update.clone()).await.unwrap();
+            let stored = mirror.get(&USERS, "ada").await.unwrap().unwrap();
+            assert!(matches!(stored.body.get("_words"), Some(Value::Foreign(_))), "{update}: {stored:?}");
+            let question = Question::of("ada rust", 10);
+            // Whatever stands there, others are found all the same.
+            mirror.search(&USERS, question).await.unwrap();
         }
     });
 }

@@ -47,6 +47,8 @@ fn a_member_of_the_stamp_that_we_do_not_write_makes_it_nobodys() {
             set("_sync.appliedAt", 5_i64.into()),
             set("_sync.version", 1_i32.into()),
             set("_sync.digest", 5.into()),
+            set("_sync.revision", 5.into()),
+            set("_sync.revision", "nonsense".into()),
             doc! { "$unset": { "_sync.appliedAt": "" } },
             doc! { "$unset": { "_sync": "" } },
         ] {
@@ -57,6 +59,20 @@ fn a_member_of_the_stamp_that_we_do_not_write_makes_it_nobodys() {
             assert!(pages.iter().all(is_nobodys), "{update}: {pages:?}");
             repair_takes_effect(&mirror, &write, &update.to_string()).await;
         }
+    });
+}
+
+#[test]
+fn what_another_release_writes_into_the_stamp_is_left_to_it() {
+    with_database(async |mirror, raw| {
+        let write = thing("a", 1, "a");
+        mirror.apply(&THINGS, Guard::NotNewer, std::slice::from_ref(&write), ago(0)).await.unwrap();
+        let things = raw.collection::<Document>("things");
+        let theirs = doc! { "$set": { "_sync.revision": "0123456789abcdef", "_sync.tokens": ["a"] } };
+        things.update_one(doc! { "_id": "a" }, theirs).await.unwrap();
+        let stamp = mirror.stamps(&THINGS, ALL).await.unwrap().remove(0);
+        assert_eq!((stamp.version, stamp.digest), (Some(1), digest_of(&write)));
+        assert_eq!(stamp.revision.unwrap().to_hex(), "0123456789abcdef");
     });
 }
 

@@ -78,13 +78,6 @@ pub fn server() -> Option<String> {
     url
 }
 
-/// Whether the server is one of those that speak MongoDB's protocol in front of PostgreSQL.
-pub async fn stands_on_postgresql(server: &str) -> bool {
-    let client = mongodb::Client::with_uri_str(server).await.unwrap();
-    let info = client.database("admin").run_command(mongodb::bson::doc! { "buildInfo": 1 }).await.unwrap();
-    info.contains_key("ferretdb")
-}
-
 /// A database of one test, and the driver's own view of it.
 pub struct Database {
     pub raw: mongodb::Database,

@@ -117,3 +117,23 @@ pub mod audit_entries {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// Keys that all processes share: each is made by the first that needs it.
+pub mod shared_keys {
+    use chainbill_domain::Timestamp;
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "shared_keys")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub name: String,
+        pub value: String,
+        pub created_at: Timestamp,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

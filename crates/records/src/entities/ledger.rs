@@ -36,11 +36,18 @@ pub mod payments {
 
 /// The ledger: append-only, every transfer sums to zero.
 pub mod ledger_postings {
-    use chainbill_domain::{Timestamp, id::InvoiceId, money::Currency};
+    use chainbill_domain::{
+        Timestamp,
+        id::{InvoiceId, PaymentId, UserId},
+        money::Currency,
+        states::{AccountKind, PaymentMethod, TransferKind},
+    };
     use sea_orm::entity::prelude::*;
 
     use crate::text::Text;
 
+    /// `kind`, `invoice_id` and `payment_id` say what the transfer is for, `account_kind` and what follows it whose account
+    /// the posting is of: an escrow is the invoice's.
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "ledger_postings")]
     pub struct Model {
@@ -48,11 +55,15 @@ pub mod ledger_postings {
         pub id: String,
         pub transfer_id: String,
         pub position: i64,
-        pub account: String,
+        pub kind: Text<TransferKind>,
+        pub invoice_id: Option<Text<InvoiceId>>,
+        pub payment_id: Option<Text<PaymentId>>,
+        pub account_kind: Text<AccountKind>,
+        pub account_user_id: Option<Text<UserId>>,
+        pub account_method: Option<Text<PaymentMethod>>,
         pub amount_minor: i64,
         pub currency: Text<Currency>,
-        pub invoice_id: Option<Text<InvoiceId>>,
-        pub reason: String,
+        pub note: Option<String>,
         pub created_at: Timestamp,
     }
 

@@ -13,7 +13,7 @@ pub mod skills;
 pub mod stored_files;
 pub mod users;
 
-pub use accounts::{api_keys, audit_entries, idempotency_keys, sessions};
+pub use accounts::{api_keys, audit_entries, idempotency_keys, sessions, shared_keys};
 pub use disputes::dispute_votes;
 pub use invoices::invoice_lines;
 pub use ledger::{invoice_counters, ledger_postings, payments};

@@ -29,6 +29,7 @@ pub struct Model {
     pub wallet_address: Option<String>,
     pub available: bool,
     pub password_hash: Option<String>,
+    pub time_zone: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

@@ -1,19 +1,31 @@
 //! Migrations: frozen statements, one file each, that never refer to entities. Every statement can run again, for
 //! MySQL commits each by itself and a start may be interrupted between two. On SQLite all of them are one transaction.
 
+mod everywhere;
 mod m0001_models;
 mod m0002_accounts;
 mod m0003_sync;
 mod m0004_resuming;
 mod m0005_payers;
 mod m0006_runs;
+mod m0007_revisions;
+mod m0008_reads;
+mod m0011_values;
+mod m0013_references;
+mod m0014_jobs;
+
+mod lock;
+
+use std::collections::BTreeSet;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::{IntoSchemaManagerConnection, MigrationStatus, MigrationTrait, MigratorTrait, SchemaManager};
 
-use crate::{RecordsError, dialect::Dialect, errors::mysql_number};
+use crate::{
+    Connections, RecordsError, connect::for_migrations, connections::Server, dialect::Dialect, errors::mysql_number,
+};
 
 /// One migration as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +48,11 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_resuming::Migration),
             Box::new(m0005_payers::Migration),
             Box::new(m0006_runs::Migration),
+            Box::new(m0007_revisions::Migration),
+            Box::new(m0008_reads::Migration),
+            Box::new(m0011_values::Migration),
+            Box::new(m0013_references::Migration),
+            Box::new(m0014_jobs::Migration),
         ]
     }
 }
@@ -56,11 +73,14 @@ impl Way {
     }
 }
 
-/// Applies all that are missing, or so many.
+/// Applies all that are missing, or so many. Where none is, a server is asked for no lock and no right to change tables.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn up(db: &DatabaseConnection, dialect: Dialect, steps: Option<u32>) -> Result<(), RecordsError> {
+pub async fn up(db: &Connections, dialect: Dialect, steps: Option<u32>) -> Result<(), RecordsError> {
+    if db.of_server().is_some() && applied(db).await? == names() {
+        return Ok(());
+    }
     alone(db, dialect, Way::Up(steps)).await
 }
 
@@ -68,30 +88,60 @@ pub async fn up(db: &DatabaseConnection, dialect: Dialect, steps: Option<u32>) -
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn down(db: &DatabaseConnection, dialect: Dialect, steps: Option<u32>) -> Result<(), RecordsError> {
+pub async fn down(db: &Connections, dialect: Dialect, steps: Option<u32>) -> Result<(), RecordsError> {
     alone(db, dialect, Way::Down(steps)).await
 }
 
 /// All migrations in their order.
 ///
 /// # Errors
-/// When the database does not answer.
-pub async fn status(db: &DatabaseConnection) -> Result<Vec<Migration>, RecordsError> {
-    let all = Migrator::get_migration_with_status(db).await?;
-    Ok(all
-        .iter()
-        .map(|migration| Migration {
+/// When the database does not answer, or a newer release has migrated it.
+pub async fn status(db: &Connections) -> Result<Vec<Migration>, RecordsError> {
+    if let Some(db) = db.of_sqlite() {
+        let all = Migrator::get_migration_with_status(db).await?;
+        let step = |migration: &sea_orm_migration::Migration| Migration {
             name: migration.name().to_owned(),
             applied: migration.status() == MigrationStatus::Applied,
-        })
+        };
+        return Ok(all.iter().map(step).collect());
+    }
+    let (applied, ours, names) = (applied(db).await?, Migrator::migrations(), names());
+    let newer: Vec<&str> = applied.difference(&names).map(String::as_str).collect();
+    if !newer.is_empty() {
+        return Err(RecordsError::Corrupt(format!(
+            "the tables were migrated by a newer release ({}): that one, or a later one, is accepted",
+            newer.join(", ")
+        )));
+    }
+    Ok(ours
+        .iter()
+        .map(|step| Migration { name: step.name().to_owned(), applied: applied.contains(step.name()) })
         .collect())
 }
 
+/// Migrations that a server has had. It is only read.
+async fn applied(db: &Connections) -> Result<BTreeSet<String>, RecordsError> {
+    let sql = Statement::from_string(db.get_database_backend(), "SELECT version FROM seaql_migrations");
+    match db.query_all_raw(sql).await {
+        Ok(rows) => Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()?),
+        Err(error) if mysql_number(&error) == Some(NO_TABLE) => Ok(BTreeSet::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// ER_NO_SUCH_TABLE.
+const NO_TABLE: u16 = 1146;
+
+fn names() -> BTreeSet<String> {
+    Migrator::migrations().iter().map(|step| step.name().to_owned()).collect()
+}
+
 /// Two processes that start together must not migrate together: the second waits, and finds the work done.
-async fn alone(db: &DatabaseConnection, dialect: Dialect, way: Way) -> Result<(), RecordsError> {
-    match dialect {
-        Dialect::Sqlite => at_once(db, way).await,
-        Dialect::MySql | Dialect::TiDb | Dialect::MariaDb => under_lock(db, way).await,
+async fn alone(db: &Connections, dialect: Dialect, way: Way) -> Result<(), RecordsError> {
+    match (dialect, db.of_sqlite(), db.of_server()) {
+        (Dialect::Sqlite, Some(db), _) => at_once(db, way).await,
+        (_, _, Some(server)) => under_lock(server, way).await,
+        (_, _, None) => Err(RecordsError::Corrupt(format!("these connections lead to no {dialect}"))),
     }
 }
 
@@ -118,35 +168,45 @@ async fn at_once(db: &DatabaseConnection, way: Way) -> Result<(), RecordsError> 
 
 /// How often SQLite's write lock is waited for; each time until the connection's own deadline.
 const PATIENT_ATTEMPTS: u32 = 10;
-/// How long another process may migrate before this one gives up.
-const LOCK_SECONDS: u32 = 120;
+/// How often a table is waited for that somebody else uses; each time as long as the session waits for a table. Between two
+/// times those who wait behind us get their turn.
+const TABLE_ATTEMPTS: u32 = 4;
 
-/// Servers commit every change of a table by itself. A named lock keeps others out; it is the database's own and ends with
-/// its connection.
-async fn under_lock(db: &DatabaseConnection, way: Way) -> Result<(), RecordsError> {
-    let guard = db.begin().await?;
-    let ask = |sql: String| Statement::from_string(guard.get_database_backend(), sql);
-    let lock = ask(format!("SELECT GET_LOCK({LOCK}, {LOCK_SECONDS})"));
-    let answer = guard.query_one_raw(lock).await?.map_or(Ok(None), |row| row.try_get_by_index(0))?;
-    is_taken(answer)?;
-    let result = way.go(db).await;
-    guard.query_one_raw(ask(format!("SELECT RELEASE_LOCK({LOCK})"))).await?;
-    guard.rollback().await?;
-    Ok(result?)
+/// Servers commit every change of a table by itself. A lock keeps others out.
+async fn under_lock(server: &Server, way: Way) -> Result<(), RecordsError> {
+    let db = for_migrations(server);
+    let result = async {
+        let held = lock::hold(&db).await?;
+        let result = on_one_connection(&db, way).await;
+        held.release(&db).await?;
+        let (before, after) = result?;
+        // Elsewhere than here the tables may be as they were.
+        if after != before {
+            everywhere::show(&db, after).await?;
+        }
+        Ok(())
+    };
+    let result = result.await;
+    db.close().await?;
+    result
 }
 
-/// Names of locks are the server's, so this one names the database; MySQL takes 64 characters.
-const LOCK: &str = "LEFT(CONCAT('chainbill_migrations:', DATABASE()), 64)";
-
-/// What `GET_LOCK` answered: 1 taken, 0 not in time, NULL neither (a statement that was killed, memory that ran out).
-fn is_taken(answer: Option<i64>) -> Result<(), DbErr> {
-    match answer {
-        Some(1) => Ok(()),
-        Some(_) => Err(DbErr::Custom(format!(
-            "another process has been migrating the tables for more than {LOCK_SECONDS} s; try again when it has ended"
-        ))),
-        None => Err(DbErr::Custom("GET_LOCK gave neither the lock nor a refusal; try again".to_owned())),
+/// Goes that way on one connection: of several servers another may not have heard of the last change yet. How many migrations
+/// it showed before and after.
+async fn on_one_connection(db: &DatabaseConnection, way: Way) -> Result<(i64, i64), RecordsError> {
+    let connection = db.begin().await?;
+    let before = everywhere::applied(&connection).await?;
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match way.go(&connection).await.map_err(RecordsError::from) {
+            Err(error) if error.is_locked() && attempt < TABLE_ATTEMPTS => {}
+            other => break other?,
+        }
     }
+    let after = everywhere::applied(&connection).await?;
+    connection.commit().await?;
+    Ok((before, after))
 }
 
 /// Runs statements in their order, spelled for the database.
@@ -168,6 +228,19 @@ async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbE
 const ALREADY_THERE: [u16; 2] = [1060, 1061];
 /// A column or an index that is not there: it was given up before the migration was interrupted.
 const NOT_THERE: u16 = 1091;
+
+/// Adds a column, which may be there already. SQLite does not say by a number that it is: it is asked.
+async fn add_column(manager: &SchemaManager<'_>, table: &str, name: &str, kind: &str) -> Result<(), DbErr> {
+    let db = manager.get_connection();
+    if of(db).await? == Dialect::Sqlite {
+        let ask = "SELECT 1 FROM pragma_table_info(?) WHERE name=?";
+        let known = Statement::from_sql_and_values(db.get_database_backend(), ask, [table.into(), name.into()]);
+        if db.query_one_raw(known).await?.is_some() {
+            return Ok(());
+        }
+    }
+    run(manager, &[&format!("ALTER TABLE {table} ADD COLUMN {name} {kind}")]).await
+}
 
 /// Takes a column or an index away, which may be gone already.
 async fn drop(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
@@ -207,14 +280,6 @@ async fn drop_tables(manager: &SchemaManager<'_>, tables: &[&str]) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_lock_that_was_not_given_is_an_error_that_says_so() {
-        assert!(is_taken(Some(1)).is_ok());
-        let late = is_taken(Some(0)).expect_err("somebody else has it").to_string();
-        assert!(late.contains("another process"), "{late}");
-        assert!(is_taken(None).is_err());
-    }
 
     #[test]
     fn every_statement_can_run_again() {

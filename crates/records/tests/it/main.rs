@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod columns;
+mod connections;
 mod migrating;
 mod saving;
+mod settings;

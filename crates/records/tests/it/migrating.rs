@@ -1,6 +1,9 @@
 //! Migrations survive an end at any moment, and starts beside each other.
 
-use chainbill_records::{Records, migrations, sea_orm::ConnectionTrait as _};
+use chainbill_records::{
+    Records, migrations,
+    sea_orm::{ConnectionTrait as _, Statement},
+};
 use chainbill_testkit::{EMBEDDED, Fresh, open, primaries};
 
 async fn is_complete(records: &Records) -> bool {
@@ -66,8 +69,12 @@ fn payment(id: &str, payer: &str) -> String {
     )
 }
 
-/// Migrations after that of payments' names.
-const LATER: u32 = 1;
+/// Takes back all migrations after the one of this name.
+async fn back_to(records: &Records, name: &str) {
+    let all = migrations::status(records.db()).await.unwrap();
+    let later = all.iter().rev().take_while(|migration| migration.name != name).count();
+    migrations::down(records.db(), records.dialect(), Some(u32::try_from(later).unwrap())).await.unwrap();
+}
 
 #[tokio::test]
 async fn a_payments_name_becomes_its_payers_own_and_no_payment_is_lost() {
@@ -75,7 +82,7 @@ async fn a_payments_name_becomes_its_payers_own_and_no_payment_is_lost() {
         let fresh = Fresh::make(&primary, EMBEDDED).await;
         let records = fresh.records().await;
         let run = async |sql: &str| records.db().execute_unprepared(sql).await;
-        migrations::down(records.db(), records.dialect(), Some(LATER)).await.unwrap();
+        back_to(&records, "m0005_payers").await;
         migrations::down(records.db(), records.dialect(), Some(1)).await.unwrap();
         run(&payment("1", "ada")).await.unwrap();
         run(&payment("2", "bob")).await.unwrap_err();
@@ -109,9 +116,74 @@ async fn columns_that_were_added_or_taken_away_before_a_kill_are_gone_on_with() 
         assert!(is_complete(&records).await, "{primary}");
         run("SELECT total, parked, certificate FROM sync_runs").await;
         run("ALTER TABLE sync_runs DROP COLUMN total").await;
-        migrations::down(records.db(), records.dialect(), Some(1)).await.unwrap();
+        back_to(&records, "m0005_payers").await;
         migrations::up(records.db(), records.dialect(), None).await.unwrap();
         run("SELECT total, parked, certificate FROM sync_runs").await;
+        records.db().clone().close().await.unwrap();
+        fresh.remove().await;
+    }
+}
+
+/// Postings as they were written before their references were columns, and what becomes of each: kind, payment, account, user,
+/// method, note.
+const POSTINGS: &[(&str, &str, &str, &str)] = &[
+    ("a", "world:bank_transfer", "payment p1", "PAYMENT|p1|WORLD||BANK_TRANSFER|"),
+    ("b", "escrow:i1", "payment p1", "PAYMENT|p1|ESCROW|||"),
+    ("c", "escrow:i1", "release", "RELEASE||ESCROW|||"),
+    ("d", "user:u1", "release", "RELEASE||USER|u1||"),
+    ("e", "world:refund", "refund", "REFUND||WORLD||OTHER|"),
+    ("f", "escrow:i2", "release", "RELEASE||UNKNOWN|||escrow:i2 release"),
+    ("g", "escrow:i1", "by hand", "UNKNOWN||ESCROW|||escrow:i1 by hand"),
+];
+
+#[tokio::test]
+async fn references_of_postings_become_columns_and_what_cannot_be_read_stays_known_as_such() {
+    for primary in primaries() {
+        let fresh = Fresh::make(&primary, EMBEDDED).await;
+        let records = fresh.records().await;
+        let run = async |sql: &str| records.db().execute_unprepared(sql).await.unwrap();
+        back_to(&records, "m0006_runs").await;
+        for (id, account, reason, _) in POSTINGS {
+            run(&format!(
+                "INSERT INTO ledger_postings (id, transfer_id, position, account, amount_minor, currency, invoice_id, \
+                 reason, created_at) VALUES ('{id}', '{id}', 0, '{account}', 5, 'EUR', 'i1', '{reason}', \
+                 '2026-01-01 00:00:00.000')"
+            ))
+            .await;
+        }
+        let read = async || {
+            let sql = "SELECT CONCAT(kind, '|', COALESCE(payment_id, ''), '|', account_kind, '|', \
+                       COALESCE(account_user_id, ''), '|', COALESCE(account_method, ''), '|', COALESCE(note, '')) FROM \
+                       ledger_postings ORDER BY id";
+            let db = records.db();
+            let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
+            rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>()
+        };
+        let expected: Vec<&str> = POSTINGS.iter().map(|(_, _, _, expected)| *expected).collect();
+        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        assert_eq!(read().await, expected, "{primary}");
+        // As after a kill at its end: all of it can run again.
+        run("DELETE FROM seaql_migrations WHERE version = 'm0013_references'").await;
+        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        assert_eq!(read().await, expected, "again on {primary}");
+        // There and back: what could be read is what it was.
+        run("DELETE FROM ledger_postings WHERE note IS NOT NULL").await;
+        back_to(&records, "m0006_runs").await;
+        let db = records.db();
+        let sql = "SELECT CONCAT(account, ' ', reason) FROM ledger_postings ORDER BY id";
+        let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
+        let texts: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+        assert_eq!(
+            texts,
+            [
+                "world:bank_transfer payment p1",
+                "escrow:i1 payment p1",
+                "escrow:i1 release",
+                "user:u1 release",
+                "world:other refund"
+            ],
+            "{primary}"
+        );
         records.db().clone().close().await.unwrap();
         fresh.remove().await;
     }

@@ -1,6 +1,7 @@
 //! Alarms: what an operator must hear of, to the log by the synchronisation itself, and here to a webhook and by e-mail.
 //! Each condition is told once when it begins and once when it ends.
 
+mod texts;
 mod ways;
 
 use std::{collections::BTreeSet, time::Duration};
@@ -47,7 +48,9 @@ impl Conditions {
                 all.into_iter().collect::<Option<Vec<_>>>().map(|_| false)
             }
         };
-        let late = status.oldest_seconds.map(|oldest| oldest >= self.late_after.as_secs_f64());
+        // What was old when this process began to judge says nothing of how changes move.
+        let judged = status.judging_seconds.unwrap_or(f64::INFINITY);
+        let late = status.oldest_seconds.map(|oldest| oldest.min(judged) >= self.late_after.as_secs_f64());
         [
             ("sync.unreachable", Some(!status.primary_reachable || !status.mirror_reachable)),
             ("sync.stalled", status.stalled),
@@ -78,14 +81,14 @@ impl Conditions {
 
 impl Alert {
     fn new(condition: &'static str, begins: bool, at: Timestamp, status: &Status) -> Self {
+        let text = if begins { texts::began(condition, status) } else { texts::ended(status) };
         let word = if begins { "began" } else { "ended" };
-        let reason = status.reason.as_deref().unwrap_or("everything is in step");
         let data = json!({
             "status": status.status, "reason": status.reason, "backlog": status.backlog,
             "oldestSeconds": status.oldest_seconds, "parked": status.parked, "quarantined": status.quarantined,
             "trouble": status.trouble,
         });
-        Self { condition, begins, at, summary: format!("{condition} {word}: {reason}"), data }
+        Self { condition, begins, at, summary: format!("{condition} {word}: {text}"), data }
     }
 }
 
@@ -101,11 +104,14 @@ mod tests {
             state,
             reason: None,
             hint: None,
+            waiting_for: None,
             mysql_count: None,
             mongodb_count: None,
             backlog: None,
             oldest_seconds: None,
             parked: None,
+            quarantined: None,
+            revision: None,
             copied: 0,
             total: 0,
             rate: 0,
@@ -123,6 +129,7 @@ mod tests {
             status: "healthy",
             reason: None,
             engine: "embedded",
+            topology: "embedded".to_owned(),
             primary_reachable: true,
             mirror_reachable: true,
             backlog: Some(0),
@@ -137,6 +144,7 @@ mod tests {
             applied: Some(1),
             failures: Some(0),
             trouble: None,
+            judging_seconds: Some(3600.0),
             models: vec![model(Some("LIVE"), Some(false))],
         }
     }
@@ -194,5 +202,60 @@ mod tests {
         assert_eq!(told(&mut conditions, &primary_away()), [("sync.unreachable", true)]);
         assert_eq!(told(&mut conditions, &bad), [("sync.unreachable", false)], "the others have lasted");
         assert_eq!(told(&mut conditions, &healthy()).len(), 5);
+    }
+
+    fn named(name: &'static str, change: impl Fn(&mut ModelStatus)) -> ModelStatus {
+        let mut model = ModelStatus { model: name, ..model(Some("LIVE"), Some(false)) };
+        change(&mut model);
+        model
+    }
+
+    fn said(status: &Status) -> Vec<String> {
+        let mut conditions = Conditions::new(LATE);
+        conditions.look(status, Timestamp::UNIX_EPOCH).into_iter().map(|alert| alert.summary).collect()
+    }
+
+    #[test]
+    fn each_alarm_says_what_it_is_about_and_names_every_model() {
+        let models = vec![
+            named("users", |model| (model.drift, model.quarantined) = (Some(true), Some(1))),
+            named("projects", |model| model.parked = Some(2)),
+            named("invoices", |model| (model.drift, model.state) = (Some(true), Some("FAULTED"))),
+        ];
+        let bad = Status {
+            models,
+            parked: Some(2),
+            quarantined: Some(1),
+            reason: Some("the reason of something else".to_owned()),
+            ..healthy()
+        };
+        assert_eq!(
+            said(&bad),
+            [
+                "sync.faulted began: invoices: unknown",
+                "sync.parked began: 2 entities are parked: 2 of projects",
+                "sync.drift began: found different: users, invoices",
+                "sync.quarantined began: 1 copies are known to be wrong and left alone: 1 of users",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_ended_does_not_say_that_all_is_well_while_something_else_lasts() {
+        let mut conditions = Conditions::new(LATE);
+        let both = Status { parked: Some(1), quarantined: Some(1), ..healthy() };
+        conditions.look(&both, Timestamp::UNIX_EPOCH);
+        let one = Status { quarantined: Some(1), status: "behind", reason: Some("1 is wrong".to_owned()), ..healthy() };
+        let ended = conditions.look(&one, Timestamp::UNIX_EPOCH).pop().unwrap();
+        assert_eq!(ended.summary, "sync.parked ended: behind still: 1 is wrong");
+        let ended = conditions.look(&healthy(), Timestamp::UNIX_EPOCH).pop().unwrap();
+        assert_eq!(ended.summary, "sync.quarantined ended: everything is in step");
+    }
+
+    #[test]
+    fn what_was_old_before_anybody_judged_is_not_late() {
+        let backlog = |judging| Status { oldest_seconds: Some(600.0), judging_seconds: judging, ..healthy() };
+        assert_eq!(said(&backlog(Some(3.0))), Vec::<String>::new(), "it has just come back");
+        assert_eq!(said(&backlog(Some(61.0))), ["sync.late began: the oldest change waits for 600.0 s"]);
     }
 }

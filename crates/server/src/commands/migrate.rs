@@ -11,7 +11,7 @@ use super::Went;
 use crate::{cli::Migrate, open, output::Output, settings::Settings};
 
 pub(super) async fn migrate(settings: &Settings, out: Output, wish: Migrate) -> anyhow::Result<Went> {
-    let records = open::primary(settings).await?;
+    let records = open::patient(settings).await?;
     let (db, dialect) = (records.db(), records.dialect());
     match wish {
         Migrate::Up { steps } => migrations::up(db, dialect, steps).await?,
@@ -22,6 +22,7 @@ pub(super) async fn migrate(settings: &Settings, out: Output, wish: Migrate) -> 
         Migrate::Status => {}
     }
     let all = migrations::status(db).await?;
+    open::close(&records, None).await;
     let rows: Vec<_> = all.iter().map(|step| json!({"name": step.name, "applied": step.applied})).collect();
     out.result(&json!({"migrations": rows}), || {
         all.iter()

@@ -4,6 +4,7 @@ mod admin;
 mod check;
 mod demo;
 mod health;
+mod jobs;
 mod migrate;
 mod proof;
 mod serve;
@@ -11,12 +12,13 @@ mod sync;
 
 use std::process::ExitCode;
 
+use clap::Parser as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{Cli, Command, SyncCommand},
+    cli::{Cli, Command, OneModel, SyncCommand},
     logs,
-    output::Output,
+    output::{Output, complain},
     redact::redacted,
     settings::Settings,
 };
@@ -41,13 +43,14 @@ impl Went {
 /// Runs what the command line asks for.
 pub async fn run(cli: Cli) -> ExitCode {
     let Cli { command, settings, json } = cli;
-    let mut command = command.unwrap_or(Command::Serve);
+    let command = command.unwrap_or(Command::Serve);
     let mut out = Output { json };
-    if let Command::Sync(SyncCommand::Model(words)) = &mut command {
-        // Everything after a model's name comes as words; this option is welcome there too.
-        let all = words.len();
-        words.retain(|word| word != "--json");
-        out.json |= words.len() < all;
+    // What follows a model's name comes as words.
+    let mut one_model = None;
+    if let Command::Sync(SyncCommand::Model(words)) = &command {
+        let one = OneModel::try_parse_from(words).unwrap_or_else(|error| error.exit());
+        out.json |= one.json;
+        one_model = Some(one);
     }
     if let Err(error) = settings.check() {
         return failed(out, &settings, &error);
@@ -61,10 +64,11 @@ pub async fn run(cli: Cli) -> ExitCode {
     let went = match command {
         Command::Serve => serve::serve(&settings, lines, stop).await,
         Command::Migrate(wish) => migrate::migrate(&settings, out, wish).await,
-        Command::Sync(wish) => sync::sync(&settings, out, wish, &stop).await,
+        Command::Sync(wish) => sync::sync(&settings, out, wish, one_model, &stop).await,
         Command::Admin(crate::cli::Admin::Create { name }) => admin::create(&settings, out, &name).await,
         Command::Demo(wish) => demo::demo(&settings, out, wish, &stop).await,
         Command::Check => check::check(&settings, out).await,
+        Command::Jobs(wish) => jobs::jobs(&settings, out, wish).await,
         Command::Proof(crate::cli::Proof::Check { file, certificate, chain }) => {
             proof::check(out, &file, certificate.as_deref(), &chain)
         }
@@ -79,13 +83,26 @@ pub async fn run(cli: Cli) -> ExitCode {
 }
 
 fn failed(out: Output, settings: &Settings, error: &anyhow::Error) -> ExitCode {
-    let text = redacted(&format!("{error:#}"), &settings.secrets());
-    eprintln!("error: {text}");
+    let text = redacted(&once(error), &settings.secrets());
+    complain(&format!("error: {text}"));
     if out.json {
         // Scripts read the standard output; when nobody reads it any more there is nobody to tell.
         let _ = out.result(&serde_json::json!({"error": text}), String::new);
     }
     ExitCode::from(2)
+}
+
+/// An error with its causes, each of which says something new: many texts have their cause's in them already.
+fn once(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// A token that ends with Ctrl-C or a termination signal.

@@ -1,17 +1,19 @@
 //! `chainbill sync`: the same engine as the server's, in a process of its own beside it.
 
-use anyhow::bail;
-use chainbill_domain::Model;
-use chainbill_sync::{Comparison, Finding, Mending, Order, RunReport, Status, Sync, SyncError, compare::Level};
+use anyhow::{anyhow, bail};
+use chainbill_domain::{Clock as _, Model, SystemClock};
+use chainbill_sync::{
+    Comparison, Copied, Finding, Mending, Order, Repaired, RunReport, Status, Sync, SyncError, compare::Level,
+};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{Went, migrate::up_to_date};
 use crate::{
-    cli::{Repair, SyncCommand, Verify},
-    desk::{Runs, of_parked, wished},
+    cli::{OneModel, Repair, SyncCommand, Verify},
+    desk::{Runs, of_parked, of_recent, wished},
     mapping, open,
-    output::{Output, follow},
+    output::{Bars, Output, follow},
     settings::Settings,
     slot::Slot,
 };
@@ -20,6 +22,7 @@ pub(super) async fn sync(
     settings: &Settings,
     out: Output,
     wish: SyncCommand,
+    one_model: Option<OneModel>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Went> {
     if let SyncCommand::Mapping { markdown } = wish {
@@ -27,50 +30,62 @@ pub(super) async fn sync(
         out.result(&mapping::json(), text)?;
         return Ok(Went::Fine);
     }
-    let records = open::primary(settings).await?;
+    let records = open::patient(settings).await?;
     up_to_date(&records).await?;
     let mirror = open::secondary(settings).await?;
     let slot = Slot::take(&settings.data_dir);
     let owner = slot.as_ref().map(|slot| slot.name.clone());
-    let sync = Sync::new(records, mirror, chainbill_sync::Settings { owner, ..settings.sync() });
+    let sync = Sync::new(records.clone(), mirror.clone(), chainbill_sync::Settings { owner, ..settings.sync() });
+    let went = carried_out(&sync, out, wish, one_model, stop).await;
+    open::close(&records, Some(&mirror)).await;
+    went
+}
+
+async fn carried_out(
+    sync: &Sync,
+    out: Output,
+    wish: SyncCommand,
+    one_model: Option<OneModel>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Went> {
     match wish {
-        SyncCommand::Initial => initial(&sync, out, stop).await,
-        SyncCommand::Status => status(&sync, out).await,
+        SyncCommand::Initial => initial(sync, out, stop).await,
+        SyncCommand::Status => status(sync, out).await,
         SyncCommand::Verify(Verify { model, deep, resume }) => {
             let level = if deep { Level::Deep } else { Level::Fast };
             let order = Order::new("verify", level, Mending::Report).resuming(resume);
-            runs(&sync, out, model.as_deref(), order, stop).await
+            runs(sync, out, model.as_deref(), order, stop).await
         }
         SyncCommand::Repair(Repair { model, force }) => {
             sync.settle(stop).await?;
             let mending = if force { Mending::Force } else { Mending::Repair };
-            runs(&sync, out, model.as_deref(), Order::new("repair", Level::Deep, mending), stop).await
+            runs(sync, out, model.as_deref(), Order::new("repair", Level::Deep, mending), stop).await
         }
         SyncCommand::Failures { model, id, retry, drop } => {
-            failures(&sync, out, model.as_deref(), id.as_deref(), (retry, drop)).await
+            failures(sync, out, model.as_deref(), id.as_deref(), (retry, drop)).await
         }
-        SyncCommand::Model(words) => match words.as_slice() {
-            [model] => one_model(&sync, out, chainbill_sync::model(model)?, stop).await,
-            [model, id] => one(&sync, out, chainbill_sync::model(model)?, id).await,
-            _ => bail!("a model, or a model and an id are accepted: chainbill sync users, chainbill sync users <ID>"),
+        SyncCommand::Model(_) => match one_model {
+            Some(OneModel { model, id: Some(id), .. }) => one(sync, out, chainbill_sync::model(&model)?, &id).await,
+            Some(OneModel { model, since: Some(span), .. }) => {
+                since(sync, out, chainbill_sync::model(&model)?, &span, stop).await
+            }
+            Some(OneModel { model, .. }) => one_model_whole(sync, out, chainbill_sync::model(&model)?, stop).await,
+            None => bail!("a model is accepted: chainbill sync users"),
         },
         SyncCommand::Mapping { .. } => Ok(Went::Fine),
     }
 }
 
-async fn copy(sync: &Sync, out: Output, model: &'static Model, stop: &CancellationToken) -> Result<Value, SyncError> {
-    let bar = out.bar(model.name, 0);
-    let copied = sync.initial(model, &follow(&bar), stop).await;
-    bar.finish();
-    let copied = copied?;
-    Ok(json!({"model": model.name, "copied": copied.rows, "parked": copied.parked}))
+fn of_copy(model: &'static Model, copied: Copied) -> Value {
+    json!({"model": model.name, "copied": copied.rows, "parked": copied.parked})
 }
 
 async fn initial(sync: &Sync, out: Output, stop: &CancellationToken) -> anyhow::Result<Went> {
-    let mut models = Vec::new();
-    for model in chainbill_domain::models::ALL {
-        models.push(copy(sync, out, model, stop).await?);
-    }
+    let bars = Bars::new(out, chainbill_domain::models::ALL.iter().map(|model| model.name));
+    let copied = sync.initial_of(chainbill_domain::models::ALL, &|progress| bars.follow(progress), stop).await;
+    bars.finish();
+    let models: Vec<Value> =
+        copied.into_iter().map(|(model, copied)| Ok(of_copy(model, copied?))).collect::<Result<_, SyncError>>()?;
     sync.settle(stop).await?;
     let parked = models.iter().any(|model| model["parked"] != 0);
     out.result(&json!({"models": models}), || {
@@ -106,7 +121,8 @@ fn described(status: &Status) -> String {
         text.push_str(&format!(": {reason}"));
     }
     text.push_str(&format!(
-        "\nbacklog {}, behind by {}, parked {}, quarantined {}, last heartbeat {}\n\n{:<13} {:<12} {:>10} {:>10} {:>8} {:>7}  last run\n",
+        "\nprimary: {}\nbacklog {}, behind by {}, parked {}, quarantined {}, last heartbeat {}\n\n{:<13} {:<12} {:>10} {:>10} {:>8} {:>7}  last run\n",
+        status.topology,
         number(status.backlog),
         seconds(status.lag_seconds),
         number(status.parked),
@@ -130,8 +146,19 @@ fn described(status: &Status) -> String {
             number(model.parked),
             model.last_result.as_deref().unwrap_or("")
         ));
+        if let Some(state @ ("COPYING" | "BACKFILLING")) = model.state {
+            let (word, to) = (state.to_ascii_lowercase(), model.revision.as_deref().unwrap_or("?"));
+            let (copied, total, rate) = (model.copied, model.total, model.rate);
+            text.push_str(&format!("    {word}: {copied} of {total} at {rate}/s, to revision {to}\n"));
+        }
         if let Some(reason) = &model.reason {
             text.push_str(&format!("    {reason}\n    {}\n", model.hint.as_deref().unwrap_or("")));
+        }
+        if let Some(waits_for) = &model.waiting_for {
+            text.push_str(&format!("    waits for {waits_for}\n"));
+        }
+        if let Some(count @ 1..) = model.quarantined {
+            text.push_str(&format!("    {count} copies are known to be wrong and left alone\n"));
         }
     }
     text
@@ -213,9 +240,44 @@ async fn failures(
     Ok(Went::fine_if(parked.is_empty()))
 }
 
-async fn one_model(sync: &Sync, out: Output, model: &'static Model, stop: &CancellationToken) -> anyhow::Result<Went> {
-    if sync.needs_copy(model).await? {
-        let copied = copy(sync, out, model, stop).await?;
+/// Partial recovery.
+async fn since(
+    sync: &Sync,
+    out: Output,
+    model: &'static Model,
+    span: &str,
+    stop: &CancellationToken,
+) -> anyhow::Result<Went> {
+    let since = chainbill_domain::span::since(span, SystemClock.now())
+        .map_err(|error| anyhow!("--since is {span:?}: {error}"))?;
+    sync.settle(stop).await?;
+    let bar = out.bar(model.name, 0);
+    let recent = sync.since(model, since, &follow(&bar), stop).await;
+    bar.finish_and_clear();
+    let recent = recent?;
+    out.result(&of_recent(model, since, &recent), || {
+        let Repaired { repaired, failed, quarantined, .. } = recent.repaired;
+        let wrong = format!("{failed} that cannot be repaired, {quarantined} quarantined");
+        format!("{}: {} changed since {since}, {repaired} repaired, {wrong}", model.name, recent.compared)
+    })?;
+    Ok(Went::fine_if(recent.is_right()))
+}
+
+async fn one_model_whole(
+    sync: &Sync,
+    out: Output,
+    model: &'static Model,
+    stop: &CancellationToken,
+) -> anyhow::Result<Went> {
+    let first = sync.needs_copy(model).await?;
+    if first || sync.needs_backfill(model).await? {
+        let bar = out.bar(model.name, 0);
+        let copied = match first {
+            true => sync.initial(model, &follow(&bar), stop).await,
+            false => sync.backfill(model, &follow(&bar), stop).await,
+        };
+        bar.finish();
+        let copied = of_copy(model, copied?);
         sync.settle(stop).await?;
         out.result(&copied, || format!("{}: {} copied, {} parked", model.name, copied["copied"], copied["parked"]))?;
         return Ok(Went::fine_if(copied["parked"] == 0));

@@ -14,16 +14,18 @@ const NAMES: &[(&str, &str)] = &[
     ("notes.txt", "text/plain"),
 ];
 
-pub(super) async fn files(maker: &mut Maker<'_>, bills: &[Bill]) -> anyhow::Result<u64> {
-    let all = maker.plan.files();
-    let places: Vec<usize> = (0..all).collect();
+pub(super) async fn files(maker: &mut Maker<'_>, bills: &[Bill]) -> anyhow::Result<()> {
+    let places: Vec<usize> = (0..maker.plan.files()).collect();
     for chunk in places.chunks(BATCH) {
         let rows: Vec<stored_files::Model> = chunk.iter().map(|_| file(maker, bills)).collect();
-        maker
-            .save(rows.len(), async |unit: &mut Unit| unit.insert_many::<stored_files::Entity>(rows).await.map(drop))
-            .await?;
+        let event = |row: &stored_files::Model| {
+            maker.of_file(row.owner_id.0, row.invoice_id.map(|id| id.0), row.created_at, &row.filename)
+        };
+        let (events, count) = (rows.iter().filter_map(event).collect(), [("stored_files", rows.len())]);
+        let saving = async |unit: &mut Unit| unit.insert_many::<stored_files::Entity>(rows).await.map(drop);
+        maker.save(&count, events, saving).await?;
     }
-    Ok(all as u64)
+    Ok(())
 }
 
 fn file(maker: &mut Maker<'_>, bills: &[Bill]) -> stored_files::Model {

@@ -1,26 +1,29 @@
 //! Bills in every state and currency, with their money in the ledger, and quarrels over some of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chainbill_domain::{
     Timestamp,
-    id::{InvoiceId, UserId},
+    event::Event,
+    id::{InvoiceId, PaymentId, UserId},
     invoice::{Frozen, Line, number, totals},
     money::Currency,
     states::{
-        AnchorStatus, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, PaymentMethod, PaymentStatus,
-        VoteChoice,
+        AccountKind, AnchorStatus, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, PaymentMethod,
+        PaymentStatus, TransferKind, VoteChoice,
     },
 };
 use chainbill_records::{
-    Text, Unit,
+    RecordsError, Text, Unit,
     entities::{dispute_votes, disputes, invoice_counters, invoice_lines, invoices, ledger_postings, payments},
+    sea_orm::{EntityTrait as _, IntoActiveModel as _, sea_query::OnConflict},
 };
 use chrono::{Datelike as _, Duration};
 
 use super::{
     BATCH, Maker,
     people::People,
+    prices,
     projects::Project,
     words::{QUARRELS, TASKS, THINGS},
 };
@@ -41,55 +44,71 @@ struct Batch {
     postings: Vec<ledger_postings::Model>,
     disputes: Vec<disputes::Model>,
     votes: Vec<dispute_votes::Model>,
+    counters: BTreeMap<UserId, i64>,
+    events: Vec<Event>,
 }
 
-/// Bills; how many quarrels there are, and how many each freelancer lost.
+/// Invoices, and how many disputes each freelancer lost. A batch holds all that an invariant ties together: whoever stops
+/// between two finds numbers without gaps and counters that are one ahead.
 pub(super) async fn invoices(
     maker: &mut Maker<'_>,
     people: &People,
     projects: &[Project],
-) -> anyhow::Result<(Vec<Bill>, u64, HashMap<UserId, i64>)> {
+) -> anyhow::Result<(Vec<Bill>, HashMap<UserId, i64>)> {
     let all = maker.plan.invoices;
     let taken: Vec<&Project> = projects.iter().filter(|project| project.freelancer.is_some()).collect();
-    let currencies: Vec<Currency> = Currency::all().collect();
-    let (mut bills, mut quarrels, mut lost) = (Vec::with_capacity(all), 0, HashMap::new());
+    let (mut bills, mut lost) = (Vec::with_capacity(all), HashMap::new());
     let mut next: HashMap<UserId, i64> = HashMap::new();
     let places: Vec<usize> = (0..all).collect();
     for chunk in places.chunks(BATCH) {
         let mut batch = Batch::default();
         for &place in chunk {
-            let currency = currency(maker, place, &currencies);
-            let row = bill(maker, &mut batch, people, &taken, (place, all), currency, &mut next);
+            let row = bill(maker, &mut batch, people, &taken, (place, all), &mut next);
             bills.push(Bill { id: row.id.0, freelancer: row.freelancer_id.0, at: row.created_at });
             batch.invoices.push(row);
         }
+        let by_id: HashMap<_, _> = batch.invoices.iter().map(|row| (row.id, row.freelancer_id.0)).collect();
         for dispute in &batch.disputes {
-            quarrels += 1;
-            if dispute.outcome == Some(Text(DisputeOutcome::For)) {
-                let of = batch.invoices.iter().find(|row| row.id == dispute.invoice_id);
-                *lost.entry(of.map_or(people.freelancers()[0], |row| row.freelancer_id.0)).or_insert(0) += 1;
+            if let (Some(Text(DisputeOutcome::For)), Some(freelancer)) =
+                (dispute.outcome, by_id.get(&dispute.invoice_id))
+            {
+                *lost.entry(*freelancer).or_insert(0) += 1;
             }
         }
-        let count = batch.invoices.len() + batch.disputes.len();
-        maker.save(count, async |unit: &mut Unit| save(unit, batch).await).await?;
+        let count = [("invoices", batch.invoices.len()), ("disputes", batch.disputes.len())];
+        let events = std::mem::take(&mut batch.events);
+        maker.save(&count, events, async |unit: &mut Unit| save(unit, batch).await).await?;
     }
-    counters(maker, &next).await?;
-    Ok((bills, quarrels, lost))
+    Ok((bills, lost))
 }
 
-async fn save(unit: &mut Unit, batch: Batch) -> Result<(), chainbill_records::RecordsError> {
+async fn save(unit: &mut Unit, batch: Batch) -> Result<(), RecordsError> {
     unit.insert_many_with::<invoice_lines::Entity>(batch.invoices, batch.lines).await?;
     unit.add_many::<payments::Entity>(batch.payments).await?;
     unit.add_many::<ledger_postings::Entity>(batch.postings).await?;
-    unit.insert_many_with::<dispute_votes::Entity>(batch.disputes, batch.votes).await.map(drop)
+    unit.insert_many_with::<dispute_votes::Entity>(batch.disputes, batch.votes).await?;
+    count(unit, batch.counters).await
 }
 
-/// Every third bill walks through all currencies there are; the others use the usual ones.
-fn currency(maker: &mut Maker<'_>, place: usize, all: &[Currency]) -> Currency {
-    const USUAL: &[&str] = &["USD", "USD", "EUR", "EUR", "GBP", "JPY", "BHD", "INR"];
-    let usual = maker.dice.one(USUAL).parse().ok();
-    let walking = all[(place / 3) % all.len()];
-    if place.is_multiple_of(3) { walking } else { usual.unwrap_or(walking) }
+/// Sets the counters of those who have new numbers.
+async fn count(unit: &Unit, counters: BTreeMap<UserId, i64>) -> Result<(), RecordsError> {
+    use invoice_counters::{Column, Entity, Model};
+    if counters.is_empty() {
+        return Ok(());
+    }
+    let row = |(freelancer, next_seq)| Model { freelancer_id: Text(freelancer), next_seq }.into_active_model();
+    let ahead = OnConflict::column(Column::FreelancerId).update_column(Column::NextSeq).to_owned();
+    Entity::insert_many(counters.into_iter().map(row)).on_conflict(ahead).exec_without_returning(unit.db()).await?;
+    Ok(())
+}
+
+/// Most bill in their own currency, some in their client's.
+fn currency(maker: &mut Maker<'_>, own: Currency) -> Currency {
+    match maker.dice.below(100) {
+        0..=9 => prices::currency("USD"),
+        10..=19 => prices::currency("EUR"),
+        _ => own,
+    }
 }
 
 /// Where a bill stands.
@@ -135,7 +154,6 @@ fn bill(
     people: &People,
     taken: &[&Project],
     (place, all): (usize, usize),
-    currency: Currency,
     next: &mut HashMap<UserId, i64>,
 ) -> invoices::Model {
     let project = (!taken.is_empty() && maker.dice.chance(70)).then(|| *maker.dice.one(taken));
@@ -146,6 +164,7 @@ fn bill(
         Some(parties) => parties,
         None => (*maker.dice.one(people.freelancers()), *maker.dice.one(people.clients())),
     };
+    let currency = currency(maker, people.bills_in(freelancer));
     let lines = lines(maker, currency);
     let discount = if maker.dice.chance(15) { lines[0].amount().unwrap_or(0) / 10 } else { 0 };
     let sums = totals(&lines, discount).unwrap_or_else(|_| unreachable!("a demo's sums are small"));
@@ -155,6 +174,7 @@ fn bill(
     let sequence = is_sent.then(|| {
         let next = next.entry(freelancer).or_insert(1);
         *next += 1;
+        batch.counters.insert(freelancer, *next);
         *next - 1
     });
     let sent_at = is_sent.then(|| maker.later(at, 3));
@@ -211,6 +231,7 @@ fn bill(
         .canonical_hash()
     });
     batch.lines.extend(line_rows(id, currency, &lines));
+    batch.events.extend(maker.of_invoice(&row));
     money(maker, batch, &row);
     if let (Some(status), Some(paid_at)) = (quarrel, paid_at) {
         dispute(maker, batch, people, &row, status, paid_at);
@@ -219,12 +240,11 @@ fn bill(
 }
 
 fn lines(maker: &mut Maker<'_>, currency: Currency) -> Vec<Line> {
-    let unit = 10_i64.pow(currency.exponent());
     (0..maker.dice.between(1, 4))
         .map(|_| Line {
             description: (*maker.dice.one(TASKS)).to_owned(),
             quantity_milli: maker.dice.between(1, 80) * 250,
-            unit_price_minor: maker.dice.between(8, 250) * unit + maker.dice.below(unit),
+            unit_price_minor: prices::price(maker.dice.between(3, 40) * 5, currency),
             tax_rate_bp: *maker.dice.one(&[0, 0, 700, 1900, 2000, 2150]),
         })
         .collect()
@@ -262,16 +282,24 @@ fn money(maker: &mut Maker<'_>, batch: &mut Batch, row: &invoices::Model) {
         recorded_by: row.client_id,
         created_at: at,
     };
-    let escrow = format!("escrow:{}", row.id);
-    let reason = format!("payment {}", payment.id);
-    transfer(maker, batch, row, at, (format!("world:{}", method.word().to_lowercase()), escrow.clone()), reason);
+    let (world, escrow) = (Account::World(method), Account::Escrow);
+    transfer(maker, batch, row, at, (world, escrow), (TransferKind::Payment, Some(payment.id)));
+    batch.events.extend(maker.of_payment(row, &payment));
     batch.payments.push(payment);
     let (to, why) = match row.status.0 {
-        InvoiceStatus::Released => (format!("user:{}", row.freelancer_id), "release"),
-        InvoiceStatus::Refunded => ("world:refund".to_owned(), "refund"),
+        InvoiceStatus::Released => (Account::User(row.freelancer_id.0), TransferKind::Release),
+        InvoiceStatus::Refunded => (world, TransferKind::Refund),
         _ => return,
     };
-    transfer(maker, batch, row, row.updated_at, (escrow, to), why.to_owned());
+    transfer(maker, batch, row, row.updated_at, (escrow, to), (why, None));
+}
+
+/// An account of the ledger; an escrow is the bill's.
+#[derive(Clone, Copy)]
+enum Account {
+    World(PaymentMethod),
+    Escrow,
+    User(UserId),
 }
 
 fn transfer(
@@ -279,20 +307,29 @@ fn transfer(
     batch: &mut Batch,
     row: &invoices::Model,
     at: Timestamp,
-    (from, to): (String, String),
-    reason: String,
+    (from, to): (Account, Account),
+    (kind, payment_id): (TransferKind, Option<Text<PaymentId>>),
 ) {
     let transfer_id = maker.id::<()>(at).to_string();
     for (position, account, amount_minor) in [(0, from, -row.paid_minor), (1, to, row.paid_minor)] {
+        let (account_kind, account_method, account_user_id) = match account {
+            Account::World(method) => (AccountKind::World, Some(Text(method)), None),
+            Account::Escrow => (AccountKind::Escrow, None, None),
+            Account::User(user) => (AccountKind::User, None, Some(Text(user))),
+        };
         batch.postings.push(ledger_postings::Model {
             id: maker.id::<()>(at).to_string(),
             transfer_id: transfer_id.clone(),
             position,
-            account,
+            kind: Text(kind),
+            invoice_id: Some(row.id),
+            payment_id,
+            account_kind: Text(account_kind),
+            account_user_id,
+            account_method,
             amount_minor,
             currency: row.currency,
-            invoice_id: Some(row.id),
-            reason: reason.clone(),
+            note: None,
             created_at: at,
         });
     }
@@ -329,7 +366,7 @@ fn dispute(
             });
         }
     }
-    batch.disputes.push(disputes::Model {
+    let row = disputes::Model {
         id: Text(id),
         version: 0,
         invoice_id: row.id,
@@ -343,14 +380,7 @@ fn dispute(
         active_invoice_id: active.then_some(row.id),
         created_at: at,
         updated_at: resolved_at.unwrap_or(at),
-    });
-}
-
-async fn counters(maker: &Maker<'_>, next: &HashMap<UserId, i64>) -> anyhow::Result<()> {
-    let mut rows: Vec<invoice_counters::Model> = next
-        .iter()
-        .map(|(freelancer, next)| invoice_counters::Model { freelancer_id: Text(*freelancer), next_seq: *next })
-        .collect();
-    rows.sort_by_key(|row| row.freelancer_id.to_string());
-    maker.save(0, async |unit: &mut Unit| unit.add_many::<invoice_counters::Entity>(rows).await).await
+    };
+    batch.events.extend(maker.of_dispute(&row));
+    batch.disputes.push(row);
 }

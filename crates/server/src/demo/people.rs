@@ -11,11 +11,11 @@ use chainbill_domain::{
 use chainbill_records::{
     Text,
     entities::{skills, user_skills, users},
-    sea_orm::EntityTrait as _,
+    sea_orm::{EntityTrait as _, QuerySelect as _},
 };
 
 use super::{
-    BATCH, Maker,
+    BATCH, Maker, prices,
     words::{ADJECTIVES, BUSINESSES, FIRST, LAST, PLACES, SKILLS, THINGS, TRADES},
 };
 
@@ -26,6 +26,7 @@ pub(super) type Skill = (SkillId, &'static str);
 pub(super) struct People {
     ids: Vec<UserId>,
     freelancers: usize,
+    bill_in: HashMap<UserId, Currency>,
 }
 
 impl People {
@@ -37,6 +38,11 @@ impl People {
         &self.ids[..self.freelancers]
     }
 
+    /// The currency in which a freelancer bills.
+    pub fn bills_in(&self, freelancer: UserId) -> Currency {
+        self.bill_in.get(&freelancer).copied().unwrap_or_else(|| prices::currency("USD"))
+    }
+
     pub fn clients(&self) -> &[UserId] {
         &self.ids[self.freelancers..]
     }
@@ -44,12 +50,15 @@ impl People {
 
 /// The catalogue. Names that are there already are used as they are.
 pub(super) async fn skills(maker: &mut Maker<'_>) -> anyhow::Result<Vec<Skill>> {
-    let known: HashMap<String, SkillId> = skills::Entity::find()
+    let known: Vec<(String, String)> = skills::Entity::find()
+        .select_only()
+        .columns([skills::Column::NameKey, skills::Column::Id])
+        .into_tuple()
         .all(maker.records.db())
-        .await?
-        .into_iter()
-        .map(|skill| (skill.name_key, skill.id.0))
-        .collect();
+        .await?;
+    // An entry with a strange id is somebody's to look at, and none of the demo's.
+    let known: HashMap<String, SkillId> =
+        known.into_iter().filter_map(|(key, id)| Some((key, id.parse().ok()?))).collect();
     let (mut all, mut rows) = (Vec::new(), Vec::new());
     for (place, (name, category)) in SKILLS.iter().enumerate() {
         let at = maker.moment(place, SKILLS.len() * 50);
@@ -72,7 +81,8 @@ pub(super) async fn skills(maker: &mut Maker<'_>) -> anyhow::Result<Vec<Skill>> 
             updated_at: at,
         });
     }
-    maker.save(rows.len(), async |unit| unit.insert_many::<skills::Entity>(rows).await.map(drop)).await?;
+    let count = [("skills", rows.len())];
+    maker.save(&count, Vec::new(), async |unit| unit.insert_many::<skills::Entity>(rows).await.map(drop)).await?;
     Ok(all)
 }
 
@@ -80,24 +90,26 @@ pub(super) async fn skills(maker: &mut Maker<'_>) -> anyhow::Result<Vec<Skill>> 
 pub(super) async fn people(maker: &mut Maker<'_>, skills: &[Skill], hash: &str) -> anyhow::Result<People> {
     let (freelancers, clients) = (maker.plan.freelancers(), maker.plan.clients());
     let all = freelancers + clients;
-    let mut ids = Vec::with_capacity(all);
+    let (mut ids, mut bill_in) = (Vec::with_capacity(all), HashMap::new());
     let places: Vec<usize> = (0..all).collect();
     for batch in places.chunks(BATCH) {
-        let (mut rows, mut children) = (Vec::new(), Vec::new());
+        let (mut rows, mut children, mut events) = (Vec::new(), Vec::new(), Vec::new());
         for &place in batch {
             let row = person(maker, place, freelancers, all, hash);
             ids.push(row.id.0);
             if place < freelancers {
-                children.extend(of_person(maker, row.id.0, skills));
+                children.extend(skills_of(maker, row.id.0, skills));
             }
+            bill_in.extend(row.hourly_rate_currency.map(|Text(currency)| (row.id.0, currency)));
+            events.extend(maker.of_person(&row));
             rows.push(row);
         }
         let saving = async |unit: &mut chainbill_records::Unit| {
             unit.insert_many_with::<user_skills::Entity>(rows, children).await.map(drop)
         };
-        maker.save(batch.len(), saving).await?;
+        maker.save(&[("users", batch.len())], events, saving).await?;
     }
-    Ok(People { ids, freelancers })
+    Ok(People { ids, freelancers, bill_in })
 }
 
 fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, hash: &str) -> users::Model {
@@ -114,16 +126,13 @@ fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, h
     } else {
         format!("We run {business} and look for people who can help with a {thing}.")
     };
-    let currency: Currency = match dice.below(4) {
-        0 => "EUR",
-        1 => "JPY",
-        2 => "BHD",
-        _ => "USD",
-    }
-    .parse()
-    .unwrap_or_else(|_| unreachable!("ISO 4217 has them"));
-    let rate = dice.between(15, 180) * 10_i64.pow(currency.exponent());
+    let (location, code) = *dice.one(PLACES);
+    // Some bill abroad in the currency that everybody takes.
+    let currency = prices::currency(if dice.chance(25) { "USD" } else { code });
+    let rate = prices::price(dice.between(3, 36) * 5, currency);
     let status = match dice.below(60) {
+        // The first of each kind are those that the result names to log in with.
+        _ if place == 0 || place == freelancers => UserStatus::Active,
         0 => UserStatus::Suspended,
         1 => UserStatus::Closed,
         _ => UserStatus::Active,
@@ -137,18 +146,19 @@ fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, h
         status: Text(status),
         title: is_freelancer.then_some(title),
         bio: maker.dice.chance(90).then_some(bio),
-        location: maker.dice.chance(80).then(|| (*maker.dice.one(PLACES)).to_owned()),
+        location: maker.dice.chance(80).then(|| location.to_owned()),
         hourly_rate_minor: is_freelancer.then_some(rate),
         hourly_rate_currency: is_freelancer.then_some(Text(currency)),
         wallet_address: None,
         available: maker.dice.chance(70),
         password_hash: Some(hash.to_owned()),
+        time_zone: None,
         created_at: at,
         updated_at: maker.later(at, 20),
     }
 }
 
-fn of_person(maker: &mut Maker<'_>, user: UserId, skills: &[Skill]) -> Vec<user_skills::Model> {
+fn skills_of(maker: &mut Maker<'_>, user: UserId, skills: &[Skill]) -> Vec<user_skills::Model> {
     let first = maker.dice.place(skills.len());
     let count = maker.dice.between(2, 6);
     (0..count)

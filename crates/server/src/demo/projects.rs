@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use chainbill_domain::{
     Timestamp,
     id::{ProjectId, UserId},
-    money::Currency,
     states::ProjectStatus,
 };
 use chainbill_records::{
@@ -16,6 +15,7 @@ use chainbill_records::{
 use super::{
     BATCH, Maker,
     people::{People, Skill},
+    prices,
     words::{BUSINESSES, PRAISE, THINGS, VERBS},
 };
 
@@ -43,9 +43,10 @@ pub(super) async fn projects(
     let (mut made, mut said) = (Vec::with_capacity(all), Vec::new());
     let places: Vec<usize> = (0..all).collect();
     for batch in places.chunks(BATCH) {
-        let (mut rows, mut children, mut opinions) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut rows, mut children, mut opinions, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for &place in batch {
             let row = project(maker, people, place, all);
+            events.extend(maker.of_project(&row));
             children.extend(asked(maker, row.id.0, skills));
             let on_time = row
                 .completed_at
@@ -67,12 +68,12 @@ pub(super) async fn projects(
             reviewee: row.reviewee_id.0,
             sum: row.quality + row.communication + row.timeliness + row.professionalism,
         }));
-        let count = rows.len() + opinions.len();
+        let count = [("projects", rows.len()), ("reviews", opinions.len())];
         let saving = async |unit: &mut Unit| {
             unit.insert_many_with::<project_skills::Entity>(rows, children).await?;
             unit.insert_many::<reviews::Entity>(opinions).await.map(drop)
         };
-        maker.save(count, saving).await?;
+        maker.save(&count, events, saving).await?;
     }
     Ok((made, said))
 }
@@ -89,9 +90,8 @@ fn project(maker: &mut Maker<'_>, people: &People, place: usize, all: usize) -> 
     };
     let taken = matches!(status, ProjectStatus::InProgress | ProjectStatus::Completed);
     let (verb, thing, business) = (dice.one(VERBS), dice.one(THINGS), dice.one(BUSINESSES));
-    let currencies: Vec<Currency> = ["USD", "EUR", "GBP", "JPY"].iter().filter_map(|code| code.parse().ok()).collect();
-    let currency = *dice.one(&currencies);
-    let budget = dice.chance(80).then(|| dice.between(5, 400) * 100 * 10_i64.pow(currency.exponent()));
+    let currency = prices::currency(dice.one::<&str>(&["USD", "USD", "EUR", "EUR", "GBP", "JPY"]));
+    let budget = dice.chance(80).then(|| prices::price(dice.between(5, 250) * 100, currency));
     let (client, freelancer) = (*dice.one(people.clients()), *dice.one(people.freelancers()));
     let description =
         format!("{verb} a {thing} for {business}. We need it to be dependable, documented and easy to hand over.");
@@ -161,7 +161,7 @@ pub(super) async fn reputations(
     projects: &[Project],
     reviews: &[Review],
     lost: &HashMap<UserId, i64>,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<()> {
     let mut facts: HashMap<UserId, Facts> = HashMap::new();
     for review in reviews {
         let known = facts.entry(review.reviewee).or_default();
@@ -197,9 +197,9 @@ pub(super) async fn reputations(
                 updated_at: at,
             });
         }
-        maker
-            .save(rows.len(), async |unit: &mut Unit| unit.insert_many::<reputations::Entity>(rows).await.map(drop))
-            .await?;
+        let count = [("reputations", rows.len())];
+        let saving = async |unit: &mut Unit| unit.insert_many::<reputations::Entity>(rows).await.map(drop);
+        maker.save(&count, Vec::new(), saving).await?;
     }
-    Ok(all as u64)
+    Ok(())
 }

@@ -39,23 +39,26 @@ pub(super) const LAST: &[&str] = &[
     "van Dijk",
 ];
 
-pub(super) const PLACES: &[&str] = &[
-    "Lagos, Nigeria",
-    "Berlin, Germany",
-    "São Paulo, Brazil",
-    "Nairobi, Kenya",
-    "Kyōto, Japan",
-    "Kraków, Poland",
-    "İstanbul, Türkiye",
-    "Bengaluru, India",
-    "Lisboa, Portugal",
-    "Montréal, Canada",
-    "Manama, Bahrain",
-    "Göteborg, Sweden",
-    "Medellín, Colombia",
-    "Hà Nội, Việt Nam",
-    "Tbilisi, Georgia",
-    "Wellington, New Zealand",
+/// Place, currency.
+pub(super) const PLACES: &[(&str, &str)] = &[
+    ("Lagos, Nigeria", "NGN"),
+    ("Berlin, Germany", "EUR"),
+    ("São Paulo, Brazil", "BRL"),
+    ("Nairobi, Kenya", "KES"),
+    ("Kyōto, Japan", "JPY"),
+    ("Kraków, Poland", "PLN"),
+    ("İstanbul, Türkiye", "TRY"),
+    ("Bengaluru, India", "INR"),
+    ("Lisboa, Portugal", "EUR"),
+    ("Montréal, Canada", "CAD"),
+    ("Manama, Bahrain", "BHD"),
+    ("Göteborg, Sweden", "SEK"),
+    ("Medellín, Colombia", "COP"),
+    ("Hà Nội, Việt Nam", "VND"),
+    ("Tbilisi, Georgia", "GEL"),
+    ("Wellington, New Zealand", "NZD"),
+    ("Leeds, United Kingdom", "GBP"),
+    ("Austin, United States", "USD"),
 ];
 
 /// Name, field.

@@ -28,6 +28,13 @@ impl Settings {
         if let Err(error) = chainbill_domain::text::email(&self.admin_email) {
             bail!("ADMIN_EMAIL {error}");
         }
+        if let Some(Hidden(token)) = &self.metrics_token {
+            let visible = token.bytes().all(|byte| byte.is_ascii_graphic());
+            ensure!(
+                token.len() >= 16 && visible,
+                "METRICS_TOKEN is not accepted: 16 or more visible ASCII characters are"
+            );
+        }
         let mut models = BTreeSet::new();
         for (model, _) in &self.sync_every {
             ensure!(models.insert(model), "SYNC_EVERY names {model} twice: each model once is accepted");
@@ -60,9 +67,11 @@ impl Settings {
 fn primary(url: &str) -> anyhow::Result<()> {
     let scheme = scheme("DATABASE_URL", url, &["mysql", "mariadb", "sqlite"])?;
     if scheme == "sqlite" {
-        return Ok(());
+        return Ok(chainbill_records::connect::check_address(url)?);
     }
+    // Before options are looked at: a password that is not encoded may hold what looks like one.
     let (host, path) = authority("DATABASE_URL", url)?;
+    chainbill_records::connect::check_address(url)?;
     let port = host.rsplit_once(']').map_or(host, |(_, rest)| rest).split_once(':').map(|(_, port)| port);
     let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
     ensure!(is_port, "DATABASE_URL has a port that is none: a whole number from 1 to 65535 is accepted");

@@ -35,7 +35,15 @@ pub const SECRETS: &[(&str, &str)] = &[
         "MONGODB_URI",
         "The second database: mongodb://… or mongodb+srv://… (Atlas). Without it, an embedded one in DATA_DIR.",
     ),
-    ("ADMIN_PASSWORD", "The first operator's password, 10 to 128 characters. Without it one is made and printed once."),
+    (
+        "ADMIN_PASSWORD",
+        "The first operator's password, 10 to 128 characters. Without it one is made, printed, and kept in a file\n\
+         in DATA_DIR until its first use.",
+    ),
+    (
+        "METRICS_TOKEN",
+        "What whoever asks for /metrics must show as a bearer token, 16 or more characters; none without it.",
+    ),
     ("ALERT_WEBHOOK_URL", "Where alarms are posted as JSON (Standard Webhooks): https://…; none without it."),
     ("ALERT_WEBHOOK_SECRET", "The key that alarms are signed with: whsec_ and base64."),
     ("SMTP_URL", "The mail server: smtps://user:password@host, smtp://user:password@host:587?tls=required."),
@@ -65,6 +73,7 @@ impl Settings {
                 "DATABASE_URL" => &mut self.database_url,
                 "MONGODB_URI" => &mut self.mongodb_uri,
                 "ADMIN_PASSWORD" => &mut self.admin_password,
+                "METRICS_TOKEN" => &mut self.metrics_token,
                 "ALERT_WEBHOOK_URL" => &mut self.alert_webhook_url,
                 "ALERT_WEBHOOK_SECRET" => &mut self.alert_webhook_secret,
                 "SMTP_URL" => &mut self.smtp_url,
@@ -82,6 +91,7 @@ impl Settings {
             &self.database_url,
             &self.mongodb_uri,
             &self.admin_password,
+            &self.metrics_token,
             &self.alert_webhook_url,
             &self.alert_webhook_secret,
             &self.smtp_url,

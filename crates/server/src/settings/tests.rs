@@ -48,7 +48,10 @@ fn a_wrong_value_is_refused_with_its_name_and_what_is_accepted() {
         (["--port", "abc"], ["'abc'", "from 0 to 65535"]),
         (["--rate-all", "many"], ["RATE_ALL", "from 1 to"]),
         (["--bind-address", "home"], ["BIND_ADDRESS", "127.0.0.1"]),
-        (["--trusted-proxies", "10.0.0.1,proxy"], ["TRUSTED_PROXIES", "an IP address"]),
+        (["--trusted-proxies", "10.0.0.1,proxy"], ["TRUSTED_PROXIES", "an IP address or a network"]),
+        (["--trusted-proxies", "10.0.0.0/33"], ["TRUSTED_PROXIES", "10.0.0.0/8"]),
+        (["--metrics-bind-address", "127.0.0.1"], ["METRICS_BIND_ADDRESS", "127.0.0.1:9464"]),
+        (["--max-connections", "100001"], ["MAX_CONNECTIONS", "from 0 to"]),
         (["--log-format", "xml"], ["LOG_FORMAT", "text, json"]),
         (["--fresh-wait", "soon"], ["FRESH_WAIT", "500ms, 5s, 2m"]),
         (["--fresh-wait", "31s"], ["FRESH_WAIT", "0s to 30s"]),
@@ -70,10 +73,11 @@ fn a_wrong_value_is_refused_with_its_name_and_what_is_accepted() {
 }
 
 #[test]
-fn proxies_are_a_list_of_addresses() {
-    let cli = Cli::try_parse_from(["chainbill", "--trusted-proxies", "10.0.0.1,2001:db8::1"]).expect("accepted");
+fn proxies_are_a_list_of_addresses_and_networks() {
+    let list = "10.0.0.1,2001:db8::1,172.16.0.0/12,fd00::/8,::ffff:192.0.2.0/120";
+    let cli = Cli::try_parse_from(["chainbill", "--trusted-proxies", list]).expect("accepted");
     let named: Vec<String> = cli.settings.trusted_proxies.iter().map(ToString::to_string).collect();
-    assert_eq!(named, ["10.0.0.1", "2001:db8::1"]);
+    assert_eq!(named, ["10.0.0.1/32", "2001:db8::1/128", "172.16.0.0/12", "fd00::/8", "192.0.2.0/24"]);
 }
 
 #[test]
@@ -88,6 +92,7 @@ fn what_single_values_cannot_say_is_refused_with_its_name() {
         (&[], &[("ALERT_WEBHOOK_SECRET", "canary")], "ALERT_WEBHOOK_SECRET is no key"),
         (&[], &[("ALERT_WEBHOOK_SECRET", "whsec_canary!")], "ALERT_WEBHOOK_SECRET is no key"),
         (&[], &[("ALERT_WEBHOOK_URL", "ftp://canary")], "ALERT_WEBHOOK_URL begins with \"ftp\""),
+        (&[], &[("METRICS_TOKEN", "canary")], "METRICS_TOKEN is not accepted"),
         (&[], &[("ADMIN_PASSWORD", "canary")], "ADMIN_PASSWORD has 6 characters"),
     ] {
         let error = refused(arguments, secrets);

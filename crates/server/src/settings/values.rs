@@ -1,6 +1,11 @@
 //! How single values are written. What is refused is told what is accepted.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use ipnet::IpNet;
 
 /// Whole numbers within bounds, both included.
 pub(super) fn whole(low: u32, high: u32) -> impl Fn(&str) -> Result<u32, String> + Clone {
@@ -50,17 +55,23 @@ pub(super) fn schedule(text: &str) -> Result<(&'static str, Duration), String> {
 
 /// A span of time: a whole number and ms, s, m, h or d.
 fn span(text: &str) -> Result<Duration, String> {
-    let wrong = || "a whole number with a unit is accepted: 500ms, 5s, 2m, 24h, 7d".to_owned();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(wrong()),
-    };
-    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(wrong)
+    chainbill_domain::span::span(text).map_err(|error| error.to_string())
+}
+
+/// A network: an address, or an address with the length of its prefix.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let wrong = || "an IP address or a network is accepted: 10.0.0.1, 10.0.0.0/8, 2001:db8::/32".to_owned();
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| wrong())?;
+    // Addresses of IPv4 that are written as ones of IPv6 come as ones of IPv4.
+    match (network, network.addr().to_canonical()) {
+        (IpNet::V6(wide), IpAddr::V4(narrow)) if wide.prefix_len() >= 96 => {
+            IpNet::new(narrow.into(), wide.prefix_len() - 96).map_err(|_| wrong())
+        }
+        (network, _) => Ok(network),
+    }
+}
+
+/// An address and a port to listen at.
+pub(super) fn socket(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "an IP address with a port is accepted: 127.0.0.1:9464, [::1]:9464".to_owned())
 }

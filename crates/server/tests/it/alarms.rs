@@ -116,6 +116,7 @@ impl Story {
         let mut command = program(&fresh);
         command
             .env("ALERT_WEBHOOK_URL", webhook(posted.clone(), refusals).await)
+            .env("SYNC_LATE_AFTER", "6s")
             .env("ALERT_WEBHOOK_SECRET", "whsec_c2VjcmV0IGtleQ==")
             .env("ALERT_EMAIL_TO", "operator@example.org")
             .env("SMTP_URL", mail_server(mailed.clone()).await);
@@ -166,6 +167,27 @@ fn an_alarm_does_not_overtake_another_that_is_told_again_and_again() {
             until(&story.posted, word).await;
         }
         assert_eq!(told(&story.end().await), ["began", "ended"]);
+    });
+}
+
+#[test]
+fn a_recovery_raises_no_alarm_of_its_own() {
+    run(async {
+        let Some(story) = Story::begin(0).await else { return };
+        story.proxy.set(Fault::Refuse);
+        // Longer than what makes a stall or is late.
+        let waits = async |health: &Value| health["sync"]["oldestSeconds"].as_f64().is_some_and(|oldest| oldest > 9.0);
+        story.program.eventually("changes wait for long", waits).await;
+        story.proxy.set(Fault::None);
+        until(&story.posted, "ended").await;
+        story.program.drained().await;
+        let posted = story.end().await;
+        let types: Vec<String> = posted
+            .iter()
+            .map(|text| serde_json::from_str::<Value>(text.split_once("\r\n\r\n").unwrap().1).unwrap())
+            .map(|body| format!("{} {}", body["type"], body["state"]))
+            .collect();
+        assert_eq!(types, [r#""sync.unreachable" "began""#, r#""sync.unreachable" "ended""#]);
     });
 }
 

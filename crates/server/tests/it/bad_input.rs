@@ -284,6 +284,41 @@ fn parameters_that_are_none_are_refused_by_name() {
 }
 
 #[test]
+fn a_request_with_two_frames_or_none_is_refused() {
+    embedded(async |world| {
+        let chunked = "\r\nconnection: close\r\ncontent-type: application/json\r\n";
+        for head in [
+            "GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n".to_owned(),
+            "GET /livez HTTP/1.1\r\nhost: a\r\nhost: b\r\nconnection: close\r\n\r\n".to_owned(),
+            "GET /livez HTTP/1.1\r\nhost: a\r\nhost: a\r\nconnection: close\r\n\r\n".to_owned(),
+            "GET /livez HTTP/1.1\r\nhost: a b\r\nconnection: close\r\n\r\n".to_owned(),
+            format!(
+                "POST /api/auth/login HTTP/1.1\r\nhost: a{chunked}transfer-encoding: gzip, chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
+            ),
+            format!("POST /api/auth/login HTTP/1.1\r\nhost: a{chunked}transfer-encoding: identity\r\n\r\n"),
+            format!(
+                "POST /api/auth/login HTTP/1.1\r\nhost: a{chunked}content-length: 2\r\ncontent-length: 3\r\n\r\n{{}}"
+            ),
+        ] {
+            let (status, text) = raw(&world.server, head.as_bytes()).await;
+            assert_eq!(status, 400, "{head}: {text}");
+        }
+        for fine in [
+            "GET /livez HTTP/1.0\r\n\r\n".to_owned(),
+            "GET /livez HTTP/1.1\r\nhost:\r\nconnection: close\r\n\r\n".to_owned(),
+            "GET http://elsewhere/livez HTTP/1.1\r\nhost: elsewhere\r\nconnection: close\r\n\r\n".to_owned(),
+        ] {
+            let (status, text) = raw(&world.server, fine.as_bytes()).await;
+            assert_eq!(status, 200, "{fine}: {text}");
+        }
+        let login = format!(
+            "POST /api/auth/login HTTP/1.1\r\nhost: a{chunked}transfer-encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
+        );
+        assert_eq!(raw(&world.server, login.as_bytes()).await.0, 422, "a body in chunks is read");
+    });
+}
+
+#[test]
 fn figures_do_not_grow_with_what_clients_invent() {
     embedded(async |world| {
         let server = &world.server;

@@ -5,6 +5,8 @@ use serde_json::json;
 use crate::world::{command_in, on_every_pair, program, run};
 use chainbill_testkit::{EMBEDDED, Fresh, pairs};
 
+const DEMO: &[&str] = &["demo", "--invoices", "600", "--seed", "7", "--until", "2026-11-01"];
+
 #[test]
 fn a_demo_is_the_same_for_the_same_seed_fulfils_the_invariants_and_is_copied_whole() {
     run(async {
@@ -12,7 +14,7 @@ fn a_demo_is_the_same_for_the_same_seed_fulfils_the_invariants_and_is_copied_who
             let (one, other) = (Fresh::make(&primary, &secondary).await, Fresh::make(&primary, &secondary).await);
             let mut roots = Vec::new();
             for fresh in [&one, &other] {
-                let (code, made) = command_in(fresh, &["demo", "--invoices", "600", "--seed", "7"]);
+                let (code, made) = command_in(fresh, DEMO);
                 assert_eq!((code, &made["rows"]["invoices"]), (0, &json!(600)), "{made}");
                 assert!(made["rows"].as_object().unwrap().values().all(|rows| rows.as_u64().unwrap() > 0), "{made}");
                 let (code, said) = command_in(fresh, &["check"]);
@@ -25,7 +27,7 @@ fn a_demo_is_the_same_for_the_same_seed_fulfils_the_invariants_and_is_copied_who
                 roots.push(of.map(|run| run["certificate"]["root"].clone()).collect::<Vec<_>>());
             }
             assert_eq!(roots[0], roots[1], "the same seed makes the same documents");
-            let (code, said) = command_in(&one, &["demo", "--invoices", "600", "--seed", "7"]);
+            let (code, said) = command_in(&one, DEMO);
             assert_eq!(code, 2, "{said}");
             assert!(said["error"].as_str().unwrap().contains("--seed"), "{said}");
             one.remove().await;

@@ -1,5 +1,6 @@
 //! Lists of files, from the copies. Nothing uploads yet: the files of these stories are saved as the product saves rows.
 
+use chainbill_app::{App, Settings};
 use chainbill_domain::{
     freshness::{Mark, Token},
     id::StoredFileId,
@@ -49,7 +50,13 @@ impl Files {
             updated_at: now,
         };
         let row = unit.insert::<stored_files::Entity>(row).await.unwrap();
-        (row, unit.commit().await.unwrap().token.to_string())
+        let token = unit.commit().await.unwrap().token;
+        (row, self.sealed(&token).await)
+    }
+
+    /// The token as the product would give it away.
+    async fn sealed(&self, token: &Token) -> String {
+        App::new(self.records.clone(), Settings::default()).sealed(token).await.unwrap()
     }
 
     async fn end(self) {
@@ -200,13 +207,13 @@ fn a_list_says_whether_it_holds_what_it_was_asked_for() {
         let mut unit = files.records.begin().await.unwrap();
         let after = stored_files::Model { filename: "after.pdf".to_owned(), ..row.clone() };
         let row = unit.update::<stored_files::Entity>(&row, after).await.unwrap();
-        let changed = unit.commit().await.unwrap().token.to_string();
+        let changed = files.sealed(&unit.commit().await.unwrap().token).await;
         let by_parameter = world.server.get(&format!("{path}?freshAfter={changed}"), &client).await;
         assert_eq!(by_parameter.header("sync-fresh"), "reached");
         assert_eq!(named(&by_parameter.expect(200)).as_deref(), Some("after.pdf"));
 
         let mark = Mark::Entity { model: &STORED_FILES, id: row.id.to_string(), version: row.version + 1 };
-        let to_come = Token { marks: vec![mark], more: false }.to_string();
+        let to_come = files.sealed(&Token { marks: vec![mark], more: false }).await;
         let older = world.server.ask(Method::GET, &path, Some(&client), None, &[("if-fresh", &to_come)]).await;
         assert_eq!(older.header("sync-fresh"), "older");
         assert_eq!(named(&older.expect(200)).as_deref(), Some("after.pdf"), "what there is is shown");
@@ -214,7 +221,7 @@ fn a_list_says_whether_it_holds_what_it_was_asked_for() {
 
         let mut unit = files.records.begin().await.unwrap();
         unit.delete::<stored_files::Entity>(&row).await.unwrap();
-        let gone = unit.commit().await.unwrap().token.to_string();
+        let gone = files.sealed(&unit.commit().await.unwrap().token).await;
         assert_eq!(ids(&fresh(world, &path, &client, &gone).await.json()), Vec::<String>::new());
         files.end().await;
     });
@@ -234,7 +241,6 @@ fn lists_of_files_refuse_what_is_none() {
                 ("limit=101", "/limit"),
                 ("limit=all", "/limit"),
                 ("cursor=zz", "/cursor"),
-                ("cursor=", "/cursor"),
                 // `file:` and a NUL.
                 ("cursor=ZmlsZToA", "/cursor"),
                 (&of_bills, "/cursor"),

@@ -6,11 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chainbill_records::{
-    Records,
-    outbox::PARTS,
-    sea_orm::{ConnectionTrait as _, TransactionTrait as _},
-};
+use chainbill_records::{Records, outbox::PARTS, sea_orm::ConnectionTrait as _};
 use chainbill_testkit::{Fault, Fresh, Proxy, address, server};
 use reqwest::Method;
 

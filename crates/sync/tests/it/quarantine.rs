@@ -23,6 +23,14 @@ impl World {
         let write = Write { id: id.to_owned(), version: stored.stamp.version.unwrap(), content, fresh: false };
         self.mirror.apply(&USERS, Guard::NotNewer, &[write], self.records.now()).await.unwrap();
     }
+
+    /// Gives a user's document a version that its row has not reached.
+    async fn ahead_of(&self, id: &str, version: i64) {
+        let stored = self.documents(&USERS).await.remove(id).unwrap();
+        let content = Content::Document { body: stored.body, digest: stored.stamp.digest.unwrap() };
+        let write = Write { id: id.to_owned(), version, content, fresh: false };
+        self.mirror.apply(&USERS, Guard::Newer, &[write], self.records.now()).await.unwrap();
+    }
 }
 
 #[test]
@@ -43,13 +51,44 @@ fn a_copy_that_keeps_coming_back_wrong_is_left_alone_and_said_until_somebody_for
         let report = world.deep(Mending::Repair).await;
         assert_eq!((report.repaired.quarantined, report.repaired.repaired), (1, 1), "the other one is repaired");
         assert_eq!(report.outcome, Outcome::Drift);
-        assert_eq!(world.sync.status().await.quarantined, Some(1));
+        let status = world.sync.status().await;
+        assert_eq!((status.quarantined, status.status), (Some(1), "behind"));
+        let reason = status.reason.unwrap_or_default();
+        assert!(reason.contains("1 copies are known to be wrong and left alone: 1 of users"), "{reason}");
         let why = world.sync.why(&USERS, &user).await.unwrap();
         assert_eq!((why.quarantined, why.repairs, why.verdict.as_str()), (true, most, "mutated"));
         assert_eq!(why.last_repair.unwrap().action, "written again");
         let forced = world.deep(Mending::Force).await;
         assert_eq!((forced.outcome, forced.repaired.repaired), (Outcome::Repaired, 1));
+        assert_eq!(world.sync.status().await.quarantined, Some(0), "it is right now, however often it was not");
         world.assert_equal().await;
+    });
+}
+
+#[test]
+fn a_copy_that_the_relay_leaves_alone_is_behind_until_it_is_right() {
+    on_every_pair(async |world: World| {
+        let user = world.save_user("Ada").await;
+        let id = user.id.to_string();
+        let running = world.sync.start();
+        world.live().await;
+        world.drained().await;
+        for _ in 0..Settings::default().quarantine_after {
+            world.tamper(&id).await;
+            world.deep(Mending::Repair).await;
+        }
+        world.eventually("it is healthy", async || world.sync.pulse().await.status == "healthy").await;
+        // No comparison follows: the relay alone meets it.
+        world.ahead_of(&id, 7).await;
+        world.rename(&user, "Ada Lovelace").await;
+        world.eventually("it is known to be wrong", async || world.sync.pulse().await.quarantined == Some(1)).await;
+        let status = world.sync.status().await;
+        let users = status.models.iter().find(|model| model.model == USERS.name).unwrap();
+        assert_eq!((status.status, users.quarantined, users.drift), ("behind", Some(1), Some(false)), "{status:?}");
+        let (repaired, why) = world.sync.one(&USERS, &id).await.unwrap();
+        assert_eq!((repaired.repaired, why.verdict.as_str()), (1, "equal"));
+        world.eventually("it is healthy again", async || world.sync.pulse().await.status == "healthy").await;
+        running.stop().await;
     });
 }
 

@@ -1,5 +1,6 @@
-//! Thousands of schedules of commits, relays, crashes, lost answers, frozen owners and comparisons, from the pure parts of
-//! the relay and of the reconciliation. And the test of the test: each planted bug is caught.
+//! Thousands of schedules of commits, relays, crashes, lost answers, frozen owners, reads that land on a server that is
+//! behind, and comparisons, from the pure parts of the relay and of the reconciliation. And the test of the test: each
+//! planted bug is caught.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,8 +16,8 @@ use chainbill_records::{
     outbox::{Entry, Op, Queued},
 };
 use chainbill_sync::{
-    compare::{Seen, Verdict, second_look, verdicts},
-    plan::{Batch, Settlement, Task, Writes},
+    compare::{Revisions, Seen, Verdict, second_look, verdicts},
+    plan::{Batch, Found, Settlement, Task, Writes},
 };
 
 /// A mistake that somebody could make.
@@ -45,9 +46,13 @@ enum Bug {
     NoSecondLook,
     /// The second look reads the documents anew.
     NewDocumentsAgain,
+    /// The relay acts on rows from before their entries.
+    BelieveLateReads,
+    /// The second look takes whatever moment of the primary it is given.
+    LateSecondLook,
 }
 
-const PLANTED: [Bug; 11] = [
+const PLANTED: [Bug; 13] = [
     Bug::MarkBeforeApply,
     Bug::NoVersionGuard,
     Bug::NoTombstone,
@@ -59,6 +64,8 @@ const PLANTED: [Bug; 11] = [
     Bug::BlindComparison,
     Bug::NoSecondLook,
     Bug::NewDocumentsAgain,
+    Bug::BelieveLateReads,
+    Bug::LateSecondLook,
 ];
 
 /// Time plays no part here: order does.
@@ -99,11 +106,20 @@ struct Cut {
     then: Vec<Seen>,
 }
 
+/// The primary at a moment.
+#[derive(Clone, Default)]
+struct Moment {
+    rows: BTreeMap<String, (i64, u64)>,
+    queue: Vec<Queued>,
+}
+
 struct Simulation {
     dice: Dice,
     bug: Bug,
     rows: BTreeMap<String, (i64, u64)>,
     queue: Vec<Queued>,
+    /// What servers that are behind show.
+    history: Vec<Moment>,
     made: u64,
     copies: BTreeMap<String, Kept>,
     relays: [Phase; 2],
@@ -134,6 +150,7 @@ impl Simulation {
             bug,
             rows: BTreeMap::new(),
             queue: Vec::new(),
+            history: Vec::new(),
             made: 0,
             copies: BTreeMap::new(),
             relays: [Phase::Idle, Phase::Idle],
@@ -146,6 +163,7 @@ impl Simulation {
     /// Runs a schedule; what is wrong in the end.
     fn run(mut self) -> Vec<String> {
         for _ in 0..80 {
+            self.history.push(Moment { rows: self.rows.clone(), queue: self.queue.clone() });
             match self.dice.roll(100) {
                 0..=34 => self.commit(),
                 35..=59 => self.relay(0),
@@ -196,12 +214,18 @@ impl Simulation {
             Phase::Idle if self.holder == who => self.plan(),
             Phase::Idle => Phase::Idle,
             Phase::Planned(tasks) => {
+                let shown = self.some_moment();
                 let rows = tasks.iter().filter_map(|task| {
-                    let (version, payload) = self.rows.get(&task.newest.entity_id)?;
+                    let (version, payload) = shown.rows.get(&task.newest.entity_id)?;
                     let differently = self.bug == Bug::OtherEncoder && who == 1;
                     Some(row(&task.newest.entity_id, *version, if differently { payload + 1 } else { *payload }))
                 });
-                let writes = Writes::of(&SKILLS, &tasks, rows.collect());
+                let mut found = Found::of(rows.collect());
+                found.shown = match self.bug {
+                    Bug::BelieveLateReads => tasks.iter().map(|task| task.newest_at.1.clone()).collect(),
+                    _ => shown.queue.iter().map(|queued| queued.id.clone()).collect(),
+                };
+                let writes = Writes::of(&SKILLS, &tasks, found);
                 Phase::Read(tasks, writes)
             }
             Phase::Read(tasks, writes) => self.apply(tasks, writes),
@@ -212,10 +236,22 @@ impl Simulation {
         };
     }
 
+    /// What a read shows: the present, or a moment from before it where it lands on a server that is behind.
+    fn some_moment(&mut self) -> Moment {
+        let back = usize::try_from(self.dice.roll(12)).unwrap();
+        // Half of the reads are of the present.
+        let place = back.checked_sub(6).and_then(|back| self.history.len().checked_sub(back + 1));
+        place.map_or_else(|| self.present(), |place| self.history[place].clone())
+    }
+
+    fn present(&self) -> Moment {
+        Moment { rows: self.rows.clone(), queue: self.queue.clone() }
+    }
+
     fn plan(&mut self) -> Phase {
         let most = usize::try_from(1 + self.dice.roll(6)).unwrap();
         let batch: Vec<Queued> = self.queue.iter().take(most).cloned().collect();
-        let mut planned = Batch::plan(batch);
+        let mut planned = Batch::plan(&[&SKILLS], batch);
         let mut tasks = planned.tasks.remove(SKILLS.name).unwrap_or_default();
         match self.bug {
             Bug::MarkBeforeApply => {
@@ -267,18 +303,21 @@ impl Simulation {
     /// A comparison in two steps, with whatever happens between them.
     fn compare(&mut self) {
         match self.cut.take() {
-            None => self.cut = Some(self.snapshot(Vec::new())),
+            None => {
+                let moment = self.some_moment();
+                self.cut = Some(self.snapshot(&moment, Vec::new()));
+            }
             Some(cut) => self.judge(cut),
         }
     }
 
-    fn snapshot(&self, then: Vec<Seen>) -> Cut {
+    fn snapshot(&self, moment: &Moment, then: Vec<Seen>) -> Cut {
         let mut pending = BTreeMap::new();
-        for Queued { entry, .. } in self.queue.iter().filter(|_| self.bug != Bug::BlindComparison) {
+        for Queued { entry, .. } in moment.queue.iter().filter(|_| self.bug != Bug::BlindComparison) {
             pending.insert(entry.entity_id.clone(), Pending { version: entry.version, op: entry.op, since: NOW });
         }
         Cut {
-            rows: self.rows.iter().map(|(id, (version, payload))| row(id, *version, *payload)).collect(),
+            rows: moment.rows.iter().map(|(id, (version, payload))| row(id, *version, *payload)).collect(),
             pending,
             documents: (self.bug == Bug::DocumentsFirst).then(|| self.documents()),
             then,
@@ -291,6 +330,7 @@ impl Simulation {
                 id: id.clone(),
                 version: Some(kept.version),
                 digest: kept.content.as_ref().map(|(_, digest)| *digest),
+                revision: kept.content.as_ref().map(|_| SKILLS.revision()),
                 tombstone: kept.content.is_none(),
             },
             body: Some(kept.content.as_ref().map(|(body, _)| body.clone()).unwrap_or_default()),
@@ -301,17 +341,17 @@ impl Simulation {
     fn judge(&mut self, cut: Cut) {
         let cut = match self.bug {
             // The mistake: documents as they were before, rows as they are now.
-            Bug::DocumentsFirst => Cut { documents: cut.documents, ..self.snapshot(cut.then) },
+            Bug::DocumentsFirst => Cut { documents: cut.documents, ..self.snapshot(&self.present(), cut.then) },
             _ => cut,
         };
         let rows: Vec<_> = cut.rows.into_iter().map(|row| encode(&SKILLS, row)).collect();
         let documents = cut.documents.unwrap_or_else(|| self.documents());
         let judged = match cut.then.as_slice() {
-            [] => verdicts(&SKILLS, &rows, &documents, &cut.pending),
+            [] => verdicts(&SKILLS, &rows, &documents, &cut.pending, &Revisions::default()),
             // The mistake: looking at new documents instead of those that were seen then.
             _ if self.bug == Bug::NewDocumentsAgain => {
                 let ids: BTreeSet<&str> = cut.then.iter().map(|seen| seen.stamp.id.as_str()).collect();
-                let mut again = verdicts(&SKILLS, &rows, &documents, &cut.pending);
+                let mut again = verdicts(&SKILLS, &rows, &documents, &cut.pending, &Revisions::default());
                 again.retain(|(id, _)| ids.contains(id.as_str()));
                 for (_, verdict) in &mut again {
                     if let Verdict::Undecided(class) = verdict {
@@ -320,7 +360,7 @@ impl Simulation {
                 }
                 again
             }
-            then => second_look(&SKILLS, then, &rows, &documents, &cut.pending, NOW),
+            then => second_look(&SKILLS, then, &rows, &documents, &cut.pending, &Revisions::default(), NOW),
         };
         let mut undecided = BTreeSet::new();
         for (id, verdict) in judged {
@@ -330,12 +370,14 @@ impl Simulation {
                 }
                 Verdict::Drift(class) => self.false_alarms.push(format!("{id} is {}", class.name())),
                 Verdict::Undecided(_) => drop(undecided.insert(id)),
-                Verdict::InFlight(_) => {}
+                Verdict::InFlight(_) | Verdict::Outdated | Verdict::Newer => {}
             }
         }
         if !undecided.is_empty() {
             let then = documents.into_iter().filter(|seen| undecided.contains(&seen.stamp.id)).collect();
-            self.cut = Some(self.snapshot(then));
+            // A moment after the documents were seen, however far behind the server of the first look was.
+            let moment = if self.bug == Bug::LateSecondLook { self.some_moment() } else { self.present() };
+            self.cut = Some(self.snapshot(&moment, then));
         }
     }
 
@@ -345,6 +387,8 @@ impl Simulation {
         let thawing = frozen.map(|who| std::mem::replace(&mut self.relays[who], Phase::Idle));
         self.relays = [Phase::Idle, Phase::Idle];
         self.holder = 0;
+        // Servers that were behind have caught up.
+        self.history.clear();
         for _ in 0..10_000 {
             if self.queue.is_empty() && matches!(self.relays[0], Phase::Idle) {
                 break;

@@ -55,12 +55,13 @@ impl World {
         true
     }
 
-    /// Waits until users and bills were copied and have caught up.
+    /// Waits until users and bills were copied, have caught up, and were looked at where documents were there before.
     pub async fn live(&self) {
         self.eventually("users and bills are live", async || {
             let copies = self.records.copies().await.unwrap();
             let live = |name: &str| copies.iter().any(|copy| copy.model == name && copy.state == CopyState::Live);
-            live(USERS.name) && live(INVOICES.name)
+            let tidied = async |name| self.records.fact(&format!("tidy-{name}")).await.unwrap().is_none();
+            live(USERS.name) && live(INVOICES.name) && tidied(USERS.name).await && tidied(INVOICES.name).await
         })
         .await;
     }

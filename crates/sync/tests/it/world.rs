@@ -85,6 +85,7 @@ impl World {
             wallet_address: None,
             available: true,
             password_hash: Some("$argon2id$canary".to_owned()),
+            time_zone: None,
             created_at: now,
             updated_at: now,
         }

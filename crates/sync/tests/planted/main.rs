@@ -233,10 +233,38 @@ async fn copied(world: &World, other: &Sync, faulty: &Faulty, seed: u64) -> Vec<
     words
 }
 
+/// Reads land on a server that is behind, now and then: what it shows is not what is.
+async fn late(world: &World, database: &Fresh, seed: u64) -> Vec<String> {
+    let (mut words, mut dice, mut alive) = (Vec::new(), Dice(seed ^ 0x1A7E), Vec::new());
+    let server = database.behind("late").await;
+    let readers = vec![server.db.clone(), world.records.db().clone()];
+    let sync = Sync::new(world.records.reading_in_turn(readers), world.mirror.clone(), settings());
+    let looking = World { records: world.records.clone(), mirror: world.mirror.clone(), sync };
+    for _ in 0..60 {
+        alive.push(world.save_user("somebody").await);
+    }
+    server.catch_up().await;
+    let running = looking.sync.start();
+    for round in 0..40 {
+        change(world, &mut dice, &mut alive).await;
+        if round % 8 == 7 {
+            verify(&looking, Mending::Report, &mut words).await;
+            server.catch_up().await;
+        }
+    }
+    verify(&looking, Mending::Report, &mut words).await;
+    server.catch_up().await;
+    looking.sync.settle(&CancellationToken::new()).await.unwrap();
+    wrong(world, &mut words).await;
+    running.stop().await;
+    server.remove().await;
+    words
+}
+
 /// Tells every story with a mistake until one shows something.
 async fn shown(mistake: Option<Mistake>, seeds: u64) -> Vec<String> {
     for seed in 0..seeds {
-        for story in 0..5 {
+        for story in 0..6 {
             let database = Fresh::make(EMBEDDED, EMBEDDED).await;
             let (world, other, faulty) = worlds(&database, seed).await;
             plant(mistake);
@@ -244,7 +272,8 @@ async fn shown(mistake: Option<Mistake>, seeds: u64) -> Vec<String> {
                 0 => poison(&world, &faulty.writing).await,
                 1 => restored(&world).await,
                 2 => tampered(&world, &faulty.writing).await,
-                3 => faults(&world, &other, &faulty.writing, seed).await,
+                3 => late(&world, &database, seed).await,
+                4 => faults(&world, &other, &faulty.writing, seed).await,
                 _ => copied(&world, &other, &faulty.writing, seed).await,
             };
             plant(None);

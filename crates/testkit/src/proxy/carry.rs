@@ -22,6 +22,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// Carries bytes both ways until one side ends or a fault ends it.
 pub(super) async fn carry(client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
+    let opened = *shared.forgotten.borrow();
     shared.until(|fault| fault != Fault::Silence).await;
     if shared.fault() == Fault::Refuse {
         return;
@@ -35,17 +36,21 @@ pub(super) async fn carry(client: TcpStream, server: SocketAddr, shared: Arc<Sha
     let (from_server, to_server) = server.into_split();
     let committing = AtomicBool::new(false);
     tokio::select! {
-        () = requests(from_client, to_server, &shared, &committing) => {}
-        () = answers(from_server, to_client, &shared, &committing) => {}
+        () = requests(from_client, to_server, (&shared, opened), &committing) => {}
+        () = answers(from_server, to_client, (&shared, opened), &committing) => {}
         () = shared.until(|fault| fault == Fault::Refuse) => {}
     }
 }
 
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, committing: &AtomicBool) {
+/// What the proxy does, and how often it had forgotten everything when the connection was opened.
+type Mood<'a> = (&'a Shared, u64);
+
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mood: Mood<'_>, committing: &AtomicBool) {
+    let (shared, _) = mood;
     let mut bytes = vec![0; CHUNK];
     let mut commits = Commits::default();
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        pause(shared).await;
+        pause(mood).await;
         let commit = commits.end_in(&bytes[..count]);
         // Said before the server can answer.
         committing.store(commit && shared.fault() == Fault::LoseCommits, SeqCst);
@@ -55,10 +60,11 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shar
     }
 }
 
-async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, committing: &AtomicBool) {
+async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mood: Mood<'_>, committing: &AtomicBool) {
+    let (shared, _) = mood;
     let mut bytes = vec![0; CHUNK];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        pause(shared).await;
+        pause(mood).await;
         let answer = &bytes[..count];
         if committing.load(SeqCst) {
             shared.note_lost();
@@ -88,11 +94,15 @@ async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Share
 }
 
 /// As long as nothing may pass, and as long as a chunk is to wait.
-async fn pause(shared: &Shared) {
+async fn pause((shared, opened): Mood<'_>) {
     if let Fault::Latency(delay) = shared.fault() {
         tokio::time::sleep(delay).await;
     }
     shared.until(|fault| fault != Fault::Silence).await;
+    if *shared.forgotten.borrow() > opened {
+        // Both sides stay open, and nothing passes any more.
+        std::future::pending::<()>().await;
+    }
 }
 
 async fn one_by_one(to: &mut OwnedWriteHalf, bytes: &[u8]) -> std::io::Result<()> {

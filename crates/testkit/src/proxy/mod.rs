@@ -51,12 +51,19 @@ pub struct Proxy {
 impl Proxy {
     /// Listens in front of a server.
     pub async fn before(server: SocketAddr) -> Self {
+        Self::among(vec![server]).await
+    }
+
+    /// Listens in front of several servers of a cluster: each connection leads to the next one.
+    pub async fn among(servers: Vec<SocketAddr>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { fault: watch::Sender::new(Fault::None), lost: AtomicU64::new(0) });
+        let (fault, forgotten) = (watch::Sender::new(Fault::None), watch::Sender::new(0));
+        let shared = Arc::new(Shared { fault, forgotten, lost: AtomicU64::new(0) });
         let theirs = Arc::clone(&shared);
         let accepting = tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
+            let mut turns = servers.into_iter().cycle();
+            while let (Ok((client, _)), Some(server)) = (listener.accept().await, turns.next()) {
                 tokio::spawn(carry::carry(client, server, Arc::clone(&theirs)));
             }
         });
@@ -73,6 +80,12 @@ impl Proxy {
     /// From now on this happens to the bytes.
     pub fn set(&self, fault: Fault) {
         self.shared.fault.send_replace(fault);
+    }
+
+    /// Forgets every connection that is open, as balancers do with those that have rested: nothing passes on them any more,
+    /// and nobody is told. New ones pass.
+    pub fn forget(&self) {
+        self.shared.forgotten.send_modify(|times| *times += 1);
     }
 
     /// How many answers were lost, whole or in part.
@@ -99,6 +112,8 @@ pub(crate) fn instead_of(url: &str, place: SocketAddr) -> String {
 
 struct Shared {
     fault: watch::Sender<Fault>,
+    /// How often everything was forgotten.
+    forgotten: watch::Sender<u64>,
     lost: AtomicU64,
 }
 

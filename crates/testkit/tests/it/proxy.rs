@@ -167,12 +167,14 @@ fn a_commit_whose_answer_is_lost_is_durable_and_said_to_be_unknown() {
 fn whoever_stops_waiting_for_a_transaction_leaves_none_open() {
     before_every_server(async |fresh, proxy, direct| {
         let url = proxy.instead_of(&fresh.primary);
-        let settings = ConnectSettings { url, max_connections: 1, acquire_timeout: Duration::from_secs(10) };
+        let settings = ConnectSettings {
+            max_connections: 1,
+            acquire_timeout: Duration::from_secs(10),
+            ..ConnectSettings::of(url)
+        };
         let Connected { db, dialect, .. } = connect(&settings).await.unwrap();
         let through = Records::new(db, dialect, Arc::new(SystemClock), Arc::new(SystemRandom));
-        while through.db().get_mysql_connection_pool().num_idle() == 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        through.db().execute_unprepared("SELECT 1").await.unwrap();
         // Its BEGIN is with the server then, and the answer is on its way.
         proxy.set(Fault::Latency(Duration::from_millis(400)));
         assert!(timeout(Duration::from_millis(600), through.begin()).await.is_err(), "it began");

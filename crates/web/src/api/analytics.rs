@@ -60,7 +60,7 @@ async fn system(
     answer(&state, &headers, &span, None, 7).await
 }
 
-/// What one person did. To the person and to operators.
+/// What one person did, and the money that the person received (`received`) and paid (`paid`). To the person and to operators.
 #[utoipa::path(get, path = "/api/analytics/users/{id}", tag = "analytics", params(("id" = String, Path), Span), responses(
     (status = 200, body = serde_json::Value), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -88,6 +88,7 @@ async fn answer(state: &State, headers: &HeaderMap, span: &Span, user: Option<&s
     match user {
         Some(user) => {
             body.insert("userId".to_owned(), user.into());
+            body.insert("paid".to_owned(), json!(sums(&activity.paid).0));
             body.insert("recent".to_owned(), activity.recent.iter().map(|event| Value::Object(plain(event))).collect());
         }
         None => {
@@ -106,11 +107,7 @@ fn figures(activity: &Activity, since: Timestamp, days: u32) -> Map<String, Valu
         .iter()
         .map(|(day, events, users)| json!({"day": day, "events": events, "distinctUsers": users}))
         .collect();
-    let received: Vec<MoneyView> = activity
-        .received
-        .iter()
-        .filter_map(|(currency, minor)| Some(Money { minor: *minor, currency: currency.parse().ok()? }.into()))
-        .collect();
+    let (received, unknown) = sums(&activity.received);
     let body = json!({
         "days": days,
         "since": moment(since),
@@ -120,8 +117,21 @@ fn figures(activity: &Activity, since: Timestamp, days: u32) -> Map<String, Valu
         "byDay": by_day,
         "received": received,
     });
-    match body {
-        Value::Object(body) => body,
-        _ => Map::new(),
+    let Value::Object(mut body) = body else { return Map::new() };
+    if !unknown.is_empty() {
+        body.insert("unreadableCurrencies".to_owned(), Value::Array(unknown));
     }
+    body
+}
+
+/// Sums of money, and the currencies whose decimals this release does not know.
+fn sums(of_currencies: &[(String, i64)]) -> (Vec<MoneyView>, Vec<Value>) {
+    let (mut sums, mut unknown) = (Vec::new(), Vec::new());
+    for (code, minor) in of_currencies {
+        match code.parse() {
+            Ok(currency) => sums.push(Money { minor: *minor, currency }.into()),
+            Err(_) => unknown.push(code.as_str().into()),
+        }
+    }
+    (sums, unknown)
 }

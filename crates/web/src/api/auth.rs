@@ -3,16 +3,17 @@
 use axum::{
     Json,
     extract::State as Shared,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::IntoResponse,
 };
-use chainbill_app::{Credentials, LoggedIn, Registration, UserView};
+use chainbill_app::{App, AppError, Credentials, LoggedIn, Registration, UserView};
+use serde::Serialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Answer, created, tagged};
+use super::{Answer, Versioned, created, tagged};
 use crate::{
     State,
-    extract::{COOKIE, Strict, Who},
+    extract::{Anyone, COOKIE, Strict, Who, tokens},
     problem::ProblemBody,
 };
 
@@ -22,17 +23,23 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 
 /// Make an account.
 #[utoipa::path(post, path = "/api/auth/register", tag = "auth", request_body = Registration, responses(
-    (status = 201, body = UserView), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
-async fn register(Shared(state): Shared<State>, Who(context): Who, Strict(new): Strict<Registration>) -> Answer {
+    (status = 201, body = UserView), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody),
+    (status = 503, body = ProblemBody)))]
+async fn register(Shared(state): Shared<State>, Anyone(context): Anyone, Strict(new): Strict<Registration>) -> Answer {
     let user = state.app.register(&context, new).await?;
-    Ok(created("/api/users", &user.value.id, &user))
+    Ok(created(&state, "/api/users", &user.value.id, &user).await)
 }
 
 /// Log in. The token goes into `Authorization: Bearer`; browsers get it as a cookie too, and then repeat `csrfToken` in
 /// `X-CSRF-Token` on everything that changes something.
 #[utoipa::path(post, path = "/api/auth/login", tag = "auth", request_body = Credentials, responses(
-    (status = 200, body = LoggedIn), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
-async fn login(Shared(state): Shared<State>, Who(context): Who, Strict(credentials): Strict<Credentials>) -> Answer {
+    (status = 200, body = LoggedIn), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody),
+    (status = 503, body = ProblemBody)))]
+async fn login(
+    Shared(state): Shared<State>,
+    Anyone(context): Anyone,
+    Strict(credentials): Strict<Credentials>,
+) -> Answer {
     let login = state.app.login(&context, credentials).await?;
     let secure = if state.secure_cookies { "; Secure" } else { "" };
     let cookie = format!("{COOKIE}={}; HttpOnly; SameSite=Strict; Path=/{secure}", login.token);
@@ -43,21 +50,40 @@ async fn login(Shared(state): Shared<State>, Who(context): Who, Strict(credentia
     Ok(response)
 }
 
-/// End the login.
-#[utoipa::path(post, path = "/api/auth/logout", tag = "auth", responses(
-    (status = 204), (status = 401, body = ProblemBody)))]
-async fn logout(Shared(state): Shared<State>, Who(context): Who) -> Answer {
-    state.app.logout(&context).await?;
+/// End the login: that of the bearer token, that of the cookie, or both. Whoever has none any more is logged out already.
+#[utoipa::path(post, path = "/api/auth/logout", tag = "auth", responses((status = 204)))]
+async fn logout(Shared(state): Shared<State>, headers: HeaderMap) -> Answer {
+    for token in tokens(&headers) {
+        state.app.logout(&token).await?;
+    }
     let mut response = StatusCode::NO_CONTENT.into_response();
     let over = HeaderValue::from_static("chainbill_session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");
     response.headers_mut().insert(header::SET_COOKIE, over);
     Ok(response)
 }
 
-/// Who is logged in.
+/// Somebody who is logged in.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Me {
+    #[serde(flatten)]
+    user: UserView,
+    /// Goes into `X-CSRF-Token` by browsers that hold the token in a cookie: for those that have lost the login's answer.
+    csrf_token: String,
+}
+
+impl Versioned for Me {
+    fn version(&self) -> i64 {
+        self.user.version
+    }
+}
+
+/// Who is logged in, and the `csrfToken` of the login.
 #[utoipa::path(get, path = "/api/auth/me", tag = "auth", responses(
-    (status = 200, body = UserView), (status = 401, body = ProblemBody)))]
-async fn me(Shared(state): Shared<State>, Who(context): Who) -> Answer {
+    (status = 200, body = Me), (status = 401, body = ProblemBody)))]
+async fn me(Shared(state): Shared<State>, Who(context): Who, headers: HeaderMap) -> Answer {
     let id = context.actor()?.user_id.to_string();
-    Ok(tagged(StatusCode::OK, &state.app.user_view(&context, &id).await?))
+    let token = tokens(&headers).into_iter().next().ok_or(AppError::Unauthenticated)?;
+    let user = state.app.user_view(&context, &id).await?;
+    Ok(tagged(StatusCode::OK, &Me { user, csrf_token: App::csrf_token(&token) }))
 }

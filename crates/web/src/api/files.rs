@@ -1,21 +1,19 @@
 //! Lists of files, in the copies. Who may see one is decided by the primary; the copies only fill it.
 
 use axum::{
-    Json,
     extract::{Path, State as Shared},
     http::HeaderMap,
-    response::IntoResponse,
 };
-use chainbill_app::{AppError, Page, PageRequest, moment};
+use chainbill_app::{AppError, Page, PageRequest, Unreadable, moment};
 use chainbill_domain::{Value, models::STORED_FILES};
 use chainbill_mirror::Stored;
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Answer, freshness, with_freshness};
+use super::{Answer, freshness, listed, with_freshness};
 use crate::{
-    Problem, State,
+    State,
     extract::{Asked, Who},
     problem::ProblemBody,
 };
@@ -37,17 +35,11 @@ struct Wish {
     fresh_after: Option<String>,
 }
 
-/// A cursor is a place in a list of files, and in no other list.
-const PLACE: &str = "file:";
-
 impl Wish {
-    /// How many files, and after which.
-    fn checked(self) -> Result<(u32, Option<String>), Problem> {
+    /// How many files of a list, and after which.
+    fn checked(self, list: &str) -> Result<(u32, Option<String>), AppError> {
         let request = PageRequest { limit: self.limit, cursor: self.cursor };
-        let place = |text: String| text.strip_prefix(PLACE).filter(|id| !id.contains('\0')).map(str::to_owned);
-        let refused = || AppError::field("/cursor", "is not a cursor: the nextCursor of a page is accepted");
-        let after = request.after()?.map(|text| place(text).ok_or_else(refused)).transpose()?;
-        Ok((request.limit()?, after))
+        Ok((request.limit()?, request.after(list)?))
     }
 }
 
@@ -78,23 +70,26 @@ struct FileView {
 }
 
 impl FileView {
-    /// A copy as the API shows it; none of a document that the synchronisation does not write so.
-    fn of(copy: &Stored) -> Option<Self> {
+    /// A copy as the API shows it; of a document that the synchronisation does not write so, the field that is otherwise.
+    fn of(copy: &Stored) -> Result<Self, &'static str> {
         let text = |field| match copy.body.get(field) {
-            Some(Value::Text(text)) => Some(text.clone()),
-            _ => None,
+            Some(Value::Text(text)) => Ok(text.clone()),
+            _ => Err(field),
         };
         let number = |field| match copy.body.get(field) {
-            Some(Value::Int(number)) => Some(*number),
-            _ => None,
+            Some(Value::Int(number)) => Ok(*number),
+            _ => Err(field),
         };
-        copy.stamp.version?;
-        let invoice_id = match copy.body.get("invoiceId")? {
+        copy.stamp.version.ok_or("version")?;
+        let invoice_id = match copy.body.get("invoiceId").ok_or("invoiceId")? {
             Value::Null => None,
             _ => Some(text("invoiceId")?),
         };
-        let Some(Value::Time(created_at)) = copy.body.get("createdAt") else { return None };
-        Some(Self {
+        let created_at = match copy.body.get("createdAt") {
+            Some(Value::Time(millis)) => DateTime::from_timestamp_millis(*millis).ok_or("createdAt")?,
+            _ => return Err("createdAt"),
+        };
+        Ok(Self {
             id: copy.stamp.id.clone(),
             owner_id: text("ownerId")?,
             invoice_id,
@@ -104,7 +99,7 @@ impl FileView {
             ipfs_hash: text("ipfsHash")?,
             metadata_hash: text("metadataHash")?,
             key_version: number("keyVersion")?,
-            created_at: DateTime::from_timestamp_millis(*created_at).map(moment)?,
+            created_at: moment(created_at),
         })
     }
 }
@@ -134,32 +129,25 @@ async fn of_invoice(
 }
 
 async fn answer(state: &State, headers: &HeaderMap, mut wish: Wish, field: &'static str, value: String) -> Answer {
+    let list = format!("files?{field}={value}");
     let token = wish.fresh_after.take();
-    let (limit, after) = wish.checked()?;
+    let (limit, after) = wish.checked(&list)?;
     let fresh = freshness(state, headers, token.as_deref()).await?;
     let copies = state.copies.find(&STORED_FILES, field, &Value::Text(value), after.as_deref(), limit + 1).await?;
-    Ok(with_freshness(Json(page(copies, limit)).into_response(), fresh))
+    Ok(with_freshness(listed("stored_files", &page(&list, copies, limit)), fresh))
 }
 
-/// A page from one copy more than asked for. What is no file as the synchronisation writes it is left out, so that nothing
-/// strange is shown as if it were one; the next comparison names it and makes it right.
-fn page(copies: Vec<Stored>, limit: u32) -> Page<FileView> {
-    let Page { data, has_more, next_cursor } = Page::of(
-        copies,
-        limit,
-        |copy| format!("{PLACE}{}", copy.stamp.id),
-        |copy| {
-            let view = FileView::of(&copy);
-            if view.is_none() {
-                tracing::warn!(
-                    "a list leaves out the copy {} of stored_files: it is not as it is written",
-                    copy.stamp.id
-                );
-            }
-            view
-        },
-    );
-    Page { data: data.into_iter().flatten().collect(), has_more, next_cursor }
+/// A page from one copy more than asked for. What is no file as the synchronisation writes it is named beside the others, so
+/// that nothing strange is shown as if it were one; the next comparison makes it right.
+fn page(list: &str, copies: Vec<Stored>, limit: u32) -> Page<FileView> {
+    let id = |copy: &Stored| copy.stamp.id.clone();
+    let rows = copies.into_iter().map(Ok).collect();
+    Page::of_readable(list, rows, limit, id, |copy| {
+        FileView::of(&copy).map_err(|field| Unreadable {
+            column: field.to_owned(),
+            cause: format!("the document holds {:?}", copy.body.get(field)),
+        })
+    })
 }
 
 #[cfg(test)]
@@ -185,7 +173,7 @@ mod tests {
             ("updatedAt", Value::Time(0)),
         ];
         let body = Document(body.into_iter().map(|(name, value)| (name.into(), value)).collect());
-        let stamp = Stamp { id: id.to_owned(), version: Some(1), digest: None, tombstone: false };
+        let stamp = Stamp { id: id.to_owned(), version: Some(1), digest: None, revision: None, tombstone: false };
         Stored { stamp, applied_at: Some(0), body }
     }
 
@@ -196,13 +184,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_left_out_and_the_walk_goes_on_after_it() {
+    fn what_is_no_file_is_named_and_the_walk_goes_on_after_it() {
         let mut copies = vec![copy("4"), copy("3"), copy("2"), copy("1")];
         copies[1].stamp.version = None;
         copies[2].body.0.retain(|(name, _)| name != "filename");
-        let page = page(copies, 3);
+        let page = page("files?ownerId=ada", copies, 3);
         assert_eq!(page.data.iter().map(|file| file.id.as_str()).collect::<Vec<_>>(), ["4"]);
-        let next = Wish { limit: None, cursor: page.next_cursor, fresh_after: None };
-        assert_eq!(next.checked().unwrap(), (20, Some("2".to_owned())));
+        assert_eq!(page.unreadable.iter().map(|odd| odd.id.as_str()).collect::<Vec<_>>(), ["3", "2"]);
+        let next = || Wish { limit: None, cursor: page.next_cursor.clone(), fresh_after: None };
+        assert_eq!(next().checked("files?ownerId=ada").unwrap(), (20, Some("2".to_owned())));
+        assert!(next().checked("files?ownerId=bob").is_err());
     }
 }

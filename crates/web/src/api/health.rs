@@ -7,7 +7,10 @@ use serde_json::{Map, Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::Answer;
-use crate::{State, reading::Reading};
+use crate::{
+    State,
+    reading::{Counting, Reading},
+};
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(all)).routes(routes!(mysql)).routes(routes!(mongodb)).routes(routes!(sync))
@@ -22,7 +25,8 @@ const COUNTS_AGE: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(crate) struct Readings {
     primary: Reading<bool>,
-    rows: Reading<Option<u64>>,
+    writes: Reading<bool>,
+    rows: Counting<Option<u64>>,
     secondary: Reading<Option<Vec<String>>>,
     pulse: Reading<Value>,
     counted: Reading<Value>,
@@ -41,13 +45,20 @@ async fn in_time<T, E: std::fmt::Display>(what: &str, work: impl Future<Output =
 
 async fn primary(state: &State) -> Value {
     let ping = async { in_time("the primary", state.app.ping()).await.is_some() };
-    let count = in_time("the primary", state.app.record_count());
+    let app = state.app.clone();
+    let count = async move { app.record_count().await.ok() };
     let (up, count) =
         futures::join!(state.readings.primary.get(Duration::ZERO, ping), state.readings.rows.get(COUNTS_AGE, count));
     match up {
         Some(true) => json!({"status": "healthy", "engine": state.app.engine(), "recordCount": count.flatten()}),
         _ => json!({"status": "unhealthy", "engine": state.app.engine(), "recordCount": null}),
     }
+}
+
+/// Whether the primary would take a write at the moment.
+pub(crate) async fn takes_writes(state: &State) -> bool {
+    let ask = async { in_time("the primary", state.app.takes_writes()).await.is_some() };
+    state.readings.writes.get(Duration::ZERO, ask).await.unwrap_or(false)
 }
 
 async fn secondary(state: &State) -> Value {
@@ -87,11 +98,13 @@ fn status(healthy: bool) -> StatusCode {
 const PUBLIC: &[&str] = &[
     "status",
     "engine",
+    "topology",
     "primaryReachable",
     "mirrorReachable",
     "backlog",
     "oldestSeconds",
     "parked",
+    "quarantined",
     "rate",
     "lagMs",
     "heartbeatSeconds",
@@ -99,8 +112,19 @@ const PUBLIC: &[&str] = &[
     "failures",
 ];
 /// What they learn of a model.
-const PUBLIC_OF_MODEL: &[&str] =
-    &["model", "state", "backlog", "oldestSeconds", "parked", "copied", "total", "rate", "lastRun", "everySeconds"];
+const PUBLIC_OF_MODEL: &[&str] = &[
+    "model",
+    "state",
+    "backlog",
+    "oldestSeconds",
+    "parked",
+    "quarantined",
+    "copied",
+    "total",
+    "rate",
+    "lastRun",
+    "everySeconds",
+];
 /// What is counted of a model.
 const COUNTED: &[&str] = &["mysqlCount", "mongodbCount"];
 

@@ -9,7 +9,7 @@ use axum::{
 use chainbill_app::{InvoiceFilter, InvoiceView, NewInvoice, NewPayment, Page, PatchInvoice, PaymentView};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Answer, created, done, tagged, tell};
+use super::{Answer, created, done, listed, tagged, tell};
 use crate::{
     State,
     extract::{Asked, Strict, Who},
@@ -24,6 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(send))
         .routes(routes!(void))
         .routes(routes!(pay))
+        .routes(routes!(payment))
         .routes(routes!(proof))
 }
 
@@ -31,7 +32,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 #[utoipa::path(get, path = "/api/invoices", tag = "invoices", params(InvoiceFilter), responses(
     (status = 200, body = Page<InvoiceView>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(filter): Asked<InvoiceFilter>) -> Answer {
-    Ok(Json(state.app.invoices(&context, &filter).await?).into_response())
+    Ok(listed("invoices", &state.app.invoices(&context, &filter).await?))
 }
 
 /// Draft a bill. Freelancers do.
@@ -40,7 +41,7 @@ async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(filter): As
     (status = 422, body = ProblemBody)))]
 async fn create(Shared(state): Shared<State>, Who(context): Who, Strict(new): Strict<NewInvoice>) -> Answer {
     let invoice = state.app.create_invoice(&context, new).await?;
-    Ok(created("/api/invoices", &invoice.value.id, &invoice))
+    Ok(created(&state, "/api/invoices", &invoice.value.id, &invoice).await)
 }
 
 /// A bill.
@@ -62,7 +63,7 @@ async fn patch(
     IfMatch(versions): IfMatch,
     Strict(change): Strict<PatchInvoice>,
 ) -> Answer {
-    Ok(done(StatusCode::OK, &state.app.patch_invoice(&context, &id, versions.as_deref(), change).await?))
+    Ok(done(&state, StatusCode::OK, &state.app.patch_invoice(&context, &id, versions.as_deref(), change).await?).await)
 }
 
 /// Throw a draft away.
@@ -77,7 +78,7 @@ async fn delete(
 ) -> Answer {
     let gone = state.app.delete_invoice(&context, &id, versions.as_deref()).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    tell(&mut response, &gone);
+    tell(&state, &mut response, &gone).await;
     Ok(response)
 }
 
@@ -85,16 +86,26 @@ async fn delete(
 #[utoipa::path(post, path = "/api/invoices/{id}/send", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 200, body = InvoiceView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody)))]
-async fn send(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
-    Ok(done(StatusCode::OK, &state.app.send_invoice(&context, &id).await?))
+async fn send(
+    Shared(state): Shared<State>,
+    Who(context): Who,
+    Path(id): Path<String>,
+    IfMatch(versions): IfMatch,
+) -> Answer {
+    Ok(done(&state, StatusCode::OK, &state.app.send_invoice(&context.at(versions), &id).await?).await)
 }
 
 /// Void a bill of which nothing is paid.
 #[utoipa::path(post, path = "/api/invoices/{id}/void", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 200, body = InvoiceView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody)))]
-async fn void(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
-    Ok(done(StatusCode::OK, &state.app.void_invoice(&context, &id).await?))
+async fn void(
+    Shared(state): Shared<State>,
+    Who(context): Who,
+    Path(id): Path<String>,
+    IfMatch(versions): IfMatch,
+) -> Answer {
+    Ok(done(&state, StatusCode::OK, &state.app.void_invoice(&context.at(versions), &id).await?).await)
 }
 
 /// Record a payment. The bill's client or an operator does; `Idempotency-Key` is required.
@@ -106,9 +117,18 @@ async fn pay(
     Shared(state): Shared<State>,
     Who(context): Who,
     Path(id): Path<String>,
+    IfMatch(versions): IfMatch,
     Strict(payment): Strict<NewPayment>,
 ) -> Answer {
-    Ok(done(StatusCode::CREATED, &state.app.pay_invoice(&context, &id, payment).await?))
+    let payment = state.app.pay_invoice(&context.at(versions), &id, payment).await?;
+    Ok(created(&state, "/api/payments", &payment.value.id, &payment).await)
+}
+
+/// A payment, with its bill as it stands now. To the bill's parties.
+#[utoipa::path(get, path = "/api/payments/{id}", tag = "invoices", params(("id" = String, Path)), responses(
+    (status = 200, body = PaymentView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
+async fn payment(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+    Ok(tagged(StatusCode::OK, &state.app.payment(&context, &id).await?))
 }
 
 /// Proof that the bill was part of its model's newest certificate. `chainbill proof check` checks it offline.

@@ -28,6 +28,24 @@ fn money(document: &Document) -> Option<Json> {
     else {
         return None;
     };
-    let MoneyView { amount, currency } = Money { minor: *minor, currency: currency.parse().ok()? }.into();
+    // How many decimals a currency has that this release does not know is not known either: no amount is better than a wrong one.
+    let Ok(known) = currency.parse() else { return Some(json!({"amount": null, "currency": currency})) };
+    let MoneyView { amount, currency } = Money { minor: *minor, currency: known }.into();
     Some(json!({"amount": amount, "currency": currency}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_keeps_its_shape_whatever_its_currency_is() {
+        let written = |currency: &str| {
+            let fields = [("minor", Value::Int(12345)), ("currency", Value::Text(currency.to_owned()))];
+            of(&Value::Map(Document(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())))
+        };
+        assert_eq!(written("EUR"), json!({"amount": "123.45", "currency": "EUR"}));
+        assert_eq!(written("BGN"), json!({"amount": "123.45", "currency": "BGN"}));
+        assert_eq!(written("QQQ"), json!({"amount": null, "currency": "QQQ"}));
+    }
 }

@@ -1,15 +1,13 @@
 //! Projects.
 
 use axum::{
-    Json,
     extract::{Path, State as Shared},
     http::StatusCode,
-    response::IntoResponse,
 };
 use chainbill_app::{NewProject, Page, PatchProject, ProjectFilter, ProjectView, StartProject};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Answer, created, done, tagged};
+use super::{Answer, created, done, listed, tagged};
 use crate::{
     State,
     extract::{Asked, Strict, Who},
@@ -30,7 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 #[utoipa::path(get, path = "/api/projects", tag = "projects", params(ProjectFilter), responses(
     (status = 200, body = Page<ProjectView>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(filter): Asked<ProjectFilter>) -> Answer {
-    Ok(Json(state.app.projects(&context, &filter).await?).into_response())
+    Ok(listed("projects", &state.app.projects(&context, &filter).await?))
 }
 
 /// Offer a project. Clients do.
@@ -39,7 +37,7 @@ async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(filter): As
     (status = 422, body = ProblemBody)))]
 async fn create(Shared(state): Shared<State>, Who(context): Who, Strict(new): Strict<NewProject>) -> Answer {
     let project = state.app.create_project(&context, new).await?;
-    Ok(created("/api/projects", &project.value.id, &project))
+    Ok(created(&state, "/api/projects", &project.value.id, &project).await)
 }
 
 /// A project that is on offer, or of which one is a party.
@@ -61,7 +59,7 @@ async fn patch(
     IfMatch(versions): IfMatch,
     Strict(change): Strict<PatchProject>,
 ) -> Answer {
-    Ok(done(StatusCode::OK, &state.app.patch_project(&context, &id, versions.as_deref(), change).await?))
+    Ok(done(&state, StatusCode::OK, &state.app.patch_project(&context, &id, versions.as_deref(), change).await?).await)
 }
 
 /// Give the project to a freelancer.
@@ -72,23 +70,34 @@ async fn start(
     Shared(state): Shared<State>,
     Who(context): Who,
     Path(id): Path<String>,
+    IfMatch(versions): IfMatch,
     Strict(who): Strict<StartProject>,
 ) -> Answer {
-    Ok(done(StatusCode::OK, &state.app.start_project(&context, &id, who).await?))
+    Ok(done(&state, StatusCode::OK, &state.app.start_project(&context.at(versions), &id, who).await?).await)
 }
 
 /// Say that the work is done.
 #[utoipa::path(post, path = "/api/projects/{id}/complete", tag = "projects", params(("id" = String, Path)), responses(
     (status = 200, body = ProjectView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody)))]
-async fn complete(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
-    Ok(done(StatusCode::OK, &state.app.complete_project(&context, &id).await?))
+async fn complete(
+    Shared(state): Shared<State>,
+    Who(context): Who,
+    Path(id): Path<String>,
+    IfMatch(versions): IfMatch,
+) -> Answer {
+    Ok(done(&state, StatusCode::OK, &state.app.complete_project(&context.at(versions), &id).await?).await)
 }
 
 /// Take the project back.
 #[utoipa::path(post, path = "/api/projects/{id}/cancel", tag = "projects", params(("id" = String, Path)), responses(
     (status = 200, body = ProjectView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody)))]
-async fn cancel(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
-    Ok(done(StatusCode::OK, &state.app.cancel_project(&context, &id).await?))
+async fn cancel(
+    Shared(state): Shared<State>,
+    Who(context): Who,
+    Path(id): Path<String>,
+    IfMatch(versions): IfMatch,
+) -> Answer {
+    Ok(done(&state, StatusCode::OK, &state.app.cancel_project(&context.at(versions), &id).await?).await)
 }

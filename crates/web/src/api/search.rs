@@ -9,12 +9,13 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chainbill_app::{Actor, Page};
 use chainbill_domain::{
-    Model, Value,
-    document::Document,
+    Digest, Model,
+    id::Id,
     models::{PROJECTS, USERS},
     states::{ProjectStatus, Role, UserStatus},
+    words,
 };
-use chainbill_mirror::Hit;
+use chainbill_mirror::{Hit, Place, Question};
 use serde::Deserialize;
 use serde_json::{Map, Value as Shown};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -45,16 +46,12 @@ struct Wish {
     fresh_after: Option<String>,
 }
 
-/// A search looks no deeper than this.
-const DEEPEST: u32 = 10_000;
-/// Hits that are read at once.
-const STEP: u32 = 100;
-/// A page is made from so many readings: where the asker may see little of what is found, it is short or empty and its
-/// cursor goes on from there.
-const MOST_READINGS: u32 = 4;
+/// What stands before the score and the id of a cursor.
+const CURSOR: &str = "hit";
 
 impl Wish {
-    fn checked(&self) -> Result<(u32, u32), Problem> {
+    /// How many hits at most, and behind which one.
+    fn checked(&self, model: &Model) -> Result<(u32, Option<Place>), Problem> {
         let limit = self.limit.unwrap_or(20);
         if !(1..=100).contains(&limit) {
             return Err(Problem::field("/limit", format!("is {limit}: 1 to 100 are accepted")));
@@ -62,12 +59,31 @@ impl Wish {
         if self.q.trim().is_empty() || self.q.chars().count() > 200 || self.q.contains('\0') {
             return Err(Problem::field("/q", "1 to 200 characters are accepted"));
         }
-        let skip = self.cursor.as_ref().map_or(Some(0), |cursor| {
-            let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-            String::from_utf8(bytes).ok()?.strip_prefix("hit:")?.parse().ok().filter(|skip| *skip <= DEEPEST)
-        });
-        let refused = || Problem::field("/cursor", "is not a cursor: the nextCursor of a page is accepted");
-        Ok((limit, skip.ok_or_else(refused)?))
+        let refused =
+            || Problem::field("/cursor", "is not a cursor: the nextCursor of a page of this search is accepted");
+        let after = self.cursor.as_ref().map(|cursor| self.place(model, cursor).ok_or_else(refused));
+        Ok((limit, after.transpose()?))
+    }
+
+    /// The cursor after a hit. It tells what the hit tells, and of which search it is.
+    fn cursor(&self, model: &Model, last: &Hit) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{CURSOR}:{}:{}:{}", self.mark(model), last.score, last.id))
+    }
+
+    fn place(&self, model: &Model, cursor: &str) -> Option<Place> {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+        let rest = text.strip_prefix(CURSOR)?.strip_prefix(':')?.strip_prefix(&self.mark(model))?;
+        let (score, id) = rest.strip_prefix(':')?.split_once(':')?;
+        let id: Id<()> = id.parse().ok()?;
+        Some(Place { score: score.parse().ok()?, id: id.to_string() })
+    }
+
+    /// The same for all searches of the same words.
+    fn mark(&self, model: &Model) -> String {
+        let asked = words::asked(&self.q);
+        let mut mark = Digest::of(format!("{} {asked:?}", model.name).as_bytes()).to_hex();
+        mark.truncate(12);
+        mark
     }
 }
 
@@ -83,8 +99,11 @@ async fn users(
 ) -> Answer {
     const SHOWN: &[&str] = &["name", "role", "title", "bio", "location", "hourlyRate", "available", "skills"];
     let actor = context.actor()?;
-    let sees = |body: &Document| actor.role == Role::Admin || is(body, "status", UserStatus::Active.word());
-    answer(&state, &headers, &wish, &USERS, SHOWN, sees).await
+    let among = match actor.role {
+        Role::Admin => Vec::new(),
+        _ => vec![("status", UserStatus::Active.word().to_owned())],
+    };
+    answer(&state, &headers, &wish, &USERS, SHOWN, &among).await
 }
 
 /// Projects that are on offer or one's own, best first, over title, skills and description.
@@ -100,70 +119,38 @@ async fn projects(
     const SHOWN: &[&str] =
         &["title", "description", "status", "clientId", "freelancerId", "budget", "deadline", "skills", "createdAt"];
     let actor = context.actor()?;
-    answer(&state, &headers, &wish, &PROJECTS, SHOWN, |body| sees_project(actor, body)).await
+    answer(&state, &headers, &wish, &PROJECTS, SHOWN, &projects_of(actor)).await
 }
 
-fn sees_project(actor: &Actor, body: &Document) -> bool {
+/// The projects that somebody may see: by one of these fields.
+fn projects_of(actor: &Actor) -> Vec<(&'static str, String)> {
     let me = actor.user_id.to_string();
-    actor.role == Role::Admin
-        || is(body, "status", ProjectStatus::Open.word())
-        || is(body, "clientId", &me)
-        || is(body, "freelancerId", &me)
+    match actor.role {
+        Role::Admin => Vec::new(),
+        _ => vec![("status", ProjectStatus::Open.word().to_owned()), ("clientId", me.clone()), ("freelancerId", me)],
+    }
 }
 
-fn is(body: &Document, field: &str, text: &str) -> bool {
-    matches!(body.get(field), Some(Value::Text(value)) if value == text)
-}
-
+/// Answers with a page of what the asker may see: what else there is has no part in it, neither in its length nor in its
+/// cursor.
 async fn answer(
     state: &State,
     headers: &HeaderMap,
     wish: &Wish,
     model: &'static Model,
     shown: &[&str],
-    sees: impl Fn(&Document) -> bool,
+    among: &[(&'static str, String)],
 ) -> Answer {
-    let (limit, skip) = wish.checked()?;
+    let (limit, after) = wish.checked(model)?;
     let fresh = freshness(state, headers, wish.fresh_after.as_deref()).await?;
-    let read = |skip| state.copies.search(model, &wish.q, skip, STEP);
-    let (hits, next) = walk(limit as usize, skip, read, |hit| sees(&hit.body)).await?;
-    let page = Page {
-        data: hits.iter().map(|hit| view(hit, shown)).collect(),
-        has_more: next.is_some(),
-        next_cursor: next.map(|next| URL_SAFE_NO_PAD.encode(format!("hit:{next}"))),
-    };
+    let question = Question { words: &wish.q, among, after: after.as_ref(), limit: limit + 1 };
+    let mut hits = state.copies.search(model, question).await?;
+    let has_more = hits.len() > limit as usize;
+    hits.truncate(limit as usize);
+    let next = hits.last().filter(|_| has_more).map(|last| wish.cursor(model, last));
+    let data = hits.iter().map(|hit| view(hit, shown)).collect();
+    let page = Page { data, has_more, next_cursor: next, unreadable: Vec::new() };
     Ok(with_freshness((StatusCode::OK, Json(page)).into_response(), fresh))
-}
-
-/// Walks the hits until a page of those that the asker may see is full, or enough was read; the page, and where the next one
-/// begins.
-async fn walk<E, F: Future<Output = Result<Vec<Hit>, E>>>(
-    limit: usize,
-    mut skip: u32,
-    read: impl Fn(u32) -> F,
-    sees: impl Fn(&Hit) -> bool,
-) -> Result<(Vec<Hit>, Option<u32>), E> {
-    let mut page = Vec::new();
-    for _ in 0..MOST_READINGS {
-        if skip >= DEEPEST {
-            return Ok((page, None));
-        }
-        let hits = read(skip).await?;
-        let last = hits.len() < STEP as usize;
-        for hit in hits {
-            if sees(&hit) {
-                if page.len() == limit {
-                    return Ok((page, Some(skip)));
-                }
-                page.push(hit);
-            }
-            skip += 1;
-        }
-        if last {
-            return Ok((page, None));
-        }
-    }
-    Ok((page, Some(skip).filter(|skip| *skip < DEEPEST)))
 }
 
 fn view(hit: &Hit, shown: &[&str]) -> Shown {
@@ -179,47 +166,28 @@ fn view(hit: &Hit, shown: &[&str]) -> Shown {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, convert::Infallible};
-
     use super::*;
 
-    /// Walks all pages over so many hits; the numbers of those seen, and the readings of the page that needed most.
-    async fn seen(count: u32, limit: usize, sees: impl Fn(u32) -> bool + Copy) -> (Vec<u32>, u32) {
-        let number = |hit: &Hit| hit.id.parse().unwrap_or(u32::MAX);
-        let (mut all, mut most, mut next) = (Vec::new(), 0, Some(0));
-        while let Some(skip) = next {
-            let readings = Cell::new(0);
-            let read = |skip: u32| {
-                readings.set(readings.get() + 1);
-                let hits = (skip..count.min(skip + STEP)).map(|place| Hit {
-                    id: place.to_string(),
-                    score: 1.0,
-                    body: Document::default(),
-                });
-                std::future::ready(Ok::<_, Infallible>(hits.collect()))
-            };
-            let walked = walk(limit, skip, read, |hit| sees(number(hit))).await;
-            let (hits, after) = walked.unwrap_or_else(|never| match never {});
-            assert!(hits.len() <= limit);
-            all.extend(hits.iter().map(number));
-            most = most.max(readings.get());
-            next = after;
-        }
-        (all, most)
+    fn wish(q: &str, cursor: Option<String>) -> Wish {
+        Wish { q: q.to_owned(), limit: None, cursor, fresh_after: None }
     }
 
-    #[tokio::test]
-    async fn pages_neither_skip_nor_repeat_and_read_little() {
-        for (count, limit) in [(0, 20), (1, 1), (100, 20), (250, 100), (1000, 7)] {
-            let (all, most) = seen(count, limit, |place| place % 3 == 0).await;
-            assert_eq!(all, (0..count).filter(|place| place % 3 == 0).collect::<Vec<_>>(), "{count} {limit}");
-            assert!(most <= MOST_READINGS);
+    #[test]
+    fn a_cursor_is_of_its_search_and_tells_what_its_hit_tells() {
+        let id = "0193e0a0-0000-7000-8000-000000000000";
+        let hit = Hit { id: id.to_owned(), score: 2018, body: chainbill_domain::Document::default() };
+        let cursor = wish("Rust zoë ", None).cursor(&USERS, &hit);
+        let same = wish("ＲＵＳＴ zoe ", Some(cursor.clone())).checked(&USERS);
+        assert_eq!(same.ok().and_then(|(_, after)| after), Some(Place { score: 2018, id: id.to_owned() }));
+        for (q, model, cursor) in [
+            ("rust", &USERS, cursor.clone()),
+            ("Rust zoë ", &PROJECTS, cursor.clone()),
+            ("Rust zoë ", &USERS, URL_SAFE_NO_PAD.encode("hit:4")),
+            ("Rust zoë ", &USERS, format!("{cursor}AA")),
+            ("Rust zoë ", &USERS, String::new()),
+        ] {
+            let Err(problem) = wish(q, Some(cursor)).checked(model) else { panic!("{q} of {} was taken", model.name) };
+            assert_eq!(problem.refused_fields()[0].0, "/cursor");
         }
-    }
-
-    #[tokio::test]
-    async fn what_nobody_may_see_is_walked_a_few_readings_a_page() {
-        let (all, most) = seen(DEEPEST * 2, 20, |place| place == 9_000).await;
-        assert_eq!((all, most), (vec![9_000], MOST_READINGS));
     }
 }

@@ -1,10 +1,13 @@
 //! The catalogue of skills.
 
-use axum::{Json, extract::State as Shared, response::IntoResponse};
+use axum::{
+    extract::{Path, State as Shared},
+    http::StatusCode,
+};
 use chainbill_app::{NewSkill, Page, PageRequest, SkillView};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Answer, created};
+use super::{Answer, created, listed, tagged};
 use crate::{
     State,
     extract::{Asked, Strict, Who},
@@ -12,14 +15,14 @@ use crate::{
 };
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(list, create))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get))
 }
 
 /// The catalogue, newest first.
 #[utoipa::path(get, path = "/api/skills", tag = "skills", params(PageRequest), responses(
     (status = 200, body = Page<SkillView>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(page): Asked<PageRequest>) -> Answer {
-    Ok(Json(state.app.skills(&context, &page).await?).into_response())
+    Ok(listed("skills", &state.app.skills(&context, &page).await?))
 }
 
 /// Add to the catalogue.
@@ -27,5 +30,12 @@ async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(page): Aske
     (status = 201, body = SkillView), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn create(Shared(state): Shared<State>, Who(context): Who, Strict(new): Strict<NewSkill>) -> Answer {
     let skill = state.app.create_skill(&context, new).await?;
-    Ok(created("/api/skills", &skill.value.id, &skill))
+    Ok(created(&state, "/api/skills", &skill.value.id, &skill).await)
+}
+
+/// An entry of the catalogue.
+#[utoipa::path(get, path = "/api/skills/{id}", tag = "skills", params(("id" = String, Path)), responses(
+    (status = 200, body = SkillView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
+async fn get(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+    Ok(tagged(StatusCode::OK, &state.app.skill_view(&context, &id).await?))
 }

@@ -7,7 +7,7 @@ use axum::{
     response::IntoResponse,
 };
 use chainbill_app::{AppError, Context, Page, PageRequest};
-use chainbill_domain::states::Role;
+use chainbill_domain::{span::since, states::Role};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -64,13 +64,30 @@ async fn initial(Shared(state): Shared<State>, Who(context): Who) -> Answer {
     Ok(desk(state.desk.initial().await?))
 }
 
-/// Bring one model in step: compared and repaired, or copied when it never was.
-#[utoipa::path(post, path = "/api/sync/{model}", tag = "sync", params(("model" = String, Path)), responses(
+/// How much of a model.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Recent {
+    /// Only what has changed since: a span up to now such as 1h, or a moment.
+    since: Option<String>,
+}
+
+/// Bring one model in step: compared and repaired, or copied when it never was. With `since` only what has changed since
+/// then, for partial recovery.
+#[utoipa::path(post, path = "/api/sync/{model}", tag = "sync", params(("model" = String, Path), Recent), responses(
     (status = 200, body = serde_json::Value), (status = 202, body = serde_json::Value), (status = 401, body = ProblemBody),
     (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
-async fn model(Shared(state): Shared<State>, Who(context): Who, Path(model): Path<String>) -> Answer {
+async fn model(
+    Shared(state): Shared<State>,
+    Who(context): Who,
+    Path(model): Path<String>,
+    Asked(recent): Asked<Recent>,
+) -> Answer {
     operator(&context)?;
-    Ok(desk(state.desk.model(&model).await?))
+    let Some(text) = recent.since else { return Ok(desk(state.desk.model(&model).await?)) };
+    let since = since(&text, state.app.now()).map_err(|error| AppError::field("/since", error))?;
+    Ok(desk(state.desk.since(&model, since).await?))
 }
 
 /// Why a document is as it is.
@@ -105,12 +122,12 @@ struct Which {
 }
 
 /// Which part of a list: with one row more than wanted, which tells whether there are more.
-fn part(request: &PageRequest) -> Result<Part, AppError> {
-    Ok(Part { after: request.after()?, limit: request.limit()? + 1 })
+fn part(list: &str, request: &PageRequest) -> Result<Part, AppError> {
+    Ok(Part { after: request.after(list)?, limit: request.limit()? + 1 })
 }
 
-fn page(rows: Vec<Row>, part: &Part) -> Json<Page<Value>> {
-    Json(Page::of(rows, part.limit - 1, |(key, _)| key.clone(), |(_, row)| row))
+fn page(list: &str, rows: Vec<Row>, part: &Part) -> Json<Page<Value>> {
+    Json(Page::of(list, rows, part.limit - 1, |(key, _)| key.clone(), |(_, row)| row))
 }
 
 /// Entities that could not be written and are parked, by model and id.
@@ -119,9 +136,10 @@ fn page(rows: Vec<Row>, part: &Part) -> Json<Page<Value>> {
     (status = 422, body = ProblemBody)))]
 async fn failures(Shared(state): Shared<State>, Who(context): Who, Asked(which): Asked<Which>) -> Answer {
     operator(&context)?;
-    let part = part(&PageRequest { limit: which.limit, cursor: which.cursor })?;
+    let list = format!("failures?{:?}", which.model);
+    let part = part(&list, &PageRequest { limit: which.limit, cursor: which.cursor })?;
     let rows = state.desk.failures(which.model.as_deref(), &part).await?;
-    Ok(page(rows, &part).into_response())
+    Ok(page(&list, rows, &part).into_response())
 }
 
 /// Try a parked entity again now.
@@ -159,8 +177,8 @@ async fn verify(Shared(state): Shared<State>, Who(context): Who, Strict(wish): S
     (status = 422, body = ProblemBody)))]
 async fn verifications(Shared(state): Shared<State>, Who(context): Who, Asked(wish): Asked<PageRequest>) -> Answer {
     operator(&context)?;
-    let part = part(&wish)?;
-    Ok(page(state.desk.verifications(&part).await?, &part).into_response())
+    let part = part("verifications", &wish)?;
+    Ok(page("verifications", state.desk.verifications(&part).await?, &part).into_response())
 }
 
 /// One verification: how far it is, or how it ended.
@@ -184,8 +202,9 @@ async fn differences(
     Asked(wish): Asked<PageRequest>,
 ) -> Answer {
     operator(&context)?;
-    let part = part(&wish)?;
-    Ok(page(state.desk.differences(&id, &part).await?, &part).into_response())
+    let list = format!("differences/{id}");
+    let part = part(&list, &wish)?;
+    Ok(page(&list, state.desk.differences(&id, &part).await?, &part).into_response())
 }
 
 /// Which evidence.
@@ -209,9 +228,10 @@ struct Repairs {
     (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn evidence(Shared(state): Shared<State>, Who(context): Who, Asked(wish): Asked<Repairs>) -> Answer {
     operator(&context)?;
-    let part = part(&PageRequest { limit: wish.limit, cursor: wish.cursor })?;
+    let list = format!("evidence?{:?}&{:?}", wish.model, wish.entity_id);
+    let part = part(&list, &PageRequest { limit: wish.limit, cursor: wish.cursor })?;
     let rows = state.desk.evidence(wish.model.as_deref(), wish.entity_id.as_deref(), &part).await?;
-    Ok(page(rows, &part).into_response())
+    Ok(page(&list, rows, &part).into_response())
 }
 
 /// Certificates, newest first.
@@ -220,6 +240,6 @@ async fn evidence(Shared(state): Shared<State>, Who(context): Who, Asked(wish): 
     (status = 422, body = ProblemBody)))]
 async fn certificates(Shared(state): Shared<State>, Who(context): Who, Asked(wish): Asked<PageRequest>) -> Answer {
     operator(&context)?;
-    let part = part(&wish)?;
-    Ok(page(state.desk.certificates(&part).await?, &part).into_response())
+    let part = part("certificates", &wish)?;
+    Ok(page("certificates", state.desk.certificates(&part).await?, &part).into_response())
 }

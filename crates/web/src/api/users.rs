@@ -1,15 +1,13 @@
 //! People.
 
 use axum::{
-    Json,
     extract::{Path, State as Shared},
     http::StatusCode,
-    response::IntoResponse,
 };
 use chainbill_app::{NewUserSkill, Page, PageRequest, PatchProfile, UserView};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Answer, done, tagged};
+use super::{Answer, done, listed, tagged};
 use crate::{
     State,
     extract::{Asked, Strict, Who},
@@ -30,7 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
     (status = 200, body = Page<UserView>), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 422, body = ProblemBody)))]
 async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(page): Asked<PageRequest>) -> Answer {
-    Ok(Json(state.app.users(&context, &page).await?).into_response())
+    Ok(listed("users", &state.app.users(&context, &page).await?))
 }
 
 /// A person. The e-mail address is shown to the person and to operators.
@@ -51,7 +49,7 @@ async fn patch(
     IfMatch(versions): IfMatch,
     Strict(change): Strict<PatchProfile>,
 ) -> Answer {
-    Ok(done(StatusCode::OK, &state.app.patch_profile(&context, &id, versions.as_deref(), change).await?))
+    Ok(done(&state, StatusCode::OK, &state.app.patch_profile(&context, &id, versions.as_deref(), change).await?).await)
 }
 
 /// Give a person a skill, or change its level.
@@ -62,9 +60,10 @@ async fn put_skill(
     Shared(state): Shared<State>,
     Who(context): Who,
     Path(id): Path<String>,
+    IfMatch(versions): IfMatch,
     Strict(skill): Strict<NewUserSkill>,
 ) -> Answer {
-    Ok(done(StatusCode::OK, &state.app.put_user_skill(&context, &id, skill).await?))
+    Ok(done(&state, StatusCode::OK, &state.app.put_user_skill(&context.at(versions), &id, skill).await?).await)
 }
 
 /// Take a skill from a person.
@@ -75,6 +74,7 @@ async fn remove_skill(
     Shared(state): Shared<State>,
     Who(context): Who,
     Path((id, skill)): Path<(String, String)>,
+    IfMatch(versions): IfMatch,
 ) -> Answer {
-    Ok(done(StatusCode::OK, &state.app.remove_user_skill(&context, &id, &skill).await?))
+    Ok(done(&state, StatusCode::OK, &state.app.remove_user_skill(&context.at(versions), &id, &skill).await?).await)
 }

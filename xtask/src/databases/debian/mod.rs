@@ -2,6 +2,7 @@
 //! in Debian sid only, so they live in a folder with a sid of its own; FerretDB, which speaks MongoDB's protocol in front
 //! of that PostgreSQL, is built by Go.
 
+mod group;
 mod servers;
 mod sid;
 
@@ -9,7 +10,7 @@ use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use anyhow::bail;
 
-use super::{Server, Set, folder};
+use super::{Server, Set, folder, set::MEMBERS};
 use crate::shell::{family, lives, running, send, stop, wait};
 
 /// Where the servers of a set live.
@@ -28,6 +29,7 @@ impl Place {
         match self.set {
             Set::Tests => name.to_owned(),
             Set::Torture => format!("{name}-torture"),
+            Set::Group => format!("{name}-group"),
         }
     }
 
@@ -41,6 +43,9 @@ impl Place {
 
     /// The processes of a server, the outermost first.
     fn pids(&self, server: Server) -> Vec<PathBuf> {
+        if self.set == Set::Group {
+            return MEMBERS.map(|member| self.pid(&group::name(member))).into();
+        }
         match server {
             Server::MariaDb => vec![self.pid("mariadb")],
             Server::MySql => vec![self.pid("mysql")],
@@ -79,6 +84,9 @@ impl Place {
 /// Starts a server, installing it first where needed.
 pub fn up(set: Set, server: Server) -> anyhow::Result<()> {
     let place = Place::of(set)?;
+    if set == Set::Group {
+        return group::up(&place);
+    }
     match server {
         Server::MariaDb => servers::mariadb(&place),
         Server::MySql => servers::mysql(&place),

@@ -173,14 +173,14 @@ pub(super) fn ferretdb(place: &Place) -> anyhow::Result<()> {
 }
 
 /// A server of somebody else at our port is no test database.
-fn free(port: u16) -> anyhow::Result<()> {
+pub(super) fn free(port: u16) -> anyhow::Result<()> {
     if listens(port) {
         bail!("something that was not started here listens at port {port}");
     }
     Ok(())
 }
 
-fn answer(name: &str, pid: &Path, log: &Path, mut asks: impl FnMut() -> bool) -> anyhow::Result<()> {
+pub(super) fn answer(name: &str, pid: &Path, log: &Path, mut asks: impl FnMut() -> bool) -> anyhow::Result<()> {
     let mut ended = false;
     wait(&format!("{name} answers ({})", log.display()), PATIENCE, || {
         ended = running(pid).is_none();
@@ -192,7 +192,7 @@ fn answer(name: &str, pid: &Path, log: &Path, mut asks: impl FnMut() -> bool) ->
     Ok(())
 }
 
-fn quietly(command: &mut Command) -> bool {
+pub(super) fn quietly(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -9,6 +9,8 @@ use anyhow::{Context as _, ensure};
 use chainbill_testkit::{EMBEDDED, ForeignDocuments, Fresh, Proxy, address, server};
 use tokio::{net::TcpStream, process::Command};
 
+use crate::group::{self, Group};
+
 /// One of the two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
@@ -19,6 +21,9 @@ pub enum Side {
 }
 
 impl Side {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Primary, Self::Second];
+
     /// Its word for `cargo xtask databases`.
     const fn server(self) -> &'static str {
         match self {
@@ -44,6 +49,8 @@ pub struct Databases {
     /// Where ChainBill finds the second database.
     pub secondary: String,
     proxies: [Option<Proxy>; 2],
+    /// The other servers of a primary that has several.
+    pub group: Option<Group>,
     /// What kills and starts them; none where they are not ours.
     xtask: Option<PathBuf>,
 }
@@ -52,15 +59,22 @@ impl Databases {
     /// Makes databases on the servers that the environment names.
     pub async fn make() -> Self {
         let name = |side: Side| server(side.variable()).unwrap_or_else(|| EMBEDDED.to_owned());
-        let (primary, secondary) = (name(Side::Primary), name(Side::Second));
+        let group = group::named();
+        let primary = group.as_ref().map_or_else(|| name(Side::Primary), |urls| urls[0].clone());
+        let secondary = name(Side::Second);
         let fresh = Fresh::make(&primary, &secondary).await;
         let mut databases = Self {
             primary: fresh.primary.clone(),
             secondary: fresh.secondary.clone(),
             fresh,
             proxies: [None, None],
+            group: None,
             xtask: std::env::var_os("TORTURE_XTASK").map(PathBuf::from),
         };
+        if let Some(urls) = group {
+            let database = databases.primary.rsplit('/').next().unwrap_or_default().to_owned();
+            databases.group = Some(Group::before(&urls, &database).await);
+        }
         if primary != EMBEDDED {
             let proxy = Proxy::before(address(&primary)).await;
             databases.primary = proxy.instead_of(&databases.primary);
@@ -87,9 +101,17 @@ impl Databases {
         self.proxies[side as usize].as_ref()
     }
 
-    /// Whether they may be killed.
-    pub fn ours(&self) -> bool {
-        self.xtask.is_some()
+    /// Whether one of them may be killed. The servers of a group are not: nobody here knows how to bring one back into it.
+    pub fn may_kill(&self, side: Side) -> bool {
+        self.xtask.is_some() && (side == Side::Second || self.group.is_none())
+    }
+
+    /// Where the ChainBill of this place finds the primary.
+    pub fn primary_of(&self, place: usize) -> String {
+        match &self.group {
+            Some(group) if place > 0 => group.in_turn(&self.fresh.primary),
+            _ => self.primary.clone(),
+        }
     }
 
     /// `kill`, `stop`, `cont`.

@@ -1,5 +1,7 @@
 //! The hand that breaks things: a deck of faults in an order that the seed decides, again and again.
 
+mod primary;
+
 use std::{
     collections::BTreeMap,
     path::PathBuf,
@@ -15,7 +17,10 @@ use crate::{
     databases::{Databases, Side},
     load::Load,
     process::Process,
+    strangers::{self, Seen},
 };
+
+use primary::Harm;
 
 /// A fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +37,14 @@ pub enum Card {
     DatabaseFrozen(Side),
     /// Something stands between ChainBill and a database.
     Between(Side, Fault),
+    /// A thousand logins that nobody waits for.
+    AbandonedLogins,
+    /// Readers that never read.
+    NeverReading,
+    /// Something happens to the primary, which lives.
+    Primary(Harm),
+    /// A server of the primary's group is behind the others.
+    Behind,
 }
 
 const DELAY: Duration = Duration::from_millis(30);
@@ -56,6 +69,9 @@ const DECK: &[(Card, usize)] = &[
     (Card::Between(Side::Primary, Fault::Refuse), 1),
     (Card::Between(Side::Primary, Fault::Reset), 1),
     (Card::Between(Side::Primary, Fault::Latency(DELAY)), 1),
+    (Card::AbandonedLogins, 1),
+    (Card::NeverReading, 1),
+    (Card::Behind, 6),
 ];
 
 impl Card {
@@ -68,6 +84,10 @@ impl Card {
             Self::FrozenPastItsLease => "ChainBill frozen past its lease".to_owned(),
             Self::DatabaseKilled(side) => format!("{} killed", of(side)),
             Self::DatabaseFrozen(side) => format!("{} frozen", of(side)),
+            Self::AbandonedLogins => "a thousand logins abandoned".to_owned(),
+            Self::NeverReading => "readers that never read".to_owned(),
+            Self::Primary(harm) => harm.name().to_owned(),
+            Self::Behind => "server of the primary's group behind".to_owned(),
             Self::Between(side, fault) => {
                 let word = match fault {
                     Fault::None => "left alone",
@@ -94,6 +114,8 @@ pub struct Tally {
     pub answering: Vec<Duration>,
     /// From the primary's return to the first acknowledged write.
     pub acknowledging: Vec<Duration>,
+    /// Crowds of strangers.
+    pub crowds: Vec<Seen>,
 }
 
 /// What plays the cards.
@@ -116,6 +138,7 @@ impl Hand {
     /// A new deck. The longest fault lies on top, so that even a short run has it.
     pub fn deck(&mut self) -> Vec<Card> {
         let all = DECK.iter().flat_map(|(card, times)| std::iter::repeat_n(*card, *times));
+        let all = all.chain(Harm::ALL.map(Card::Primary));
         let mut deck: Vec<Card> = all.filter(|card| self.can(*card)).collect();
         self.dice.shuffle(&mut deck);
         if let Some(place) = deck.iter().position(|card| *card == Card::FrozenPastItsLease) {
@@ -128,8 +151,11 @@ impl Hand {
     fn can(&self, card: Card) -> bool {
         match card {
             Card::Killed | Card::Frozen | Card::FrozenPastItsLease => true,
-            Card::DatabaseKilled(_) | Card::DatabaseFrozen(_) => self.databases.ours(),
+            Card::AbandonedLogins | Card::NeverReading => cfg!(target_os = "linux"),
+            Card::DatabaseKilled(side) | Card::DatabaseFrozen(side) => self.databases.may_kill(side),
+            Card::Behind => self.databases.group.is_some(),
             Card::Between(side, _) => self.databases.proxy(side).is_some(),
+            Card::Primary(harm) => self.can_harm(harm),
         }
     }
 
@@ -144,11 +170,26 @@ impl Hand {
             Card::DatabaseKilled(side) => self.kill_database(side).await?,
             Card::DatabaseFrozen(side) => self.freeze_database(side).await?,
             Card::Between(side, fault) => self.between(side, fault).await?,
+            Card::AbandonedLogins | Card::NeverReading => self.crowd(card, victim).await?,
+            Card::Primary(harm) => self.harm(harm).await?,
+            Card::Behind => self.fall_behind().await?,
         }
         for server in &mut self.servers {
             server.must_live()?;
         }
         *self.tally.cycles.entry(card.name()).or_default() += 1;
+        Ok(())
+    }
+
+    /// Strangers crowd a server; the load goes on, and so must an honest login.
+    async fn crowd(&mut self, card: Card, victim: usize) -> anyhow::Result<()> {
+        let pause = self.some(500, 4_000);
+        let (server, client) = (&self.servers[victim], &self.load.client);
+        let seen = match card {
+            Card::AbandonedLogins => strangers::abandoned_logins(server, client).await?,
+            _ => strangers::never_reading(server, client, &self.load.operator.token, pause).await?,
+        };
+        self.tally.crowds.push(seen);
         Ok(())
     }
 
@@ -159,7 +200,7 @@ impl Hand {
     async fn kill(&mut self, victim: usize) -> anyhow::Result<()> {
         let killed = Instant::now();
         self.servers[victim].kill()?;
-        self.servers[victim] = Process::start(&self.program, &self.databases)?;
+        self.servers[victim] = Process::start(&self.program, &self.databases, victim)?;
         self.servers[victim].ready(&self.load.client).await?;
         self.tally.answering.push(killed.elapsed());
         self.load.moved(victim, &self.servers[victim].base);
@@ -179,6 +220,14 @@ impl Hand {
         sleep(pause).await;
         let back = self.databases.start(side).await?;
         self.acknowledged_since(side, back).await
+    }
+
+    async fn fall_behind(&mut self) -> anyhow::Result<()> {
+        let pause = self.some(300, 2_500);
+        match &self.databases.group {
+            Some(group) => group.falls_behind(pause).await,
+            None => Ok(()),
+        }
     }
 
     async fn freeze_database(&mut self, side: Side) -> anyhow::Result<()> {

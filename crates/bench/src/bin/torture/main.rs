@@ -5,10 +5,12 @@
 #![expect(clippy::print_stdout, reason = "the result is printed")]
 
 mod databases;
+mod group;
 mod hand;
 mod judge;
 mod load;
 mod process;
+mod strangers;
 mod watch;
 
 use std::{
@@ -23,7 +25,7 @@ use chainbill_testkit::Dice;
 use serde_json::Value;
 
 use crate::{
-    databases::Databases,
+    databases::{Databases, Side},
     hand::{Hand, Tally},
     judge::{Found, judge, settled},
     load::{Load, Oracle},
@@ -55,9 +57,11 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn torture(program: PathBuf, databases: Databases, seconds: u64, seed: u64) -> anyhow::Result<Databases> {
-    let servers = vec![Process::start(&program, &databases)?, Process::start(&program, &databases)?];
+    let servers = vec![Process::start(&program, &databases, 0)?, Process::start(&program, &databases, 1)?];
     let oracle = databases.fresh.folder.join("oracle.txt");
-    let bases = servers.iter().map(|server| server.base.clone()).collect();
+    // What was committed at one server of a group may not show at another yet: clients keep to one.
+    let asked = if databases.group.is_some() { &servers[..1] } else { &servers[..] };
+    let bases = asked.iter().map(|server| server.base.clone()).collect();
     let load = Load::new(chainbill_testkit::http(), bases, Oracle::new(File::create(&oracle)?), seed).await?;
     let mut hand =
         Hand { program, databases, servers, load: Arc::new(load), dice: Dice(seed), tally: Tally::default() };
@@ -134,12 +138,12 @@ impl Verdict {
 }
 
 fn print(hand: &Hand, verdict: &Verdict) {
-    let Tally { cycles, answering, acknowledging } = &hand.tally;
+    let Tally { cycles, answering, acknowledging, crowds } = &hand.tally;
     let Verdict { found, watched, drift, parked, settled, .. } = verdict;
     for (fault, times) in cycles {
         println!("{times:>7} × {fault}");
     }
-    if !hand.databases.ours() {
+    if !Side::ALL.iter().any(|side| hand.databases.may_kill(*side)) {
         println!("        THE DATABASES THEMSELVES WERE NOT KILLED: they are not ours");
     }
     let (load, count) = (&hand.load, |lines: &[String]| lines.len() as u64);
@@ -165,6 +169,9 @@ fn print(hand: &Hand, verdict: &Verdict) {
     println!("settled {:.1} s after the last fault, every model live", settled.as_secs_f64());
     println!("ChainBill killed → answering again: {}", spread(answering));
     println!("primary back → writes acknowledged again: {}", spread(acknowledging));
+    let logins: Vec<Duration> = crowds.iter().map(|seen| seen.login).collect();
+    let memory = crowds.iter().map(|seen| seen.memory / 1024).max().unwrap_or(0);
+    println!("an honest login beside a crowd of strangers: {}; {memory} MiB more at most", spread(&logins));
 }
 
 fn spread(times: &[Duration]) -> String {

@@ -25,8 +25,8 @@ pub struct Process {
 
 impl Process {
     /// Starts it and waits until it says where it serves.
-    pub fn start(program: &Path, databases: &Databases) -> anyhow::Result<Self> {
-        let mut command = settings(program, databases);
+    pub fn start(program: &Path, databases: &Databases, place: usize) -> anyhow::Result<Self> {
+        let mut command = settings(program, databases, place);
         let mut child =
             command.env("PORT", "0").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut lines = BufReader::new(child.stderr.take().context("its log")?).lines();
@@ -57,6 +57,13 @@ impl Process {
         Ok(())
     }
 
+    /// The most memory that it ever had, in KiB.
+    pub fn most_memory(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("its memory")?;
+        Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
+    }
+
     /// Nothing that happens to the databases may end it.
     pub fn must_live(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
@@ -79,13 +86,13 @@ impl Process {
     }
 }
 
-fn settings(program: &Path, databases: &Databases) -> Command {
+fn settings(program: &Path, databases: &Databases, place: usize) -> Command {
     let mut command = Command::new(program);
     let folder = &databases.fresh.folder;
     command
         .current_dir(folder)
         .env("DATA_DIR", folder)
-        .env("DATABASE_URL", &databases.primary)
+        .env("DATABASE_URL", databases.primary_of(place))
         .env("ADMIN_EMAIL", "root@example.org")
         .env("ADMIN_PASSWORD", PASSWORD)
         .env("RATE_LOGIN", "1000000")
@@ -98,7 +105,7 @@ fn settings(program: &Path, databases: &Databases) -> Command {
 
 /// Runs a command beside the servers: its exit code and what it answered.
 pub fn command(program: &Path, databases: &Databases, arguments: &[&str]) -> anyhow::Result<(i32, Value)> {
-    let output = settings(program, databases).args(arguments).arg("--json").output()?;
+    let output = settings(program, databases, 0).args(arguments).arg("--json").output()?;
     let said = serde_json::from_slice(&output.stdout)
         .with_context(|| format!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr)))?;
     Ok((output.status.code().unwrap_or(-1), said))

@@ -1,4 +1,7 @@
-use chainbill_domain::Value;
+use chainbill_domain::{
+    Model, Value,
+    mapping::{int, minutes, text},
+};
 use chainbill_mirror::{
     Guard,
     Outcome::{Applied, Stale},
@@ -15,6 +18,38 @@ pub async fn a_newer_version_replaces_and_an_equal_or_older_one_is_stale(world: 
     assert_eq!(world.name("a").await.as_deref(), Some("second"));
     assert_eq!(world.newer(thing("a", 3, "third")).await, Applied);
     assert_eq!(world.name("a").await.as_deref(), Some("third"));
+}
+
+pub async fn a_document_of_another_description_is_made_anew_at_its_own_version_and_only_for_that_purpose(world: World) {
+    static OTHER: Model = Model {
+        name: "things",
+        columns: &[text("name", "name"), int("count", "number")],
+        embeds: &[],
+        omitted: &[],
+        search: &[],
+        indexes: &[],
+        every: minutes(60),
+    };
+    let world = world.prepared().await;
+    let other = |id: &str, version, name: &str| put(&OTHER, id, version, fields(vec![("name", txt(name))]));
+    let before = [other("same", 2, "before"), other("newer", 3, "before"), other("older", 1, "before")];
+    world.mirror.apply(&OTHER, Guard::Newer, &before, ago(0)).await.unwrap();
+    world.apply(Guard::Newer, &[tombstone("gone", 2), thing("own", 2, "before")]).await;
+    let of = async |id: &str| world.mirror.stamp(&THINGS, id).await.unwrap().unwrap().revision;
+    assert_eq!(of("same").await, Some(OTHER.revision()));
+    assert_eq!(of("gone").await, None);
+    let ids = ["same", "newer", "older", "gone", "own", "new"];
+    let after: Vec<Write> = ids.iter().map(|id| thing(id, 2, "after")).collect();
+    assert_eq!(world.newer(after[0].clone()).await, Stale, "the relay does not take it for older");
+    // Some are expected to be new, and meet what is there.
+    let mixed: Vec<Write> =
+        after.iter().enumerate().map(|(n, write)| Write { fresh: n % 2 == 0, ..write.clone() }).collect();
+    let outcomes = world.apply(Guard::Outdated, &mixed).await;
+    assert_eq!(outcomes, [Applied, Stale, Applied, Stale, Stale, Applied]);
+    assert_eq!(of("same").await, Some(THINGS.revision()));
+    assert_eq!(world.name("newer").await.as_deref(), Some("before"));
+    assert_eq!(world.name("own").await.as_deref(), Some("before"));
+    assert_eq!(world.apply(Guard::Outdated, &after).await, vec![Stale; 6], "what is made anew is so once");
 }
 
 pub async fn versions_that_arrive_out_of_order_end_with_the_newest(world: World) {

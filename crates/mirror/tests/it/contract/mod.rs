@@ -19,6 +19,7 @@ macro_rules! contract {
 
 contract! {
     applying::a_newer_version_replaces_and_an_equal_or_older_one_is_stale,
+    applying::a_document_of_another_description_is_made_anew_at_its_own_version_and_only_for_that_purpose,
     applying::versions_that_arrive_out_of_order_end_with_the_newest,
     applying::the_same_document_twice_in_one_batch_ends_with_the_newest,
     applying::two_who_write_the_same_documents_in_opposite_orders_do_not_hold_each_other_up,
@@ -45,14 +46,20 @@ contract! {
     searching::more_of_the_words_and_heavier_fields_come_first,
     searching::words_are_found_in_embedded_lists,
     searching::operators_and_quotes_are_data,
-    searching::case_does_not_matter,
+    searching::case_and_accents_do_not_matter,
+    searching::one_word_is_found_however_it_is_written,
+    searching::signs_and_apostrophes_are_of_the_word,
+    searching::words_are_found_inside_runs_without_spaces,
+    searching::a_score_is_a_thousand_for_each_word_and_the_heaviest_weight,
+    searching::what_is_not_asked_among_has_no_part_in_the_answer,
     searching::the_index_follows_updates_and_deletes,
-    searching::answers_come_in_pages,
+    searching::pages_lose_and_double_no_hit_while_others_come_and_go,
     searching::documents_written_before_prepare_are_found_after_it,
     tracking::events_are_kept_once_and_counted,
     tracking::figures_of_one_user,
     tracking::sums_beyond_an_integer_do_not_fail,
     tracking::log_lines_are_kept_once_and_counted,
+    tracking::log_lines_are_read_back_by_level_module_text_and_time,
     tracking::what_is_past_its_retention_goes,
     crate_values::every_value_comes_back_exactly,
     crate_values::texts_that_look_alike_are_distinct_ids,
@@ -61,21 +68,6 @@ contract! {
     crate_values::a_document_over_the_limit_is_refused_and_its_neighbours_are_kept,
     crate_values::a_field_name_with_a_nul_is_refused,
     crate_values::any_document_comes_back_as_it_was,
-}
-
-#[test]
-fn accents_do_not_matter_to_the_embedded_engine() {
-    crate::world::embedded(searching::accents_do_not_matter);
-}
-
-#[test]
-fn accents_do_not_matter_to_mongodb() {
-    let Some(server) = crate::world::server() else { return };
-    if crate::world::runtime().block_on(crate::world::stands_on_postgresql(&server)) {
-        eprintln!("SKIPPED: this server's text index keeps accents");
-        return;
-    }
-    crate::world::mongodb(searching::accents_do_not_matter);
 }
 
 use crate::values as crate_values;

@@ -1,5 +1,5 @@
 use chainbill_domain::{Document, Timestamp, Value};
-use chainbill_mirror::{Guard, LogLine, Tracked};
+use chainbill_mirror::{Guard, LogFilter, LogLine, Tracked};
 use chrono::TimeDelta;
 
 use crate::world::{KEPT, THINGS, World, ago, fields, thing, tombstone, txt};
@@ -12,6 +12,7 @@ fn event(id: &str, kind: &str, user: Option<&str>, at: Timestamp, amount: Option
         ("event", txt(kind)),
         ("at", Value::Time(at.timestamp_millis())),
         ("userId", user.map_or(Value::Null, txt)),
+        ("receiverId", if kind == "PAYMENT_RECEIVED" { txt("fay") } else { Value::Null }),
         ("invoiceId", Value::Null),
         ("projectId", Value::Null),
         ("amount", amount),
@@ -78,7 +79,11 @@ pub async fn figures_of_one_user(world: World) {
     let figures = world.mirror.activity(Some("ada"), ago(3 * 86_400)).await.unwrap();
     assert_eq!((figures.events, figures.users), (3, 1));
     assert_eq!(figures.by_kind, [("USER_LOGIN".to_owned(), 2), ("PAYMENT_RECEIVED".to_owned(), 1)]);
-    assert_eq!(figures.received, [("USD".to_owned(), 125_000)]);
+    assert_eq!(figures.paid, [("USD".to_owned(), 125_000)]);
+    assert_eq!(figures.received, [], "whoever pays receives nothing");
+    let receiver = world.mirror.activity(Some("fay"), ago(3 * 86_400)).await.unwrap();
+    assert_eq!(receiver.received, [("JPY".to_owned(), 500), ("USD".to_owned(), 125_001)]);
+    assert_eq!((receiver.events, receiver.paid), (0, Vec::new()), "others' doing");
     assert!(figures.log_levels.is_empty());
     assert_eq!(figures.recent, [3, 2, 0].map(|n: usize| happened[n].body.clone()));
     let nobody = world.mirror.activity(Some("nobody"), ago(3 * 86_400)).await.unwrap();
@@ -103,6 +108,50 @@ pub async fn log_lines_are_kept_once_and_counted(world: World) {
     let figures = world.mirror.activity(None, ago(60)).await.unwrap();
     assert_eq!(figures.log_levels, [("ERROR".to_owned(), 2), ("WARN".to_owned(), 1)]);
     assert_eq!(figures.events, 0);
+}
+
+fn said(id: &str, level: &str, target: &str, message: &str, at: Timestamp) -> LogLine {
+    LogLine { target: target.to_owned(), message: message.to_owned(), ..line(id, level, at) }
+}
+
+pub async fn log_lines_are_read_back_by_level_module_text_and_time(world: World) {
+    let world = world.prepared().await;
+    let lines = [
+        said("1", "ERROR", "chainbill_sync::relay", "Sync fell behind (100 %)", ago(90)),
+        said("2", "WARN", "chainbill_web::problem", "a request failed: É.*", ago(60)),
+        said("3", "INFO", "chainbill_sync", "Sync is live", ago(30)),
+        said("4", "ERROR", "chainbill_webby", "another", ago(10)),
+    ];
+    world.mirror.log(&lines).await.unwrap();
+    let read = async |filter: LogFilter| -> Vec<String> {
+        let found = world.mirror.logs(&filter, None, 10).await.unwrap();
+        found.into_iter().map(|line| line.id).collect()
+    };
+    let all = LogFilter::default;
+    let text = |text: &str| LogFilter { text: Some(text.to_owned()), ..all() };
+    let target = |target: &str| LogFilter { target: Some(target.to_owned()), ..all() };
+    assert_eq!(read(all()).await, ["4", "3", "2", "1"]);
+    assert_eq!(read(LogFilter { levels: Some(vec!["ERROR", "WARN"]), ..all() }).await, ["4", "2", "1"]);
+    assert_eq!(read(target("chainbill_sync")).await, ["3", "1"]);
+    assert_eq!(read(target("chainbill_web::")).await, ["2"]);
+    assert_eq!(read(target("chainbill.sync")).await, [""; 0], "it is no pattern");
+    for (words, expected) in [
+        ("SYNC", &["3", "1"][..]),
+        ("(100 %)", &["1"]),
+        ("É.*", &["2"]),
+        (".*", &["2"]),
+        ("$where", &[]),
+        ("500", &["4", "3", "2", "1"]),
+        ("\\", &[]),
+    ] {
+        assert_eq!(read(text(words)).await, expected, "{words}");
+    }
+    let between = LogFilter { since: Some(ago(70)), until: Some(ago(20)), ..all() };
+    assert_eq!(read(between).await, ["3", "2"]);
+    let page = world.mirror.logs(&target("chainbill_sync"), Some("3"), 1).await.unwrap();
+    let [only] = page.as_slice() else { panic!("{page:?}") };
+    assert_eq!((only.id.as_str(), only.level.as_str(), only.at), ("1", "ERROR", lines[0].at));
+    assert_eq!((&only.message, &only.fields), (&lines[0].message, &lines[0].fields));
 }
 
 pub async fn what_is_past_its_retention_goes(world: World) {

@@ -1,0 +1,53 @@
+//! All models copied side by side into an empty second database: against the plain driver, and while an entry of the outbox
+//! waits for every row.
+
+use std::time::Instant;
+
+use chainbill_domain::models;
+use chainbill_records::sea_orm::ConnectionTrait as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Bench, enqueue_all, rate};
+
+/// What was seen.
+pub(crate) struct Seen {
+    /// Rows copied.
+    pub rows: u64,
+    /// Seconds until all of them were there and nothing waited, with nothing waiting at first,
+    pub alone: f64,
+    /// and with an entry for each of them.
+    pub waiting: f64,
+}
+
+impl Bench {
+    /// All models copied, twice.
+    pub(crate) async fn copy_all(&self) -> anyhow::Result<Seen> {
+        let stop = CancellationToken::new();
+        self.records.db().execute_unprepared("DELETE FROM outbox").await?;
+        let (rows, alone) = self.copied_and_settled(&stop).await?;
+        for model in models::ALL {
+            enqueue_all(&self.records, model).await?;
+        }
+        let (_, waiting) = self.copied_and_settled(&stop).await?;
+        Ok(Seen { rows, alone, waiting })
+    }
+
+    async fn copied_and_settled(&self, stop: &CancellationToken) -> anyhow::Result<(u64, f64)> {
+        for model in models::ALL {
+            self.empty(model).await?;
+        }
+        let (mut rows, started) = (0, Instant::now());
+        for (_, copied) in self.sync.initial_of(models::ALL, &|_| {}, stop).await {
+            rows += copied?.rows;
+        }
+        self.sync.settle(stop).await?;
+        Ok((rows, started.elapsed().as_secs_f64()))
+    }
+}
+
+impl Seen {
+    /// Rows a second.
+    pub(crate) fn rate(&self) -> f64 {
+        rate(self.rows, self.alone)
+    }
+}

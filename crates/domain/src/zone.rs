@@ -1,0 +1,111 @@
+//! Time zones of accounts: on which day a moment falls there.
+
+use std::{fmt, str::FromStr};
+
+use chrono::Datelike as _;
+use chrono_tz::Tz;
+
+use crate::Timestamp;
+
+/// A time zone of the IANA database. UTC until somebody chooses another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Zone(Tz);
+
+/// No time zone of that name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a time zone: an IANA name such as Europe/Berlin or UTC is accepted")]
+pub struct UnknownZone;
+
+impl Default for Zone {
+    fn default() -> Self {
+        Self(Tz::UTC)
+    }
+}
+
+impl FromStr for Zone {
+    type Err = UnknownZone;
+
+    /// Names are as the database spells them.
+    fn from_str(text: &str) -> Result<Self, UnknownZone> {
+        text.parse().map(Self).map_err(|_| UnknownZone)
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+impl Zone {
+    /// The zone of a stored name: UTC when there is none, or none of that name any more.
+    #[must_use]
+    pub fn stored(name: Option<&str>) -> Self {
+        name.and_then(|name| name.parse().ok()).unwrap_or_default()
+    }
+
+    /// The calendar day there, as `YYYY-MM-DD`.
+    #[must_use]
+    pub fn day(&self, at: Timestamp) -> String {
+        at.with_timezone(&self.0).format("%Y-%m-%d").to_string()
+    }
+
+    /// The year there.
+    #[must_use]
+    pub fn year(&self, at: Timestamp) -> i32 {
+        at.with_timezone(&self.0).year()
+    }
+}
+
+/// Whether it may already be after this day somewhere and not yet elsewhere: clocks are at most 14 hours ahead of UTC and 12
+/// behind it.
+#[must_use]
+pub fn depends_on_zone(day: &str, at: Timestamp) -> bool {
+    let utc = Zone::default();
+    let (early, late) = (utc.day(at - chrono::Duration::hours(12)), utc.day(at + chrono::Duration::hours(14)));
+    (day < late.as_str()) != (day < early.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a moment")
+    }
+
+    #[test]
+    fn days_and_years_are_those_of_the_place() {
+        let zone = |name: &str| name.parse::<Zone>().expect("a zone");
+        let new_year = at("2026-12-31T15:30:00Z");
+        assert_eq!((zone("Asia/Tokyo").year(new_year), zone("UTC").year(new_year)), (2027, 2026));
+        assert_eq!(zone("Asia/Tokyo").day(new_year), "2027-01-01");
+        // The days on which clocks turn have 23 and 25 hours.
+        let berlin = zone("Europe/Berlin");
+        assert_eq!((berlin.day(at("2026-03-28T22:59:59Z")), berlin.day(at("2026-03-28T23:00:00Z"))), two("28", "29"));
+        assert_eq!((berlin.day(at("2026-03-29T21:59:59Z")), berlin.day(at("2026-03-29T22:00:00Z"))), two("29", "30"));
+        // Samoa left a day out: 2011-12-30 was on no calendar there.
+        let apia = zone("Pacific/Apia");
+        assert_eq!(apia.day(at("2011-12-30T09:59:59Z")), "2011-12-29");
+        assert_eq!(apia.day(at("2011-12-30T10:00:00Z")), "2011-12-31");
+        fn two(a: &str, b: &str) -> (String, String) {
+            (format!("2026-03-{a}"), format!("2026-03-{b}"))
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_the_database() {
+        for bad in ["", "europe/berlin", "Berlin", "+02:00", "Europe/Berlin ", "Mars/Olympus"] {
+            assert_eq!(bad.parse::<Zone>(), Err(UnknownZone), "{bad:?}");
+        }
+        assert_eq!(Zone::stored(Some("Europe/Berlin")).to_string(), "Europe/Berlin");
+        assert_eq!((Zone::stored(None), Zone::stored(Some("Old/Gone"))), (Zone::default(), Zone::default()));
+    }
+
+    #[test]
+    fn a_day_is_open_for_26_hours() {
+        let open = |at: &str| depends_on_zone("2026-11-27", super::tests::at(at));
+        assert!(!open("2026-11-27T09:59:59Z") && open("2026-11-27T10:00:00Z"));
+        assert!(open("2026-11-28T11:59:59Z") && !open("2026-11-28T12:00:00Z"));
+    }
+}

@@ -1,0 +1,44 @@
+//! Revisions of the models' descriptions: of each model's documents, of certificates, and what releases have been seen with.
+
+use sea_orm::DbErr;
+use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+
+pub struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0007_revisions"
+    }
+}
+
+const COLUMNS: &[(&str, &str, &str)] = &[
+    ("sync_models", "revision", "VARCHAR(16) NULL"),
+    ("sync_certificates", "revision", "VARCHAR(16) NULL"),
+    ("sync_runs", "outdated", "BIGINT NOT NULL DEFAULT 0"),
+];
+
+const SCHEMAS: &str = "CREATE TABLE IF NOT EXISTS sync_schemas (
+        id VARCHAR(16) NOT NULL PRIMARY KEY,
+        place BIGINT NOT NULL,
+        revisions {long} NOT NULL,
+        seen_at {time} NOT NULL,
+        CONSTRAINT sync_schemas_place UNIQUE (place)
+    ){options}";
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for (table, name, kind) in COLUMNS {
+            super::add_column(manager, table, name, kind).await?;
+        }
+        super::run(manager, &[SCHEMAS]).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        super::drop_tables(manager, &["sync_schemas"]).await?;
+        for (table, name, _) in COLUMNS {
+            super::drop(manager, &format!("ALTER TABLE {table} DROP COLUMN {name}")).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,38 @@
+//! Marks by which a read proves that it is not behind, and the copies that are known to be wrong and left alone.
+
+use sea_orm::DbErr;
+use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+
+pub struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0008_reads"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        super::run(manager, TABLES).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        super::drop_tables(manager, &["sync_fences", "sync_quarantine"]).await
+    }
+}
+
+const TABLES: &[&str] = &[
+    "CREATE TABLE IF NOT EXISTS sync_fences (
+        id VARCHAR(36) NOT NULL PRIMARY KEY,
+        at {time} NOT NULL
+    ){options}",
+    "CREATE TABLE IF NOT EXISTS sync_quarantine (
+        model VARCHAR(32) NOT NULL,
+        entity_id VARCHAR(255) NOT NULL,
+        class VARCHAR(16) NOT NULL,
+        cause VARCHAR(255) NOT NULL,
+        since_at {time} NOT NULL,
+        PRIMARY KEY (model, entity_id)
+    ){options}",
+];

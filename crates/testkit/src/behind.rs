@@ -1,0 +1,80 @@
+//! A server of the primary's cluster that is behind: it shows the primary as it was when it last caught up.
+
+use chainbill_records::{
+    Connections,
+    connect::{ConnectSettings, Connected, connect},
+    migrations,
+    sea_orm::ConnectionTrait as _,
+};
+
+use crate::{Fresh, open, run, wish, with_database};
+
+/// Tables that the synchronisation reads of a server that may be behind: entries and marks first, so that no row is older
+/// than an entry that shows.
+const TABLES: &[&str] =
+    &["outbox", "sync_fences", "sync_leases", "sync_parked", "users", "user_skills", "invoices", "invoice_lines"];
+
+/// The server.
+pub struct Behind {
+    /// Its connections.
+    pub db: Connections,
+    catching_up: Connections,
+    primary: String,
+    own: String,
+    admin: Option<String>,
+}
+
+impl Fresh {
+    /// A server that shows nothing of this primary before it first catches up.
+    pub async fn behind(&self, name: &str) -> Behind {
+        let (url, primary, own) = match &self.admin {
+            None => {
+                let url = format!("sqlite://{}", self.folder.join(format!("{name}.db")).display());
+                (url, "ahead".to_owned(), "main".to_owned())
+            }
+            Some(admin) => {
+                let own = format!("{}_{name}", self.name);
+                run(admin, &format!("CREATE DATABASE {own}")).await;
+                (with_database(&self.primary, &own), self.name.clone(), own)
+            }
+        };
+        let Connected { db, dialect, .. } = open(&url).await;
+        migrations::up(&db, dialect, None).await.unwrap();
+        let alone = ConnectSettings { max_connections: 1, ..wish(&url) };
+        let catching_up = connect(&alone).await.unwrap().db;
+        if self.admin.is_none() {
+            let file = self.primary.strip_prefix("sqlite://").unwrap();
+            catching_up.execute_unprepared(&format!("ATTACH '{file}' AS {primary}")).await.unwrap();
+        } else {
+            // Otherwise it would lock what it reads against the primary's own writers.
+            catching_up.execute_unprepared("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await.unwrap();
+        }
+        Behind { db, catching_up, primary, own, admin: self.admin.clone() }
+    }
+}
+
+impl Behind {
+    /// From now on it shows the primary as it is now, all at once.
+    pub async fn catch_up(&self) {
+        let Self { primary, own, .. } = self;
+        let all = self.catching_up.begin().await.unwrap();
+        for table in TABLES.iter().rev() {
+            all.execute_unprepared(&format!("DELETE FROM {own}.{table}")).await.unwrap();
+        }
+        for table in TABLES {
+            all.execute_unprepared(&format!("INSERT INTO {own}.{table} SELECT * FROM {primary}.{table}"))
+                .await
+                .unwrap();
+        }
+        all.commit().await.unwrap();
+    }
+
+    /// Removes it.
+    pub async fn remove(self) {
+        self.db.close().await.unwrap();
+        self.catching_up.close().await.unwrap();
+        if let Some(admin) = &self.admin {
+            run(admin, &format!("DROP DATABASE {}", self.own)).await;
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Shapes of fields in the description of the API: words, patterns, lengths, examples. They stand here once for all schemas that
+//! have a field of the name; a test demands one of every text.
+
+use chainbill_domain::{
+    models,
+    states::{
+        AnchorStatus, EscrowStatus, InvoiceStatus, PaymentMethod, PaymentStatus, ProjectStatus, Role, SkillLevel,
+        UserStatus,
+    },
+};
+use serde_json::{Map, Value, json};
+
+use crate::api::logs::LEVELS;
+
+/// What a text looks like.
+enum Shape {
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// So many characters.
+    Length(u32, u32),
+    /// A format that JSON Schema names, and an example.
+    Format(&'static str, &'static str),
+    /// A regular expression, and an example.
+    Pattern(&'static str, &'static str),
+    /// A number from one to another.
+    Range(i64, i64),
+}
+
+use Shape::{Format, Length, Pattern, Range, Words};
+
+const ID: Shape = Format("uuid", "01890a5d-ac96-774b-bcce-b302099a8057");
+const MOMENT: Shape = Format("date-time", "2026-11-24T12:00:00.000Z");
+const DAY: Shape = Format("date", "2028-02-29");
+const DECIMAL: &str = r"^(0|[1-9][0-9]*)(\.[0-9]+)?$";
+const HASH: &str = "^[0-9a-f]{64}$";
+/// Who may register.
+const NEWCOMERS: &[&str] = &["CLIENT", "FREELANCER"];
+
+/// States of durable jobs.
+const JOB_STATES: &[&str] = &["QUEUED", "RUNNING", "DEAD"];
+
+/// Fields of one schema, where the name alone does not say it.
+const OF_ONE: &[(&str, &str, Shape)] = &[
+    ("UserView", "status", Words(UserStatus::WORDS)),
+    ("ProjectView", "status", Words(ProjectStatus::WORDS)),
+    ("InvoiceView", "status", Words(InvoiceStatus::WORDS)),
+    ("Registration", "role", Words(NEWCOMERS)),
+    ("ProblemBody", "title", Length(1, 100)),
+    (
+        "ProblemBody",
+        "type",
+        Pattern("^https://chainbill\\.dev/problems/[a-z-]+$", "https://chainbill.dev/problems/stale"),
+    ),
+    ("ProblemBody", "status", Range(400, 599)),
+    ("NewProject", "description", Length(1, 20_000)),
+    ("PatchProject", "description", Length(1, 20_000)),
+    ("ProjectView", "description", Length(1, 20_000)),
+    ("NewSkill", "description", Length(0, 2000)),
+    ("SkillView", "description", Length(1, 2000)),
+    ("NewLine", "description", Length(1, 500)),
+    ("LineView", "description", Length(1, 500)),
+    ("NewUserSkill", "name", Length(1, 100)),
+    ("UserSkillView", "name", Length(1, 100)),
+    ("ProjectSkillView", "name", Length(1, 100)),
+    ("NewSkill", "name", Length(1, 100)),
+    ("SkillView", "name", Length(1, 100)),
+    ("UnreadableRow", "id", Length(1, 512)),
+    ("Verification", "model", Words(&[])),
+    ("LogEntry", "level", Words(LEVELS)),
+    ("LogEntry", "target", Length(1, 200)),
+    ("LogEntry", "message", Length(0, 4000)),
+    ("JobView", "kind", Length(1, 32)),
+    ("JobView", "key", Length(1, 200)),
+    ("JobView", "state", Words(JOB_STATES)),
+    ("JobView", "error", Length(1, 4000)),
+    ("LogEntry", "id", Length(1, 64)),
+];
+
+/// Fields of every schema, and parameters, by their names.
+const BY_NAME: &[(&str, Shape)] = &[
+    ("id", ID),
+    ("at", MOMENT),
+    ("amount", Pattern(DECIMAL, "1250.00")),
+    ("currency", Pattern("^[A-Z]{3}$", "EUR")),
+    ("quantity", Pattern(DECIMAL, "1.5")),
+    ("taxRate", Pattern(DECIMAL, "19")),
+    ("number", Pattern("^INV-[0-9]{4}-[0-9]{6,}$", "INV-2026-000001")),
+    ("role", Words(Role::WORDS)),
+    ("level", Words(SkillLevel::WORDS)),
+    ("method", Words(PaymentMethod::WORDS)),
+    ("paymentStatus", Words(PaymentStatus::WORDS)),
+    ("escrow", Words(EscrowStatus::WORDS)),
+    ("anchorStatus", Words(AnchorStatus::WORDS)),
+    ("dueDate", DAY),
+    ("deadline", DAY),
+    ("email", Format("email", "ada@example.org")),
+    ("password", Length(10, 128)),
+    ("name", Length(1, 200)),
+    ("skills", Length(1, 100)),
+    ("title", Length(1, 200)),
+    ("bio", Length(1, 10_000)),
+    ("notes", Length(1, 10_000)),
+    ("location", Length(1, 200)),
+    ("category", Length(1, 100)),
+    ("timeZone", Pattern("^[A-Za-z0-9_+/-]{1,64}$", "Europe/Berlin")),
+    ("walletAddress", Length(1, 80)),
+    ("externalRef", Length(1, 200)),
+    ("token", Length(1, 100)),
+    ("csrfToken", Length(1, 100)),
+    ("canonicalHash", Pattern(HASH, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")),
+    ("metadataHash", Length(1, 64)),
+    ("ipfsHash", Length(1, 100)),
+    ("tokenId", Length(1, 100)),
+    ("txHash", Length(1, 100)),
+    ("filename", Length(1, 255)),
+    ("contentType", Length(1, 100)),
+    ("code", Pattern("^[a-z-]+$", "wrong-state")),
+    ("detail", Length(1, 2000)),
+    ("pointer", Pattern("^(/.*)?$", "/lines/0/quantity")),
+    ("requestId", Length(0, 64)),
+    ("nextCursor", Pattern("^[A-Za-z0-9_-]+$", "dXNlcnM8MDE4OTBhNWQ")),
+    ("cursor", Pattern("^[A-Za-z0-9_-]+$", "dXNlcnM8MDE4OTBhNWQ")),
+    ("freshAfter", Pattern("^[A-Za-z0-9_-]*\\.[A-Za-z0-9_-]+$", "dXNlcnM6MDE4OTow.c2VhbGVkLXNlYWxlZC0x")),
+    ("q", Length(1, 200)),
+    ("model", Words(&[])),
+    ("at", MOMENT),
+    ("since", Length(1, 64)),
+    ("until", Length(1, 64)),
+    ("target", Length(1, 200)),
+    ("text", Length(1, 200)),
+    ("message", Length(0, 65_535)),
+    ("kind", Length(1, 64)),
+    ("key", Length(0, 200)),
+    ("state", Words(&["QUEUED", "RUNNING", "DEAD"])),
+    ("error", Length(0, 65_535)),
+    ("limit", Range(1, 100)),
+    ("days", Range(1, 365)),
+    ("years", Range(0, 80)),
+];
+
+/// Bodies as somebody would send them. A test reads each as its request is read.
+fn example(schema: &str) -> Option<Value> {
+    let euros = |amount: &str| json!({"amount": amount, "currency": "EUR"});
+    let line = json!({"description": "Audit", "quantity": "1.5", "unitPrice": euros("600.00"), "taxRate": "19"});
+    let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    Some(match schema {
+        "MoneyView" => euros("1250.00"),
+        "NewLine" => line,
+        "Registration" => {
+            json!({"email": "ada@example.org", "password": "correct horse battery", "name": "Ada Lovelace", "role": "FREELANCER"})
+        }
+        "Credentials" => json!({"email": "ada@example.org", "password": "correct horse battery"}),
+        "PatchProfile" => json!({"title": "Web3 developer", "hourlyRate": euros("80.00"), "timeZone": "Europe/Berlin"}),
+        "NewUserSkill" => json!({"name": "Rust", "level": "EXPERT", "years": 7}),
+        "NewSkill" => json!({"name": "Rust", "category": "Languages"}),
+        "NewProject" => {
+            json!({"title": "Smart contract audit", "description": "Two contracts, one week.", "budget": euros("2000.00"),
+                "deadline": "2028-02-29", "skills": ["Rust"]})
+        }
+        "PatchProject" => json!({"deadline": null, "skills": ["Rust", "Solidity"]}),
+        "StartProject" => json!({"freelancerId": id}),
+        "NewInvoice" => {
+            json!({"clientId": id, "title": "Audit", "currency": "EUR", "dueDate": "2028-02-29", "lines": [line]})
+        }
+        "PatchInvoice" => json!({"title": "Audit, second part", "notes": null}),
+        "NewPayment" => {
+            json!({"amount": euros("100.00"), "method": "BANK_TRANSFER", "externalRef": "SEPA-2026-11-24-7"})
+        }
+        "Verification" => json!({"model": "invoices", "deep": true}),
+        _ => return None,
+    })
+}
+
+/// Gives every field and every parameter its shape, and every body an example.
+pub(crate) fn shape(description: &mut Value) {
+    for (name, schema) in description["components"]["schemas"].as_object_mut().into_iter().flatten() {
+        fields(name, schema);
+        // Fields beside those of another schema.
+        for part in schema.get_mut("allOf").and_then(Value::as_array_mut).into_iter().flatten() {
+            fields(name, part);
+        }
+        // A page holds its rows' schema within its own.
+        if let Some(rows) = schema.pointer_mut("/properties/data/items") {
+            fields(name.trim_start_matches("Page_"), rows);
+        }
+        if let Some(example) = example(name) {
+            schema["example"] = example;
+        }
+    }
+    let paths = description["paths"].as_object_mut().into_iter().flatten();
+    for (path, operation) in paths
+        .flat_map(|(path, all)| all.as_object_mut().into_iter().flatten().map(move |(_, operation)| (path, operation)))
+    {
+        for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+            of_parameter(path, parameter);
+        }
+    }
+}
+
+fn fields(schema: &str, body: &mut Value) {
+    // What holds another's fields names them beside its own.
+    for part in body.get_mut("allOf").and_then(Value::as_array_mut).into_iter().flatten() {
+        fields(schema, part);
+    }
+    for (name, field) in body.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+        // What is absent stays as it is: that is no null.
+        if let Some(field) = field.as_object_mut().filter(|field| field.get("default").is_some_and(Value::is_null)) {
+            field.remove("default");
+        }
+        let of_one = OF_ONE.iter().find(|(of, field, _)| *of == schema && field == name).map(|(_, _, shape)| shape);
+        if let Some(shape) = of_one.or_else(|| named(name)) {
+            // Of a list, each of its items has the shape.
+            match field.get_mut("items") {
+                Some(items) => apply(shape, name, items),
+                None => apply(shape, name, field),
+            }
+        }
+    }
+}
+
+fn named(name: &str) -> Option<&'static Shape> {
+    if let Some((_, shape)) = BY_NAME.iter().find(|(known, _)| *known == name) {
+        return Some(shape);
+    }
+    match name {
+        name if name.ends_with("Id") => Some(&ID),
+        name if name.ends_with("At") => Some(&MOMENT),
+        _ => None,
+    }
+}
+
+fn of_parameter(path: &str, parameter: &mut Value) {
+    let name = parameter["name"].as_str().unwrap_or("").to_owned();
+    let shape = match (path, name.as_str()) {
+        ("/api/invoices", "status") => Some(&Words(InvoiceStatus::WORDS)),
+        ("/api/projects", "status") => Some(&Words(ProjectStatus::WORDS)),
+        ("/api/logs", "level") => Some(&Words(LEVELS)),
+        ("/api/logs", "target" | "text") => Some(&Length(1, 200)),
+        ("/api/jobs", "kind") => Some(&Length(1, 32)),
+        ("/api/jobs", "state") => Some(&Words(JOB_STATES)),
+        (_, "since" | "until") => Some(&Pattern("^([0-9]+(ms|s|m|h|d)|[0-9]{4}-.+)$", "1h")),
+        // What is asked about may have any id.
+        (path, "id" | "entityId") if path.starts_with("/api/sync/") => Some(&Length(1, 512)),
+        (_, "Idempotency-Key") => Some(&Pattern("^[!-~]{1,200}$", "2f1c6a0e-pay-1")),
+        (_, "If-Match") => Some(&Pattern("^(\\*|(\"[0-9]+(-[a-z]+)?\"(, *)?)+)$", "\"3\"")),
+        (_, "If-None-Match") => Some(&Pattern("^(\\*|((W/)?\"[^\"]*\"(, *)?)+)$", "\"3\"")),
+        (_, "If-Fresh") => named("freshAfter"),
+        (_, name) => named(name),
+    };
+    if let Some(shape) = shape {
+        apply(shape, &name, &mut parameter["schema"]);
+    }
+}
+
+/// Writes a shape into a field's schema.
+fn apply(shape: &Shape, name: &str, field: &mut Value) {
+    let Some(field) = field.as_object_mut() else { return };
+    let kind = field.get("type").cloned().unwrap_or(Value::Null);
+    let is = |word: &str| kind == word || kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == word));
+    let fits = is("string") || is("integer") && matches!(shape, Range(..));
+    if !fits {
+        return;
+    }
+    match shape {
+        Words(words) => {
+            let words: Vec<&str> = match name {
+                "model" => models::ALL.iter().map(|model| model.name).collect(),
+                _ => words.to_vec(),
+            };
+            // What may be null is one of the words or null.
+            let null = is("null").then_some(Value::Null);
+            field.insert("enum".to_owned(), words.into_iter().map(Value::from).chain(null).collect());
+        }
+        Length(least, most) => {
+            field.insert("minLength".to_owned(), json!(least));
+            field.insert("maxLength".to_owned(), json!(most));
+        }
+        Format(format, example) => with(field, "format", format, example),
+        Pattern(pattern, example) => with(field, "pattern", pattern, example),
+        Range(least, most) => {
+            field.insert("minimum".to_owned(), json!(least));
+            field.insert("maximum".to_owned(), json!(most));
+        }
+    }
+}
+
+fn with(field: &mut Map<String, Value>, keyword: &str, value: &str, example: &str) {
+    field.insert(keyword.to_owned(), json!(value));
+    field.insert("example".to_owned(), json!(example));
+}
