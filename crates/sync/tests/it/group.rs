@@ -1,8 +1,18 @@
 //! A primary of two servers in Group Replication that both take writes, behind a proxy that leads each connection to the
 //! next one: most reads of what was just committed elsewhere come too early, and no setting of ours forbids it.
 
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
 use chainbill_domain::models::USERS;
-use chainbill_records::{Connections, Expected, Topology, entities::users, sea_orm::ConnectionTrait as _};
+use chainbill_records::{
+    Connections, Expected, Topology,
+    connect::{ConnectSettings, connect},
+    entities::users,
+    sea_orm::ConnectionTrait as _,
+};
 use chainbill_sync::{Mending, Order, Outcome, Sync, compare::Level};
 use chainbill_testkit::{EMBEDDED, Fresh, Proxy, address, open, server, with_database};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +40,7 @@ impl Group {
         let proxy = Proxy::among(urls.iter().map(|url| address(url)).collect()).await;
         database.primary = proxy.instead_of(&database.primary);
         let (one, other) = (with_database(urls[0], &name), with_database(urls[1], &name));
+        there(&other).await;
         Some(Self { database, one, other, _proxy: proxy })
     }
 }
@@ -45,7 +56,22 @@ async fn known(database: &Fresh) -> World {
     World { records, mirror, sync }
 }
 
+/// Waits until a member has heard of a database that was made at another one.
+async fn there(url: &str) {
+    let mut looks = tokio::time::interval(Duration::from_millis(50));
+    for _ in 0..1200 {
+        looks.tick().await;
+        if let Ok(connected) = connect(&ConnectSettings::of(url)).await {
+            return connected.db.close().await.unwrap();
+        }
+    }
+    panic!("after a minute {url} is not there");
+}
+
+/// Runs a story while no other one has the group: a member that is held up is behind in every database.
 fn run(story: impl Future<Output = ()>) {
+    static GROUP: Mutex<()> = Mutex::new(());
+    let _alone = GROUP.lock().unwrap_or_else(PoisonError::into_inner);
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(story);
 }
 
