@@ -169,6 +169,27 @@ impl Unit {
         }
     }
 
+    /// Puts a dead letter back on the queue, due now, with as many attempts as a new job; `false` when there is no dead
+    /// letter with this id.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn retry_dead_job(&mut self, id: &str) -> Result<bool, RecordsError> {
+        let now = self.now();
+        let sql = "UPDATE jobs SET state=?, run_at=?, failures=0, updated_at=? WHERE id=? AND state=?";
+        let values: [Value; 5] = [QUEUED.into(), now.into(), now.into(), id.into(), DEAD.into()];
+        Ok(self.run_statement(sql, values).await? == 1)
+    }
+
+    /// Drops a dead letter; `false` when there is none with this id.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn drop_dead_job(&mut self, id: &str) -> Result<bool, RecordsError> {
+        let sql = "DELETE FROM jobs WHERE id=? AND state=?";
+        Ok(self.run_statement(sql, [id.into(), DEAD.into()]).await? == 1)
+    }
+
     async fn run_statement(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, RecordsError> {
         let statement = self.records().statement(sql, values);
         Ok(self.db().execute_raw(statement).await?.rows_affected())
@@ -318,24 +339,26 @@ impl Records {
         rows.iter().map(read_view).collect()
     }
 
-    /// Puts a dead letter back on the queue, due now, with as many attempts as a new job; `false` when there is no dead
-    /// letter with this id.
+    /// As [`Unit::retry_dead_job`], in a unit of its own.
     ///
     /// # Errors
     /// When the primary does not answer.
     pub async fn retry_dead_job(&self, id: &str) -> Result<bool, RecordsError> {
-        let now = self.now();
-        let sql = "UPDATE jobs SET state=?, run_at=?, failures=0, updated_at=? WHERE id=? AND state=?";
-        let values: [Value; 5] = [QUEUED.into(), now.into(), now.into(), id.into(), DEAD.into()];
-        Ok(self.run(sql, values).await? == 1)
+        let mut unit = self.begin().await?;
+        let known = unit.retry_dead_job(id).await?;
+        unit.commit().await?;
+        Ok(known)
     }
 
-    /// Drops a dead letter; `false` when there is none with this id.
+    /// As [`Unit::drop_dead_job`], in a unit of its own.
     ///
     /// # Errors
     /// When the primary does not answer.
     pub async fn drop_dead_job(&self, id: &str) -> Result<bool, RecordsError> {
-        Ok(self.run("DELETE FROM jobs WHERE id=? AND state=?", [id.into(), DEAD.into()]).await? == 1)
+        let mut unit = self.begin().await?;
+        let known = unit.drop_dead_job(id).await?;
+        unit.commit().await?;
+        Ok(known)
     }
 
     /// How many jobs there are.

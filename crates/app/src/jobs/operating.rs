@@ -1,7 +1,10 @@
 //! What operators see of jobs, and what they may do with dead letters.
 
 use chainbill_domain::states::Role;
-use chainbill_records::jobs::{self, JobCounts, JobState};
+use chainbill_records::{
+    Unit,
+    jobs::{self, JobCounts, JobState},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -89,8 +92,9 @@ impl App {
     /// [`AppError::NotFound`] when there is no dead letter with this id.
     pub async fn retry_job(&self, context: &Context, id: &str) -> Result<(), AppError> {
         context.actor_as(Role::Admin, "only operators may")?;
-        let known = self.records.retry_dead_job(id).await?;
-        self.noted(context, "job.retry", id, known).await
+        let mut unit = self.records.begin().await?;
+        let known = unit.retry_dead_job(id).await?;
+        self.noted(unit, context, "job.retry", id, known).await
     }
 
     /// Drops a dead letter. Operators only.
@@ -99,8 +103,9 @@ impl App {
     /// [`AppError::NotFound`] when there is no dead letter with this id.
     pub async fn drop_job(&self, context: &Context, id: &str) -> Result<(), AppError> {
         context.actor_as(Role::Admin, "only operators may")?;
-        let known = self.records.drop_dead_job(id).await?;
-        self.noted(context, "job.drop", id, known).await
+        let mut unit = self.records.begin().await?;
+        let known = unit.drop_dead_job(id).await?;
+        self.noted(unit, context, "job.drop", id, known).await
     }
 
     /// How many jobs wait, are due and are dead letters, for metrics.
@@ -111,11 +116,18 @@ impl App {
         Ok(self.records.job_counts().await?)
     }
 
-    async fn noted(&self, context: &Context, action: &str, id: &str, known: bool) -> Result<(), AppError> {
+    /// Commits what was done to a dead letter together with its audit entry.
+    async fn noted(
+        &self,
+        mut unit: Unit,
+        context: &Context,
+        action: &str,
+        id: &str,
+        known: bool,
+    ) -> Result<(), AppError> {
         if !known {
             return Err(AppError::NotFound("dead letter"));
         }
-        let mut unit = self.records.begin().await?;
         let subject = ("jobs", id.to_owned());
         self.audit::<JobView>(&mut unit, context, action, subject, (None, None)).await?;
         unit.commit().await?;
