@@ -107,13 +107,18 @@ impl Digest {
     /// Reads the stored form; `None` when it is not 64 hexadecimal digits, or not in lower case: nobody here wrote it then.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return None;
-        }
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).ok()?;
-        Some(Self(bytes))
+        from_lower_hex(text).map(Self)
     }
+}
+
+/// So many bytes of lower-case hexadecimal digits, and of nothing else.
+pub(crate) fn from_lower_hex<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return None;
+    }
+    let mut bytes = [0; BYTES];
+    hex::decode_to_slice(text, &mut bytes).ok()?;
+    Some(bytes)
 }
 
 impl fmt::Debug for Digest {

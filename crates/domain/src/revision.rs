@@ -13,7 +13,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    document::ENCODER_VERSION,
+    document::{ENCODER_VERSION, from_lower_hex},
     mapping::{Column, Embed, Kind, Model, Search},
     words::WORDS_VERSION,
 };
@@ -51,12 +51,7 @@ impl Revision {
     /// Reads the stored form; `None` when it is not 16 hexadecimal digits in lower case.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return None;
-        }
-        let mut bytes = [0; 8];
-        hex::decode_to_slice(text, &mut bytes).ok()?;
-        Some(Self(bytes))
+        from_lower_hex(text).map(Self)
     }
 }
 

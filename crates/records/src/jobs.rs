@@ -117,6 +117,8 @@ pub struct JobCounts {
 
 const QUEUED: &str = "QUEUED";
 const DEAD: &str = "DEAD";
+/// Characters of an error that are kept.
+const LONGEST_ERROR: usize = 4000;
 const COLUMNS: &str = "id,kind,dedupe_key,payload,failures,epoch,state,run_at,owner,error,created_at";
 
 impl Unit {
@@ -280,6 +282,7 @@ impl Records {
     pub async fn fail_job(&self, job: &Job, error: &str, retry_at: Option<Timestamp>) -> Result<bool, RecordsError> {
         let now = self.now();
         let state = if retry_at.is_some() { QUEUED } else { DEAD };
+        let error: String = error.chars().take(LONGEST_ERROR).collect();
         let sql = "UPDATE jobs SET state=?, run_at=?, owner=NULL, failures=failures+1, error=?, updated_at=? WHERE id=? AND \
                    epoch=?";
         let values: [Value; 6] = [
@@ -291,22 +294,6 @@ impl Records {
             job.epoch.into(),
         ];
         Ok(self.run(sql, values).await? == 1)
-    }
-
-    /// When the next job of these kinds is due; none when none waits.
-    ///
-    /// # Errors
-    /// When the primary does not answer.
-    pub async fn next_job_at(&self, kinds: &[String]) -> Result<Option<Timestamp>, RecordsError> {
-        if kinds.is_empty() {
-            return Ok(None);
-        }
-        let sql = format!(
-            "SELECT run_at FROM jobs WHERE state='{QUEUED}' AND kind IN ({}) ORDER BY run_at, id LIMIT 1",
-            marks(kinds.len())
-        );
-        let row = self.db().query_one_raw(self.statement(sql, pad(kinds))).await?;
-        row.map(|row| Ok(row.try_get_by_index(0)?)).transpose()
     }
 
     /// Jobs, newest first, after the id of an earlier page, of one kind or in one state where these are given.
@@ -361,7 +348,7 @@ impl Records {
         Ok(known)
     }
 
-    /// How many jobs there are.
+    /// How many jobs there are, counted on the connections of [`Self::ping`].
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -377,7 +364,7 @@ impl Records {
             _ => sql.to_owned(),
         };
         let values = [QUEUED.into(), QUEUED.into(), self.now().into(), DEAD.into()];
-        let Some(row) = self.db().query_one_raw(self.statement(sql, values)).await? else {
+        let Some(row) = self.db().probes().query_one_raw(self.statement(sql, values)).await? else {
             return Ok(JobCounts::default());
         };
         let count = |place| -> Result<u64, RecordsError> {

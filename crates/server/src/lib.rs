@@ -10,7 +10,6 @@ pub mod dotenv;
 mod figures;
 mod first_password;
 mod help;
-mod jobs;
 mod logs;
 pub mod mapping;
 mod monitor;

@@ -12,7 +12,7 @@ use axum::{
 use chainbill_domain::Digest;
 use serde_json::Value;
 
-use crate::{Problem, State, extract::tokens};
+use crate::{Problem, State, api, extract::tokens};
 
 pub(crate) fn routes() -> Router<State> {
     Router::new()
@@ -32,7 +32,7 @@ pub(crate) fn metrics_routes() -> Router<State> {
 /// Whether requests can be answered: the primary would take a write. The second database is not asked: business goes on
 /// without it. Those who ask together share one question.
 async fn ready(Shared(state): Shared<State>) -> Response {
-    if crate::api::health::takes_writes(&state).await {
+    if api::health::takes_writes(&state).await {
         return "ok\n".into_response();
     }
     (StatusCode::SERVICE_UNAVAILABLE, "the primary database takes no writes\n").into_response()
@@ -59,7 +59,10 @@ async fn metrics(Shared(state): Shared<State>, headers: HeaderMap) -> Response {
     let Some(handle) = &state.metrics else {
         return Problem::new(StatusCode::NOT_FOUND, "not-found", "metrics are turned off").into_response();
     };
-    state.gauges.get(COUNTS_AGE, state.desk.gauges()).await;
+    let counted = async {
+        futures::join!(state.desk.gauges(), api::jobs::publish(&state.app));
+    };
+    state.gauges.get(COUNTS_AGE, counted).await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
 }
 

@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use chainbill_app::App;
+use chainbill_app::{
+    App,
+    jobs::{JobRunner, kinds},
+};
 use chainbill_records::migrations;
 use chainbill_sync::Sync;
 use chainbill_web::State;
@@ -17,7 +20,7 @@ use crate::{
     descriptors,
     desk::ServerDesk,
     figures::describe,
-    first_password, jobs,
+    first_password,
     logs::{self, Lines},
     monitor, open,
     settings::Settings,
@@ -65,7 +68,7 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     let conditions = Conditions::new(settings.sync_late_after);
     tasks.spawn(monitor::watch(sync.clone(), conditions, alerts, background.clone()));
     tasks.spawn(first_password::forget_when_used(app.clone(), settings.data_dir.clone(), background.clone()));
-    tasks.spawn(jobs::work(app, worker, background.clone()));
+    tasks.spawn(JobRunner::new(app, kinds(), worker).run(background.clone()));
     tasks.spawn(upkeep(state.clone(), figures, background.clone()));
     if let Some(listener) = metrics {
         let (router, few) = (chainbill_web::metrics_router(state.clone()), descriptors::few(settings));

@@ -7,7 +7,7 @@ use axum::{
     response::IntoResponse,
 };
 use chainbill_app::{
-    Page, PageRequest,
+    App, Page, PageRequest,
     jobs::{JobFilter, JobView},
 };
 use serde::Deserialize;
@@ -22,6 +22,19 @@ use crate::{
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(retry)).routes(routes!(forget))
+}
+
+/// Brings the gauges of jobs up to date. What cannot be counted stays as it was.
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating")]
+pub(crate) async fn publish(app: &App) {
+    match app.job_counts().await {
+        Ok(counts) => {
+            for (state, count) in [("queued", counts.queued), ("due", counts.due), ("dead", counts.dead)] {
+                metrics::gauge!("chainbill_jobs", "state" => state).set(count as f64);
+            }
+        }
+        Err(error) => tracing::debug!("jobs could not be counted: {error}"),
+    }
 }
 
 /// Which jobs.
