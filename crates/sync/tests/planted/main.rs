@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// How often each story is told before a mistake counts as missed.
-const SEEDS: u64 = 6;
+const SEEDS: u64 = 16;
 
 fn settings() -> Settings {
     Settings {
@@ -131,10 +131,18 @@ async fn faults(world: &World, other: &Sync, faulty: &Faulty, seed: u64) -> Vec<
     words
 }
 
-/// A document that is refused is parked, shown and written when it is taken again.
+/// A document that is refused is parked, shown and written when it is taken again; a row that is deleted leaves a tombstone.
 async fn poison(world: &World, faulty: &Faulty) -> Vec<String> {
     let mut words = Vec::new();
     let running = world.sync.start();
+    let deleted = world.save_user("deleted").await;
+    let mut unit = world.records.begin().await.unwrap();
+    unit.delete::<users::Entity>(&deleted).await.unwrap();
+    unit.commit().await.unwrap();
+    world.sync.drained(Duration::from_secs(20)).await.unwrap();
+    if world.mirror.get(&USERS, &deleted.id.to_string()).await.unwrap().is_none_or(|kept| !kept.stamp.tombstone) {
+        words.push("a delete left no tombstone".to_owned());
+    }
     let user = world.save_user("poison").await;
     *faulty.refuses.lock().unwrap() = Some(user.id.to_string());
     let mut unit = world.records.begin().await.unwrap();
@@ -261,10 +269,47 @@ async fn late(world: &World, database: &Fresh, seed: u64) -> Vec<String> {
     words
 }
 
+/// A comparison can read of one server alone, which is behind until a while after the comparison began. A moment before its
+/// fence shows it rows as they were.
+async fn late_cut(world: &World, database: &Fresh) -> Vec<String> {
+    let mut words = Vec::new();
+    let server = database.behind("late").await;
+    let sync = Sync::new(world.records.reading_in_turn(vec![server.db.clone()]), world.mirror.clone(), settings());
+    let looking = World { records: world.records.clone(), mirror: world.mirror.clone(), sync };
+    let running = world.sync.start();
+    let mut people = Vec::new();
+    for _ in 0..8 {
+        people.push(world.save_user("somebody").await);
+    }
+    world.sync.drained(Duration::from_secs(20)).await.unwrap();
+    server.catch_up().await;
+    for user in &people {
+        let mut unit = world.records.begin().await.unwrap();
+        let after = users::Model { bio: Some("later".to_owned()), ..user.clone() };
+        unit.update::<users::Entity>(user, after).await.unwrap();
+        unit.commit().await.unwrap();
+    }
+    world.sync.drained(Duration::from_secs(20)).await.unwrap();
+    let over = CancellationToken::new();
+    let comparing = async {
+        verify(&looking, Mending::Report, &mut words).await;
+        over.cancel();
+    };
+    // It catches up, so that a right comparison ends; late enough that a wrong one has ended before.
+    let catching_up = async {
+        let _ = over.run_until_cancelled(tokio::time::sleep(Duration::from_secs(4))).await;
+        server.catch_up().await;
+    };
+    futures::join!(comparing, catching_up);
+    running.stop().await;
+    server.remove().await;
+    words
+}
+
 /// Tells every story with a mistake until one shows something.
 async fn shown(mistake: Option<Mistake>, seeds: u64) -> Vec<String> {
     for seed in 0..seeds {
-        for story in 0..6 {
+        for story in 0..7 {
             let database = Fresh::make(EMBEDDED, EMBEDDED).await;
             let (world, other, faulty) = worlds(&database, seed).await;
             plant(mistake);
@@ -274,6 +319,7 @@ async fn shown(mistake: Option<Mistake>, seeds: u64) -> Vec<String> {
                 2 => tampered(&world, &faulty.writing).await,
                 3 => late(&world, &database, seed).await,
                 4 => faults(&world, &other, &faulty.writing, seed).await,
+                5 => late_cut(&world, &database).await,
                 _ => copied(&world, &other, &faulty.writing, seed).await,
             };
             plant(None);
