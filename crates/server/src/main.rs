@@ -5,11 +5,11 @@ use std::{path::Path, process::ExitCode};
 use chainbill_server::{cli, complain, dotenv};
 
 /// Each connection to an embedded database works on a thread of its own and hands what it has read to others. The allocator of
-/// Linux' C library keeps a heap for every thread and gives little of it back; this one does, also for what SQLite
-/// allocates.
+/// Linux' C library keeps a heap for every thread and gives little of it back. jemalloc has two for all and gives back what is
+/// free within a second, also what SQLite has allocated; its settings stand in `.cargo/config.toml`.
 #[cfg(target_os = "linux")]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     // Before any thread runs: the file only fills in what the environment leaves open.
