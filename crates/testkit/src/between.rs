@@ -1,4 +1,4 @@
-//! A second database with somebody between it and its writers: who counts, or who fails.
+//! A wrapper of a mirror: it counts, fails, or changes what passes.
 
 use std::sync::{
     Arc,
@@ -13,10 +13,10 @@ use chainbill_mirror::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// What becomes of writes on their way.
+/// What a wrapper does with requests; by default it passes them on.
 #[async_trait]
 pub trait Writing: Send + Sync + 'static {
-    /// Passes them on, or does otherwise.
+    /// Applies writes.
     async fn apply(
         &self,
         inner: &dyn Mirror,
@@ -35,53 +35,83 @@ pub trait Writing: Send + Sync + 'static {
     async fn takes_writes(&self, inner: &dyn Mirror, model: &'static Model) -> Result<(), MirrorError> {
         inner.takes_writes(model).await
     }
+
+    /// Reads the sync metadata of a page.
+    async fn stamps(
+        &self,
+        inner: &dyn Mirror,
+        model: &'static Model,
+        page: Page<'_>,
+    ) -> Result<Vec<Stamp>, MirrorError> {
+        inner.stamps(model, page).await
+    }
+
+    /// Reads the documents of a page.
+    async fn documents(
+        &self,
+        inner: &dyn Mirror,
+        model: &'static Model,
+        page: Page<'_>,
+    ) -> Result<Vec<Stored>, MirrorError> {
+        inner.documents(model, page).await
+    }
+
+    /// Reads documents by their ids.
+    async fn get_many(
+        &self,
+        inner: &dyn Mirror,
+        model: &'static Model,
+        ids: &[String],
+    ) -> Result<Vec<Stored>, MirrorError> {
+        inner.get_many(model, ids).await
+    }
 }
 
-/// Passes everything on; writes go through somebody.
+/// A wrapped mirror.
 pub struct Between<W> {
     inner: Arc<dyn Mirror>,
     seen: Seen,
-    _held: DropGuard,
-    /// Whom writes go through.
+    _guard: DropGuard,
+    /// The wrapper.
     pub writing: W,
 }
 
 impl<W> Between<W> {
-    /// Stands before this one.
+    /// Wraps this mirror.
     #[must_use]
     pub fn before(inner: Arc<dyn Mirror>, writing: W) -> Arc<Self> {
         let seen = Seen::default();
-        Arc::new(Self { inner, _held: seen.let_go.clone().drop_guard(), seen, writing })
+        Arc::new(Self { inner, _guard: seen.dropped.clone().drop_guard(), seen, writing })
     }
 
-    /// What is seen of it; outlives it.
+    /// Observations of it, which outlive it.
     #[must_use]
     pub fn seen(&self) -> Seen {
         self.seen.clone()
     }
 }
 
-/// What is seen of a second database that somebody stands before.
+/// Observations of a wrapped mirror.
 #[derive(Clone, Default)]
 pub struct Seen {
     pages: Arc<AtomicUsize>,
-    let_go: CancellationToken,
+    dropped: CancellationToken,
 }
 
 impl Seen {
-    /// How many pages of stamps or documents were asked for.
+    /// How many pages of metadata or documents were read.
     #[must_use]
     pub fn pages(&self) -> usize {
         self.pages.load(SeqCst)
     }
 
-    /// Waits until nobody holds it any more.
-    pub async fn let_go(&self) {
-        self.let_go.cancelled().await;
+    /// Waits until it is dropped.
+    pub async fn dropped(&self) {
+        self.dropped.cancelled().await;
     }
 }
 
-/// Remembers how much was written at once.
+/// Records the size of the largest batch.
 #[derive(Debug, Default)]
 pub struct Largest(AtomicUsize);
 
@@ -161,7 +191,7 @@ impl<W: Writing> Mirror for Between<W> {
     }
 
     async fn get_many(&self, model: &'static Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
-        self.inner.get_many(model, ids).await
+        self.writing.get_many(self.inner.as_ref(), model, ids).await
     }
 
     async fn takes_writes(&self, model: &'static Model) -> Result<(), MirrorError> {
@@ -170,12 +200,12 @@ impl<W: Writing> Mirror for Between<W> {
 
     async fn stamps(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stamp>, MirrorError> {
         self.seen.pages.fetch_add(1, SeqCst);
-        self.inner.stamps(model, page).await
+        self.writing.stamps(self.inner.as_ref(), model, page).await
     }
 
     async fn documents(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stored>, MirrorError> {
         self.seen.pages.fetch_add(1, SeqCst);
-        self.inner.documents(model, page).await
+        self.writing.documents(self.inner.as_ref(), model, page).await
     }
 
     async fn count(&self, model: &'static Model) -> Result<u64, MirrorError> {
