@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chainbill_domain::{Model, Timestamp, freshness::Token, proof::Proof};
-use chainbill_mirror::Mirror;
+use chainbill_mirror::ReplicationTarget;
 use chainbill_records::{DeadLetter, Records};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,7 @@ pub struct Replicator {
 impl Replicator {
     /// Connects the two databases; nothing runs yet.
     #[must_use]
-    pub fn new(records: Records, mirror: Arc<dyn Mirror>, settings: Settings) -> Self {
+    pub fn new(records: Records, mirror: Arc<dyn ReplicationTarget>, settings: Settings) -> Self {
         let engine = Arc::new(Engine::new(records, mirror, settings));
         Self { observer: Arc::new(Observer::new(engine.clone())), engine }
     }

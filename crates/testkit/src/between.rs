@@ -8,8 +8,8 @@ use std::sync::{
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value};
 use chainbill_mirror::{
-    Activity, Guard, Hit, LogFilter, LogLine, Mirror, MirrorError, Outcome, Page, Question, Retention, Stamp, Stored,
-    Tracked, Unprepared, Write,
+    Activity, Guard, Hit, LogFilter, LogLine, Mirror, MirrorError, MirrorHealth, MirrorQuery, MirrorStore,
+    MirrorTelemetry, Outcome, Page, Retention, SearchQuery, Stamp, Stored, Tracked, Unprepared, Write,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -139,13 +139,9 @@ impl Writing for Largest {
 }
 
 #[async_trait]
-impl<W: Writing> Mirror for Between<W> {
+impl<W: Writing> MirrorHealth for Between<W> {
     fn engine(&self) -> &'static str {
         self.inner.engine()
-    }
-
-    async fn prepare(&self, models: &[&'static Model], retention: Retention) -> Result<Vec<Unprepared>, MirrorError> {
-        self.inner.prepare(models, retention).await
     }
 
     fn reachable(&self) -> Result<(), MirrorError> {
@@ -155,9 +151,12 @@ impl<W: Writing> Mirror for Between<W> {
     async fn ping(&self) -> Result<(), MirrorError> {
         self.inner.ping().await
     }
+}
 
-    async fn collections(&self) -> Result<Vec<String>, MirrorError> {
-        self.inner.collections().await
+#[async_trait]
+impl<W: Writing> MirrorStore for Between<W> {
+    async fn prepare(&self, models: &[&'static Model], retention: Retention) -> Result<Vec<Unprepared>, MirrorError> {
+        self.inner.prepare(models, retention).await
     }
 
     async fn identity(&self) -> Result<Option<String>, MirrorError> {
@@ -182,20 +181,20 @@ impl<W: Writing> Mirror for Between<W> {
         self.inner.remove(model, ids).await
     }
 
-    async fn get(&self, model: &'static Model, id: &str) -> Result<Option<Stored>, MirrorError> {
-        self.inner.get(model, id).await
+    async fn takes_writes(&self, model: &'static Model) -> Result<(), MirrorError> {
+        self.writing.takes_writes(self.inner.as_ref(), model).await
     }
 
-    async fn stamp(&self, model: &'static Model, id: &str) -> Result<Option<Stamp>, MirrorError> {
-        self.inner.stamp(model, id).await
+    async fn get(&self, model: &'static Model, id: &str) -> Result<Option<Stored>, MirrorError> {
+        self.inner.get(model, id).await
     }
 
     async fn get_many(&self, model: &'static Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
         self.writing.get_many(self.inner.as_ref(), model, ids).await
     }
 
-    async fn takes_writes(&self, model: &'static Model) -> Result<(), MirrorError> {
-        self.writing.takes_writes(self.inner.as_ref(), model).await
+    async fn stamp(&self, model: &'static Model, id: &str) -> Result<Option<Stamp>, MirrorError> {
+        self.inner.stamp(model, id).await
     }
 
     async fn stamps(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stamp>, MirrorError> {
@@ -212,8 +211,19 @@ impl<W: Writing> Mirror for Between<W> {
         self.writing.count(self.inner.as_ref(), model).await
     }
 
-    async fn search(&self, model: &'static Model, question: Question<'_>) -> Result<Vec<Hit>, MirrorError> {
-        self.inner.search(model, question).await
+    async fn expire(&self, retention: Retention, now: Timestamp) -> Result<u64, MirrorError> {
+        self.inner.expire(retention, now).await
+    }
+}
+
+#[async_trait]
+impl<W: Writing> MirrorQuery for Between<W> {
+    async fn collections(&self) -> Result<Vec<String>, MirrorError> {
+        self.inner.collections().await
+    }
+
+    async fn search(&self, model: &'static Model, query: SearchQuery<'_>) -> Result<Vec<Hit>, MirrorError> {
+        self.inner.search(model, query).await
     }
 
     async fn find(
@@ -227,6 +237,17 @@ impl<W: Writing> Mirror for Between<W> {
         self.inner.find(model, field, value, before, limit).await
     }
 
+    async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {
+        self.inner.activity(user, since).await
+    }
+
+    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError> {
+        self.inner.logs(filter, before, limit).await
+    }
+}
+
+#[async_trait]
+impl<W: Writing> MirrorTelemetry for Between<W> {
     async fn track(&self, events: &[Tracked]) -> Result<(), MirrorError> {
         self.inner.track(events).await
     }
@@ -237,17 +258,5 @@ impl<W: Writing> Mirror for Between<W> {
 
     async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError> {
         self.inner.log(lines).await
-    }
-
-    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError> {
-        self.inner.logs(filter, before, limit).await
-    }
-
-    async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {
-        self.inner.activity(user, since).await
-    }
-
-    async fn expire(&self, retention: Retention, now: Timestamp) -> Result<u64, MirrorError> {
-        self.inner.expire(retention, now).await
     }
 }

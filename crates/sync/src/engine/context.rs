@@ -6,7 +6,7 @@ use std::{
 };
 
 use chainbill_domain::{Model, Timestamp};
-use chainbill_mirror::Mirror;
+use chainbill_mirror::ReplicationTarget;
 use chainbill_records::{
     Fence, Records, Snapshot,
     outbox::{Entry, Op},
@@ -22,7 +22,7 @@ use crate::{
 /// Shared by every task of the synchronisation of one process.
 pub(crate) struct Engine {
     pub records: Records,
-    pub mirror: Arc<dyn Mirror>,
+    pub mirror: Arc<dyn ReplicationTarget>,
     pub settings: Settings,
     /// The name of this process in leases.
     pub owner: String,
@@ -36,7 +36,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub fn new(records: Records, mirror: Arc<dyn Mirror>, settings: Settings) -> Self {
+    pub fn new(records: Records, mirror: Arc<dyn ReplicationTarget>, settings: Settings) -> Self {
         let random = || records.random().bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
         let owner = settings.owner.clone().unwrap_or_else(random);
         let (schemas, faults) = (Schemas::new(records.clone(), &settings), Faults::new(records.clone()));

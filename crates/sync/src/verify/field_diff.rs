@@ -93,7 +93,8 @@ mod tests {
     };
     use chainbill_mirror::Stamp;
 
-    use crate::verify::{compare::ObservedDocument, field_diff::fields_that_differ};
+    use super::fields_that_differ;
+    use crate::verify::compare::ObservedDocument;
 
     fn differ(expected: Vec<(String, Value)>, found: Vec<(String, Value)>) -> Vec<String> {
         let document = |fields: Vec<(String, Value)>| {

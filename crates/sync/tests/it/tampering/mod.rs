@@ -11,7 +11,7 @@ use chainbill_domain::{
     Model,
     models::{INVOICES, USERS},
 };
-use chainbill_mirror::Question;
+use chainbill_mirror::SearchQuery;
 use chainbill_records::Evidence;
 use chainbill_sync::{
     Order, Outcome, RepairPolicy, RunReport, Settings,
@@ -299,7 +299,7 @@ fn a_search_index_that_lacks_documents_is_made_anew_by_a_deep_run_that_may_repai
         copied(&world).await;
         let ForeignDocuments::Sqlite(pool) = documents_of(database).await else { return };
         Foreign::Sqlite(pool).execute("DELETE FROM _fts_users WHERE rowid > 0").await;
-        let found = async || world.mirror.search(&USERS, Question::of("ada", 10)).await.unwrap().len();
+        let found = async || world.mirror.search(&USERS, SearchQuery::of("ada", 10)).await.unwrap().len();
         for (policy, then) in [(RepairPolicy::Report, 0), (RepairPolicy::Repair, 1), (RepairPolicy::Report, 1)] {
             assert_eq!(look(&world, &USERS, policy).await.outcome, Outcome::Equal);
             assert_eq!(found().await, then, "{policy:?}");

@@ -1,4 +1,4 @@
-//! The words that a document is found by, as they are kept beside it.
+//! The search terms of a document, as they are stored beside it.
 
 use chainbill_domain::{Document, Model, words};
 
@@ -7,8 +7,8 @@ use crate::port::{Content, Write};
 /// The field that holds them in MongoDB, between the document's own fields and `_sync`.
 pub(crate) const WORDS: &str = "_words";
 
-/// What a write's document is found by: each word with the weight of the heaviest field that holds it, as `rust 08`,
-/// ascending. Nothing for a tombstone and for a model that nobody searches.
+/// The search terms of a write's document: each word with the weight of the heaviest field that holds it, as `rust 08`, ascending.
+/// Empty for tombstones and for models without search fields.
 pub(crate) fn words_of(model: &Model, write: &Write) -> Vec<String> {
     match &write.content {
         Content::Document { body, .. } => words_in(model, body),
@@ -16,7 +16,7 @@ pub(crate) fn words_of(model: &Model, write: &Write) -> Vec<String> {
     }
 }
 
-/// The same of a document.
+/// The search terms of a document.
 pub(crate) fn words_in(model: &Model, body: &Document) -> Vec<String> {
     if model.search.is_empty() {
         return Vec::new();
@@ -27,7 +27,7 @@ pub(crate) fn words_in(model: &Model, body: &Document) -> Vec<String> {
     all
 }
 
-/// A word with a weight. No word holds a space, so that all weights of one stand together, and none among others.
+/// A word with a weight. No word holds a space, so all weights of a word sort together.
 pub(crate) fn weighed(word: &str, weight: u8) -> String {
     format!("{word} {weight:02}")
 }

@@ -15,7 +15,7 @@ use super::{
     answer::{integer, write_errors},
     encode::{Writer, unordered_majority},
     errors::{failed, refused},
-    foreign::{self, Id, Place},
+    ids::{self, Id, Place},
     read::{Depth, all},
 };
 use crate::port::{MirrorError, Stored};
@@ -101,7 +101,7 @@ async fn stands(database: &Database, model: &'static Model, end: i32, place: Pla
     let find = collection.find_one(doc! {}).sort(doc! { "_id": end }).projection(doc! { "_id": 1 });
     let first = find.await.map_err(|cause| failed(&cause))?;
     let kind = first.as_ref().and_then(|first| first.iter_elements().next()?.ok()).map(|id| id.element_type());
-    Ok(kind.is_some_and(|kind| foreign::place(kind as u8) == place))
+    Ok(kind.is_some_and(|kind| ids::place(kind as u8) == place))
 }
 
 /// The condition that an `_id` stands there, and after this one.

@@ -1,5 +1,5 @@
 //! Any `_id` that a document may have. One that is not text was written by somebody else: it is named by its value and its
-//! type (see [`crate::names`]), and the name leads back to the `_id`, so that the document can be looked at and removed.
+//! type (see [`crate::id_codec`]), and the name leads back to the `_id`, so that the document can be looked at and removed.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use mongodb::bson::{
 };
 
 use super::encode::{STRING, Writer};
-use crate::names::{self, Named, hex};
+use crate::id_codec::{self, Named, hex};
 
 pub(super) const SYMBOL: &str = "symbol";
 /// Whatever has no shorter name: the type's number and the value as BSON holds them.
@@ -85,15 +85,15 @@ pub(super) fn place(kind: u8) -> Place {
 /// The name of an `_id` that is not text.
 pub(super) fn name(id: RawBsonRef<'_>) -> String {
     match id {
-        RawBsonRef::String(text) => names::of_text(text).into_owned(),
-        RawBsonRef::Symbol(text) => names::other(text, SYMBOL),
-        RawBsonRef::ObjectId(id) => names::other(&id.to_string(), "objectId"),
-        RawBsonRef::Int32(number) => names::other(&number.to_string(), "int32"),
-        RawBsonRef::Int64(number) => names::other(&number.to_string(), "int64"),
-        RawBsonRef::Double(number) if !number.is_nan() => names::other(&format!("{number:?}"), "double"),
-        RawBsonRef::Boolean(flag) => names::other(&flag.to_string(), "bool"),
-        RawBsonRef::DateTime(at) => names::other(&at.timestamp_millis().to_string(), "date"),
-        other => names::other(&hex(&element(other)), BSON),
+        RawBsonRef::String(text) => id_codec::of_text(text).into_owned(),
+        RawBsonRef::Symbol(text) => id_codec::other(text, SYMBOL),
+        RawBsonRef::ObjectId(id) => id_codec::other(&id.to_string(), "objectId"),
+        RawBsonRef::Int32(number) => id_codec::other(&number.to_string(), "int32"),
+        RawBsonRef::Int64(number) => id_codec::other(&number.to_string(), "int64"),
+        RawBsonRef::Double(number) if !number.is_nan() => id_codec::other(&format!("{number:?}"), "double"),
+        RawBsonRef::Boolean(flag) => id_codec::other(&flag.to_string(), "bool"),
+        RawBsonRef::DateTime(at) => id_codec::other(&at.timestamp_millis().to_string(), "date"),
+        other => id_codec::other(&hex(&element(other)), BSON),
     }
 }
 
@@ -101,8 +101,8 @@ pub(super) fn name(id: RawBsonRef<'_>) -> String {
 pub(super) fn name_in(raw: &RawDocument) -> String {
     let Some((kind, value)) = element_of(raw, "_id") else { return String::new() };
     match ElementType::from(kind) {
-        Some(ElementType::String) if value.len() > 4 => names::of_bytes(&value[4..value.len() - 1]).into_owned(),
-        _ => names::other(&hex(&[&[kind], value].concat()), BSON),
+        Some(ElementType::String) if value.len() > 4 => id_codec::of_bytes(&value[4..value.len() - 1]).into_owned(),
+        _ => id_codec::other(&hex(&[&[kind], value].concat()), BSON),
     }
 }
 
@@ -123,7 +123,7 @@ pub(super) fn element_of<'r>(raw: &'r RawDocument, name: &str) -> Option<(u8, &'
 
 /// The `_id` behind a name; none where no document can have that name.
 pub(super) fn id(name: &str) -> Option<Id> {
-    let (value, kind) = match names::named(name)? {
+    let (value, kind) = match id_codec::named(name)? {
         Named::Text(text) => return Some(Id::Text(text.to_owned())),
         Named::Bytes(bytes) => {
             let length = i32::try_from(bytes.len() + 1).ok()?.to_le_bytes();
@@ -140,7 +140,7 @@ pub(super) fn id(name: &str) -> Option<Id> {
         "bool" => of(value.parse::<bool>().ok()?),
         "date" => of(DateTime::from_millis(value.parse().ok()?)),
         BSON => {
-            let bytes = names::from_hex(value)?;
+            let bytes = id_codec::from_hex(value)?;
             let (kind, value) = bytes.split_first()?;
             is_one_value(*kind, value).then(|| Id::Other(*kind, value.to_vec()))
         }
@@ -150,7 +150,7 @@ pub(super) fn id(name: &str) -> Option<Id> {
 
 /// The text whose place an `_id` takes that is a symbol: a server takes both for the same.
 pub(super) fn text_of_symbol(name: &str) -> Option<&str> {
-    match names::named(name)? {
+    match id_codec::named(name)? {
         Named::Other { value, kind: SYMBOL } => Some(value),
         _ => None,
     }
@@ -181,7 +181,7 @@ fn is_one_value(kind: u8, value: &[u8]) -> bool {
 
 /// The name of a text `_id`, which is the text itself but for those that end like other names.
 pub(super) fn name_of_text(text: &str) -> Cow<'_, str> {
-    names::of_text(text)
+    id_codec::of_text(text)
 }
 
 #[cfg(test)]
@@ -264,7 +264,7 @@ mod tests {
         for (value, kind) in
             [("x", "int32"), ("5", "whatever"), ("02", "bson"), ("0aff", "bson"), ("x", "bson"), ("", "bson")]
         {
-            assert_eq!(super::id(&crate::names::other(value, kind)), None, "{value} {kind}");
+            assert_eq!(super::id(&crate::id_codec::other(value, kind)), None, "{value} {kind}");
         }
     }
 }

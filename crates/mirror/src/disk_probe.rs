@@ -1,4 +1,4 @@
-//! Whether there is room: a full disk takes writes that change nothing, and refuses those that bring something.
+//! The disk probe: a full disk takes writes that change nothing and refuses those that need space, so a probe must be new data.
 
 use std::{
     fmt::Write as _,
@@ -7,13 +7,13 @@ use std::{
 
 use chainbill_domain::Digest;
 
-/// The name under which it is kept beside the documents.
-pub(crate) const ROOM: &str = "room";
-/// Digests in it: 64 KB of text.
+/// The key under which it is stored beside the documents.
+pub(crate) const DISK_PROBE: &str = "room";
+/// The number of digests in a probe: 64 KB of text.
 const DIGESTS: u64 = 1024;
 
-/// Text that no store makes small or has already: whoever takes it has room for a document.
-pub(crate) fn filling() -> String {
+/// Text that no storage engine can compress or has stored already: a server that takes it has space for a document.
+pub(crate) fn incompressible() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let own = u64::from(std::process::id()) << 32;
     let first = NEXT.fetch_add(DIGESTS, Relaxed);
@@ -26,8 +26,8 @@ pub(crate) fn filling() -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_is_large_and_another_each_time() {
-        let (one, other) = (super::filling(), super::filling());
+    fn a_probe_is_large_and_never_repeats() {
+        let (one, other) = (super::incompressible(), super::incompressible());
         assert_eq!(one.len(), 64 << 10);
         assert_ne!(one, other);
     }

@@ -1,29 +1,29 @@
-//! What documents are called whose id no row can have: an id of another type, or bytes that are no text.
+//! The id codec: non-string `_id`s, and bytes that are no UTF-8, get a reversible printable name.
 //!
-//! Ids of rows are texts of at most 36 characters and are called as they are. Any other id is called by its value and its
-//! kind behind a mark that is longer than that, so no row's id is ever taken for one of them; a text that ends like such a
-//! name is itself called as one. So no two ids have the same name, and every name leads back to its id.
+//! Ids of rows are strings of at most 36 characters, and are their own names. Any other id is named by its value and its kind after
+//! a mark that is longer than 36 characters, so it never equals a row's id. A string that ends like such a name is encoded in
+//! the same way. So no two ids have the same name, and every name can be decoded.
 //!
-//! Ids that stand among the texts of a database have names that stand in the same order among the ids of rows: what is
-//! added begins with a space, or with a character behind all of ASCII where bytes follow.
+//! Ids that a database sorts among strings have names that sort in the same order among the ids of rows: the mark begins with a
+//! space, and bytes follow a character that sorts after ASCII.
 
 use std::{borrow::Cow, fmt::Write as _};
 
 const MARK: &str = " (an _id of a kind that rows do not have: ";
-/// Between the part of an id that is text and the bytes that are none.
+/// Between the valid UTF-8 of an id and the remaining bytes.
 const BROKEN: char = '\u{fffd}';
 
-/// A text that ends like the name of something else.
+/// The kind of a string that ends like an encoded name.
 const TEXT: &str = "text";
-/// A text that is no UTF-8.
+/// The kind of a string that is no UTF-8.
 const BYTES: &str = "bytes";
 
-/// An id behind a name.
+/// A decoded id.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Named<'a> {
     /// A text.
     Text(&'a str),
-    /// A text of the database that is no UTF-8.
+    /// A string of the database that is no UTF-8.
     Bytes(Vec<u8>),
     /// A value of another kind.
     Other { value: &'a str, kind: &'a str },
@@ -42,7 +42,7 @@ pub(crate) fn of_text(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The name of a text of the database, whatever its bytes are.
+/// The name of a string of the database, valid UTF-8 or not.
 pub(crate) fn of_bytes(bytes: &[u8]) -> Cow<'_, str> {
     match str::from_utf8(bytes) {
         Ok(text) => of_text(text),
@@ -53,7 +53,7 @@ pub(crate) fn of_bytes(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// The id that a name leads to; none where nothing has that name.
+/// Decodes a name; `None` where no id has that name.
 pub(crate) fn named(name: &str) -> Option<Named<'_>> {
     match split(name) {
         None => Some(Named::Text(name)),
