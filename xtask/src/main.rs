@@ -1,6 +1,7 @@
 //! Chores of the repository: test databases, tests, checks, benchmarks. `cargo xtask --help` lists them.
 
 mod databases;
+mod order;
 mod shell;
 mod tidy;
 

@@ -1,8 +1,12 @@
 //! What a clean tree looks like.
 
-use crate::shell::{cargo, is_there, say};
+use crate::{
+    order,
+    shell::{cargo, is_there, say},
+};
 
 pub fn tidy() -> anyhow::Result<()> {
+    order::check()?;
     cargo(&["fmt", "--check"], &[])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
     if !is_there("cargo-deny") {

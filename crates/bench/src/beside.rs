@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chainbill_records::Records;
-use chainbill_sync::Sync;
+use chainbill_sync::Replicator;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -26,7 +26,12 @@ pub(crate) struct Seen {
     pub drift: u64,
 }
 
-pub(crate) async fn beside_writes(records: &Records, sync: &Sync, target: u64, rows: usize) -> anyhow::Result<Seen> {
+pub(crate) async fn beside_writes(
+    records: &Records,
+    sync: &Replicator,
+    target: u64,
+    rows: usize,
+) -> anyhow::Result<Seen> {
     let running = sync.start();
     anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
     let load = Load { target, rows, kind: Kind::Mixed, lasting: LASTING };

@@ -4,7 +4,7 @@ use std::{fs, time::Duration, time::Instant};
 
 use anyhow::Context as _;
 use chainbill_domain::models;
-use chainbill_sync::Sync;
+use chainbill_sync::Replicator;
 use chainbill_testkit::Fresh;
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
@@ -51,7 +51,7 @@ pub(crate) struct Said {
 /// The child's side.
 pub(crate) async fn play(role: &str, primary: &str, secondary: &str) -> anyhow::Result<()> {
     let fresh = Fresh::existing(primary, secondary);
-    let sync = Sync::new(fresh.records().await, fresh.mirror().await, settings());
+    let sync = Replicator::new(fresh.records().await, fresh.mirror().await, settings());
     let (stop, started) = (CancellationToken::new(), Instant::now());
     let mut rows = 0;
     match Role::named(role)? {

@@ -40,7 +40,7 @@ impl Bench {
         for (_, copied) in self.sync.initial_of(models::ALL, &|_| {}, stop).await {
             rows += copied?.rows;
         }
-        self.sync.settle(stop).await?;
+        self.sync.drain(stop).await?;
         Ok((rows, started.elapsed().as_secs_f64()))
     }
 }

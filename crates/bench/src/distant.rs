@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chainbill_records::Records;
-use chainbill_sync::Sync;
+use chainbill_sync::Replicator;
 use chainbill_testkit::{Distance, EMBEDDED, Fresh, address};
 
 use crate::processes;
@@ -21,7 +21,7 @@ pub(crate) struct Seen {
 }
 
 /// Nothing without a server that could be far away.
-pub(crate) async fn drains(fresh: &Fresh, records: &Records, sync: &Sync) -> anyhow::Result<Vec<Seen>> {
+pub(crate) async fn drains(fresh: &Fresh, records: &Records, sync: &Replicator) -> anyhow::Result<Vec<Seen>> {
     let mut seen = Vec::new();
     if fresh.secondary == EMBEDDED {
         return Ok(seen);

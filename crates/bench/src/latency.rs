@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp};
 use chainbill_mirror::{Guard, Mirror, MirrorError, Outcome, Write};
 use chainbill_records::Records;
-use chainbill_sync::Sync;
+use chainbill_sync::Replicator;
 use chainbill_testkit::{Between, Fresh, Writing};
 use tokio::{runtime, sync::mpsc};
 
@@ -64,7 +64,7 @@ pub(crate) async fn commit_to_visible(fresh: &Fresh, records: &Records, target: 
     let (place, primary) = (Fresh::existing(&fresh.primary, &fresh.secondary), records.clone());
     let begun = threads.spawn(async move {
         let watched = Between::before(place.mirror().await, Acknowledged::default());
-        let sync = Sync::new(place.beside(&primary).await, watched.clone(), settings());
+        let sync = Replicator::new(place.beside(&primary).await, watched.clone(), settings());
         let running = sync.start();
         let drained = sync.drained(PATIENCE).await;
         (watched, sync, running, drained)

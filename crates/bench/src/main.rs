@@ -30,7 +30,7 @@ use chainbill_records::{
     sea_orm::ConnectionTrait as _,
 };
 use chainbill_server::demo;
-use chainbill_sync::{Mending, Order, Settings, Sync, compare::Level};
+use chainbill_sync::{Order, RepairPolicy, Replicator, Settings, compare::Level};
 use chainbill_testkit::{EMBEDDED, Fresh, server};
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +52,7 @@ enum Backlog {
 struct Bench {
     fresh: Fresh,
     records: Records,
-    sync: Sync,
+    sync: Replicator,
     documents: u32,
     parts: Vec<Part>,
 }
@@ -115,7 +115,7 @@ async fn main() -> anyhow::Result<()> {
     let primary = server("MYSQL_TEST_URL").unwrap_or_else(|| EMBEDDED.to_owned());
     let fresh = Fresh::make(&primary, &mongo).await;
     let records = fresh.records().await;
-    let sync = Sync::new(fresh.beside(&records).await, fresh.mirror().await, settings());
+    let sync = Replicator::new(fresh.beside(&records).await, fresh.mirror().await, settings());
     let bench = Bench { fresh, records, sync, documents, parts };
     let result = bench.run().await;
     bench.fresh.remove().await;
@@ -125,11 +125,11 @@ async fn main() -> anyhow::Result<()> {
 fn settings() -> Settings {
     let lanes = std::env::var("SYNC_LANES").ok().and_then(|lanes| lanes.parse().ok());
     let otherwise = Settings::default();
-    Settings { verify_every: Duration::ZERO, lanes: lanes.unwrap_or(otherwise.lanes), ..otherwise }
+    Settings { verify_every: Duration::ZERO, workers: lanes.unwrap_or(otherwise.workers), ..otherwise }
 }
 
 fn deep() -> Order {
-    Order::new("bench", Level::Deep, Mending::Report)
+    Order::new("bench", Level::Deep, RepairPolicy::Report)
 }
 
 fn line(what: &str, figure: &str) {

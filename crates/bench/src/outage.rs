@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use chainbill_records::Records;
-use chainbill_sync::Sync;
+use chainbill_sync::Replicator;
 use chainbill_testkit::{EMBEDDED, Fault, Fresh, Proxy};
 use tokio_util::sync::CancellationToken;
 
@@ -49,7 +49,7 @@ pub(crate) async fn outage(fresh: &Fresh, records: &Records) -> anyhow::Result<O
     let server = rest.split('/').next().unwrap_or(rest).to_socket_addrs()?.next().context("a server")?;
     let proxy = Proxy::before(server).await;
     let through = Fresh::existing(&fresh.primary, &proxy.instead_of(&fresh.secondary));
-    let sync = Sync::new(fresh.beside(records).await, through.mirror().await, settings());
+    let sync = Replicator::new(fresh.beside(records).await, through.mirror().await, settings());
     let running = sync.start();
     anyhow::ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
     let load = Load { target: TARGET, rows: 1, kind: Kind::Mixed, lasting: BEFORE + AWAY + AFTER };

@@ -7,7 +7,7 @@ use std::{
 
 use chainbill_domain::models::INVOICES;
 use chainbill_records::{Records, sea_orm::ConnectionTrait as _};
-use chainbill_sync::Sync;
+use chainbill_sync::Replicator;
 use chainbill_testkit::Fresh;
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Changes every invoice and lets so many processes, which hold equal shares by then, relay them; changes per second.
-pub(crate) async fn drain(fresh: &Fresh, records: &Records, sync: &Sync, count: usize) -> anyhow::Result<f64> {
+pub(crate) async fn drain(fresh: &Fresh, records: &Records, sync: &Replicator, count: usize) -> anyhow::Result<f64> {
     let db = records.db();
     for statement in ["DELETE FROM outbox", "UPDATE invoices SET version = version + 1"] {
         db.execute_unprepared(statement).await?;

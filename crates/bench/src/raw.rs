@@ -7,7 +7,7 @@ use chainbill_domain::{
     document::{Encoded, encode},
     models::{ALL, INVOICES},
 };
-use chainbill_mirror::{Content, EmbeddedMirror, Guard, Mirror as _, Write};
+use chainbill_mirror::{Content, EmbeddedMirror, Guard, MirrorStore as _, Write};
 use chainbill_records::{Records, RowPage};
 use chainbill_testkit::{EMBEDDED, Fresh};
 use mongodb::{

@@ -8,8 +8,8 @@ use chainbill_domain::{
     models,
     models::INVOICES,
 };
-use chainbill_records::{CopyState, Records, sea_orm::ConnectionTrait as _};
-use chainbill_sync::{Settings, Sync, SyncError};
+use chainbill_records::{ModelState, Records, sea_orm::ConnectionTrait as _};
+use chainbill_sync::{Replicator, Settings, SyncError};
 use chainbill_testkit::Fresh;
 use tokio_util::sync::CancellationToken;
 
@@ -64,11 +64,11 @@ pub(crate) async fn reshape(fresh: &Fresh, records: &Records) -> anyhow::Result<
                 comparisons += 1;
                 drift += report.comparison.drifting();
             }
-            Err(SyncError::Held(_)) => {}
+            Err(SyncError::LeaseTaken(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        let copy = records.copy(second).await?;
-        if copy.state == CopyState::Live && copy.revision == Some(second.revision()) {
+        let copy = records.backfill_state(second).await?;
+        if copy.state == ModelState::Live && copy.revision == Some(second.revision()) {
             break copy;
         }
     };
@@ -86,17 +86,17 @@ pub(crate) async fn reshape(fresh: &Fresh, records: &Records) -> anyhow::Result<
     })
 }
 
-async fn timed(sync: &Sync, model: &'static Model, stop: &CancellationToken) -> anyhow::Result<f64> {
+async fn timed(sync: &Replicator, model: &'static Model, stop: &CancellationToken) -> anyhow::Result<f64> {
     let started = Instant::now();
     let done = sync.backfill(model, &|_| {}, stop).await?;
     Ok(rate(done.rows, started.elapsed().as_secs_f64()))
 }
 
 /// The synchronisation of a release with this description.
-async fn of_release(fresh: &Fresh, records: &Records, model: &'static Model) -> Sync {
+async fn of_release(fresh: &Fresh, records: &Records, model: &'static Model) -> Replicator {
     let own = |other: &&'static Model| if other.name == model.name { model } else { *other };
     let models: Vec<&'static Model> = models::ALL.iter().map(own).collect();
-    Sync::new(fresh.beside(records).await, fresh.mirror().await, Settings { models: models.leak(), ..settings() })
+    Replicator::new(fresh.beside(records).await, fresh.mirror().await, Settings { models: models.leak(), ..settings() })
 }
 
 /// The same description with another column.

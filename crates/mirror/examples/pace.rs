@@ -10,7 +10,8 @@ use chainbill_domain::{
     models::{INVOICES, USERS},
 };
 use chainbill_mirror::{
-    Content, EmbeddedMirror, Guard, Mirror, MongoMirror, MongoSettings, Outcome, Page, Question, Retention, Write,
+    Content, EmbeddedMirror, Guard, Mirror, MirrorHealth as _, MirrorQuery as _, MirrorStore as _, MongoMirror,
+    MongoSettings, Outcome, Page, Retention, SearchQuery, Write,
 };
 use mongodb::bson::{Bson, DateTime, doc};
 
@@ -130,7 +131,7 @@ async fn engine(mirror: &dyn Mirror, count: usize) -> Outcomes<()> {
     say("  counts", 20, started, before);
     let (started, before) = (Instant::now(), processor());
     for _ in 0..20 {
-        assert_eq!(mirror.search(&USERS, Question::of("blockchain developer", 20)).await?.len(), 20);
+        assert_eq!(mirror.search(&USERS, SearchQuery::of("blockchain developer", 20)).await?.len(), 20);
     }
     say("  searches", 20, started, before);
     Ok(())

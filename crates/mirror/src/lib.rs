@@ -1,16 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod disk_probe;
 pub mod embedded;
+mod id_codec;
 pub mod limits;
-mod logs;
 pub mod mongo;
-mod names;
 mod port;
-mod room;
-mod words;
+mod search_terms;
 
 pub use embedded::EmbeddedMirror;
 pub use limits::Deadlines;
-pub use logs::LogFilter;
 pub use mongo::{MongoMirror, MongoSettings};
 pub use port::*;

@@ -1,4 +1,4 @@
-//! Limits that hold for both engines, so that what fits into one fits into the other.
+//! Limits of both engines, so that a document that fits into one fits into the other.
 
 use std::{future::Future, time::Duration};
 
@@ -6,7 +6,7 @@ use chainbill_domain::{Document, Value};
 
 use crate::{
     port::{Content, MirrorError, Write},
-    words::WORDS,
+    search_terms::WORDS,
 };
 
 /// No document may be larger: MongoDB's own limit, kept by the embedded engine too.
@@ -20,7 +20,7 @@ pub(crate) const MAX_COMMAND_BYTES: usize = 8 * 1024 * 1024;
 pub struct Deadlines {
     /// The health question.
     pub ping: Duration,
-    /// Everything that answers a person.
+    /// Requests that a person waits for.
     pub request: Duration,
     /// Batches, pages of whole documents, index building.
     pub bulk: Duration,
@@ -32,8 +32,7 @@ impl Default for Deadlines {
     }
 }
 
-/// Ends a request that outlives its deadline. A stopped server holds a driver past the driver's own timeouts, so this
-/// is the only promise that counts.
+/// Ends a request at its deadline. A stopped server holds a driver past the driver's own timeouts.
 pub(crate) async fn within<T>(
     deadline: Duration,
     what: &str,
@@ -45,7 +44,7 @@ pub(crate) async fn within<T>(
     }
 }
 
-/// The size of a document in MongoDB, or why it can never be stored: the same answer from both engines.
+/// The size of a document in MongoDB, or why it can never be stored. Both engines use it.
 pub(crate) fn storable(write: &Write, words: &[String]) -> Result<usize, String> {
     if let Content::Document { body, .. } = &write.content
         && let Some(name) = unusable_name(body)
@@ -72,8 +71,7 @@ fn within_value(value: &Value) -> Option<&str> {
     }
 }
 
-/// How many bytes the document of a write has in MongoDB, `_id`, `_sync` and the words that it is found by included: the
-/// measure of both engines.
+/// The size of a write's document in MongoDB, with `_id`, `_sync` and its search terms.
 fn stored_bytes(write: &Write, words: &[String]) -> usize {
     const DOCUMENT: usize = 5;
     let id = element("_id") + text(&write.id);

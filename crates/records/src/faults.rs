@@ -1,50 +1,50 @@
-//! What hinders a model's synchronisation, by who met it: the relay's fault is over when the relay works again, and a
-//! comparison's when a comparison ends well. Neither ends the other's.
+//! Faults of a model's synchronisation, by their source: a fault of the relay ends when the relay works again, that of a comparison
+//! when a comparison succeeds. Neither ends the other's.
 
 use chainbill_domain::Model;
 use sea_orm::{ConnectionTrait, Value};
 
 use crate::{Records, RecordsError, upsert::Upsert};
 
-/// Who met the fault.
+/// The source of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultSource {
-    /// The collection or an index of it could not be made.
+    /// The collection or an index of it could not be created.
     Prepare,
     /// The relay could not write.
     Relay,
-    /// The initial copy could not go on.
-    Copy,
-    /// A comparison could not be made, or found more than may be repaired.
+    /// The backfill failed.
+    Backfill,
+    /// A comparison failed, or found more drift than may be repaired.
     Run,
 }
 
 impl FaultSource {
-    /// The stored word.
+    /// The stored name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Prepare => "prepare",
             Self::Relay => "relay",
-            Self::Copy => "copy",
+            Self::Backfill => "copy",
             Self::Run => "run",
         }
     }
 }
 
-/// Something that an operator should see to.
+/// A fault that needs an operator.
 #[derive(Debug, Clone)]
 pub struct ModelFault {
     /// The model's name.
     pub model: String,
     /// What went wrong.
     pub reason: String,
-    /// What can be done.
+    /// What an operator can do.
     pub hint: String,
 }
 
 impl Records {
-    /// Writes a fault down.
+    /// Adds a fault.
     ///
     /// # Errors
     /// When the primary does not answer.

@@ -1,8 +1,8 @@
-//! The outbox: a queue of "this entity has changed" that is filled in the transaction of the change and emptied by the
-//! relay after the second database has taken it. An entry is claimed, applied, deleted; there is no cursor to lose.
+//! The outbox: a queue of changed entities. An entry is added in the transaction of its change, and removed by the relay after the
+//! mirror has applied it. Entries are claimed, applied and deleted; there is no cursor to lose.
 //!
-//! Entries live in [`PARTS`] partitions by a hash of the entity's id. A relay holds a lease on a partition, so entries of
-//! one entity never meet in two healthy relays, and a batch costs no update per entry.
+//! Entries are divided into [`PARTITIONS`] partitions by a hash of the entity's id. A relay leases partitions, so two healthy relays
+//! never have entries of one entity, and a batch costs no update per entry.
 
 use chainbill_domain::{Model, Random, Timestamp, id::EventId};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
 use crate::{Records, RecordsError, Transaction, dialect::Dialect};
 
 /// Number of partitions: the most relays that can share the work.
-pub const PARTS: u16 = 16;
+pub const PARTITIONS: u16 = 16;
 
 /// The pseudo model of tracked happenings, as the collection is called.
 pub const ANALYTICS: &str = "analytics";
@@ -23,16 +23,16 @@ pub const HEARTBEAT: &str = "heartbeat";
 pub enum Op {
     /// Write the entity's current row.
     Upsert,
-    /// The row is gone.
+    /// The row was deleted.
     Delete,
     /// Keep the happening in `body`.
     Event,
-    /// Something that this release does not know: a newer one, or a hand, wrote it.
+    /// An operation that this release does not know: of a newer release, or written by hand.
     Unknown,
 }
 
 impl Op {
-    /// The stored word.
+    /// The stored name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl Op {
     }
 }
 
-/// A change to tell.
+/// A change.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// A model's name, [`ANALYTICS`] or [`HEARTBEAT`].
@@ -68,26 +68,26 @@ pub struct Entry {
 #[derive(Debug, Clone)]
 pub struct Queued {
     /// Its partition.
-    pub part: u16,
+    pub partition: u16,
     /// Its id, UUIDv7.
     pub id: String,
     /// The change.
     pub entry: Entry,
     /// When it was written.
     pub created_at: Timestamp,
-    /// Whether its entity is parked.
+    /// Whether its entity is a dead letter.
     pub parked: bool,
 }
 
 /// The key of an entry: its partition and its id.
 pub type EntryKey = (u16, String);
 
-/// How much waits.
+/// The pending entries of a model.
 #[derive(Debug, Clone)]
 pub struct Backlog {
     /// A model's name, [`ANALYTICS`] or [`HEARTBEAT`].
     pub model: String,
-    /// Entries that wait.
+    /// Their number.
     pub entries: u64,
     /// When the oldest was written.
     pub oldest: Option<Timestamp>,
@@ -95,15 +95,15 @@ pub struct Backlog {
 
 /// The partition of an entity: FNV-1a of its id, so that every program and every release agrees.
 #[must_use]
-pub fn part_of(entity_id: &str) -> u16 {
+pub fn partition_of(entity_id: &str) -> u16 {
     let hash = entity_id
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    u16::try_from((hash >> 32) % u64::from(PARTS)).expect("a remainder of 16 fits")
+    u16::try_from((hash >> 32) % u64::from(PARTITIONS)).expect("a remainder of 16 fits")
 }
 
 const COLUMNS: &str = "o.part,o.id,o.model,o.entity_id,o.version,o.op,o.body,o.created_at";
-/// So many entries are read without looking for the oldest of each partition.
+/// Up to so many entries are read without asking for the oldest of each partition.
 const FEW: usize = 256;
 const INSERT: &str = "INSERT INTO outbox (part,id,model,entity_id,version,op,body,created_at) VALUES ";
 const ENTRY_COLUMNS: usize = 8;
@@ -111,10 +111,10 @@ const ENTRIES_PER_STATEMENT: usize = 1000;
 /// Entries that travel together with COMMIT; more are cheaper as a prepared statement.
 const ENTRIES_WITH_COMMIT: usize = 32;
 
-/// The entries as they will stand in the queue.
+/// The entries as they will be queued.
 pub(crate) fn queued_now(entries: Vec<Entry>, now: Timestamp, random: &dyn Random) -> Vec<Queued> {
     let queued = |entry: Entry| Queued {
-        part: part_of(&entry.entity_id),
+        partition: partition_of(&entry.entity_id),
         id: EventId::new(now, random.bytes()).to_string(),
         entry,
         created_at: now,
@@ -137,15 +137,15 @@ pub(crate) async fn commit(tx: Transaction, dialect: Dialect, entries: &[Queued]
 
 /// The row of an entry, as text.
 fn literals(queued: &Queued) -> String {
-    let Queued { part, id, entry, created_at, .. } = queued;
+    let Queued { partition, id, entry, created_at, .. } = queued;
     let Entry { model, entity_id, version, op, body } = entry;
     let body = body.as_deref().map_or_else(|| "NULL".to_owned(), literal);
     let (model, entity_id) = (literal(model), literal(entity_id));
     let at = created_at.format("%Y-%m-%d %H:%M:%S%.3f");
-    format!("({part},'{id}',{model},{entity_id},{version},'{}',{body},'{at}')", op.name())
+    format!("({partition},'{id}',{model},{entity_id},{version},'{}',{body},'{at}')", op.name())
 }
 
-/// A text that means itself whatever the session's rules for quotes are: anything but plain words goes in hexadecimal.
+/// A text literal that does not depend on the session's quoting rules: anything but plain characters is hexadecimal.
 fn literal(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if text.bytes().all(plain) { format!("'{text}'") } else { format!("_utf8mb4 X'{}'", hex::encode_upper(text)) }
@@ -154,9 +154,9 @@ fn literal(text: &str) -> String {
 async fn write(tx: &Transaction, dialect: Dialect, entries: &[Queued]) -> Result<(), DbErr> {
     for batch in entries.chunks(ENTRIES_PER_STATEMENT) {
         let mut values = Vec::with_capacity(batch.len() * ENTRY_COLUMNS);
-        for Queued { part, id, entry, created_at, .. } in batch {
+        for Queued { partition, id, entry, created_at, .. } in batch {
             values.extend([
-                Value::from(*part),
+                Value::from(*partition),
                 id.clone().into(),
                 entry.model.clone().into(),
                 entry.entity_id.clone().into(),
@@ -174,73 +174,77 @@ async fn write(tx: &Transaction, dialect: Dialect, entries: &[Queued]) -> Result
 }
 
 impl Records {
-    /// The oldest entries of each partition, at most `limit` each, in the partition's order, those of the models in
-    /// `except` left where they are.
+    /// The oldest entries of each partition, at most `limit` each, in the partition's order, without those of the models in `except`.
     ///
     /// # Errors
     /// When the primary does not answer.
-    pub async fn queued(&self, parts: &[u16], limit: u32, except: &[&str]) -> Result<Vec<Queued>, RecordsError> {
-        if parts.is_empty() {
+    pub async fn queued(&self, partitions: &[u16], limit: u32, except: &[&str]) -> Result<Vec<Queued>, RecordsError> {
+        if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        let all = self.all_queued(parts, except).await?;
-        let mut queued = if all.len() < FEW { all } else { self.oldest_queued(parts, limit, except).await? };
-        queued.sort_by(|a, b| (a.part, &a.id).cmp(&(b.part, &b.id)));
-        let mut taken = [0; PARTS as usize];
+        let all = self.all_queued(partitions, except).await?;
+        let mut queued = if all.len() < FEW { all } else { self.oldest_queued(partitions, limit, except).await? };
+        queued.sort_by(|a, b| (a.partition, &a.id).cmp(&(b.partition, &b.id)));
+        let mut taken = [0; PARTITIONS as usize];
         queued.retain(|queued| {
-            let count: &mut u32 = &mut taken[usize::from(queued.part)];
+            let count: &mut u32 = &mut taken[usize::from(queued.partition)];
             *count += 1;
             *count <= limit
         });
         Ok(queued)
     }
 
-    /// All entries of the partitions, as long as they are fewer than [`FEW`]: a plain question, which costs a server much
-    /// less than the oldest of each.
-    async fn all_queued(&self, parts: &[u16], except: &[&str]) -> Result<Vec<Queued>, RecordsError> {
+    /// All entries of the partitions, at most [`FEW`]: a plain query, which costs a server much less than the oldest of each
+    /// partition.
+    async fn all_queued(&self, partitions: &[u16], except: &[&str]) -> Result<Vec<Queued>, RecordsError> {
         let sql = format!(
             "SELECT {COLUMNS}, k.entity_id IS NOT NULL FROM outbox o \
              LEFT JOIN sync_parked k ON k.model=o.model AND k.entity_id=o.entity_id \
              WHERE o.part IN ({}){} LIMIT {FEW}",
-            marks(parts.len()),
+            marks(partitions.len()),
             but(except)
         );
-        let same = std::iter::repeat_n(&parts[0], padded(parts.len()) - parts.len());
-        let values = parts.iter().chain(same).map(|&part| Value::from(part));
+        let same = std::iter::repeat_n(&partitions[0], padded(partitions.len()) - partitions.len());
+        let values = partitions.iter().chain(same).map(|&partition| Value::from(partition));
         let values: Vec<Value> = values.chain(except.iter().map(|&model| model.into())).collect();
         let rows = self.reader().query_all_raw(self.statement(sql, values)).await?;
         rows.iter().map(queued).collect()
     }
 
-    async fn oldest_queued(&self, parts: &[u16], limit: u32, except: &[&str]) -> Result<Vec<Queued>, RecordsError> {
+    async fn oldest_queued(
+        &self,
+        partitions: &[u16],
+        limit: u32,
+        except: &[&str],
+    ) -> Result<Vec<Queued>, RecordsError> {
         let one = format!(
             "SELECT * FROM (SELECT {COLUMNS} FROM outbox o WHERE o.part=?{} ORDER BY o.id LIMIT ?) p",
             but(except)
         );
-        let sql = with_parked(&vec![one; parts.len()].join(" UNION ALL "));
-        // The limit is bound too: as text it would make a new statement for the server to prepare with every batch.
-        let values = parts.iter().flat_map(|&part| {
+        let sql = with_parked(&vec![one; partitions.len()].join(" UNION ALL "));
+        // The limit is bound too: as text it would be a new statement to prepare for every batch.
+        let values = partitions.iter().flat_map(|&partition| {
             let except = except.iter().map(|&model| Value::from(model));
-            std::iter::once(Value::from(part)).chain(except).chain([Value::from(limit)])
+            std::iter::once(Value::from(partition)).chain(except).chain([Value::from(limit)])
         });
         let rows = self.reader().query_all_raw(self.statement(sql, values)).await?;
         rows.iter().map(queued).collect()
     }
 
-    /// Removes entries that the second database has taken.
+    /// Removes entries that the mirror has applied.
     ///
     /// # Errors
     /// When the primary does not answer; removing again is right.
-    pub async fn dequeue(&self, entries: &[(u16, String)]) -> Result<(), RecordsError> {
+    pub async fn dequeue(&self, entries: &[EntryKey]) -> Result<(), RecordsError> {
         for batch in entries.chunks(ENTRIES_PER_STATEMENT) {
             self.db().execute_raw(self.dequeue_statement(batch)).await?;
         }
         Ok(())
     }
 
-    /// Servers that lock what they look at are led to each row by its whole key: given a list of keys they scan a small
-    /// table instead, and lock every row and gap of it against whoever commits meanwhile.
-    fn dequeue_statement(&self, entries: &[(u16, String)]) -> Statement {
+    /// MySQL and MariaDB are led to each row by its whole key: given a list of keys they scan a small table instead, and lock every row
+    /// and gap of it against concurrent commits.
+    fn dequeue_statement(&self, entries: &[EntryKey]) -> Statement {
         match self.dialect() {
             Dialect::MySql | Dialect::MariaDb => {
                 let keys = serde_json::json!(entries).to_string();
@@ -262,8 +266,8 @@ impl Records {
         }
     }
 
-    /// When the oldest entry that waits was written: the oldest of each partition are looked at, so it costs the same
-    /// however many wait.
+    /// When the oldest pending entry was written. Only the oldest of each partition is read, so the cost does not grow with the
+    /// backlog.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -274,35 +278,35 @@ impl Records {
         Ok(moments.into_iter().min())
     }
 
-    /// Gives entries that stand in no partition their own: nobody works there, so only a hand can have written them, and
-    /// what waits for ever excuses every difference. How many there were.
+    /// Moves orphaned entries, which are in no partition, to the partition of their entity. Only a hand can have written them, and no
+    /// relay would read them: they would excuse every difference for ever. Returns their number.
     ///
     /// # Errors
-    /// When the primary does not answer; giving again is right.
-    pub async fn adopt_strays(&self) -> Result<u64, RecordsError> {
+    /// When the primary does not answer; repeating is right.
+    pub async fn repartition_orphans(&self) -> Result<u64, RecordsError> {
         const AT_ONCE: u64 = 1000;
-        // The ends of the primary key: two look-ups where there are none.
+        // Both ends of the primary key: two look-ups where there are none.
         let sql = format!(
             "SELECT * FROM (SELECT part, id, entity_id FROM outbox WHERE part<0 LIMIT {AT_ONCE}) b UNION ALL \
-             SELECT * FROM (SELECT part, id, entity_id FROM outbox WHERE part>={PARTS} LIMIT {AT_ONCE}) a"
+             SELECT * FROM (SELECT part, id, entity_id FROM outbox WHERE part>={PARTITIONS} LIMIT {AT_ONCE}) a"
         );
-        let mut adopted = 0;
+        let mut moved = 0;
         loop {
-            let strays = self.db().query_all_raw(self.statement(&*sql, [])).await?;
-            if strays.is_empty() {
-                return Ok(adopted);
+            let orphans = self.db().query_all_raw(self.statement(&*sql, [])).await?;
+            if orphans.is_empty() {
+                return Ok(moved);
             }
-            for stray in &strays {
+            for orphan in &orphans {
                 let (part, id, entity): (i16, String, String) =
-                    (stray.try_get_by_index(0)?, stray.try_get_by_index(1)?, stray.try_get_by_index(2)?);
-                let to = [part_of(&entity).into(), self.new_id().into(), part.into(), id.into()];
+                    (orphan.try_get_by_index(0)?, orphan.try_get_by_index(1)?, orphan.try_get_by_index(2)?);
+                let to = [partition_of(&entity).into(), self.new_id().into(), part.into(), id.into()];
                 self.run("UPDATE outbox SET part=?, id=? WHERE part=? AND id=?", to).await?;
-                adopted += 1;
+                moved += 1;
             }
         }
     }
 
-    /// What waits, per model. All entries are counted: with millions of them it takes seconds.
+    /// The backlog per model. All entries are counted: with millions of them it takes seconds.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -320,7 +324,7 @@ impl Records {
             .collect()
     }
 
-    /// Entries of one entity that wait, oldest first.
+    /// Pending entries of one entity, oldest first.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -335,25 +339,25 @@ impl Records {
             .collect()
     }
 
-    /// Whether something waits for an entity, or for a happening, by its id.
+    /// Whether an entry of this entity or event is pending.
     ///
     /// # Errors
     /// When the primary does not answer.
-    pub async fn waits(&self, model: &str, id: &str) -> Result<bool, RecordsError> {
+    pub async fn is_pending(&self, model: &str, id: &str) -> Result<bool, RecordsError> {
         let sql = "SELECT 1 FROM outbox WHERE entity_id=? AND model=? LIMIT 1";
         Ok(self.db().query_one_raw(self.statement(sql, [id.into(), model.into()])).await?.is_some())
     }
 
-    /// Whether something waits for any of these entities, of which there are a few.
+    /// Whether an entry of any of these few entities is pending.
     ///
     /// # Errors
     /// When the primary does not answer.
-    pub async fn any_waits(&self, model: &str, ids: &[String]) -> Result<bool, RecordsError> {
+    pub async fn any_pending(&self, model: &str, ids: &[String]) -> Result<bool, RecordsError> {
         let sql = format!("SELECT 1 FROM outbox WHERE entity_id IN ({}) AND model=? LIMIT 1", marks(ids.len()));
         Ok(self.db().query_one_raw(self.statement(sql, pad(ids).chain([model.into()]))).await?.is_some())
     }
 
-    /// Asks the relay to look at entities again, whatever has happened to their copies.
+    /// Adds entries without a change, so that the relay writes these entities again.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -365,7 +369,7 @@ impl Records {
     }
 }
 
-/// The same entries, each with the word whether its entity is parked. The table of the parked is empty on good days.
+/// The same entries, each with whether its entity is a dead letter. The table of dead letters is usually empty.
 fn with_parked(entries: &str) -> String {
     format!(
         "SELECT q.*, k.entity_id IS NOT NULL FROM ({entries}) q \
@@ -374,9 +378,10 @@ fn with_parked(entries: &str) -> String {
 }
 
 fn queued(row: &QueryResult) -> Result<Queued, RecordsError> {
-    let part: i32 = row.try_get_by_index(0)?;
+    let partition: i32 = row.try_get_by_index(0)?;
+    let unknown = |_| RecordsError::Corrupt(format!("the outbox holds partition {partition}"));
     Ok(Queued {
-        part: u16::try_from(part).map_err(|_| RecordsError::Corrupt(format!("the outbox holds partition {part}")))?,
+        partition: u16::try_from(partition).map_err(unknown)?,
         id: row.try_get_by_index(1)?,
         entry: Entry {
             model: row.try_get_by_index(2)?,
@@ -390,10 +395,10 @@ fn queued(row: &QueryResult) -> Result<Queued, RecordsError> {
     })
 }
 
-/// The question for the moment of each partition's oldest entry.
+/// The query for the time of each partition's oldest entry.
 pub(crate) fn oldest_of_each() -> (String, Vec<Value>) {
     let one = "SELECT * FROM (SELECT created_at FROM outbox WHERE part=? ORDER BY id LIMIT 1) p";
-    (vec![one; usize::from(PARTS)].join(" UNION ALL "), (0..PARTS).map(Value::from).collect())
+    (vec![one; usize::from(PARTITIONS)].join(" UNION ALL "), (0..PARTITIONS).map(Value::from).collect())
 }
 
 /// Lists are padded to powers of two with their first item, so that servers keep few prepared statements.
@@ -401,7 +406,7 @@ pub(crate) fn padded(count: usize) -> usize {
     count.next_power_of_two()
 }
 
-/// The condition that leaves these models' entries where they are.
+/// The condition that excludes these models.
 fn but(models: &[&str]) -> String {
     if models.is_empty() {
         return String::new();

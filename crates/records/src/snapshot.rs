@@ -1,5 +1,4 @@
-//! Reading any synchronised model by its description: rows with what they embed, and what waits for them in the outbox,
-//! all of one moment.
+//! Reading any synchronised model by its description: rows with their embedded rows and their outbox entries, all of one moment.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -31,14 +30,14 @@ pub struct RowPage<'a> {
     pub limit: u32,
 }
 
-/// The newest thing that waits in the outbox for an entity.
+/// The newest pending entry of an entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
     /// Its version.
     pub version: i64,
-    /// What it asks for.
+    /// Its operation.
     pub op: Op,
-    /// When the oldest was written.
+    /// When the entity's oldest pending entry was written.
     pub since: Timestamp,
 }
 
@@ -105,7 +104,7 @@ impl Snapshot {
         rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
     }
 
-    /// Which of these entities are parked.
+    /// Which of these entities are dead letters.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -121,7 +120,7 @@ impl Snapshot {
         Ok(parked)
     }
 
-    /// What waits in the outbox for these entities: the newest entry of each.
+    /// The newest pending entry of each of these entities.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -143,23 +142,23 @@ impl Snapshot {
         Ok(newest)
     }
 
-    /// Whether so much waits in the outbox that it is worth asking whose it is.
+    /// Whether the outbox is long enough that looking up entries by entity pays off.
     ///
     /// # Errors
     /// When the primary does not answer.
-    pub async fn much_waits(&self) -> Result<bool, RecordsError> {
+    pub async fn is_backlogged(&self) -> Result<bool, RecordsError> {
         const MUCH: i64 = 256;
         let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM outbox LIMIT {MUCH}) some_entries");
         let rows = self.all(sql, []).await?;
         Ok(rows.first().map_or(Ok(0), |row| row.try_get_by_index::<i64>(0))? >= MUCH)
     }
 
-    /// The entries that wait for these entities, by entity, each with its version. Those of parked entities are left out, and
-    /// what is not known here: they are the relay's alone.
+    /// The pending entries of these entities, each with its version. Entries of dead letters and of unknown operations are left out:
+    /// only the relay handles them.
     ///
     /// # Errors
     /// When the primary does not answer.
-    pub async fn waiting(
+    pub async fn pending_entries(
         &self,
         model: &Model,
         ids: &[String],
@@ -184,7 +183,7 @@ impl Snapshot {
         Ok(waiting)
     }
 
-    /// Which of these entries of the outbox are there, by their ids.
+    /// The ids of those of these entries that the outbox holds.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -200,7 +199,7 @@ impl Snapshot {
         Ok(shown)
     }
 
-    /// When the oldest entry of the outbox that is there was written.
+    /// When the oldest pending entry was written.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -217,7 +216,7 @@ impl Snapshot {
         rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
     }
 
-    /// Whether a question about an id has an answer.
+    /// Whether a query about an id returns a row.
     pub(crate) async fn shows(&self, sql: &str, id: &str) -> Result<bool, RecordsError> {
         Ok(!self.all(sql.to_owned(), [id.into()]).await?.is_empty())
     }
@@ -276,7 +275,7 @@ impl Records {
     }
 }
 
-/// So many rows at once: SQLite takes 32,766 parameters in a statement, and each part of the union has all ids.
+/// So many rows at once: SQLite takes 32,766 parameters in a statement, and each table of the union has all ids.
 const ROWS_AT_ONCE: usize = 4096;
 
 async fn rows(db: &impl ConnectionTrait, model: &Model, ids: &[String]) -> Result<Vec<Row>, RecordsError> {
@@ -287,21 +286,21 @@ async fn rows(db: &impl ConnectionTrait, model: &Model, ids: &[String]) -> Resul
     Ok(all)
 }
 
-/// Rows and their children in one statement, which is of one moment by itself and costs one round trip: each part of the
-/// union has its own columns and NULL in those of the others.
+/// Rows and their children in one statement, which is of one moment by itself and costs one round trip: each table
+/// of the union has its own columns, and NULL in those of the others.
 async fn rows_at_once(db: &impl ConnectionTrait, model: &Model, ids: &[String]) -> Result<Vec<Row>, RecordsError> {
-    let parts = parts(model);
-    let sql: Vec<String> = parts.iter().enumerate().map(|(number, _)| part_sql(&parts, number, ids.len())).collect();
-    let values = parts.iter().flat_map(|_| pad(ids));
+    let tables = tables(model);
+    let sql: Vec<String> = tables.iter().enumerate().map(|(number, _)| table_sql(&tables, number, ids.len())).collect();
+    let values = tables.iter().flat_map(|_| pad(ids));
     let results = all(db, sql.join(" UNION ALL "), values).await?;
     let mut places = HashMap::with_capacity(ids.len());
     let (mut rows, mut children) = (Vec::with_capacity(ids.len()), Vec::new());
     for result in &results {
-        let (part, id): (i64, String) = (result.try_get_by_index(0)?, result.try_get_by_index(1)?);
-        let place = usize::try_from(part).unwrap_or(usize::MAX);
-        let Some(part) = parts.get(place) else { continue };
-        let mut cells = cells(part.columns, result, part.first);
-        let order = number(result, 2, part.order, &mut cells);
+        let (table, id): (i64, String) = (result.try_get_by_index(0)?, result.try_get_by_index(1)?);
+        let place = usize::try_from(table).unwrap_or(usize::MAX);
+        let Some(table) = tables.get(place) else { continue };
+        let mut cells = cells(table.columns, result, table.first);
+        let order = number(result, 2, table.order, &mut cells);
         match place.checked_sub(1) {
             Some(slot) => children.push((id, slot, order, cells)),
             None => {
@@ -320,38 +319,38 @@ async fn rows_at_once(db: &impl ConnectionTrait, model: &Model, ids: &[String]) 
     Ok(rows)
 }
 
-/// One table of a model: its own, or one whose rows live inside its documents.
-struct Part {
+/// One table of a model: its own, or an embedded one.
+struct Table {
     table: &'static str,
     key: &'static str,
     /// An integer: the row's version, or a child's place.
     order: &'static str,
     columns: &'static [Column],
-    /// Where its columns stand in the union; before them are the part's number, the key and the order.
+    /// The position of its columns in the union, after the table's number, the key and the order.
     first: usize,
 }
 
-fn parts(model: &Model) -> Vec<Part> {
+fn tables(model: &Model) -> Vec<Table> {
     let own = (model.name, "id", "version", model.columns);
     let embedded = model.embeds.iter().map(|embed| (embed.table, embed.parent, embed.order_by, embed.columns));
     let mut next = 3;
     let place = |(table, key, order, columns): (_, _, _, &'static [Column])| {
         let first = next;
         next += columns.iter().flat_map(Column::selected).count();
-        Part { table, key, order, columns, first }
+        Table { table, key, order, columns, first }
     };
     std::iter::once(own).chain(embedded).map(place).collect()
 }
 
-fn part_sql(parts: &[Part], number: usize, ids: usize) -> String {
+fn table_sql(tables: &[Table], number: usize, ids: usize) -> String {
     let mut selected = String::new();
-    for (other, part) in parts.iter().enumerate() {
-        for (name, _) in part.columns.iter().flat_map(Column::selected) {
+    for (other, table) in tables.iter().enumerate() {
+        for (name, _) in table.columns.iter().flat_map(Column::selected) {
             selected.push(',');
             selected.push_str(if other == number { name } else { "NULL" });
         }
     }
-    let Part { table, key, order, .. } = parts[number];
+    let Table { table, key, order, .. } = tables[number];
     format!("SELECT {number},{key},{order}{selected} FROM {table} WHERE {key} IN ({})", marks(ids))
 }
 

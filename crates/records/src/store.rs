@@ -10,8 +10,8 @@ use crate::{
     Connections, RecordsError, Snapshot, Topology, Transaction, Unit,
     cluster::Cluster,
     dialect::Dialect,
-    handed::Handed,
-    outbox::{PARTS, Queued},
+    outbox::{PARTITIONS, Queued},
+    recent_commits::RecentCommits,
     transaction::Purpose,
 };
 
@@ -23,20 +23,20 @@ pub struct Records {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     commits: watch::Sender<Commits>,
-    handed: Arc<Handed>,
+    recent: Arc<RecentCommits>,
     pub(crate) cluster: Arc<Cluster>,
 }
 
 /// How often this process has committed entries to each partition of the outbox.
-pub type Commits = [u64; PARTS as usize];
+pub type Commits = [u64; PARTITIONS as usize];
 
 impl Records {
     /// Wraps an open connection pool (see [`crate::connect`]).
     #[must_use]
     pub fn new(db: Connections, dialect: Dialect, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        let commits = watch::Sender::new([0; PARTS as usize]);
+        let commits = watch::Sender::new([0; PARTITIONS as usize]);
         let cluster = Cluster::new(Topology::of(dialect), None).into();
-        Self { db, dialect, clock, random, commits, handed: Arc::default(), cluster }
+        Self { db, dialect, clock, random, commits, recent: Arc::default(), cluster }
     }
 
     /// The same primary through other connections, so that a flood on either side does not starve the other. Commits on
@@ -141,18 +141,18 @@ impl Records {
     }
 
     /// The entries that this process has committed to a partition after the count `seen` and up to the count `last` (see
-    /// [`Self::commits`]), each told once; none when some of them are no longer known here, and must be asked for.
+    /// [`Self::commits`]), each returned once; `None` when the buffer has dropped some of them, so that the table must be read.
     #[must_use]
-    pub fn handed(&self, part: u16, seen: u64, last: u64) -> Option<Vec<Queued>> {
-        self.handed.take(part, seen, last)
+    pub fn recent_commits(&self, partition: u16, seen: u64, last: u64) -> Option<Vec<Queued>> {
+        self.recent.take(partition, seen, last)
     }
 
     pub(crate) fn wake_relay(&self, committed: &[Queued]) {
         self.commits.send_modify(|commits| {
             for queued in committed {
-                let count = &mut commits[usize::from(queued.part)];
+                let count = &mut commits[usize::from(queued.partition)];
                 *count = count.wrapping_add(1);
-                self.handed.keep(*count, queued);
+                self.recent.keep(*count, queued);
             }
         });
     }

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, freshness::Token, id::RunId};
 use chainbill_records::Run;
 use chainbill_sync::{
-    Comparison, Finding, Freshness, Mending, Order, Recent, RunReport, Sync, SyncError, Why, compare::Level,
+    Comparison, Explanation, Finding, Freshness, Order, Recovery, RepairPolicy, Replicator, RunReport, SyncError,
+    compare::Level,
 };
 use chainbill_web::{Desk, DeskError, Part, Row, SyncDesk, Verification};
 use serde_json::{Value as Json, json};
@@ -23,7 +24,7 @@ const MOST: usize = 32;
 /// The desk of a running server.
 #[derive(Clone)]
 pub struct ServerDesk {
-    sync: Sync,
+    sync: Replicator,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -31,7 +32,7 @@ pub struct ServerDesk {
 impl ServerDesk {
     /// A desk for this synchronisation; background work ends with `stop`.
     #[must_use]
-    pub fn new(sync: Sync, stop: CancellationToken) -> Self {
+    pub fn new(sync: Replicator, stop: CancellationToken) -> Self {
         Self { sync, tasks: TaskTracker::new(), stop }
     }
 
@@ -85,7 +86,9 @@ impl ServerDesk {
 fn refusal(error: &SyncError) -> DeskError {
     match error {
         SyncError::UnknownModel(_) => DeskError::NotFound(error.to_string()),
-        SyncError::Held(_) | SyncError::Outranked | SyncError::Breaker { .. } => DeskError::Conflict(error.to_string()),
+        SyncError::LeaseTaken(_) | SyncError::Outranked | SyncError::Breaker { .. } => {
+            DeskError::Conflict(error.to_string())
+        }
         _ => DeskError::Unavailable(error.to_string()),
     }
 }
@@ -94,7 +97,7 @@ fn named(model: &str) -> Result<&'static Model, DeskError> {
     chainbill_sync::model(model).map_err(|error| refusal(&error))
 }
 
-fn known(why: &Why) -> Result<(), DeskError> {
+fn known(why: &Explanation) -> Result<(), DeskError> {
     let nowhere = || DeskError::NotFound(format!("there is no {} {} in either database", why.model, why.id));
     if why.is_nothing() { Err(nowhere()) } else { Ok(()) }
 }
@@ -216,12 +219,12 @@ fn differences(comparison: &Comparison) -> Json {
     comparison.findings.iter().map(told).collect()
 }
 
-async fn bring_in_step(sync: &Sync, model: &'static Model, stop: &CancellationToken) -> Result<Json, SyncError> {
+async fn bring_in_step(sync: &Replicator, model: &'static Model, stop: &CancellationToken) -> Result<Json, SyncError> {
     if sync.needs_copy(model).await? {
         let copied = sync.initial(model, &|_| {}, stop).await?;
         return Ok(json!({"model": model.name, "copied": copied.rows, "parked": copied.parked}));
     }
-    let report = sync.run(model, Order::new("manual", Level::Fast, Mending::Repair), &|_| {}, stop).await?;
+    let report = sync.run(model, Order::new("manual", Level::Fast, RepairPolicy::Repair), &|_| {}, stop).await?;
     Ok(of_run(&report))
 }
 
@@ -284,7 +287,7 @@ impl SyncDesk for ServerDesk {
     }
 
     async fn why(&self, model: &str, id: &str) -> Result<Json, DeskError> {
-        let why = self.sync.why(named(model)?, id).await.map_err(|error| refusal(&error))?;
+        let why = self.sync.explain(named(model)?, id).await.map_err(|error| refusal(&error))?;
         known(&why)?;
         Ok(json!(why))
     }
@@ -292,7 +295,7 @@ impl SyncDesk for ServerDesk {
     async fn failures(&self, model: Option<&str>, part: &Part) -> Result<Vec<Row>, DeskError> {
         let model = model.map(named).transpose()?.map(|model| model.name);
         let after = part.after.as_deref().map(|key| key.split_once(' ').unwrap_or((key, "")));
-        listed(self.sync.records().parked_after(model, after, part.limit).await, |parked| {
+        listed(self.sync.records().dead_letters_after(model, after, part.limit).await, |parked| {
             (format!("{} {}", parked.entry.model, parked.entry.entity_id), of_parked(&parked))
         })
     }
@@ -312,8 +315,8 @@ impl SyncDesk for ServerDesk {
         let models = wished(model.as_deref()).map_err(|error| refusal(&error))?;
         let (sync, stop) = (self.sync.clone(), self.stop.clone());
         let level = if deep { Level::Deep } else { Level::Fast };
-        let mending = if repair { Mending::Repair } else { Mending::Report };
-        let order = Order::new("verify", level, mending).resuming(resume);
+        let policy = if repair { RepairPolicy::Repair } else { RepairPolicy::Report };
+        let order = Order::new("verify", level, policy).resuming(resume);
         let orders: Vec<_> = models.into_iter().map(|model| (model, self.run_id())).collect();
         let known = running(&orders, resume);
         self.work("verifies", known, async move {
@@ -385,7 +388,7 @@ impl SyncDesk for ServerDesk {
 }
 
 /// A partial recovery.
-pub(crate) fn of_recent(model: &Model, since: Timestamp, recent: &Recent) -> Json {
+pub(crate) fn of_recent(model: &Model, since: Timestamp, recent: &Recovery) -> Json {
     json!({
         "model": model.name, "since": chainbill_app::moment(since), "compared": recent.compared,
         "repaired": recent.repaired.repaired, "notRepaired": recent.repaired.failed,
@@ -394,7 +397,7 @@ pub(crate) fn of_recent(model: &Model, since: Timestamp, recent: &Recent) -> Jso
 }
 
 /// A parked entity.
-pub(crate) fn of_parked(parked: &chainbill_records::Parked) -> Json {
+pub(crate) fn of_parked(parked: &chainbill_records::DeadLetter) -> Json {
     json!({
         "model": parked.entry.model, "id": parked.entry.entity_id, "operation": parked.entry.op.name(),
         "version": parked.entry.version, "cause": parked.cause, "attempts": parked.attempts,

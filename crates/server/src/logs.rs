@@ -6,7 +6,7 @@
 use std::{fmt::Write as _, io::IsTerminal as _, sync::Arc, time::Duration};
 
 use chainbill_domain::{Clock as _, Random, SystemClock, SystemRandom, id::EventId};
-use chainbill_mirror::{LogLine, Mirror, MirrorError};
+use chainbill_mirror::{LogLine, MirrorError, MirrorTelemetry};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{Event, Subscriber, field::Field};
@@ -55,7 +55,7 @@ pub(crate) fn start(settings: &Settings) -> Lines {
 }
 
 /// Brings lines to the second database until asked to stop; what waits then gets one last chance.
-pub(crate) async fn write(lines: Lines, mirror: Arc<dyn Mirror>, stop: CancellationToken) {
+pub(crate) async fn write(lines: Lines, mirror: Arc<dyn MirrorTelemetry>, stop: CancellationToken) {
     let Lines(mut receiver) = lines;
     let mut batch = Vec::with_capacity(BATCH);
     loop {
@@ -185,7 +185,7 @@ impl Text {
 
 #[cfg(test)]
 mod tests {
-    use chainbill_mirror::{EmbeddedMirror, Retention};
+    use chainbill_mirror::{EmbeddedMirror, Mirror, MirrorStore as _, Retention};
     use metrics_exporter_prometheus::PrometheusBuilder;
 
     use super::*;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chainbill_domain::{Clock as _, SystemClock};
-use chainbill_sync::{Status, Sync};
+use chainbill_sync::{Replicator, Status};
 use chrono::DateTime;
 use metrics::gauge;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(2);
 const COUNT_EVERY: u32 = 30;
 
 /// Refreshes the figures and raises alarms until asked to stop.
-pub(crate) async fn watch(sync: Sync, mut conditions: Conditions, alerts: Alerts, stop: CancellationToken) {
+pub(crate) async fn watch(sync: Replicator, mut conditions: Conditions, alerts: Alerts, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for turn in 0_u32.. {

@@ -330,7 +330,7 @@ impl Settings {
             ..otherwise.retention
         };
         chainbill_sync::Settings {
-            lanes: self.sync_lanes as usize,
+            workers: self.sync_lanes as usize,
             batch: self.sync_batch,
             page: self.sync_page,
             every: self.sync_every.iter().copied().collect::<BTreeMap<_, _>>(),

@@ -1,10 +1,10 @@
-//! Pauses after failures: doubling, with jitter, bounded.
+//! Exponential backoff with jitter and bounds.
 
 use std::time::Duration;
 
 use chainbill_domain::Random;
 
-/// Counts failures in a row.
+/// Counts consecutive failures.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     bounds: (Duration, Duration),
@@ -24,12 +24,12 @@ impl Backoff {
         self.failures
     }
 
-    /// It worked.
+    /// Resets the count after a success.
     pub fn succeeded(&mut self) {
         self.failures = 0;
     }
 
-    /// It failed: how long to wait, between half and all of the doubled pause.
+    /// Counts a failure. Returns the pause before the next attempt: between half and all of the doubled pause.
     pub fn failed(&mut self, random: &dyn Random) -> Duration {
         let (least, most) = self.bounds;
         let doubled = least.saturating_mul(1 << self.failures.min(16)).min(most);

@@ -1,7 +1,10 @@
 //! What can go wrong between the two databases, and the one place that decides what is done about it.
 
+use chainbill_domain::models;
 use chainbill_mirror::MirrorError;
 use chainbill_records::RecordsError;
+
+use crate::comparison::Comparison;
 
 /// A failure of the synchronisation.
 #[derive(Debug, thiserror::Error)]
@@ -9,19 +12,19 @@ pub enum SyncError {
     /// The primary failed.
     #[error(transparent)]
     Records(#[from] RecordsError),
-    /// The second database failed.
+    /// The mirror failed.
     #[error(transparent)]
     Mirror(#[from] MirrorError),
-    /// Somebody else is doing it.
+    /// Another process, or another task of this one, has the lease of that name.
     #[error("{0} is being worked on by another process")]
-    Held(String),
-    /// The work was asked to stop; what it had done stays, and it can go on from there.
+    LeaseTaken(String),
+    /// The work was cancelled. What it had done stays, and it can be resumed.
     #[error("stopped")]
     Stopped,
-    /// Only the release whose descriptions the documents are brought to may do it.
+    /// The schema of another release rules: only that release may rewrite documents.
     #[error("another release is at work that has come later and keeps the shape of the documents: do it with that one")]
     Outranked,
-    /// Its relay goes on only when somebody has seen to it.
+    /// The relay of this model goes on only after an operator has acted.
     #[error("{model} is faulted: {reason}")]
     Faulted {
         /// The model.
@@ -29,13 +32,13 @@ pub enum SyncError {
         /// What the relay met.
         reason: String,
     },
-    /// Something panicked: ChainBill is wrong.
+    /// A panic: a bug of ChainBill.
     #[error("a bug of ChainBill: {0}")]
     Bug(String),
-    /// No model of that name.
-    #[error("{0:?} is no synchronised model: {known} are", known = crate::known_models())]
+    /// There is no model of that name.
+    #[error("{0:?} is no synchronised model: {known} are", known = known_models())]
     UnknownModel(String),
-    /// More drift than a database makes: nothing was repaired.
+    /// More drift than the breaker allows: nothing was repaired.
     #[error("{drift} of {compared} {model} differ, more than the breaker of {percent} % lets repair")]
     Breaker {
         /// The model.
@@ -47,16 +50,21 @@ pub enum SyncError {
         /// The breaker.
         percent: u32,
         /// What was found.
-        comparison: Box<crate::Comparison>,
+        comparison: Box<Comparison>,
     },
+}
+
+/// The names of the synchronised models, for messages.
+fn known_models() -> String {
+    models::ALL.iter().map(|model| model.name).collect::<Vec<_>>().join(", ")
 }
 
 /// What a worker does about a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Retry {
-    /// Tries again after a pause: nobody needs to do anything.
+    /// Tries again after a pause. No operator is needed.
     Soon,
-    /// Tries again now and then; somebody should follow the hint.
+    /// Tries again now and then; an operator should follow the hint.
     Operator(&'static str),
     /// Stops.
     Never,
@@ -75,10 +83,10 @@ pub fn retry(error: &SyncError) -> Retry {
         ),
         SyncError::Records(_)
         | SyncError::Mirror(MirrorError::Unavailable(_) | MirrorError::Throttled(_))
-        | SyncError::Held(_)
+        | SyncError::LeaseTaken(_)
         | SyncError::Outranked => Retry::Soon,
         SyncError::Mirror(MirrorError::Refused(_)) => Retry::Operator(
-            "look at the second database's refusal: rights, quota or a validator; then it goes on by itself",
+            "look at the mirror's refusal: rights, quota or a validator; then the synchronisation goes on by itself",
         ),
         SyncError::Breaker { .. } => Retry::Operator(
             "find out what wrote past the application; `chainbill sync verify --deep` lists the differences, \

@@ -1,69 +1,65 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Order of the files
+//! A file imports only from its own folder and from those before it, and no two files import each other
+//! (`cargo xtask tidy` checks both):
+//!
+//! 1. files beside this one: errors, settings, results of comparisons, progress, time, panics, backoff, mutants
+//! 2. `engine`: what all share
+//! 3. `cluster`: leases, leader, scheduler, partitions, retention
+//! 4. `verify`: comparison, inspection, certificates
+//! 5. `repair`: runs, repair of drift, quarantine, recovery
+//! 6. `relay`: workers, batches, acks, dead letters, heartbeat
+//! 7. `backfill`: whole models, preparation and identity of the mirror
+//! 8. `status`: reports, alarms, freshness, explanations
+//! 9. `tasks`, `replicator`: what runs, and the public face
 
-mod ahead;
+mod backfill;
 mod backoff;
-mod caught;
-mod certificate;
-pub mod compare;
-mod copy;
-mod counting;
+mod cluster;
+mod comparison;
 mod engine;
 mod errors;
-mod examine;
-mod freshness;
-mod head;
-mod heartbeat;
-mod held;
-mod judging;
-mod keeper;
-mod lane;
-mod late;
-mod leaving;
-mod pace;
-mod parkings;
-mod partitions;
-pub mod plan;
 #[cfg(feature = "planted-bugs")]
-pub mod planted;
+pub mod mutants;
 #[cfg(not(feature = "planted-bugs"))]
-mod planted;
-mod prepare;
-mod quarantine;
-mod recent;
-mod reconcile;
+mod mutants;
+mod panics;
+mod progress;
 mod relay;
 mod repair;
-mod runs;
-mod schema;
+mod replicator;
 mod settings;
 mod status;
-mod synchronise;
-mod why;
-mod width;
+mod tasks;
+mod time;
+mod verify;
 
-pub use copy::{Copied, Progress, Report};
+pub use backfill::model::BackfillReport;
+pub use comparison::{Comparison, Finding};
 pub use errors::{Retry, SyncError, retry};
-pub use freshness::Freshness;
-pub use heartbeat::HEARTBEATS;
-pub use recent::Recent;
-pub use reconcile::{Comparison, Finding};
-pub use repair::Repaired;
-pub use runs::{Mending, Order, Outcome, RunReport};
+pub use progress::{OnProgress, Progress};
+pub use relay::{heartbeat::HEARTBEATS, plan};
+pub use repair::{
+    drift::Repaired,
+    order::{Order, RepairPolicy},
+    recovery::Recovery,
+    report::{Outcome, RunReport},
+};
+pub use replicator::Replicator;
 pub use settings::{RepairMode, Settings};
-pub use status::{ModelStatus, Status};
-pub use synchronise::{Running, Sync};
-pub use why::{Certified, LastRepair, Why};
-
-/// The names of the synchronised models, for messages.
-#[must_use]
-pub fn known_models() -> String {
-    chainbill_domain::models::ALL.iter().map(|model| model.name).collect::<Vec<_>>().join(", ")
-}
+pub use status::{
+    explain::{Explanation, LastRepair},
+    freshness::Freshness,
+    report::{ModelStatus, Status},
+};
+pub use tasks::Running;
+pub use verify::{certificate::Certified, compare};
 
 /// The synchronised model of that name.
 ///
 /// # Errors
-/// [`SyncError::UnknownModel`] names those that there are.
+/// [`SyncError::UnknownModel`] lists the models that there are.
 pub fn model(name: &str) -> Result<&'static chainbill_domain::Model, SyncError> {
     chainbill_domain::models::named(name).ok_or_else(|| SyncError::UnknownModel(name.to_owned()))
 }

@@ -1,4 +1,4 @@
-//! What an operator may set, with values that were measured (`docs/decisions`).
+//! Settings, with measured defaults (`docs/decisions`).
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,27 +17,27 @@ pub enum RepairMode {
 /// Settings of the synchronisation.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Entries in one batch of a lane.
+    /// Entries in one batch of a worker.
     pub batch: u32,
-    /// Batches that one process works on side by side.
-    pub lanes: usize,
-    /// Shortest time between the beginnings of two small batches of a lane. A change that comes alone is carried out at
-    /// once; of many that come one after another, those of about so long make one batch, which costs both databases less.
+    /// Workers of one process.
+    pub workers: usize,
+    /// Shortest time between the beginnings of two small batches of a worker. A single change is relayed at once; of a stream of
+    /// changes, those of about so long make one batch, which costs both databases less.
     pub pace: Duration,
-    /// Shortest and longest pause between looks at an empty queue. Commits of this process wake the relay at once.
+    /// Shortest and longest pause between polls of an empty outbox. Commits of this process wake the relay at once.
     pub poll: (Duration, Duration),
-    /// The name of this process among others in leases, when it has one that outlives it: whoever comes after it by the
-    /// same name takes its leases over at once. It must be sure that nobody else lives by that name. Random without it.
+    /// A stable name of this process in leases: its successor of the same name takes its leases over at once. No other live
+    /// process may have the same name. Random by default.
     pub owner: Option<String>,
     /// How long a lease on a partition lasts without being renewed.
     pub lease: Duration,
     /// Shortest and longest pause after a failure.
     pub backoff: (Duration, Duration),
-    /// How often one entity may break a batch before it is parked.
+    /// How often one entity may fail a batch before it becomes a dead letter.
     pub attempts: u32,
-    /// Rows in a page of the initial copy and of comparisons.
+    /// Rows in a page of backfills and comparisons.
     pub page: u32,
-    /// Pages on their way at once in the initial copy.
+    /// Pages of a backfill that are written side by side.
     pub pages_ahead: usize,
     /// Period of the scheduled run of each model, where it differs from the model's own; zero turns it off.
     pub every: BTreeMap<&'static str, Duration>,
@@ -47,23 +47,23 @@ pub struct Settings {
     pub throttle: u32,
     /// What happens to proven drift.
     pub repair: RepairMode,
-    /// Share of drifting rows, in percent, above which nothing is repaired: an error in a program is not drift.
+    /// Share of drifting rows, in percent, above which nothing is repaired: a bug of a program is not drift.
     pub breaker_percent: u32,
     /// The breaker ignores fewer drifting rows than this.
     pub breaker_least: u64,
-    /// Repairs of one entity within a day after which it is left alone and alarmed.
+    /// Repairs of one entity within a day after which it is quarantined.
     pub quarantine_after: u32,
     /// Pause between heartbeats.
     pub heartbeat: Duration,
-    /// How long an entry may stay the oldest, and heartbeats be missing, before it counts as a stall.
+    /// How long an entry may stay the oldest, and heartbeats may be missing, before that counts as a stall.
     pub stall_after: Duration,
     /// How long runs over models are kept in the primary.
     pub keep_runs: Duration,
     /// How long evidence of repairs is kept in the primary.
     pub keep_evidence: Duration,
-    /// How long things are kept in the second database.
+    /// Retention in the mirror.
     pub retention: Retention,
-    /// The descriptions of the models that are kept in both databases.
+    /// The synchronised models.
     pub models: &'static [&'static Model],
 }
 
@@ -72,7 +72,7 @@ impl Default for Settings {
         const DAY: u64 = 86_400;
         Self {
             batch: 1000,
-            lanes: 4,
+            workers: 4,
             pace: Duration::from_millis(6),
             poll: (Duration::from_millis(5), Duration::from_millis(200)),
             owner: None,
@@ -115,13 +115,13 @@ impl Settings {
         repairs >= u64::from(self.quarantine_after)
     }
 
-    /// The models that are kept in both databases.
+    /// The synchronised models.
     #[must_use]
     pub fn models(&self) -> &'static [&'static Model] {
         self.models
     }
 
-    /// After how long without a sign of life a release's descriptions rule no more.
+    /// A schema without a sign of life for this long rules no more.
     #[must_use]
     pub(crate) fn gone_after(&self) -> Duration {
         3 * self.lease

@@ -1,4 +1,4 @@
-//! A second database with somebody between it and its writers: who counts, or who fails.
+//! A wrapper of a mirror: it counts, fails, or changes what passes.
 
 use std::sync::{
     Arc,
@@ -8,15 +8,15 @@ use std::sync::{
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value};
 use chainbill_mirror::{
-    Activity, Guard, Hit, LogFilter, LogLine, Mirror, MirrorError, Outcome, Page, Question, Retention, Stamp, Stored,
-    Tracked, Unprepared, Write,
+    Activity, Guard, Hit, LogFilter, LogLine, Mirror, MirrorError, MirrorHealth, MirrorQuery, MirrorStore,
+    MirrorTelemetry, Outcome, Page, Retention, SearchQuery, Stamp, Stored, Tracked, Unprepared, Write,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// What becomes of writes on their way.
+/// What a wrapper does with requests; by default it passes them on.
 #[async_trait]
 pub trait Writing: Send + Sync + 'static {
-    /// Passes them on, or does otherwise.
+    /// Applies writes.
     async fn apply(
         &self,
         inner: &dyn Mirror,
@@ -35,53 +35,83 @@ pub trait Writing: Send + Sync + 'static {
     async fn takes_writes(&self, inner: &dyn Mirror, model: &'static Model) -> Result<(), MirrorError> {
         inner.takes_writes(model).await
     }
+
+    /// Reads the sync metadata of a page.
+    async fn stamps(
+        &self,
+        inner: &dyn Mirror,
+        model: &'static Model,
+        page: Page<'_>,
+    ) -> Result<Vec<Stamp>, MirrorError> {
+        inner.stamps(model, page).await
+    }
+
+    /// Reads the documents of a page.
+    async fn documents(
+        &self,
+        inner: &dyn Mirror,
+        model: &'static Model,
+        page: Page<'_>,
+    ) -> Result<Vec<Stored>, MirrorError> {
+        inner.documents(model, page).await
+    }
+
+    /// Reads documents by their ids.
+    async fn get_many(
+        &self,
+        inner: &dyn Mirror,
+        model: &'static Model,
+        ids: &[String],
+    ) -> Result<Vec<Stored>, MirrorError> {
+        inner.get_many(model, ids).await
+    }
 }
 
-/// Passes everything on; writes go through somebody.
+/// A wrapped mirror.
 pub struct Between<W> {
     inner: Arc<dyn Mirror>,
     seen: Seen,
-    _held: DropGuard,
-    /// Whom writes go through.
+    _guard: DropGuard,
+    /// The wrapper.
     pub writing: W,
 }
 
 impl<W> Between<W> {
-    /// Stands before this one.
+    /// Wraps this mirror.
     #[must_use]
     pub fn before(inner: Arc<dyn Mirror>, writing: W) -> Arc<Self> {
         let seen = Seen::default();
-        Arc::new(Self { inner, _held: seen.let_go.clone().drop_guard(), seen, writing })
+        Arc::new(Self { inner, _guard: seen.dropped.clone().drop_guard(), seen, writing })
     }
 
-    /// What is seen of it; outlives it.
+    /// Observations of it, which outlive it.
     #[must_use]
     pub fn seen(&self) -> Seen {
         self.seen.clone()
     }
 }
 
-/// What is seen of a second database that somebody stands before.
+/// Observations of a wrapped mirror.
 #[derive(Clone, Default)]
 pub struct Seen {
     pages: Arc<AtomicUsize>,
-    let_go: CancellationToken,
+    dropped: CancellationToken,
 }
 
 impl Seen {
-    /// How many pages of stamps or documents were asked for.
+    /// How many pages of metadata or documents were read.
     #[must_use]
     pub fn pages(&self) -> usize {
         self.pages.load(SeqCst)
     }
 
-    /// Waits until nobody holds it any more.
-    pub async fn let_go(&self) {
-        self.let_go.cancelled().await;
+    /// Waits until it is dropped.
+    pub async fn dropped(&self) {
+        self.dropped.cancelled().await;
     }
 }
 
-/// Remembers how much was written at once.
+/// Records the size of the largest batch.
 #[derive(Debug, Default)]
 pub struct Largest(AtomicUsize);
 
@@ -109,13 +139,9 @@ impl Writing for Largest {
 }
 
 #[async_trait]
-impl<W: Writing> Mirror for Between<W> {
+impl<W: Writing> MirrorHealth for Between<W> {
     fn engine(&self) -> &'static str {
         self.inner.engine()
-    }
-
-    async fn prepare(&self, models: &[&'static Model], retention: Retention) -> Result<Vec<Unprepared>, MirrorError> {
-        self.inner.prepare(models, retention).await
     }
 
     fn reachable(&self) -> Result<(), MirrorError> {
@@ -125,9 +151,12 @@ impl<W: Writing> Mirror for Between<W> {
     async fn ping(&self) -> Result<(), MirrorError> {
         self.inner.ping().await
     }
+}
 
-    async fn collections(&self) -> Result<Vec<String>, MirrorError> {
-        self.inner.collections().await
+#[async_trait]
+impl<W: Writing> MirrorStore for Between<W> {
+    async fn prepare(&self, models: &[&'static Model], retention: Retention) -> Result<Vec<Unprepared>, MirrorError> {
+        self.inner.prepare(models, retention).await
     }
 
     async fn identity(&self) -> Result<Option<String>, MirrorError> {
@@ -152,38 +181,49 @@ impl<W: Writing> Mirror for Between<W> {
         self.inner.remove(model, ids).await
     }
 
+    async fn takes_writes(&self, model: &'static Model) -> Result<(), MirrorError> {
+        self.writing.takes_writes(self.inner.as_ref(), model).await
+    }
+
     async fn get(&self, model: &'static Model, id: &str) -> Result<Option<Stored>, MirrorError> {
         self.inner.get(model, id).await
+    }
+
+    async fn get_many(&self, model: &'static Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
+        self.writing.get_many(self.inner.as_ref(), model, ids).await
     }
 
     async fn stamp(&self, model: &'static Model, id: &str) -> Result<Option<Stamp>, MirrorError> {
         self.inner.stamp(model, id).await
     }
 
-    async fn get_many(&self, model: &'static Model, ids: &[String]) -> Result<Vec<Stored>, MirrorError> {
-        self.inner.get_many(model, ids).await
-    }
-
-    async fn takes_writes(&self, model: &'static Model) -> Result<(), MirrorError> {
-        self.writing.takes_writes(self.inner.as_ref(), model).await
-    }
-
     async fn stamps(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stamp>, MirrorError> {
         self.seen.pages.fetch_add(1, SeqCst);
-        self.inner.stamps(model, page).await
+        self.writing.stamps(self.inner.as_ref(), model, page).await
     }
 
     async fn documents(&self, model: &'static Model, page: Page<'_>) -> Result<Vec<Stored>, MirrorError> {
         self.seen.pages.fetch_add(1, SeqCst);
-        self.inner.documents(model, page).await
+        self.writing.documents(self.inner.as_ref(), model, page).await
     }
 
     async fn count(&self, model: &'static Model) -> Result<u64, MirrorError> {
         self.writing.count(self.inner.as_ref(), model).await
     }
 
-    async fn search(&self, model: &'static Model, question: Question<'_>) -> Result<Vec<Hit>, MirrorError> {
-        self.inner.search(model, question).await
+    async fn expire(&self, retention: Retention, now: Timestamp) -> Result<u64, MirrorError> {
+        self.inner.expire(retention, now).await
+    }
+}
+
+#[async_trait]
+impl<W: Writing> MirrorQuery for Between<W> {
+    async fn collections(&self) -> Result<Vec<String>, MirrorError> {
+        self.inner.collections().await
+    }
+
+    async fn search(&self, model: &'static Model, query: SearchQuery<'_>) -> Result<Vec<Hit>, MirrorError> {
+        self.inner.search(model, query).await
     }
 
     async fn find(
@@ -197,6 +237,17 @@ impl<W: Writing> Mirror for Between<W> {
         self.inner.find(model, field, value, before, limit).await
     }
 
+    async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {
+        self.inner.activity(user, since).await
+    }
+
+    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError> {
+        self.inner.logs(filter, before, limit).await
+    }
+}
+
+#[async_trait]
+impl<W: Writing> MirrorTelemetry for Between<W> {
     async fn track(&self, events: &[Tracked]) -> Result<(), MirrorError> {
         self.inner.track(events).await
     }
@@ -207,17 +258,5 @@ impl<W: Writing> Mirror for Between<W> {
 
     async fn log(&self, lines: &[LogLine]) -> Result<(), MirrorError> {
         self.inner.log(lines).await
-    }
-
-    async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError> {
-        self.inner.logs(filter, before, limit).await
-    }
-
-    async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {
-        self.inner.activity(user, since).await
-    }
-
-    async fn expire(&self, retention: Retention, now: Timestamp) -> Result<u64, MirrorError> {
-        self.inner.expire(retention, now).await
     }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value, freshness::Token};
-use chainbill_mirror::{Activity, Hit, LogFilter, LogLine, Mirror, MirrorError, Question, Stored};
+use chainbill_mirror::{
+    Activity, Hit, LogFilter, LogLine, MirrorError, MirrorHealth, MirrorQuery, SearchQuery, Stored,
+};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -20,7 +22,7 @@ pub trait Copies: Send + Sync + 'static {
     /// Names of the collections.
     async fn collections(&self) -> Result<Vec<String>, MirrorError>;
     /// Ranked full-text search.
-    async fn search(&self, model: &'static Model, question: Question<'_>) -> Result<Vec<Hit>, MirrorError>;
+    async fn search(&self, model: &'static Model, question: SearchQuery<'_>) -> Result<Vec<Hit>, MirrorError>;
     /// Documents whose field has the value, newest first, after the given id, without their large fields.
     async fn find(
         &self,
@@ -38,21 +40,21 @@ pub trait Copies: Send + Sync + 'static {
 
 /// Any second database can be read.
 #[async_trait]
-impl<M: Mirror + ?Sized> Copies for std::sync::Arc<M> {
+impl<M: MirrorQuery + ?Sized> Copies for std::sync::Arc<M> {
     fn engine(&self) -> &'static str {
-        Mirror::engine(self.as_ref())
+        MirrorHealth::engine(self.as_ref())
     }
     fn reachable(&self) -> Result<(), MirrorError> {
-        Mirror::reachable(self.as_ref())
+        MirrorHealth::reachable(self.as_ref())
     }
     async fn ping(&self) -> Result<(), MirrorError> {
-        Mirror::ping(self.as_ref()).await
+        MirrorHealth::ping(self.as_ref()).await
     }
     async fn collections(&self) -> Result<Vec<String>, MirrorError> {
-        Mirror::collections(self.as_ref()).await
+        MirrorQuery::collections(self.as_ref()).await
     }
-    async fn search(&self, model: &'static Model, question: Question<'_>) -> Result<Vec<Hit>, MirrorError> {
-        Mirror::search(self.as_ref(), model, question).await
+    async fn search(&self, model: &'static Model, question: SearchQuery<'_>) -> Result<Vec<Hit>, MirrorError> {
+        MirrorQuery::search(self.as_ref(), model, question).await
     }
     async fn find(
         &self,
@@ -62,13 +64,13 @@ impl<M: Mirror + ?Sized> Copies for std::sync::Arc<M> {
         before: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Stored>, MirrorError> {
-        Mirror::find(self.as_ref(), model, field, value, before, limit).await
+        MirrorQuery::find(self.as_ref(), model, field, value, before, limit).await
     }
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {
-        Mirror::activity(self.as_ref(), user, since).await
+        MirrorQuery::activity(self.as_ref(), user, since).await
     }
     async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError> {
-        Mirror::logs(self.as_ref(), filter, before, limit).await
+        MirrorQuery::logs(self.as_ref(), filter, before, limit).await
     }
 }
 

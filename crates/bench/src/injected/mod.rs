@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use chainbill_domain::{Model, models};
 use chainbill_records::Records;
-use chainbill_sync::{Mending, Order, RepairMode, Settings, Sync, compare::Level};
+use chainbill_sync::{Order, RepairMode, RepairPolicy, Replicator, Settings, compare::Level};
 use chainbill_testkit::{Dice, EMBEDDED, Fresh};
 use mongodb::{
     Database,
@@ -70,7 +70,7 @@ pub(crate) async fn injected(fresh: &Fresh, records: &Records) -> anyhow::Result
     // The schedule would repair what is to be found.
     let every = models::ALL.iter().map(|model| (model.name, Duration::ZERO)).collect();
     let settings = Settings { repair: RepairMode::Manual, every, ..settings() };
-    let sync = Sync::new(fresh.beside(records).await, fresh.mirror().await, settings);
+    let sync = Replicator::new(fresh.beside(records).await, fresh.mirror().await, settings);
     let running = sync.start();
     ensure!(sync.drained(Duration::from_secs(120)).await?, "the backlog did not drain");
     let over = Arc::new(AtomicBool::new(false));
@@ -97,7 +97,7 @@ async fn beside(records: Records, over: Arc<AtomicBool>) -> anyhow::Result<()> {
 }
 
 /// Puts at most one fault into each document, looks for them, repairs them, and looks whether everything is equal.
-async fn round(sync: &Sync, stranger: &mut Stranger, seen: &mut Seen) -> anyhow::Result<()> {
+async fn round(sync: &Replicator, stranger: &mut Stranger, seen: &mut Seen) -> anyhow::Result<()> {
     let faults = stranger.spoil(FAULTS - seen.injected as usize).await?;
     ensure!(!faults.is_empty(), "there is no document to spoil");
     for model in models::ALL {
@@ -107,7 +107,7 @@ async fn round(sync: &Sync, stranger: &mut Stranger, seen: &mut Seen) -> anyhow:
             .map(|(_, fault)| (fault.id.as_str(), fault.path.as_str()))
             .collect();
         let (started, mut told) = (Instant::now(), 0);
-        let comparison = run(sync, model, Mending::Report).await?.comparison;
+        let comparison = run(sync, model, RepairPolicy::Report).await?.comparison;
         seen.finding += started.elapsed();
         seen.compared += comparison.compared;
         seen.injected += expected.len() as u64;
@@ -135,14 +135,14 @@ async fn round(sync: &Sync, stranger: &mut Stranger, seen: &mut Seen) -> anyhow:
 }
 
 /// Repairs everything, as an operator who has looked does: so many wrong copies at once trip the breaker otherwise.
-async fn mend(sync: &Sync, seen: &mut Seen) -> anyhow::Result<()> {
+async fn mend(sync: &Replicator, seen: &mut Seen) -> anyhow::Result<()> {
     for model in models::ALL {
         let started = Instant::now();
-        seen.repaired += run(sync, model, Mending::Force).await?.repaired.repaired;
+        seen.repaired += run(sync, model, RepairPolicy::Force).await?.repaired.repaired;
         seen.repairing += started.elapsed();
     }
     for model in models::ALL {
-        let report = run(sync, model, Mending::Report).await?;
+        let report = run(sync, model, RepairPolicy::Report).await?;
         seen.compared += report.comparison.compared;
         if !report.outcome.is_equal() {
             eprintln!("{} is not equal after the repair: {:?}", model.name, report.comparison.findings.first());
@@ -152,8 +152,12 @@ async fn mend(sync: &Sync, seen: &mut Seen) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn run(sync: &Sync, model: &'static Model, mending: Mending) -> anyhow::Result<chainbill_sync::RunReport> {
-    Ok(sync.run(model, Order::new("bench", Level::Deep, mending), &|_| {}, &CancellationToken::new()).await?)
+async fn run(
+    sync: &Replicator,
+    model: &'static Model,
+    policy: RepairPolicy,
+) -> anyhow::Result<chainbill_sync::RunReport> {
+    Ok(sync.run(model, Order::new("bench", Level::Deep, policy), &|_| {}, &CancellationToken::new()).await?)
 }
 
 /// A stamp that no encoder of ours writes is named as a whole.

@@ -38,7 +38,7 @@ impl Asked<'_> {
     }
 }
 
-/// The figures; see [`crate::Mirror::activity`].
+/// The figures; see [`crate::MirrorQuery::activity`].
 pub(super) async fn activity(
     readers: &SqlitePool,
     user: Option<&str>,

@@ -9,7 +9,7 @@ use super::{failed, read, schema, table_is_missing};
 use crate::{
     limits::{MAX_COMMAND_BYTES, storable},
     port::{Content, Guard, MirrorError, Outcome, Write},
-    words::words_of,
+    search_terms::words_of,
 };
 
 /// Rows in one statement; full chunks share one prepared statement.
@@ -24,7 +24,7 @@ struct Prepared<'a> {
     digest: Option<String>,
 }
 
-/// Applies the writes; see [`crate::Mirror::apply`].
+/// Applies the writes; see [`crate::MirrorStore::apply`].
 pub(super) async fn apply(
     writer: &SqlitePool,
     model: &'static Model,
@@ -227,7 +227,7 @@ pub(super) async fn index_everything(
     }
 }
 
-/// Physically removes documents; see [`crate::Mirror::remove`].
+/// Physically removes documents; see [`crate::MirrorStore::remove`].
 pub(super) async fn remove(writer: &SqlitePool, model: &'static Model, ids: &[String]) -> Result<u64, MirrorError> {
     let mut connection = writer.acquire().await.map_err(|e| failed(&e))?;
     match remove_all(&mut connection, model, ids).await {

@@ -5,12 +5,9 @@ use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, SqlitePool};
 
 use super::or_nothing;
-use crate::{
-    logs::LogFilter,
-    port::{LogLine, MirrorError},
-};
+use crate::port::{LogFilter, LogLine, MirrorError};
 
-/// Lines, newest first; see [`crate::Mirror::logs`]. They are read in the order of their ids, which is that of their moments.
+/// Lines, newest first; see [`crate::MirrorQuery::logs`]. They are read in the order of their ids, which is that of their moments.
 pub(super) async fn logs(
     readers: &SqlitePool,
     filter: &LogFilter,

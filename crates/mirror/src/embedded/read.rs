@@ -10,7 +10,7 @@ use sqlx::{
 
 use super::{or_nothing, schema};
 use crate::{
-    names::{self, Named},
+    id_codec::{self, Named},
     port::{MirrorError, Page, Stamp, Stored},
 };
 
@@ -40,10 +40,10 @@ const BLOB: &str = "blob";
 impl Id {
     /// The id behind a name; none where no row can have that name.
     pub fn named(name: &str) -> Option<Self> {
-        match names::named(name)? {
+        match id_codec::named(name)? {
             Named::Text(text) => Some(Self::Text(text.to_owned())),
             Named::Bytes(bytes) => Some(Self::Bytes(bytes)),
-            Named::Other { value, kind: BLOB } => names::from_hex(value).map(Self::Blob),
+            Named::Other { value, kind: BLOB } => id_codec::from_hex(value).map(Self::Blob),
             Named::Other { .. } => None,
         }
     }
@@ -258,8 +258,8 @@ fn text(row: &SqliteRow, place: usize) -> Result<Option<&[u8]>, Strange> {
 pub(super) fn name(row: &SqliteRow, place: usize) -> String {
     let bytes: &[u8] = row.try_get_unchecked(place).unwrap_or_default();
     match kind(row, place) {
-        Kind::Blob => names::other(&names::hex(bytes), BLOB),
-        _ => names::of_bytes(bytes).into_owned(),
+        Kind::Blob => id_codec::other(&id_codec::hex(bytes), BLOB),
+        _ => id_codec::of_bytes(bytes).into_owned(),
     }
 }
 

@@ -8,32 +8,32 @@ use futures::TryStreamExt as _;
 use sqlx::{AssertSqlSafe, Row as _, SqlitePool, sqlite::SqliteRow};
 
 use super::{failed, read, schema, table_is_missing};
-use crate::port::{Hit, MirrorError, Question};
+use crate::port::{Hit, MirrorError, SearchQuery};
 
-/// Answers a search; see [`crate::Mirror::search`].
+/// Answers a search; see [`crate::MirrorQuery::search`].
 pub(super) async fn search(
     readers: &SqlitePool,
     model: &'static Model,
-    question: Question<'_>,
+    search: SearchQuery<'_>,
 ) -> Result<Vec<Hit>, MirrorError> {
-    let asked = words::asked(question.words);
+    let asked = words::asked(search.words);
     if asked.is_empty() || model.search.is_empty() {
         return Ok(Vec::new());
     }
-    let (sql, matches) = statement(model, &asked, question.after.is_some());
+    let (sql, matches) = statement(model, &asked, search.after.is_some());
     let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(asked.len() <= 4);
     for words in matches {
         query = query.bind(words);
     }
     query = query.bind(PER_WORD);
-    if let Some(after) = question.after {
+    if let Some(after) = search.after {
         query = query.bind(after.score).bind(after.score).bind(after.id.as_str());
     }
     let mut rows = query.fetch(readers);
     let mut hits = Vec::new();
-    while hits.len() < question.limit as usize {
+    while hits.len() < search.limit as usize {
         match rows.try_next().await {
-            Ok(Some(row)) => hits.extend(hit(&row).filter(|hit| is_among(&hit.body, question.among))),
+            Ok(Some(row)) => hits.extend(hit(&row).filter(|hit| is_among(&hit.body, search.among))),
             Ok(None) => break,
             Err(cause) if table_is_missing(&cause) => break,
             Err(cause) => return Err(failed(&cause)),
@@ -54,7 +54,7 @@ fn is_among(body: &Document, among: &[(&'static str, String)]) -> bool {
     among.is_empty() || among.iter().any(|(field, text)| is(field, text))
 }
 
-/// The statement and what its words are: for each word of the question, and each weight, the documents that hold it with that
+/// The statement and what its words are: for each searched word, and each weight, the documents that hold it with that
 /// weight; of a word's weights the heaviest counts. Bodies are read one by one as they are wanted.
 fn statement(model: &Model, asked: &[Asked], goes_on: bool) -> (String, Vec<String>) {
     let (fts, name) = (schema::fts(model), model.name);

@@ -11,7 +11,7 @@ use crate::port::{Activity, MirrorError};
 
 const RECENT: i64 = 20;
 
-/// The figures; see [`crate::Mirror::activity`].
+/// The figures; see [`crate::MirrorQuery::activity`].
 pub(super) async fn activity(
     database: &Database,
     user: Option<&str>,

@@ -19,18 +19,17 @@ use mongodb::{
 use super::{
     OWN,
     answer::{WriteError, integer, write_errors},
-    beyond,
     classes::Class,
     decode, encode,
     errors::{failed, refused, refused_for_a_document},
-    foreign::{self, Id},
-    read,
+    ids::{self, Id},
+    non_string_ids, read,
 };
 use crate::{
+    disk_probe::{self, DISK_PROBE},
     limits::{MAX_COMMAND_BYTES, storable},
     port::{Guard, MirrorError, Outcome, Stamp, Write},
-    room::{self, ROOM},
-    words::words_of,
+    search_terms::words_of,
 };
 
 /// Statements in one command.
@@ -74,7 +73,7 @@ struct Batch<'a> {
     at: Timestamp,
 }
 
-/// Applies the writes; see [`crate::Mirror::apply`].
+/// Applies the writes; see [`crate::MirrorStore::apply`].
 pub(super) async fn apply(
     database: &Database,
     model: &'static Model,
@@ -233,15 +232,15 @@ impl<'a> Batch<'a> {
         let seen = collection.find_one(filter).projection(doc! { "_sync": 1 }).await.map_err(|cause| failed(&cause))?;
         let Some(seen) = seen else { return Ok(false) };
         let stamp = decode::stamp(self.model, &seen);
-        if let Some(symbol) = foreign::id(&stamp.id).filter(|id| matches!(id, Id::Other(..))) {
+        if let Some(symbol) = ids::id(&stamp.id).filter(|id| matches!(id, Id::Other(..))) {
             // A replacement would keep the `_id` that is there: it goes, and the document is written as a new one.
-            beyond::remove(self.database, self.model, &[symbol]).await?;
+            non_string_ids::remove(self.database, self.model, &[symbol]).await?;
             return Ok(false);
         }
         if stamp.version.is_some() {
             return Ok(false);
         }
-        let command = encode::replace(self.model, (write, sent.words), foreign::element_of(&seen, "_sync"), self.at);
+        let command = encode::replace(self.model, (write, sent.words), ids::element_of(&seen, "_sync"), self.at);
         let answer = self.run(command).await.map_err(|cause| failed(&cause))?;
         match write_errors(&answer)?.first() {
             Some(error) => Err(refused(error.code, &error.message)),
@@ -251,11 +250,11 @@ impl<'a> Batch<'a> {
 }
 
 /// Whether the server takes and confirms writes: one that can match nothing among the model's documents, and one that
-/// needs room beside them; see [`crate::Mirror::takes_writes`].
+/// needs room beside them; see [`crate::MirrorStore::takes_writes`].
 pub(super) async fn takes_writes(database: &Database, model: &Model) -> Result<(), MirrorError> {
     let answer = database.run_raw_command(encode::probe(model.name)).await.map_err(|cause| failed(&cause))?;
     write_errors(&answer)?;
-    set_fact(database, ROOM, &room::filling()).await
+    set_fact(database, DISK_PROBE, &disk_probe::incompressible()).await
 }
 
 /// Cuts the writes into commands of so many statements and of bounded size.
@@ -292,16 +291,16 @@ fn fates<'a>(sent: &[Sent<'a>], errors: Vec<WriteError>) -> Result<Vec<(Sent<'a>
     Ok(fates)
 }
 
-/// Physically removes documents; see [`crate::Mirror::remove`].
+/// Physically removes documents; see [`crate::MirrorStore::remove`].
 pub(super) async fn remove(database: &Database, model: &'static Model, ids: &[String]) -> Result<u64, MirrorError> {
     let mut removed = 0;
     for chunk in ids.chunks(MAX_STATEMENTS) {
         let (texts, others) = read::sorted_out(chunk);
         let collection = database.collection::<mongodb::bson::Document>(model.name);
-        let filter = doc! { "_id": beyond::texts_alone(texts) };
+        let filter = doc! { "_id": non_string_ids::texts_alone(texts) };
         removed += collection.delete_many(filter).await.map_err(|cause| failed(&cause))?.deleted_count;
         if !others.is_empty() {
-            removed += beyond::remove(database, model, &others).await?;
+            removed += non_string_ids::remove(database, model, &others).await?;
         }
     }
     Ok(removed)

@@ -9,11 +9,11 @@ use chainbill_domain::{
 };
 use mongodb::bson::{RawArray, RawBsonRef, RawDocument, error::Error};
 
-use super::foreign;
+use super::ids;
 use crate::{
-    names::hex,
+    id_codec::hex,
     port::{Stamp, Stored},
-    words::{WORDS, words_in},
+    search_terms::{WORDS, words_in},
 };
 
 /// The names that a model's fields have, in the order of its documents: fields that are found by them need no text of
@@ -107,9 +107,9 @@ pub(super) fn stored(raw: &RawDocument, names: &mut Names) -> Stored {
             ("_id", value) if !named => {
                 named = true;
                 match value {
-                    Ok(RawBsonRef::String(id)) => foreign::name_of_text(id).as_ref().clone_into(&mut stored.stamp.id),
-                    Ok(other) => stored.stamp.id = foreign::name(other),
-                    Err(_) => stored.stamp.id = foreign::name_in(raw),
+                    Ok(RawBsonRef::String(id)) => ids::name_of_text(id).as_ref().clone_into(&mut stored.stamp.id),
+                    Ok(other) => stored.stamp.id = ids::name(other),
+                    Err(_) => stored.stamp.id = ids::name_in(raw),
                 }
             }
             ("_sync", Ok(RawBsonRef::Document(sync))) => {

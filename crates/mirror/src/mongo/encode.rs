@@ -6,7 +6,7 @@ use mongodb::bson::RawDocumentBuf;
 
 use crate::{
     port::{Content, Guard, Write},
-    words::WORDS,
+    search_terms::WORDS,
 };
 
 /// A write, and what its document is found by.

@@ -7,12 +7,9 @@ use mongodb::{
 };
 
 use super::{LOGS, decode, errors::failed};
-use crate::{
-    logs::LogFilter,
-    port::{LogLine, MirrorError},
-};
+use crate::port::{LogFilter, LogLine, MirrorError};
 
-/// Lines, newest first; see [`crate::Mirror::logs`]. They are read in the order of their ids, which is that of their moments.
+/// Lines, newest first; see [`crate::MirrorQuery::logs`]. They are read in the order of their ids, which is that of their moments.
 pub(super) async fn logs(
     database: &Database,
     filter: &LogFilter,

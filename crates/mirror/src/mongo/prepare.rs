@@ -20,7 +20,7 @@ use super::{
 use crate::{
     limits::{Deadlines, within},
     port::{MirrorError, Retention, Unprepared},
-    words::WORDS,
+    search_terms::WORDS,
 };
 
 const TTL: &str = "cb_ttl";

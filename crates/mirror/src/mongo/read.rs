@@ -13,10 +13,11 @@ use mongodb::{
 use super::{
     DELETED_AT, OWN,
     answer::integer,
-    beyond, decode,
+    decode,
     encode::Writer,
     errors::failed,
-    foreign::{self, Id, Place},
+    ids::{self, Id, Place},
+    non_string_ids,
 };
 use crate::port::{MirrorError, Page, Stamp, Stored};
 
@@ -53,15 +54,15 @@ pub(super) async fn get(
     id: &str,
     depth: Depth,
 ) -> Result<Option<Stored>, MirrorError> {
-    let found = match foreign::id(id) {
+    let found = match ids::id(id) {
         None => return Ok(None),
         Some(Id::Text(text)) => {
-            let filter = doc! { "_id": beyond::texts_alone(vec![text]) };
+            let filter = doc! { "_id": non_string_ids::texts_alone(vec![text]) };
             let collection = collection(database, model.name);
             let find = at_depth(collection.find(filter).limit(1), depth);
             all(model, find.await).await?
         }
-        Some(other) => beyond::get(database, model, &other).await?,
+        Some(other) => non_string_ids::get(database, model, &other).await?,
     };
     Ok(found.into_iter().next())
 }
@@ -73,10 +74,10 @@ pub(super) async fn get_many(
     ids: &[String],
 ) -> Result<Vec<Stored>, MirrorError> {
     let (texts, others) = sorted_out(ids);
-    let filter = doc! { "_id": beyond::texts_alone(texts) };
+    let filter = doc! { "_id": non_string_ids::texts_alone(texts) };
     let mut found = all(model, collection(database, model.name).find(filter).await).await?;
     for other in &others {
-        found.extend(beyond::get(database, model, other).await?);
+        found.extend(non_string_ids::get(database, model, other).await?);
     }
     Ok(found)
 }
@@ -84,7 +85,7 @@ pub(super) async fn get_many(
 /// What the names stand for: texts, and ids of other kinds.
 pub(super) fn sorted_out(names: &[String]) -> (Vec<String>, Vec<Id>) {
     let (mut texts, mut others) = (Vec::with_capacity(names.len()), Vec::new());
-    for id in names.iter().filter_map(|name| foreign::id(name)) {
+    for id in names.iter().filter_map(|name| ids::id(name)) {
         match id {
             Id::Text(text) => texts.push(text),
             other => others.push(other),
@@ -102,20 +103,22 @@ pub(super) async fn page(
     depth: Depth,
 ) -> Result<Vec<Stored>, MirrorError> {
     let limit = page.limit as usize;
-    let after = page.after.map(|after| foreign::id(after).unwrap_or_else(|| Id::Text(after.to_owned())));
+    let after = page.after.map(|after| ids::id(after).unwrap_or_else(|| Id::Text(after.to_owned())));
     let mut found = match &after {
         Some(after) if after.place() != Place::Among => {
             return match page.up_to {
                 Some(_) => Ok(Vec::new()),
-                None => beyond::page(database, model, Some(after), limit, depth).await,
+                None => non_string_ids::page(database, model, Some(after), limit, depth).await,
             };
         }
-        Some(after @ Id::Other(..)) => beyond::texts(database, model, (after, page.up_to), limit, depth).await?,
+        Some(after @ Id::Other(..)) => {
+            non_string_ids::texts(database, model, (after, page.up_to), limit, depth).await?
+        }
         Some(Id::Text(after)) => texts(database, model, Page { after: Some(after), ..page }, depth).await?,
         None => texts(database, model, page, depth).await?,
     };
     if page.up_to.is_none() && found.len() < limit {
-        found.extend(beyond::page(database, model, None, limit - found.len(), depth).await?);
+        found.extend(non_string_ids::page(database, model, None, limit - found.len(), depth).await?);
     }
     Ok(found)
 }
@@ -167,7 +170,7 @@ pub(super) async fn stamps_of(
     let collection = collection(database, model.name);
     let found =
         all(model, collection.find(doc! { "_id": { "$in": ids } }).projection(doc! { "_sync": 1 }).await).await?;
-    let of = |Stored { mut stamp, .. }: Stored| match foreign::text_of_symbol(&stamp.id).map(str::to_owned) {
+    let of = |Stored { mut stamp, .. }: Stored| match ids::text_of_symbol(&stamp.id).map(str::to_owned) {
         // Nothing of it is ours, and yet it has the place.
         Some(text) => {
             stamp.version = None;

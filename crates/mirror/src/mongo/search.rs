@@ -12,27 +12,27 @@ use mongodb::{
 
 use super::{decode, errors::failed};
 use crate::{
-    port::{Hit, MirrorError, Question},
-    words::{WORDS, weighed},
+    port::{Hit, MirrorError, SearchQuery},
+    search_terms::{WORDS, weighed},
 };
 
 const SCORE: &str = "_score";
 /// The words where they are a list, as nobody but a stranger writes them otherwise.
 const LIST: &str = "_list";
 
-/// Answers a search; see [`crate::Mirror::search`].
+/// Answers a search; see [`crate::MirrorQuery::search`].
 pub(super) async fn search(
     database: &Database,
     model: &'static Model,
-    question: Question<'_>,
+    search: SearchQuery<'_>,
     collation: Option<Collation>,
 ) -> Result<Vec<Hit>, MirrorError> {
-    let asked = words::asked(question.words);
+    let asked = words::asked(search.words);
     if asked.is_empty() || model.search.is_empty() {
         return Ok(Vec::new());
     }
     let collection = database.collection::<RawDocumentBuf>(model.name);
-    let mut aggregate = collection.aggregate(pipeline(model, &asked, question));
+    let mut aggregate = collection.aggregate(pipeline(model, &asked, search));
     if let Some(collation) = collation {
         aggregate = aggregate.collation(collation);
     }
@@ -52,14 +52,13 @@ pub(super) async fn search(
     Ok(hits)
 }
 
-fn pipeline(model: &Model, asked: &[Asked], question: Question<'_>) -> Vec<Document> {
+fn pipeline(model: &Model, asked: &[Asked], search: SearchQuery<'_>) -> Vec<Document> {
     let weights = words::weights(model);
     let held: Vec<Document> = asked.iter().map(|asked| holds(asked, &weights)).collect();
     // Ids that are no text were written by somebody else.
     let mut found = doc! { "$and": [{ "$or": held }, { "_id": { "$gte": "" } }] };
-    if !question.among.is_empty() {
-        let among: Vec<Document> =
-            question.among.iter().map(|(field, text)| doc! { *field: { "$eq": text } }).collect();
+    if !search.among.is_empty() {
+        let among: Vec<Document> = search.among.iter().map(|(field, text)| doc! { *field: { "$eq": text } }).collect();
         found.insert("$or", among);
     }
     let scores: Vec<Bson> = asked.iter().map(|asked| score(asked, &weights)).collect();
@@ -70,7 +69,7 @@ fn pipeline(model: &Model, asked: &[Asked], question: Question<'_>) -> Vec<Docum
         doc! { "$set": { SCORE: { "$add": scores } } },
     ];
     let mut placed = doc! { SCORE: { "$gt": 0 } };
-    if let Some(after) = question.after {
+    if let Some(after) = search.after {
         let score = i64::from(after.score);
         placed = doc! { "$and": [placed, { "$or": [
             { SCORE: { "$lt": score } },
@@ -80,13 +79,13 @@ fn pipeline(model: &Model, asked: &[Asked], question: Question<'_>) -> Vec<Docum
     stages.extend([
         doc! { "$match": placed },
         doc! { "$sort": { SCORE: -1, "_id": -1 } },
-        doc! { "$limit": i64::from(question.limit.max(1)) },
+        doc! { "$limit": i64::from(search.limit.max(1)) },
         doc! { "$project": { WORDS: 0, LIST: 0 } },
     ]);
     stages
 }
 
-/// The condition that a document holds a word of the question.
+/// The condition that a document holds a word of the search.
 fn holds(asked: &Asked, weights: &[u8]) -> Document {
     let mut terms: Vec<Document> = asked
         .0
@@ -111,7 +110,7 @@ fn end_of(begin: &str) -> String {
     format!("{begin}{}", char::MAX)
 }
 
-/// What a word of the question adds to the score: nothing where a term of it is missing.
+/// What a searched word adds to the score: nothing where a term of it is missing.
 fn score(asked: &Asked, weights: &[u8]) -> Bson {
     let terms: Vec<Bson> = asked.0.iter().map(|term| weight(term, weights)).collect();
     let least = doc! { "$min": terms };

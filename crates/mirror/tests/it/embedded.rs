@@ -8,9 +8,9 @@ use chainbill_domain::{
     models::USERS,
 };
 use chainbill_mirror::{
-    EmbeddedMirror, Guard, Mirror, MirrorError,
+    EmbeddedMirror, Guard, MirrorError, MirrorQuery as _, MirrorStore as _,
     Outcome::{Applied, Stale},
-    Page, Question,
+    Page, SearchQuery,
 };
 use chainbill_testkit::SmallDisk;
 use sqlx::{Connection as _, SqliteConnection};
@@ -204,7 +204,7 @@ fn a_search_index_that_somebody_changed_is_seen_and_made_anew() {
             assert!(mirror.search_is_off(&USERS, false).await.unwrap(), "{edit}");
             assert!(mirror.search_is_off(&USERS, true).await.unwrap(), "{edit}");
             assert!(!mirror.search_is_off(&USERS, true).await.unwrap(), "{edit}");
-            let found = mirror.search(&USERS, Question::of("ada", 10)).await.unwrap();
+            let found = mirror.search(&USERS, SearchQuery::of("ada", 10)).await.unwrap();
             assert_eq!(found.iter().map(|hit| hit.id.as_str()).collect::<Vec<_>>(), ["a"], "{edit}");
         }
     });
@@ -307,10 +307,10 @@ fn another_description_makes_the_full_text_index_anew() {
             })
             .collect();
         mirror.apply(&BEFORE, Guard::Newer, &writes, ago(0)).await.unwrap();
-        assert!(mirror.search(&BEFORE, Question::of("hidden", 1000)).await.unwrap().is_empty());
+        assert!(mirror.search(&BEFORE, SearchQuery::of("hidden", 1000)).await.unwrap().is_empty());
         mirror.prepare(&[&AFTER], KEPT).await.unwrap();
-        assert_eq!(mirror.search(&AFTER, Question::of("hidden", 1000)).await.unwrap().len(), 450);
-        assert_eq!(mirror.search(&AFTER, Question::of("plain", 1000)).await.unwrap().len(), 450);
+        assert_eq!(mirror.search(&AFTER, SearchQuery::of("hidden", 1000)).await.unwrap().len(), 450);
+        assert_eq!(mirror.search(&AFTER, SearchQuery::of("plain", 1000)).await.unwrap().len(), 450);
     });
 }
 

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use chainbill_domain::{Value, models::USERS};
 use chainbill_mirror::{
-    Deadlines, Guard, Mirror, MirrorError, MongoMirror, MongoSettings,
+    Deadlines, Guard, MirrorError, MirrorHealth as _, MirrorQuery as _, MirrorStore as _, MongoMirror, MongoSettings,
     Outcome::{self, Applied, Stale},
-    Page, Question,
+    Page, SearchQuery,
 };
 use chainbill_testkit::{Fault, Proxy, address, insert_bytes, with_other_bytes};
 use futures::future::{LocalBoxFuture, join_all};
@@ -451,7 +451,7 @@ fn a_silent_server_ends_every_request_within_its_deadline() {
             Box::pin(async { mirror.stamps(&THINGS, ALL).await.err() }),
             Box::pin(async { mirror.documents(&THINGS, ALL).await.err() }),
             Box::pin(async { mirror.count(&THINGS).await.err() }),
-            Box::pin(async { mirror.search(&USERS, Question::of("word", 10)).await.err() }),
+            Box::pin(async { mirror.search(&USERS, SearchQuery::of("word", 10)).await.err() }),
             Box::pin(async { mirror.find(&THINGS, "name", &txt("x"), None, 1).await.err() }),
             Box::pin(async { mirror.activity(None, ago(60)).await.err() }),
             Box::pin(async { mirror.collections().await.err() }),
@@ -512,7 +512,7 @@ fn words_that_are_not_those_of_the_document_show_as_a_field_and_repair_makes_the
             users.update_one(doc! { "_id": "ada" }, update.clone()).await.unwrap();
             let stored = mirror.get(&USERS, "ada").await.unwrap().unwrap();
             assert!(matches!(stored.body.get("_words"), Some(Value::Foreign(_))), "{update}: {stored:?}");
-            let question = Question::of("ada rust", 10);
+            let question = SearchQuery::of("ada rust", 10);
             // Whatever stands there, others are found all the same.
             mirror.search(&USERS, question).await.unwrap();
         }

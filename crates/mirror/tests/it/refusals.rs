@@ -3,9 +3,9 @@
 
 use chainbill_domain::models::USERS;
 use chainbill_mirror::{
-    Guard, Mirror, MirrorError, MongoMirror, MongoSettings,
+    Guard, MirrorError, MirrorHealth as _, MirrorQuery as _, MirrorStore as _, MongoMirror, MongoSettings,
     Outcome::{Applied, Refused, Rejected, Throttled},
-    Question,
+    SearchQuery,
 };
 use chainbill_testkit::{Fault, Proxy, Wire, address, refusal, refusals};
 use mongodb::bson::{Document, doc};
@@ -119,7 +119,7 @@ fn a_refused_index_is_told_of_its_collection_alone_and_search_answers_without_it
         let body = crate::world::fields(vec![("name", crate::world::txt("Ada"))]);
         let ada = crate::world::put(&USERS, "ada", 1, body);
         mirror.apply(&USERS, Guard::Newer, &[ada], ago(0)).await.unwrap();
-        assert_eq!(mirror.search(&USERS, Question::of("ada", 10)).await.unwrap().len(), 1);
+        assert_eq!(mirror.search(&USERS, SearchQuery::of("ada", 10)).await.unwrap().len(), 1);
         wire.pass();
         assert!(mirror.prepare(&[&THINGS, &USERS], KEPT).await.unwrap().is_empty());
         let names = raw.collection::<Document>("users").list_index_names().await.unwrap();
@@ -175,7 +175,7 @@ fn a_collection_that_compares_otherwise_is_asked_to_compare_by_bytes() {
                 Some(doc! { "ok": 1.0, "cursor": { "id": 0_i64, "ns": "x.users", "firstBatch": [] } })
             });
         }
-        mirror.search(&USERS, Question::of("ada", 10)).await.unwrap();
+        mirror.search(&USERS, SearchQuery::of("ada", 10)).await.unwrap();
         mirror.find(&USERS, "name", &crate::world::txt("x"), None, 1).await.unwrap();
         let told = told.lock().unwrap().clone();
         let locales: Vec<_> =
@@ -195,7 +195,7 @@ fn a_server_that_is_known_to_be_away_keeps_nobody_waiting_and_is_found_when_it_i
         proxy.set(Fault::Silence);
         assert!(mirror.ping().await.is_err());
         for _ in 0..3 {
-            let asked = mirror.search(&USERS, Question::of("ada", 10));
+            let asked = mirror.search(&USERS, SearchQuery::of("ada", 10));
             // Ready at the first look: nothing was asked of anybody.
             let Some(Err(MirrorError::Unavailable(why))) = futures::FutureExt::now_or_never(asked) else {
                 panic!("it waits for a server that is known to be away");
@@ -205,7 +205,7 @@ fn a_server_that_is_known_to_be_away_keeps_nobody_waiting_and_is_found_when_it_i
         proxy.set(Fault::None);
         let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
         for _ in 0..1000 {
-            if mirror.search(&USERS, Question::of("ada", 10)).await.is_ok() {
+            if mirror.search(&USERS, SearchQuery::of("ada", 10)).await.is_ok() {
                 database.raw.drop().await.unwrap();
                 return;
             }

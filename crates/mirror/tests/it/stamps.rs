@@ -3,7 +3,7 @@
 
 use chainbill_domain::models::USERS;
 use chainbill_mirror::{
-    EmbeddedMirror, Guard, Mirror,
+    EmbeddedMirror, Guard, Mirror, MirrorStore as _,
     Outcome::{Applied, Stale},
     Page, Stamp, Write,
 };

@@ -11,7 +11,7 @@ use chainbill_records::{
     Records, RecordsError, Text,
     dialect::Dialect,
     entities::skills,
-    outbox::{Entry, Op, PARTS, Queued, part_of},
+    outbox::{Entry, Op, PARTITIONS, Queued, partition_of},
     sea_orm::{ConnectionTrait as _, EntityTrait as _},
 };
 use chainbill_testkit::{EMBEDDED, Fresh, ManualClock, primaries};
@@ -69,11 +69,11 @@ async fn what_this_process_has_committed_it_knows_as_the_queue_holds_it() {
         undone.rollback().await.unwrap();
         let after = *records.commits().borrow();
         let mut known = Vec::new();
-        for part in 0..PARTS {
+        for part in 0..PARTITIONS {
             let place = usize::from(part);
-            known.extend(records.handed(part, before[place], after[place]).expect("a few are known"));
+            known.extend(records.recent_commits(part, before[place], after[place]).expect("a few are known"));
         }
-        let parts: Vec<u16> = (0..PARTS).collect();
+        let parts: Vec<u16> = (0..PARTITIONS).collect();
         let whole = |queued: &Queued| format!("{queued:?}");
         let (mut known, mut waiting): (Vec<_>, Vec<_>) = (
             known.iter().map(whole).collect(),
@@ -103,7 +103,7 @@ async fn each_change_raises_the_version_by_one_and_leaves_its_entry() {
         unit.delete::<skills::Entity>(&second).await.unwrap();
         unit.commit().await.unwrap();
         assert_eq!(waiting(records, &id).await, [(1, Op::Upsert), (2, Op::Upsert), (3, Op::Delete)]);
-        let parts: Vec<u16> = (0..PARTS).collect();
+        let parts: Vec<u16> = (0..PARTITIONS).collect();
         assert_eq!(records.queued(&parts, 100, &[]).await.unwrap().len(), 3);
     })
     .await;
@@ -195,13 +195,13 @@ async fn an_entry_holds_any_text_as_it_was_given() {
             // One entry travels with its COMMIT, many do not.
             for count in [1, 40] {
                 records.enqueue(&vec![entry.clone(); count]).await.unwrap();
-                let parts: Vec<u16> = (0..PARTS).collect();
+                let parts: Vec<u16> = (0..PARTITIONS).collect();
                 let queued = records.queued(&parts, 100, &[]).await.unwrap();
                 assert_eq!(queued.len(), count, "{text:?}");
-                for Queued { part, id, entry: found, .. } in &queued {
+                for Queued { partition, id, entry: found, .. } in &queued {
                     assert_eq!((found.entity_id.as_str(), found.body.as_deref()), (&*entry.entity_id, Some(text)));
-                    assert_eq!((*part, found.version), (part_of(&entry.entity_id), i64::MAX));
-                    records.dequeue(&[(*part, id.clone())]).await.unwrap();
+                    assert_eq!((*partition, found.version), (partition_of(&entry.entity_id), i64::MAX));
+                    records.dequeue(&[(*partition, id.clone())]).await.unwrap();
                 }
             }
         }

@@ -8,7 +8,7 @@ use chainbill_app::{
     jobs::{JobRunner, kinds},
 };
 use chainbill_records::migrations;
-use chainbill_sync::Sync;
+use chainbill_sync::Replicator;
 use chainbill_web::State;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::{net::TcpListener, task::JoinSet};
@@ -52,7 +52,7 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     let owner = slot.as_ref().map(|slot| slot.name.clone());
     let worker = owner.clone().unwrap_or_else(|| records.new_id());
     let wish = chainbill_sync::Settings { owner, ..settings.sync() };
-    let sync = Sync::new(open::beside(&records, settings).await?, mirror.clone(), wish);
+    let sync = Replicator::new(open::beside(&records, settings).await?, mirror.clone(), wish);
     let running = sync.start();
     let background = CancellationToken::new();
     let desk = ServerDesk::new(sync.clone(), background.clone());
@@ -128,7 +128,7 @@ const FIRST_WORDS: Duration = Duration::from_secs(10);
 
 /// Prints a password that was made to the standard output, never to the log, and last: what a first start has to say has been
 /// said when every model is live.
-async fn show_last(text: String, sync: Sync, stop: CancellationToken) {
+async fn show_last(text: String, sync: Replicator, stop: CancellationToken) {
     let all_live = async {
         while !sync.pulse().await.models.iter().all(|model| model.state == Some("LIVE")) {
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -3,7 +3,8 @@
 use anyhow::{anyhow, bail};
 use chainbill_domain::{Clock as _, Model, SystemClock};
 use chainbill_sync::{
-    Comparison, Copied, Finding, Mending, Order, Repaired, RunReport, Status, Sync, SyncError, compare::Level,
+    BackfillReport, Comparison, Finding, Order, RepairPolicy, Repaired, Replicator, RunReport, Status, SyncError,
+    compare::Level,
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -35,14 +36,14 @@ pub(super) async fn sync(
     let mirror = open::secondary(settings).await?;
     let slot = Slot::take(&settings.data_dir);
     let owner = slot.as_ref().map(|slot| slot.name.clone());
-    let sync = Sync::new(records.clone(), mirror.clone(), chainbill_sync::Settings { owner, ..settings.sync() });
+    let sync = Replicator::new(records.clone(), mirror.clone(), chainbill_sync::Settings { owner, ..settings.sync() });
     let went = carried_out(&sync, out, wish, one_model, stop).await;
     open::close(&records, Some(&mirror)).await;
     went
 }
 
 async fn carried_out(
-    sync: &Sync,
+    sync: &Replicator,
     out: Output,
     wish: SyncCommand,
     one_model: Option<OneModel>,
@@ -53,13 +54,13 @@ async fn carried_out(
         SyncCommand::Status => status(sync, out).await,
         SyncCommand::Verify(Verify { model, deep, resume }) => {
             let level = if deep { Level::Deep } else { Level::Fast };
-            let order = Order::new("verify", level, Mending::Report).resuming(resume);
+            let order = Order::new("verify", level, RepairPolicy::Report).resuming(resume);
             runs(sync, out, model.as_deref(), order, stop).await
         }
         SyncCommand::Repair(Repair { model, force }) => {
-            sync.settle(stop).await?;
-            let mending = if force { Mending::Force } else { Mending::Repair };
-            runs(sync, out, model.as_deref(), Order::new("repair", Level::Deep, mending), stop).await
+            sync.drain(stop).await?;
+            let policy = if force { RepairPolicy::Force } else { RepairPolicy::Repair };
+            runs(sync, out, model.as_deref(), Order::new("repair", Level::Deep, policy), stop).await
         }
         SyncCommand::Failures { model, id, retry, drop } => {
             failures(sync, out, model.as_deref(), id.as_deref(), (retry, drop)).await
@@ -76,17 +77,17 @@ async fn carried_out(
     }
 }
 
-fn of_copy(model: &'static Model, copied: Copied) -> Value {
+fn of_copy(model: &'static Model, copied: BackfillReport) -> Value {
     json!({"model": model.name, "copied": copied.rows, "parked": copied.parked})
 }
 
-async fn initial(sync: &Sync, out: Output, stop: &CancellationToken) -> anyhow::Result<Went> {
+async fn initial(sync: &Replicator, out: Output, stop: &CancellationToken) -> anyhow::Result<Went> {
     let bars = Bars::new(out, chainbill_domain::models::ALL.iter().map(|model| model.name));
     let copied = sync.initial_of(chainbill_domain::models::ALL, &|progress| bars.follow(progress), stop).await;
     bars.finish();
     let models: Vec<Value> =
         copied.into_iter().map(|(model, copied)| Ok(of_copy(model, copied?))).collect::<Result<_, SyncError>>()?;
-    sync.settle(stop).await?;
+    sync.drain(stop).await?;
     let parked = models.iter().any(|model| model["parked"] != 0);
     out.result(&json!({"models": models}), || {
         models
@@ -104,7 +105,7 @@ async fn initial(sync: &Sync, out: Output, stop: &CancellationToken) -> anyhow::
     Ok(Went::fine_if(!parked))
 }
 
-async fn status(sync: &Sync, out: Output) -> anyhow::Result<Went> {
+async fn status(sync: &Replicator, out: Output) -> anyhow::Result<Went> {
     let status = sync.status().await;
     out.result(&status, || described(&status))?;
     if !status.primary_reachable {
@@ -165,7 +166,7 @@ fn described(status: &Status) -> String {
 }
 
 async fn runs(
-    sync: &Sync,
+    sync: &Replicator,
     out: Output,
     model: Option<&str>,
     order: Order,
@@ -210,7 +211,7 @@ fn differences(comparison: &Comparison) -> String {
 }
 
 async fn failures(
-    sync: &Sync,
+    sync: &Replicator,
     out: Output,
     model: Option<&str>,
     id: Option<&str>,
@@ -232,7 +233,7 @@ async fn failures(
     let parked: Vec<_> = parked.iter().filter(|one| id.is_none_or(|id| one.entry.entity_id == id)).collect();
     let rows: Vec<Value> = parked.iter().map(|parked| of_parked(parked)).collect();
     out.result(&json!({"data": rows}), || {
-        let line = |one: &&chainbill_records::Parked| {
+        let line = |one: &&chainbill_records::DeadLetter| {
             format!("{} {} after {} attempts: {}\n", one.entry.model, one.entry.entity_id, one.attempts, one.cause)
         };
         if parked.is_empty() { "nothing is parked".to_owned() } else { parked.iter().map(line).collect() }
@@ -242,7 +243,7 @@ async fn failures(
 
 /// Partial recovery.
 async fn since(
-    sync: &Sync,
+    sync: &Replicator,
     out: Output,
     model: &'static Model,
     span: &str,
@@ -250,7 +251,7 @@ async fn since(
 ) -> anyhow::Result<Went> {
     let since = chainbill_domain::span::since(span, SystemClock.now())
         .map_err(|error| anyhow!("--since is {span:?}: {error}"))?;
-    sync.settle(stop).await?;
+    sync.drain(stop).await?;
     let bar = out.bar(model.name, 0);
     let recent = sync.since(model, since, &follow(&bar), stop).await;
     bar.finish_and_clear();
@@ -264,7 +265,7 @@ async fn since(
 }
 
 async fn one_model_whole(
-    sync: &Sync,
+    sync: &Replicator,
     out: Output,
     model: &'static Model,
     stop: &CancellationToken,
@@ -278,15 +279,15 @@ async fn one_model_whole(
         };
         bar.finish();
         let copied = of_copy(model, copied?);
-        sync.settle(stop).await?;
+        sync.drain(stop).await?;
         out.result(&copied, || format!("{}: {} copied, {} parked", model.name, copied["copied"], copied["parked"]))?;
         return Ok(Went::fine_if(copied["parked"] == 0));
     }
-    sync.settle(stop).await?;
-    runs(sync, out, Some(model.name), Order::new("manual", Level::Fast, Mending::Repair), stop).await
+    sync.drain(stop).await?;
+    runs(sync, out, Some(model.name), Order::new("manual", Level::Fast, RepairPolicy::Repair), stop).await
 }
 
-async fn one(sync: &Sync, out: Output, model: &'static Model, id: &str) -> anyhow::Result<Went> {
+async fn one(sync: &Replicator, out: Output, model: &'static Model, id: &str) -> anyhow::Result<Went> {
     let (repaired, why) = sync.one(model, id).await?;
     if why.is_nothing() {
         bail!("there is no {} {id} in either database", model.name);

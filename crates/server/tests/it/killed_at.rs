@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chainbill_records::{Records, outbox::PARTS, sea_orm::ConnectionTrait as _};
+use chainbill_records::{Records, outbox::PARTITIONS, sea_orm::ConnectionTrait as _};
 use chainbill_testkit::{Fault, Fresh, Proxy, address, server};
 use reqwest::Method;
 
@@ -137,18 +137,18 @@ fn killed_between_a_document_and_the_end_of_its_entry_the_entry_is_carried_out_a
             let id = made["id"].as_str().unwrap();
             // Somebody holds the entry: it can be read and carried out, and not be taken off.
             let records = world.fresh.records().await;
-            let parts: Vec<u16> = (0..PARTS).collect();
+            let parts: Vec<u16> = (0..PARTITIONS).collect();
             let queued = records.queued(&parts, 100, &[]).await.unwrap();
             let entry = queued.iter().find(|queued| queued.entry.entity_id == id).unwrap();
             let holding = records.db().begin().await.unwrap();
-            let hold = format!("SELECT 1 FROM outbox WHERE part={} AND id='{}' FOR UPDATE", entry.part, entry.id);
+            let hold = format!("SELECT 1 FROM outbox WHERE part={} AND id='{}' FOR UPDATE", entry.partition, entry.id);
             holding.execute_unprepared(&hold).await.unwrap();
             mongo.set(Fault::None);
             let mirror = world.fresh.mirror().await;
             let model = &chainbill_domain::models::INVOICES;
             until("the document is there", async || mirror.get(model, id).await.is_ok_and(|found| found.is_some()))
                 .await;
-            assert!(records.waits(model.name, id).await.unwrap(), "the entry is there as well");
+            assert!(records.is_pending(model.name, id).await.unwrap(), "the entry is there as well");
             again(&mut world).await;
             until("the next process finds it in place", async || {
                 figure(&world, "chainbill_sync_stale_total").await > 0.0

@@ -124,7 +124,7 @@ fn lists_come_in_pages_that_neither_skip_nor_repeat() {
         for (model, id) in [("users", "b"), ("users", "a"), ("skills", "c")] {
             let entry =
                 Entry { model: model.to_owned(), entity_id: id.to_owned(), version: 1, op: Op::Upsert, body: None };
-            records.park(&entry, "planted", &[]).await.unwrap();
+            records.add_dead_letter(&entry, "planted", &[]).await.unwrap();
         }
         for list in ["verifications", "certificates", "failures", "evidence"] {
             let (mut seen, mut cursor) = (Vec::new(), String::new());

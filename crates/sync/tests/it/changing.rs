@@ -3,7 +3,7 @@
 use chainbill_domain::models::{INVOICES, USERS};
 use chainbill_records::{
     entities::{invoice_lines, users},
-    outbox::PARTS,
+    outbox::PARTITIONS,
 };
 use chainbill_testkit::{Between, Largest};
 
@@ -110,7 +110,7 @@ fn a_huge_transaction_arrives_whole_in_bounded_batches() {
         assert_eq!(world.mirror.count(&INVOICES).await.unwrap(), ROWS as u64);
         world.assert_equal().await;
         // Each partition's share of a batch is rounded up.
-        let most = BATCH + usize::from(PARTS);
+        let most = BATCH + usize::from(PARTITIONS);
         assert!(watched.writing.most() <= most, "one batch had {} writes", watched.writing.most());
         running.stop().await;
     });

@@ -13,7 +13,7 @@ use chainbill_records::{
     entities::users,
     sea_orm::ConnectionTrait as _,
 };
-use chainbill_sync::{Mending, Order, Outcome, Sync, compare::Level};
+use chainbill_sync::{Order, Outcome, RepairPolicy, Replicator, compare::Level};
 use chainbill_testkit::{EMBEDDED, Fresh, Proxy, address, open, server, with_database};
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +52,7 @@ async fn known(database: &Fresh) -> World {
     let topology = Topology::recognise(beside.db(), beside.dialect(), Expected::Auto).await.unwrap();
     assert_eq!(topology, Topology::Group { several_writers: true, online: Some(2) });
     assert_eq!(topology.to_string(), "Group Replication with several writers, 2 servers online");
-    let sync = Sync::new(beside.within(topology), mirror.clone(), quick());
+    let sync = Replicator::new(beside.within(topology), mirror.clone(), quick());
     World { records, mirror, sync }
 }
 
@@ -139,7 +139,7 @@ fn a_member_that_is_seconds_behind_makes_changes_wait_and_comparisons_find_nothi
             }
             people = alive;
             for level in [Level::Fast, Level::Deep] {
-                let order = Order::new("verify", level, Mending::Repair);
+                let order = Order::new("verify", level, RepairPolicy::Repair);
                 let report = world.sync.run(&USERS, order, &|_| {}, &CancellationToken::new()).await.unwrap();
                 assert_eq!(report.comparison.drifting(), 0, "{}", report.line());
             }
@@ -157,7 +157,7 @@ async fn settled(world: &World, group: &Group) {
     there.eventually("no copy is wrong", async || wrong(&there).await.is_empty()).await;
     let repairs = there.records.evidence(None, None, None, 100).await.unwrap();
     assert!(repairs.is_empty(), "{repairs:?}");
-    let order = Order::new("verify", Level::Deep, Mending::Report);
+    let order = Order::new("verify", Level::Deep, RepairPolicy::Report);
     let report = world.sync.run(&USERS, order, &|_| {}, &CancellationToken::new()).await.unwrap();
     assert_eq!((report.outcome, report.comparison.drifting()), (Outcome::Equal, 0), "{}", report.line());
 }

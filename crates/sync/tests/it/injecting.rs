@@ -8,7 +8,7 @@ use chainbill_domain::{
 };
 use chainbill_mirror::{Content, Guard, Stored, Write};
 use chainbill_sync::{
-    Mending, Order,
+    Order, RepairPolicy,
     compare::{Class, Level},
 };
 use chainbill_testkit::Dice;
@@ -59,7 +59,7 @@ async fn round(world: &World, model: &'static Model, dice: &mut Dice) -> usize {
         writes.push(write(stored, body));
     }
     put(world, model, &writes).await;
-    let order = Order::new("verify", Level::Deep, Mending::Report);
+    let order = Order::new("verify", Level::Deep, RepairPolicy::Report);
     let report = world.sync.run(model, order, &|_| {}, &CancellationToken::new()).await.unwrap();
     let found: BTreeMap<_, _> =
         report.comparison.findings.into_iter().map(|finding| (finding.id, (finding.class, finding.fields))).collect();

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chainbill_domain::models::INVOICES;
-use chainbill_sync::{Mending, Order, Sync, SyncError, compare::Level};
+use chainbill_sync::{Order, RepairPolicy, Replicator, SyncError, compare::Level};
 use chainbill_testkit::{Fresh, ManualClock};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +17,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 async fn by_a_clock(database: &Fresh, clock: &Arc<ManualClock>) -> World {
     let records = database.records_at(clock.clone()).await;
     let mirror = database.mirror().await;
-    let sync = Sync::new(database.beside(&records).await, mirror.clone(), quick());
+    let sync = Replicator::new(database.beside(&records).await, mirror.clone(), quick());
     World { records, mirror, sync }
 }
 
@@ -59,7 +59,7 @@ fn whoever_takes_over_does_not_wait_for_the_hour_in_which_the_other_seemed_to_li
         // It ends without a word, and then the clock is set right.
         drop(running);
         clock.back(HOUR);
-        let other = Sync::new(database.beside(&world.records).await, world.mirror.clone(), quick());
+        let other = Replicator::new(database.beside(&world.records).await, world.mirror.clone(), quick());
         let running = other.start();
         world.rename(&user, "taken over").await;
         world.bills(100).await;
@@ -88,8 +88,8 @@ fn a_fault_that_another_process_wrote_down_ends_when_this_one_finds_the_model_we
     on_every_database(async |database| {
         let clock = Arc::new(ManualClock::running());
         let world = by_a_clock(database, &clock).await;
-        let other = Sync::new(database.beside(&world.records).await, world.mirror.clone(), quick());
-        let (order, never) = (Order::new("manual", Level::Fast, Mending::Repair), CancellationToken::new());
+        let other = Replicator::new(database.beside(&world.records).await, world.mirror.clone(), quick());
+        let (order, never) = (Order::new("manual", Level::Fast, RepairPolicy::Repair), CancellationToken::new());
         let faults = async || world.records.faults().await.unwrap().len();
         world.sync.run(&INVOICES, order, &|_| {}, &never).await.unwrap();
         world.bills(200).await;
@@ -97,7 +97,7 @@ fn a_fault_that_another_process_wrote_down_ends_when_this_one_finds_the_model_we
         let tripped = other.run(&INVOICES, order, &|_| {}, &never).await;
         assert!(matches!(tripped, Err(SyncError::Breaker { .. })), "{tripped:?}");
         assert_eq!(faults().await, 1);
-        let force = Order { mending: Mending::Force, ..order };
+        let force = Order { policy: RepairPolicy::Force, ..order };
         clock.forward(Duration::from_secs(11));
         world.sync.run(&INVOICES, force, &|_| {}, &never).await.unwrap();
         assert_eq!(faults().await, 0, "whichever process wrote it down");

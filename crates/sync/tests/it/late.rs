@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chainbill_domain::models::USERS;
 use chainbill_records::entities::users;
-use chainbill_sync::{Mending, Order, Outcome, Settings, Sync, compare::Level};
+use chainbill_sync::{Order, Outcome, RepairPolicy, Replicator, Settings, compare::Level};
 use chainbill_testkit::{Behind, Fresh};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,7 @@ async fn reading(database: &Fresh, servers: Vec<&Behind>, primary_too: bool, set
     let beside = database.beside(&records).await;
     let mut readers: Vec<_> = servers.into_iter().map(|server| server.db.clone()).collect();
     readers.extend(primary_too.then(|| beside.db().clone()));
-    let sync = Sync::new(beside.reading_in_turn(readers), mirror.clone(), settings);
+    let sync = Replicator::new(beside.reading_in_turn(readers), mirror.clone(), settings);
     World { records, mirror, sync }
 }
 
@@ -105,7 +105,7 @@ fn a_comparison_that_reads_of_servers_behind_finds_nothing_wrong_and_repairs_not
         world.save_user("late").await;
         relaying.drained().await;
         for level in [Level::Fast, Level::Deep, Level::Fast, Level::Deep, Level::Fast] {
-            let order = Order::new("verify", level, Mending::Repair);
+            let order = Order::new("verify", level, RepairPolicy::Repair);
             let report = world.sync.run(&USERS, order, &|_| {}, &CancellationToken::new()).await.unwrap();
             assert_eq!((report.outcome, report.comparison.drifting()), (Outcome::Equal, 0), "{}", report.line());
         }
@@ -157,7 +157,7 @@ fn whoever_has_work_done_is_not_told_that_it_is_done_by_a_server_that_has_not_he
         server.catch_up().await;
         world.sync.initial(&USERS, &|_| {}, &CancellationToken::new()).await.unwrap();
         world.save_user("Ada").await;
-        world.sync.settle(&CancellationToken::new()).await.unwrap();
+        world.sync.drain(&CancellationToken::new()).await.unwrap();
         world.assert_equal().await;
         server.remove().await;
     });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chainbill_domain::{id::RunId, models::USERS};
 use chainbill_mirror::{Content, Guard, Write};
 use chainbill_records::Run;
-use chainbill_sync::{Mending, Order, Outcome, Progress, Settings, SyncError, compare::Level};
+use chainbill_sync::{Order, Outcome, Progress, RepairPolicy, Settings, SyncError, compare::Level};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -39,26 +39,26 @@ fn a_copy_that_keeps_coming_back_wrong_is_left_alone_and_said_until_somebody_for
         let user = world.save_user("Ada").await.id.to_string();
         let other = world.save_user("Grace").await.id.to_string();
         world.sync.initial(&USERS, &|_| {}, &CancellationToken::new()).await.unwrap();
-        world.sync.settle(&CancellationToken::new()).await.unwrap();
+        world.sync.drain(&CancellationToken::new()).await.unwrap();
         let most = u64::from(Settings::default().quarantine_after);
         for round in 1..=most {
             world.tamper(&user).await;
-            let report = world.deep(Mending::Repair).await;
+            let report = world.deep(RepairPolicy::Repair).await;
             assert_eq!((report.outcome, report.repaired.repaired), (Outcome::Repaired, 1), "round {round}");
         }
         world.tamper(&user).await;
         world.tamper(&other).await;
-        let report = world.deep(Mending::Repair).await;
+        let report = world.deep(RepairPolicy::Repair).await;
         assert_eq!((report.repaired.quarantined, report.repaired.repaired), (1, 1), "the other one is repaired");
         assert_eq!(report.outcome, Outcome::Drift);
         let status = world.sync.status().await;
         assert_eq!((status.quarantined, status.status), (Some(1), "behind"));
         let reason = status.reason.unwrap_or_default();
         assert!(reason.contains("1 copies are known to be wrong and left alone: 1 of users"), "{reason}");
-        let why = world.sync.why(&USERS, &user).await.unwrap();
+        let why = world.sync.explain(&USERS, &user).await.unwrap();
         assert_eq!((why.quarantined, why.repairs, why.verdict.as_str()), (true, most, "mutated"));
         assert_eq!(why.last_repair.unwrap().action, "written again");
-        let forced = world.deep(Mending::Force).await;
+        let forced = world.deep(RepairPolicy::Force).await;
         assert_eq!((forced.outcome, forced.repaired.repaired), (Outcome::Repaired, 1));
         assert_eq!(world.sync.status().await.quarantined, Some(0), "it is right now, however often it was not");
         world.assert_equal().await;
@@ -75,7 +75,7 @@ fn a_copy_that_the_relay_leaves_alone_is_behind_until_it_is_right() {
         world.drained().await;
         for _ in 0..Settings::default().quarantine_after {
             world.tamper(&id).await;
-            world.deep(Mending::Repair).await;
+            world.deep(RepairPolicy::Repair).await;
         }
         world.eventually("it is healthy", async || world.sync.pulse().await.status == "healthy").await;
         // No comparison follows: the relay alone meets it.
@@ -100,7 +100,7 @@ fn runs_that_nobody_finished_are_said_to_be_interrupted_and_end_with_the_next_of
         }
         let never = CancellationToken::new();
         world.sync.initial(&USERS, &|_| {}, &never).await.unwrap();
-        world.sync.settle(&never).await.unwrap();
+        world.sync.drain(&never).await.unwrap();
         let interrupted = async |order: Order| {
             let stop = CancellationToken::new();
             let cut = |progress: Progress| {
@@ -111,7 +111,7 @@ fn runs_that_nobody_finished_are_said_to_be_interrupted_and_end_with_the_next_of
             let ended = world.sync.run(&USERS, order, &cut, &stop).await;
             assert!(matches!(ended, Err(SyncError::Stopped)), "{ended:?}");
         };
-        let deep = Order::new("verify", Level::Deep, Mending::Report);
+        let deep = Order::new("verify", Level::Deep, RepairPolicy::Report);
         interrupted(deep).await;
         let records = &world.records;
         let newest = async || records.runs(Some("verify"), None, None, 1).await.unwrap().remove(0);
@@ -119,7 +119,7 @@ fn runs_that_nobody_finished_are_said_to_be_interrupted_and_end_with_the_next_of
         assert!(records.resume(&first.id).await.unwrap().is_some(), "one can go on with it");
 
         // A run of another kind, as the schedule begins them, takes nothing from who comes back to this one.
-        let schedule = Order::new("schedule", Level::Fast, Mending::Report);
+        let schedule = Order::new("schedule", Level::Fast, RepairPolicy::Report);
         world.sync.run(&USERS, schedule, &|_| {}, &never).await.unwrap();
         let first = newest().await;
         assert_eq!((first.outcome.as_str(), first.finished_at), ("interrupted", None));
@@ -129,7 +129,7 @@ fn runs_that_nobody_finished_are_said_to_be_interrupted_and_end_with_the_next_of
         // One of its own kind that begins anew, at whatever level, ends it.
         interrupted(deep).await;
         let second = newest().await;
-        let fast = Order::new("verify", Level::Fast, Mending::Report);
+        let fast = Order::new("verify", Level::Fast, RepairPolicy::Report);
         let id = RunId::new(records.now(), records.random().bytes());
         assert_eq!(world.sync.run(&USERS, fast.named(id), &|_| {}, &never).await.unwrap().id, id.to_string());
         let second = records.run_of(&second.id).await.unwrap().unwrap();
@@ -144,18 +144,18 @@ fn a_run_is_written_down_with_all_that_it_found() {
     on_every_pair(async |world: World| {
         let user = world.save_user("Ada").await.id.to_string();
         world.sync.initial(&USERS, &|_| {}, &CancellationToken::new()).await.unwrap();
-        world.sync.settle(&CancellationToken::new()).await.unwrap();
-        let report = world.deep(Mending::Report).await;
+        world.sync.drain(&CancellationToken::new()).await.unwrap();
+        let report = world.deep(RepairPolicy::Report).await;
         let run = world.records.run_of(&report.id).await.unwrap().unwrap();
         let certificate = report.certificate.unwrap().hash;
         assert_eq!((run.compared, run.total, run.certificate.as_ref()), (1, 1, Some(&certificate)));
-        let why = world.sync.why(&USERS, &user).await.unwrap();
+        let why = world.sync.explain(&USERS, &user).await.unwrap();
         let certified = why.certified.expect("it was among the rows");
         assert_eq!((certified.certificate, certified.version), (certificate, 1));
         let later = world.save_user("Grace").await.id.to_string();
-        assert!(world.sync.why(&USERS, &later).await.unwrap().certified.is_none(), "it was made after the cut");
+        assert!(world.sync.explain(&USERS, &later).await.unwrap().certified.is_none(), "it was made after the cut");
         world.tamper(&user).await;
-        let report = world.deep(Mending::Report).await;
+        let report = world.deep(RepairPolicy::Report).await;
         let run = world.records.run_of(&report.id).await.unwrap().unwrap();
         assert_eq!((run.drift, run.in_flight, run.certificate), (1, 1, None));
         assert!(run.findings.unwrap().contains(&user));
@@ -168,10 +168,10 @@ fn runs_and_evidence_past_their_time_go_and_what_schedules_count_from_stays() {
         let world = World::open(database, quick()).await;
         let user = world.save_user("Ada").await.id.to_string();
         world.sync.initial(&USERS, &|_| {}, &CancellationToken::new()).await.unwrap();
-        world.sync.settle(&CancellationToken::new()).await.unwrap();
+        world.sync.drain(&CancellationToken::new()).await.unwrap();
         for _ in 0..3 {
             world.tamper(&user).await;
-            world.deep(Mending::Repair).await;
+            world.deep(RepairPolicy::Repair).await;
         }
         let records = &world.records;
         let old: Vec<Run> = records.runs(None, Some(USERS.name), None, 100).await.unwrap();
@@ -211,11 +211,11 @@ fn a_comparison_that_a_copy_left_due_is_made_by_the_next_process() {
         let content = Content::Document { body: stored.body, digest: stored.stamp.digest.unwrap() };
         let write = Write { id: phantom.clone(), version: 1, content, fresh: false };
         world.mirror.apply(&USERS, Guard::Newer, &[write], world.records.now()).await.unwrap();
-        world.records.settle_fact("tidy-users", "due").await.unwrap();
+        world.records.settle_fact("purge-users", "due").await.unwrap();
         let next = World::open(database, quick()).await;
         let running = next.sync.start();
         next.eventually("the phantom goes", async || !next.documents(&USERS).await.contains_key(&phantom)).await;
-        next.eventually("it is not due any more", async || next.records.fact("tidy-users").await.unwrap().is_none())
+        next.eventually("it is not due any more", async || next.records.fact("purge-users").await.unwrap().is_none())
             .await;
         running.stop().await;
     });

@@ -10,7 +10,7 @@ use std::{
 };
 
 use chainbill_domain::models::{INVOICES, USERS};
-use chainbill_mirror::{MongoMirror, MongoSettings, Question};
+use chainbill_mirror::{MongoMirror, MongoSettings, SearchQuery};
 use chainbill_records::ModelFault;
 use chainbill_sync::Settings;
 use chainbill_testkit::{EMBEDDED, Fresh, Wire, address, mongodb::bson::Document, refusal, refusals};
@@ -131,7 +131,7 @@ fn a_refused_index_is_a_named_fault_of_its_model_while_all_others_live() {
                 status.status == "faulted" && status.models.iter().all(|model| is_so(model.model, model.state))
             })
             .await;
-        assert_eq!(world.mirror.search(&USERS, Question::of("ada", 10)).await.unwrap().len(), 1);
+        assert_eq!(world.mirror.search(&USERS, SearchQuery::of("ada", 10)).await.unwrap().len(), 1);
         world.assert_equal().await;
         wire.pass();
         world.eventually("it is over", async || fault_of(&world, USERS.name).await.is_none()).await;

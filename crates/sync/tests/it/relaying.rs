@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chainbill_domain::models::{INVOICES, USERS};
 use chainbill_records::{
-    CopyState,
+    ModelState,
     entities::{invoice_lines, users},
 };
 use chainbill_sync::Settings;
@@ -84,7 +84,7 @@ fn an_initial_copy_beside_live_writes_ends_equal_and_live() {
         world.bills(100).await;
         world
             .eventually("the bills are live", async || {
-                world.records.copy(&INVOICES).await.unwrap().state == CopyState::Live
+                world.records.backfill_state(&INVOICES).await.unwrap().state == ModelState::Live
             })
             .await;
         world.drained().await;
@@ -105,8 +105,8 @@ fn a_copy_that_was_interrupted_goes_on_from_its_cursor() {
             }
         };
         world.sync.initial(&INVOICES, &report, &stop).await.unwrap_err();
-        let copy = world.records.copy(&INVOICES).await.unwrap();
-        assert_eq!(copy.state, CopyState::Copying);
+        let copy = world.records.backfill_state(&INVOICES).await.unwrap();
+        assert_eq!(copy.state, ModelState::Copying);
         assert!(copy.cursor.is_some() && copy.copied < 1500, "{copy:?}");
         let seen = std::sync::Mutex::new(Vec::new());
         let report = |progress: chainbill_sync::Progress| seen.lock().unwrap().push(progress.done);

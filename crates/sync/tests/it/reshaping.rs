@@ -15,10 +15,10 @@ use chainbill_domain::{
 };
 use chainbill_mirror::{Content, Guard, Mirror, MirrorError, Outcome as Fate, Stored, Write};
 use chainbill_records::{
-    CopyState,
+    ModelState,
     entities::{invoices, users},
 };
-use chainbill_sync::{Mending, Order, Outcome, Progress, RunReport, Settings, SyncError, compare::Level};
+use chainbill_sync::{Order, Outcome, Progress, RepairPolicy, RunReport, Settings, SyncError, compare::Level};
 use chainbill_testkit::{Between, EMBEDDED, ForeignDocuments, Fresh, Writing};
 use tokio_util::sync::CancellationToken;
 
@@ -61,14 +61,14 @@ fn release(model: &'static Model) -> Settings {
     Settings { models: leak(ALL.iter().map(own)), ..quick() }
 }
 
-async fn look(world: &World, model: &'static Model, mending: Mending) -> Result<RunReport, SyncError> {
-    let order = Order::new("verify", Level::Deep, mending);
+async fn look(world: &World, model: &'static Model, policy: RepairPolicy) -> Result<RunReport, SyncError> {
+    let order = Order::new("verify", Level::Deep, policy);
     world.sync.run(model, order, &|_| {}, &CancellationToken::new()).await
 }
 
 async fn is_brought_to(world: &World, model: &'static Model) -> bool {
-    let copy = world.records.copy(model).await.unwrap();
-    (copy.state, copy.revision) == (CopyState::Live, Some(model.revision()))
+    let copy = world.records.backfill_state(model).await.unwrap();
+    (copy.state, copy.revision) == (ModelState::Live, Some(model.revision()))
 }
 
 /// Both sides hold the same, field by field, in this description.
@@ -113,14 +113,14 @@ async fn beside_writes<T>(world: &World, work: impl Future<Output = T>) -> T {
 async fn upgrade(database: &Fresh, model: &'static Model) {
     let world = World::open(database, release(model)).await;
     // Nobody has said yet that this description is at work.
-    let before = look(&world, model, Mending::Report).await.unwrap();
+    let before = look(&world, model, RepairPolicy::Report).await.unwrap();
     assert_eq!((before.comparison.drifting(), before.outcome), (0, Outcome::Behind));
     assert_eq!(before.comparison.outdated, before.comparison.rows - before.comparison.in_flight);
     let running = world.sync.start();
     let looked = beside_writes(&world, async {
         let mut looked = 0;
         while !is_brought_to(&world, model).await {
-            let report = look(&world, model, Mending::Report).await.unwrap();
+            let report = look(&world, model, RepairPolicy::Report).await.unwrap();
             assert_eq!(report.comparison.drifting(), 0, "{:?}", report.comparison.findings);
             looked += 1;
         }
@@ -130,7 +130,7 @@ async fn upgrade(database: &Fresh, model: &'static Model) {
     assert!(looked > 0);
     world.drained().await;
     assert!(world.records.faults().await.unwrap().is_empty());
-    let report = look(&world, model, Mending::Report).await.unwrap();
+    let report = look(&world, model, RepairPolicy::Report).await.unwrap();
     assert_eq!((report.outcome, report.comparison.outdated), (Outcome::Equal, 0), "{}", report.line());
     assert_eq!(report.certificate.unwrap().revision, Some(model.revision().to_hex()));
     assert_equal(&world, model).await;
@@ -237,8 +237,8 @@ fn a_backfill_that_was_ended_goes_on_from_where_it_was_and_shows_how_far_it_is()
             }
         };
         assert!(matches!(world.sync.backfill(model, &enough, &stop).await, Err(SyncError::Stopped)));
-        let copy = world.records.copy(model).await.unwrap();
-        assert_eq!((copy.state, copy.total), (CopyState::Backfilling, 400));
+        let copy = world.records.backfill_state(model).await.unwrap();
+        assert_eq!((copy.state, copy.total), (ModelState::Backfilling, 400));
         assert!((100..400).contains(&copy.copied) && copy.cursor.is_some(), "{copy:?}");
         let status = world.sync.status().await;
         let shown = status.models.iter().find(|shown| shown.model == USERS.name).unwrap();
@@ -278,7 +278,7 @@ fn two_releases_side_by_side_neither_undo_nor_rewrite_each_others_documents() {
         // Whoever of the two had the partition wrote the change; nobody undoes the other's.
         let written = counted.writing.0.load(SeqCst);
         for _ in 0..3 {
-            let report = look(&old, &USERS, Mending::Repair).await.unwrap();
+            let report = look(&old, &USERS, RepairPolicy::Repair).await.unwrap();
             assert_eq!((report.comparison.drifting(), report.outcome), (0, Outcome::Behind), "{}", report.line());
             assert!(report.comparison.newer >= 80 && report.backfilled == 0, "{}", report.line());
         }
@@ -286,14 +286,14 @@ fn two_releases_side_by_side_neither_undo_nor_rewrite_each_others_documents() {
         let refused = old.sync.initial(&USERS, &|_| {}, &CancellationToken::new()).await;
         assert!(matches!(refused, Err(SyncError::Outranked)), "{refused:?}");
         // The new release makes what the old one has changed anew, once.
-        let report = look(&new, model, Mending::Repair).await.unwrap();
+        let report = look(&new, model, RepairPolicy::Repair).await.unwrap();
         assert_eq!((report.comparison.drifting(), report.outcome), (0, Outcome::Equal), "{}", report.line());
         assert_eq!(report.backfilled, report.comparison.outdated);
         let written = counted.writing.0.load(SeqCst);
         for _ in 0..3 {
-            let report = look(&new, model, Mending::Repair).await.unwrap();
+            let report = look(&new, model, RepairPolicy::Repair).await.unwrap();
             assert_eq!((report.outcome, report.comparison.outdated), (Outcome::Equal, 0), "{}", report.line());
-            look(&old, &USERS, Mending::Repair).await.unwrap();
+            look(&old, &USERS, RepairPolicy::Repair).await.unwrap();
         }
         assert_eq!(counted.writing.0.load(SeqCst), written, "nobody rewrites what is there");
         assert_equal(&new, model).await;
@@ -341,12 +341,12 @@ fn going_back_to_the_old_release_brings_the_documents_back() {
         let old = World::open(database, short(quick())).await;
         let running = old.sync.start();
         old.save_user("after going back").await;
-        let report = look(&old, &USERS, Mending::Repair).await.unwrap();
+        let report = look(&old, &USERS, RepairPolicy::Repair).await.unwrap();
         assert_eq!(report.comparison.drifting(), 0, "{}", report.line());
         old.eventually("the people are of the old description", async || is_brought_to(&old, &USERS).await).await;
         old.drained().await;
         assert_equal(&old, &USERS).await;
-        let report = look(&old, &USERS, Mending::Report).await.unwrap();
+        let report = look(&old, &USERS, RepairPolicy::Report).await.unwrap();
         assert_eq!((report.outcome, report.comparison.outdated), (Outcome::Equal, 0), "{}", report.line());
         running.stop().await;
 
@@ -375,7 +375,7 @@ fn documents_from_before_there_were_revisions_are_outdated_and_backfilled() {
         world.sql("UPDATE sync_models SET revision=NULL").await;
         world.sql("DELETE FROM sync_schemas").await;
         let next = World::open(database, quick()).await;
-        let report = look(&next, &USERS, Mending::Report).await.unwrap();
+        let report = look(&next, &USERS, RepairPolicy::Report).await.unwrap();
         assert_eq!((report.comparison.drifting(), report.comparison.outdated), (0, people.len() as u64));
         let running = next.sync.start();
         next.eventually("the people have a revision", async || is_brought_to(&next, &USERS).await).await;
@@ -411,7 +411,7 @@ fn a_revision_excuses_nothing_that_was_tampered_with() {
         for (of, write) in all {
             world.mirror.apply(of, Guard::NotNewer, &[write], world.records.now()).await.unwrap();
         }
-        let report = look(&world, model, Mending::Report).await.unwrap();
+        let report = look(&world, model, RepairPolicy::Report).await.unwrap();
         let mut found: Vec<&String> = report.comparison.findings.iter().map(|finding| &finding.id).collect();
         found.sort();
         let mut expected: Vec<&String> = ids[..3].iter().collect();
@@ -419,7 +419,7 @@ fn a_revision_excuses_nothing_that_was_tampered_with() {
         assert_eq!((found, report.comparison.outdated), (expected, 1));
         let named = |finding: &chainbill_sync::Finding| finding.fields.contains(&"_sync.revision".to_owned());
         assert!(report.comparison.findings.iter().all(named), "{:?}", report.comparison.findings);
-        let report = look(&world, model, Mending::Repair).await.unwrap();
+        let report = look(&world, model, RepairPolicy::Repair).await.unwrap();
         assert_eq!((report.repaired.repaired, report.backfilled), (3, 1), "{}", report.line());
         assert_equal(&world, model).await;
     });
@@ -441,7 +441,7 @@ fn what_was_copied_is_off_the_queue_and_what_changed_since_is_not() {
         };
         let parked = people[9].id.to_string();
         world.records.enqueue(&[entry(&ahead, 2)]).await.unwrap();
-        world.records.park(&entry(&parked, 1), "it was refused", &[]).await.unwrap();
+        world.records.add_dead_letter(&entry(&parked, 1), "it was refused", &[]).await.unwrap();
         let copied = world.sync.initial(&USERS, &|_| {}, &CancellationToken::new()).await.unwrap();
         assert_eq!(copied.rows, 300);
         let left = async |id: &String| world.records.queued_of(&USERS, id).await.unwrap().len();
@@ -488,11 +488,11 @@ fn a_model_that_cannot_be_copied_holds_up_no_other() {
         let running = world.sync.start();
         world
             .eventually("all but the bills are live", async || {
-                let copies = world.records.copies().await.unwrap();
-                copies.iter().filter(|copy| copy.state == CopyState::Live).count() == ALL.len() - 1
+                let copies = world.records.backfill_states().await.unwrap();
+                copies.iter().filter(|copy| copy.state == ModelState::Live).count() == ALL.len() - 1
             })
             .await;
-        assert_ne!(world.records.copy(&INVOICES).await.unwrap().state, CopyState::Live);
+        assert_ne!(world.records.backfill_state(&INVOICES).await.unwrap().state, ModelState::Live);
         running.stop().await;
     });
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chainbill_domain::models::USERS;
-use chainbill_sync::{Mending, Outcome, Settings, Status, Sync};
+use chainbill_sync::{Outcome, RepairPolicy, Replicator, Settings, Status};
 use chainbill_testkit::{Fresh, ManualClock};
 
 use crate::{
@@ -16,7 +16,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 async fn by_a_clock(database: &Fresh, clock: &Arc<ManualClock>) -> World {
     let records = database.records_at(clock.clone()).await;
     let mirror = database.mirror().await;
-    let sync = Sync::new(database.beside(&records).await, mirror.clone(), quick());
+    let sync = Replicator::new(database.beside(&records).await, mirror.clone(), quick());
     World { records, mirror, sync }
 }
 
@@ -31,10 +31,10 @@ fn a_process_that_starts_after_an_hour_does_not_take_the_hour_for_a_stall() {
         running.stop().await;
         world.save_user("waits meanwhile").await;
         clock.forward(HOUR);
-        let looking = Sync::new(database.beside(&world.records).await, world.mirror.clone(), quick());
+        let looking = Replicator::new(database.beside(&world.records).await, world.mirror.clone(), quick());
         assert_eq!(looking.pulse().await.status, "behind", "who only looks says how old it is");
 
-        let next = Sync::new(database.beside(&world.records).await, world.mirror.clone(), quick());
+        let next = Replicator::new(database.beside(&world.records).await, world.mirror.clone(), quick());
         let running = next.start();
         let said = std::sync::Mutex::new(Vec::<Status>::new());
         world
@@ -95,7 +95,7 @@ fn a_model_that_is_not_live_says_what_it_waits_for() {
         let running = world.sync.start();
         world.eventually("all are live", async || world.sync.pulse().await.status == "healthy").await;
         assert!(world.sync.status().await.models.iter().all(|model| model.waiting_for.is_none()));
-        assert_eq!(world.deep(Mending::Report).await.outcome, Outcome::Equal);
+        assert_eq!(world.deep(RepairPolicy::Report).await.outcome, Outcome::Equal);
         running.stop().await;
     });
 }

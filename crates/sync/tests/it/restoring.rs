@@ -1,7 +1,7 @@
 //! One of the two databases is suddenly another: the primary restored from a backup, the second database emptied.
 
 use chainbill_domain::models::USERS;
-use chainbill_sync::{Mending, Outcome, compare::Class};
+use chainbill_sync::{Outcome, RepairPolicy, compare::Class};
 
 use crate::{
     stage::on_every_database,
@@ -44,19 +44,19 @@ fn a_primary_restored_from_an_older_backup_is_told_repaired_and_written_to_again
         running.stop().await;
         restore(&world).await;
 
-        let report = world.deep(Mending::Report).await;
+        let report = world.deep(RepairPolicy::Report).await;
         let mut found: Vec<(String, Class)> =
             report.comparison.findings.iter().map(|finding| (finding.id.clone(), finding.class)).collect();
         found.sort();
         let mut expected = vec![
-            (changed.id.to_string(), Class::Ahead),
-            (deleted.id.to_string(), Class::Ahead),
+            (changed.id.to_string(), Class::AheadOfSource),
+            (deleted.id.to_string(), Class::AheadOfSource),
             (forgotten.id.to_string(), Class::Phantom),
         ];
         expected.sort();
         assert_eq!((report.outcome, found), (Outcome::Drift, expected));
 
-        let report = world.deep(Mending::Force).await;
+        let report = world.deep(RepairPolicy::Force).await;
         assert_eq!((report.outcome, report.repaired.repaired), (Outcome::Repaired, 3));
         world.assert_equal().await;
 
@@ -67,7 +67,7 @@ fn a_primary_restored_from_an_older_backup_is_told_repaired_and_written_to_again
         world.drained().await;
         world.assert_equal().await;
         running.stop().await;
-        assert_eq!(world.deep(Mending::Report).await.outcome, Outcome::Equal);
+        assert_eq!(world.deep(RepairPolicy::Report).await.outcome, Outcome::Equal);
     });
 }
 

@@ -16,8 +16,8 @@ use chainbill_records::{
     outbox::{Entry, Op, Queued},
 };
 use chainbill_sync::{
-    compare::{Revisions, Seen, Verdict, second_look, verdicts},
-    plan::{Batch, Found, Settlement, Task, Writes},
+    compare::{ObservedDocument, Revisions, Verdict, recheck, verdicts},
+    plan::{Batch, BatchResult, Found, Task, Writes},
 };
 
 /// A mistake that somebody could make.
@@ -36,7 +36,7 @@ enum Bug {
     LostDelete,
     /// One relay encodes a value differently.
     OtherEncoder,
-    /// Coalescing settles entries that came after the row was read.
+    /// Coalescing acks entries that came after the row was read.
     SettleUnseen,
     /// The comparison reads documents before rows.
     DocumentsFirst,
@@ -94,16 +94,16 @@ enum Phase {
     Idle,
     Planned(Vec<Task>),
     Read(Vec<Task>, Writes),
-    Answered(Settlement),
+    Answered(BatchResult),
 }
 
 /// A comparison that has taken its snapshot and not yet read the documents.
 struct Cut {
     rows: Vec<Row>,
     pending: BTreeMap<String, Pending>,
-    documents: Option<Vec<Seen>>,
+    documents: Option<Vec<ObservedDocument>>,
     /// Documents that the first look left undecided, as they were seen then.
-    then: Vec<Seen>,
+    then: Vec<ObservedDocument>,
 }
 
 /// The primary at a moment.
@@ -204,7 +204,7 @@ impl Simulation {
         // Ids commit out of order: an entry may stand before one that is older.
         let name = format!("{:04}-{}", self.dice.roll(10_000), self.queue.len());
         let created_at = NOW;
-        self.queue.push(Queued { part: 0, id: name, entry, created_at, parked: false });
+        self.queue.push(Queued { partition: 0, id: name, entry, created_at, parked: false });
         self.queue.sort_by(|one, other| one.id.cmp(&other.id));
     }
 
@@ -229,8 +229,8 @@ impl Simulation {
                 Phase::Read(tasks, writes)
             }
             Phase::Read(tasks, writes) => self.apply(tasks, writes),
-            Phase::Answered(settlement) => {
-                self.dequeue(&settlement);
+            Phase::Answered(result) => {
+                self.dequeue(&result);
                 Phase::Idle
             }
         };
@@ -255,7 +255,7 @@ impl Simulation {
         let mut tasks = planned.tasks.remove(SKILLS.name).unwrap_or_default();
         match self.bug {
             Bug::MarkBeforeApply => {
-                let taken: Vec<&str> = tasks.iter().flat_map(|task| &task.taken).map(|(_, id)| id.as_str()).collect();
+                let taken: Vec<&str> = tasks.iter().flat_map(|task| &task.entries).map(|(_, id)| id.as_str()).collect();
                 self.queue.retain(|queued| !taken.contains(&queued.id.as_str()));
             }
             Bug::LostDelete => tasks.retain(|task| {
@@ -279,25 +279,25 @@ impl Simulation {
             .map(|write| (fault != 0 || self.dice.roll(2) == 0).then(|| write_one(&mut self.copies, self.bug, write)))
             .collect();
         let answered: Option<Vec<Outcome>> = if fault <= 1 { None } else { outcomes.into_iter().collect() };
-        let mut settlement = Settlement::default();
+        let mut result = BatchResult::default();
         match answered {
-            Some(outcomes) => writes.settle(&SKILLS, &tasks, &outcomes, &mut settlement),
+            Some(outcomes) => writes.record(&SKILLS, &tasks, &outcomes, &mut result),
             None if self.bug == Bug::SettleUnanswered => {
                 let all = vec![Outcome::Applied; writes.writes.len()];
-                writes.settle(&SKILLS, &tasks, &all, &mut settlement);
+                writes.record(&SKILLS, &tasks, &all, &mut result);
             }
             None => return Phase::Idle,
         }
         if self.bug == Bug::SettleUnseen {
             let ids: Vec<&str> = tasks.iter().map(|task| task.newest.entity_id.as_str()).collect();
             let unseen = self.queue.iter().filter(|queued| ids.contains(&queued.entry.entity_id.as_str()));
-            settlement.done.extend(unseen.map(|queued| (queued.part, queued.id.clone())));
+            result.done.extend(unseen.map(|queued| (queued.partition, queued.id.clone())));
         }
-        Phase::Answered(settlement)
+        Phase::Answered(result)
     }
 
-    fn dequeue(&mut self, settlement: &Settlement) {
-        self.queue.retain(|queued| !settlement.done.iter().any(|(_, id)| *id == queued.id));
+    fn dequeue(&mut self, result: &BatchResult) {
+        self.queue.retain(|queued| !result.done.iter().any(|(_, id)| *id == queued.id));
     }
 
     /// A comparison in two steps, with whatever happens between them.
@@ -311,7 +311,7 @@ impl Simulation {
         }
     }
 
-    fn snapshot(&self, moment: &Moment, then: Vec<Seen>) -> Cut {
+    fn snapshot(&self, moment: &Moment, then: Vec<ObservedDocument>) -> Cut {
         let mut pending = BTreeMap::new();
         for Queued { entry, .. } in moment.queue.iter().filter(|_| self.bug != Bug::BlindComparison) {
             pending.insert(entry.entity_id.clone(), Pending { version: entry.version, op: entry.op, since: NOW });
@@ -324,8 +324,8 @@ impl Simulation {
         }
     }
 
-    fn documents(&self) -> Vec<Seen> {
-        let seen = |(id, kept): (&String, &Kept)| Seen {
+    fn documents(&self) -> Vec<ObservedDocument> {
+        let seen = |(id, kept): (&String, &Kept)| ObservedDocument {
             stamp: Stamp {
                 id: id.clone(),
                 version: Some(kept.version),
@@ -360,7 +360,7 @@ impl Simulation {
                 }
                 again
             }
-            then => second_look(&SKILLS, then, &rows, &documents, &cut.pending, &Revisions::default(), NOW),
+            then => recheck(&SKILLS, then, &rows, &documents, &cut.pending, &Revisions::default(), NOW),
         };
         let mut undecided = BTreeSet::new();
         for (id, verdict) in judged {

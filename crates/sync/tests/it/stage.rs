@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chainbill_domain::models::{INVOICES, USERS};
 use chainbill_mirror::Mirror;
-use chainbill_records::{CopyState, entities::users};
-use chainbill_sync::{Mending, Order, RunReport, Settings, Sync, compare::Level};
+use chainbill_records::{ModelState, entities::users};
+use chainbill_sync::{Order, RepairPolicy, Replicator, RunReport, Settings, compare::Level};
 use chainbill_testkit::{Fresh, pairs};
 use tokio_util::sync::CancellationToken;
 
@@ -27,13 +27,13 @@ impl World {
     /// A world before a second database that somebody watches.
     pub async fn open_before(database: &Fresh, settings: Settings, mirror: Arc<dyn Mirror>) -> Self {
         let records = database.records().await;
-        let sync = Sync::new(database.beside(&records).await, mirror.clone(), settings);
+        let sync = Replicator::new(database.beside(&records).await, mirror.clone(), settings);
         Self { records, mirror, sync }
     }
 
     /// Looks deeply at the users and does with drift as told.
-    pub async fn deep(&self, mending: Mending) -> RunReport {
-        let order = Order::new("verify", Level::Deep, mending);
+    pub async fn deep(&self, policy: RepairPolicy) -> RunReport {
+        let order = Order::new("verify", Level::Deep, policy);
         self.sync.run(&USERS, order, &|_| {}, &CancellationToken::new()).await.unwrap()
     }
 
@@ -58,9 +58,9 @@ impl World {
     /// Waits until users and bills were copied, have caught up, and were looked at where documents were there before.
     pub async fn live(&self) {
         self.eventually("users and bills are live", async || {
-            let copies = self.records.copies().await.unwrap();
-            let live = |name: &str| copies.iter().any(|copy| copy.model == name && copy.state == CopyState::Live);
-            let tidied = async |name| self.records.fact(&format!("tidy-{name}")).await.unwrap().is_none();
+            let copies = self.records.backfill_states().await.unwrap();
+            let live = |name: &str| copies.iter().any(|copy| copy.model == name && copy.state == ModelState::Live);
+            let tidied = async |name| self.records.fact(&format!("purge-{name}")).await.unwrap().is_none();
             live(USERS.name) && live(INVOICES.name) && tidied(USERS.name).await && tidied(INVOICES.name).await
         })
         .await;

@@ -2,7 +2,7 @@
 
 use chainbill_domain::models::{INVOICES, USERS};
 use chainbill_mirror::{Content, Guard, Outcome, Write};
-use chainbill_sync::Sync;
+use chainbill_sync::Replicator;
 
 use crate::{
     stage::on_every_database,
@@ -13,7 +13,7 @@ use crate::{
 fn a_relay_that_ends_in_the_middle_is_replaced_and_its_late_writes_harm_nothing() {
     on_every_database(async |database| {
         let world = World::open(database, quick()).await;
-        let other = Sync::new(database.beside(&world.records).await, database.mirror().await, quick());
+        let other = Replicator::new(database.beside(&world.records).await, database.mirror().await, quick());
         let (ending, staying) = (world.sync.start(), other.start());
         world.live().await;
         let user = world.save_user("early").await;

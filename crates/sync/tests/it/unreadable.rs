@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chainbill_domain::models::USERS;
 use chainbill_records::entities::users::{self, user_skills};
-use chainbill_sync::{Mending, Outcome};
+use chainbill_sync::{Outcome, RepairPolicy};
 use chainbill_testkit::Foreign;
 use tokio_util::sync::CancellationToken;
 
@@ -103,12 +103,12 @@ fn what_cannot_be_read_is_parked_by_name_and_never_equal() {
         }
         let never = CancellationToken::new();
         world.sync.initial(&USERS, &|_| {}, &never).await.unwrap();
-        world.sync.settle(&never).await.unwrap();
+        world.sync.drain(&never).await.unwrap();
         let before = world.documents(&USERS).await;
         stranger.execute_in_turn(statements).await;
 
-        for mending in [Mending::Report, Mending::Repair] {
-            let report = world.deep(mending).await;
+        for policy in [RepairPolicy::Report, RepairPolicy::Repair] {
+            let report = world.deep(policy).await;
             let found: BTreeMap<String, String> = report.comparison.unreadable.iter().cloned().collect();
             for (id, (deed, column)) in &expected {
                 let why = found.get(id).unwrap_or_else(|| panic!("{deed}: taken for something else"));
@@ -117,7 +117,7 @@ fn what_cannot_be_read_is_parked_by_name_and_never_equal() {
             assert_eq!(found.len(), expected.len());
             assert_eq!((report.outcome, report.certificate), (Outcome::Behind, None));
         }
-        world.sync.settle(&never).await.unwrap();
+        world.sync.drain(&never).await.unwrap();
         let parked = world.sync.failures(Some(USERS.name), 100).await.unwrap();
         let parked: BTreeMap<_, _> = parked.into_iter().map(|one| (one.entry.entity_id, one.cause)).collect();
         assert!(!parked.contains_key(&untouched));

@@ -11,9 +11,9 @@ use chainbill_domain::{
     proof::Broken,
 };
 use chainbill_mirror::{Content, Guard, Write};
-use chainbill_records::CopyState;
+use chainbill_records::ModelState;
 use chainbill_sync::{
-    Mending, Order, Outcome, Progress, Settings, SyncError,
+    Order, Outcome, Progress, RepairPolicy, Settings, SyncError,
     compare::{Class, Level},
 };
 use chainbill_testkit::{Between, Largest};
@@ -24,18 +24,16 @@ use crate::{
     world::{World, on_every_pair, quick},
 };
 
-async fn verify(world: &World, mending: Mending) -> chainbill_sync::RunReport {
-    world
-        .sync
-        .run(&USERS, Order::new("verify", Level::Deep, mending), &|_| {}, &CancellationToken::new())
-        .await
-        .unwrap()
+async fn verify(world: &World, policy: RepairPolicy) -> chainbill_sync::RunReport {
+    world.sync.run(&USERS, Order::new("verify", Level::Deep, policy), &|_| {}, &CancellationToken::new()).await.unwrap()
 }
 
 /// Before that, nobody can say of a difference that it is on its way.
 async fn live(world: &World, model: &'static Model) {
     world
-        .eventually("the model is live", async || world.records.copy(model).await.unwrap().state == CopyState::Live)
+        .eventually("the model is live", async || {
+            world.records.backfill_state(model).await.unwrap().state == ModelState::Live
+        })
         .await;
 }
 
@@ -55,7 +53,7 @@ async fn filled(world: &World) -> Vec<String> {
 fn every_class_of_tampering_is_named_and_repaired() {
     on_every_pair(async |world: World| {
         let ids = filled(&world).await;
-        assert_eq!(verify(&world, Mending::Report).await.outcome, Outcome::Equal);
+        assert_eq!(verify(&world, RepairPolicy::Report).await.outcome, Outcome::Equal);
         let now = world.records.now();
         let mirror = &world.mirror;
         let tampered =
@@ -78,27 +76,27 @@ fn every_class_of_tampering_is_named_and_repaired() {
         mirror.apply(&USERS, Guard::NotNewer, &[phantom], now).await.unwrap();
         world.sql(&format!("UPDATE users SET version=version+1 WHERE id='{}'", ids[4])).await;
 
-        let report = verify(&world, Mending::Report).await;
+        let report = verify(&world, RepairPolicy::Report).await;
         let mut found: Vec<(String, Class, Vec<String>)> =
             report.comparison.findings.iter().map(|f| (f.id.clone(), f.class, f.fields.clone())).collect();
         found.sort();
         let mut expected = vec![
             (ids[0].clone(), Class::Lost, vec![]),
             (ids[1].clone(), Class::Mutated, vec!["name".to_owned()]),
-            (ids[2].clone(), Class::Ahead, vec!["_sync.version".to_owned()]),
+            (ids[2].clone(), Class::AheadOfSource, vec!["_sync.version".to_owned()]),
             ("00000000-0000-7000-8000-000000000000".to_owned(), Class::Phantom, vec![]),
             (ids[4].clone(), Class::Stale, vec!["_sync.version".to_owned(), "_sync.digest".to_owned()]),
         ];
         expected.sort();
         assert_eq!(found, expected);
 
-        let report = verify(&world, Mending::Repair).await;
+        let report = verify(&world, RepairPolicy::Repair).await;
         assert_eq!((report.outcome, report.repaired.repaired), (Outcome::Repaired, 5));
         let running = world.sync.start();
         world.drained().await;
         running.stop().await;
         world.assert_equal().await;
-        assert_eq!(verify(&world, Mending::Report).await.outcome, Outcome::Equal);
+        assert_eq!(verify(&world, RepairPolicy::Report).await.outcome, Outcome::Equal);
         let evidence = world.records.evidence(Some("users"), None, None, 100).await.unwrap();
         assert_eq!(evidence.len(), 5);
         assert!(evidence.iter().all(|evidence| evidence.action != "none"), "{evidence:?}");
@@ -114,7 +112,7 @@ fn what_waits_in_the_outbox_is_in_flight_and_no_drift() {
     on_every_pair(async |world: World| {
         filled(&world).await;
         world.save_user("f").await;
-        let report = verify(&world, Mending::Report).await;
+        let report = verify(&world, RepairPolicy::Report).await;
         assert_eq!((report.outcome, report.comparison.in_flight), (Outcome::Equal, 1));
     });
 }
@@ -152,10 +150,12 @@ fn verifying_beside_writes_reports_no_false_drift() {
             let mut looked = 0;
             while looked < 20 {
                 for model in [&INVOICES, &USERS] {
-                    let run =
-                        world.sync.run(model, Order::new("verify", Level::Deep, Mending::Report), &|_| {}, &stop).await;
+                    let run = world
+                        .sync
+                        .run(model, Order::new("verify", Level::Deep, RepairPolicy::Report), &|_| {}, &stop)
+                        .await;
                     let report = match run {
-                        Err(SyncError::Held(_)) => continue,
+                        Err(SyncError::LeaseTaken(_)) => continue,
                         run => run.unwrap(),
                     };
                     looked += 1;
@@ -197,7 +197,7 @@ fn documents_newer_than_the_moment_of_the_rows_are_no_drift() {
                 tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(change()));
             }
         };
-        let order = Order::new("verify", Level::Deep, Mending::Report);
+        let order = Order::new("verify", Level::Deep, RepairPolicy::Report);
         let report = world.sync.run(&USERS, order, &on_progress, &CancellationToken::new()).await.unwrap();
         assert_eq!((report.outcome, report.comparison.drifting()), (Outcome::Equal, 0), "{:?}", report.comparison);
         assert_eq!((report.comparison.rows, report.comparison.in_flight), (100, 0), "{:?}", report.comparison);
@@ -216,7 +216,7 @@ fn a_throttled_verification_takes_its_time() {
         }
         world.sync.initial(&USERS, &|_| {}, &CancellationToken::new()).await.unwrap();
         let started = Instant::now();
-        let report = verify(&world, Mending::Report).await;
+        let report = verify(&world, RepairPolicy::Report).await;
         assert_eq!(report.comparison.compared, 60);
         assert!(started.elapsed() >= Duration::from_millis(600), "{:?}", started.elapsed());
     });
@@ -233,7 +233,7 @@ fn a_verification_that_was_interrupted_goes_on_and_keeps_what_it_had_found() {
         world.sql("DELETE FROM outbox").await;
         let ids: Vec<String> = world.documents(&USERS).await.into_keys().collect();
         world.mirror.remove(&USERS, &[ids[10].clone(), ids[170].clone()]).await.unwrap();
-        let order = Order::scheduled("verify", Level::Deep, Mending::Report);
+        let order = Order::scheduled("verify", Level::Deep, RepairPolicy::Report);
         let stop = CancellationToken::new();
         let interrupt = |progress: Progress| {
             if progress.done >= 50 {
@@ -264,13 +264,13 @@ fn a_verification_that_was_interrupted_reads_no_further() {
         let stop = CancellationToken::new();
         world.sync.initial(&INVOICES, &|_| {}, &stop).await.unwrap();
         let before = seen.pages();
-        let order = Order::new("verify", Level::Deep, Mending::Report);
+        let order = Order::new("verify", Level::Deep, RepairPolicy::Report);
         let cut_off = world.sync.run(&INVOICES, order, &|_| stop.cancel(), &stop).await;
         assert!(matches!(cut_off, Err(SyncError::Stopped)), "{cut_off:?}");
         // Whoever still reads holds the engine, and with it the second database.
         let World { mirror, sync, .. } = world;
         drop((mirror, sync));
-        tokio::time::timeout(Duration::from_secs(60), seen.let_go()).await.expect("the readers end");
+        tokio::time::timeout(Duration::from_secs(60), seen.dropped()).await.expect("the readers end");
         let read = seen.pages() - before;
         assert!(read < 10, "it read {read} pages of thirty");
     });
@@ -282,10 +282,15 @@ fn much_drift_at_once_trips_the_breaker() {
         world.bills(200).await;
         world.sql("DELETE FROM outbox").await;
         let stop = CancellationToken::new();
-        let run = world.sync.run(&INVOICES, Order::new("manual", Level::Fast, Mending::Repair), &|_| {}, &stop).await;
+        let run =
+            world.sync.run(&INVOICES, Order::new("manual", Level::Fast, RepairPolicy::Repair), &|_| {}, &stop).await;
         assert!(run.unwrap_err().to_string().contains("more than the breaker"), "it repaired");
         assert_eq!(world.mirror.count(&INVOICES).await.unwrap(), 0);
-        world.sync.run(&INVOICES, Order::new("manual", Level::Fast, Mending::Force), &|_| {}, &stop).await.unwrap();
+        world
+            .sync
+            .run(&INVOICES, Order::new("manual", Level::Fast, RepairPolicy::Force), &|_| {}, &stop)
+            .await
+            .unwrap();
         world.assert_equal().await;
     });
 }
@@ -294,8 +299,8 @@ fn much_drift_at_once_trips_the_breaker() {
 fn a_certificate_proves_an_entity_and_nothing_else() {
     on_every_pair(async |world: World| {
         let ids = filled(&world).await;
-        let first = verify(&world, Mending::Report).await.certificate.unwrap();
-        let second = verify(&world, Mending::Report).await.certificate.unwrap();
+        let first = verify(&world, RepairPolicy::Report).await.certificate.unwrap();
+        let second = verify(&world, RepairPolicy::Report).await.certificate.unwrap();
         assert_eq!(second.previous.as_deref(), Some(first.hash.as_str()));
         assert_eq!((first.root.clone(), first.count), (second.root.clone(), 5));
         for id in &ids {

@@ -169,7 +169,7 @@ fn whoever_has_work_done_hears_of_a_refusal_that_lasts_instead_of_waiting_for_it
         watched.world.sync.initial(&USERS, &|_| {}, &CancellationToken::new()).await.unwrap();
         watched.becomes(Mood::Refusing);
         watched.world.save_user("Ada").await;
-        let settled = watched.world.sync.settle(&CancellationToken::new()).await;
+        let settled = watched.world.sync.drain(&CancellationToken::new()).await;
         let told = settled.expect_err("it is refused").to_string();
         assert!(told.starts_with("users is faulted") && told.contains("a validator"), "{told}");
     });

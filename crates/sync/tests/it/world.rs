@@ -14,13 +14,13 @@ use chainbill_records::{
     Records, RowPage,
     entities::{invoice_lines, invoices, users},
 };
-use chainbill_sync::{Settings, Sync};
+use chainbill_sync::{Replicator, Settings};
 use chainbill_testkit::{Fresh, all_pairs, pairs};
 
 pub struct World {
     pub records: Records,
     pub mirror: Arc<dyn Mirror>,
-    pub sync: Sync,
+    pub sync: Replicator,
 }
 
 /// Runs a story on every pair of databases.
@@ -59,7 +59,7 @@ pub fn quick() -> Settings {
 impl World {
     pub async fn open(database: &Fresh, settings: Settings) -> Self {
         let (records, mirror) = (database.records().await, database.mirror().await);
-        let sync = Sync::new(database.beside(&records).await, mirror.clone(), settings);
+        let sync = Replicator::new(database.beside(&records).await, mirror.clone(), settings);
         Self { records, mirror, sync }
     }
 

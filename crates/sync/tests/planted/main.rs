@@ -1,5 +1,5 @@
-//! The self-test of the tests: each mistake of [`chainbill_sync::planted`] is planted into the relay, the copy, the
-//! comparison and the repair as they are, and stories with faults must show it. Without a mistake nothing may show.
+//! The self-test of the tests: each mistake of [`mistakes`] is planted into the relay, the backfill, the comparison and the repair as
+//! they are, and stories with faults must show it. Without a mistake nothing may show.
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on fails at once")]
 
@@ -8,6 +8,7 @@
 mod world;
 
 mod faulty;
+mod mistakes;
 
 use std::{
     sync::{Arc, atomic::Ordering::SeqCst},
@@ -17,16 +18,13 @@ use std::{
 use chainbill_domain::models::USERS;
 use chainbill_mirror::{Content, Guard, Write};
 use chainbill_records::entities::users;
-use chainbill_sync::{
-    Mending, Order, Outcome, Settings, Sync,
-    compare::Level,
-    planted::{Mistake, plant},
-};
+use chainbill_sync::{Order, Outcome, RepairPolicy, Replicator, Settings, compare::Level};
 use chainbill_testkit::{Between, EMBEDDED, Fresh};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     faulty::{Dice, Faulty},
+    mistakes::{Mistake, plant},
     world::{World, quick},
 };
 
@@ -44,9 +42,9 @@ fn settings() -> Settings {
 /// A world whose second database fails, and another process on the same databases.
 async fn worlds(database: &Fresh, seed: u64) -> (World, Sync, Arc<Between<Faulty>>) {
     let mut world = World::open(database, settings()).await;
-    let faulty = Between::before(world.mirror.clone(), Faulty::new(seed));
-    world.sync = Sync::new(world.records.clone(), faulty.clone(), settings());
-    let other = Sync::new(world.records.clone(), faulty.clone(), settings());
+    let faulty = Between::before(world.mirror.clone(), Faulty::new(seed, &world));
+    world.sync = Replicator::new(world.records.clone(), faulty.clone(), settings());
+    let other = Replicator::new(world.records.clone(), faulty.clone(), settings());
     (world, other, faulty)
 }
 
@@ -81,8 +79,8 @@ async fn wrong(world: &World, words: &mut Vec<String>) {
     words.extend(documents.keys().filter(|id| !rows.contains_key(*id)).map(|id| format!("{id} has no row")));
 }
 
-async fn verify(world: &World, mending: Mending, words: &mut Vec<String>) -> Option<Outcome> {
-    let order = Order::new("verify", Level::Deep, mending);
+async fn verify(world: &World, policy: RepairPolicy, words: &mut Vec<String>) -> Option<Outcome> {
+    let order = Order::new("verify", Level::Deep, policy);
     match world.sync.run(&USERS, order, &|_| {}, &CancellationToken::new()).await {
         Ok(report) => {
             words.extend(
@@ -98,7 +96,7 @@ async fn verify(world: &World, mending: Mending, words: &mut Vec<String>) -> Opt
 }
 
 /// Two processes relay while people come, change and go and the second database fails; comparisons look on.
-async fn faults(world: &World, other: &Sync, faulty: &Faulty, seed: u64) -> Vec<String> {
+async fn faults(world: &World, other: &Replicator, faulty: &Faulty, seed: u64) -> Vec<String> {
     let (mut words, mut dice, mut alive) = (Vec::new(), Dice(seed ^ 0xBEEF), Vec::new());
     let (one, two) = (world.sync.start(), other.start());
     faulty.failing.store(true, SeqCst);
@@ -115,7 +113,7 @@ async fn faults(world: &World, other: &Sync, faulty: &Faulty, seed: u64) -> Vec<
     };
     let looking = async {
         while !over.is_cancelled() {
-            verify(world, Mending::Report, &mut words).await;
+            verify(world, RepairPolicy::Report, &mut words).await;
         }
     };
     futures::join!(writing, looking);
@@ -154,7 +152,7 @@ async fn poison(world: &World, faulty: &Faulty) -> Vec<String> {
     if world.sync.failures(None, 10).await.unwrap().len() != 1 {
         words.push("what cannot be written is not listed".to_owned());
     }
-    if verify(world, Mending::Report, &mut words).await.is_some_and(Outcome::is_equal) {
+    if verify(world, RepairPolicy::Report, &mut words).await.is_some_and(Outcome::is_equal) {
         words.push("a parked entity counts as equal".to_owned());
     }
     running.stop().await;
@@ -198,21 +196,21 @@ async fn tampered(world: &World, faulty: &Faulty) -> Vec<String> {
     let write = Write { id: id.clone(), version: kept.stamp.version.unwrap(), content, fresh: false };
     world.mirror.apply(&USERS, Guard::NotNewer, &[write], world.records.now()).await.unwrap();
     let mut found = Vec::new();
-    if verify(world, Mending::Report, &mut found).await != Some(Outcome::Drift) || found.is_empty() {
+    if verify(world, RepairPolicy::Report, &mut found).await != Some(Outcome::Drift) || found.is_empty() {
         words.push("tampering was not found".to_owned());
     }
     *faulty.refuses.lock().unwrap() = Some(id);
-    if verify(world, Mending::Repair, &mut Vec::new()).await.is_some_and(Outcome::is_equal) {
+    if verify(world, RepairPolicy::Repair, &mut Vec::new()).await.is_some_and(Outcome::is_equal) {
         words.push("a repair that did not happen counts".to_owned());
     }
     *faulty.refuses.lock().unwrap() = None;
-    verify(world, Mending::Repair, &mut Vec::new()).await;
+    verify(world, RepairPolicy::Repair, &mut Vec::new()).await;
     wrong(world, &mut words).await;
     words
 }
 
 /// The initial copy runs beside the relay over rows that change.
-async fn copied(world: &World, other: &Sync, faulty: &Faulty, seed: u64) -> Vec<String> {
+async fn copied(world: &World, other: &Replicator, faulty: &Faulty, seed: u64) -> Vec<String> {
     let (mut words, mut dice, mut alive) = (Vec::new(), Dice(seed ^ 0xC0B1), Vec::new());
     for _ in 0..120 {
         alive.push(world.save_user("somebody").await);
@@ -246,7 +244,7 @@ async fn late(world: &World, database: &Fresh, seed: u64) -> Vec<String> {
     let (mut words, mut dice, mut alive) = (Vec::new(), Dice(seed ^ 0x1A7E), Vec::new());
     let server = database.behind("late").await;
     let readers = vec![server.db.clone(), world.records.db().clone()];
-    let sync = Sync::new(world.records.reading_in_turn(readers), world.mirror.clone(), settings());
+    let sync = Replicator::new(world.records.reading_in_turn(readers), world.mirror.clone(), settings());
     let looking = World { records: world.records.clone(), mirror: world.mirror.clone(), sync };
     for _ in 0..60 {
         alive.push(world.save_user("somebody").await);
@@ -256,13 +254,13 @@ async fn late(world: &World, database: &Fresh, seed: u64) -> Vec<String> {
     for round in 0..40 {
         change(world, &mut dice, &mut alive).await;
         if round % 8 == 7 {
-            verify(&looking, Mending::Report, &mut words).await;
+            verify(&looking, RepairPolicy::Report, &mut words).await;
             server.catch_up().await;
         }
     }
-    verify(&looking, Mending::Report, &mut words).await;
+    verify(&looking, RepairPolicy::Report, &mut words).await;
     server.catch_up().await;
-    looking.sync.settle(&CancellationToken::new()).await.unwrap();
+    looking.sync.drain(&CancellationToken::new()).await.unwrap();
     wrong(world, &mut words).await;
     running.stop().await;
     server.remove().await;

@@ -15,7 +15,7 @@ use chainbill_domain::{
     states::{ProjectStatus, Role, UserStatus},
     words,
 };
-use chainbill_mirror::{Hit, Place, Question};
+use chainbill_mirror::{Hit, SearchPosition, SearchQuery};
 use serde::Deserialize;
 use serde_json::{Map, Value as Shown};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -51,7 +51,7 @@ const CURSOR: &str = "hit";
 
 impl Wish {
     /// How many hits at most, and behind which one.
-    fn checked(&self, model: &Model) -> Result<(u32, Option<Place>), Problem> {
+    fn checked(&self, model: &Model) -> Result<(u32, Option<SearchPosition>), Problem> {
         let limit = self.limit.unwrap_or(20);
         if !(1..=100).contains(&limit) {
             return Err(Problem::field("/limit", format!("is {limit}: 1 to 100 are accepted")));
@@ -70,12 +70,12 @@ impl Wish {
         URL_SAFE_NO_PAD.encode(format!("{CURSOR}:{}:{}:{}", self.mark(model), last.score, last.id))
     }
 
-    fn place(&self, model: &Model, cursor: &str) -> Option<Place> {
+    fn place(&self, model: &Model, cursor: &str) -> Option<SearchPosition> {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
         let rest = text.strip_prefix(CURSOR)?.strip_prefix(':')?.strip_prefix(&self.mark(model))?;
         let (score, id) = rest.strip_prefix(':')?.split_once(':')?;
         let id: Id<()> = id.parse().ok()?;
-        Some(Place { score: score.parse().ok()?, id: id.to_string() })
+        Some(SearchPosition { score: score.parse().ok()?, id: id.to_string() })
     }
 
     /// The same for all searches of the same words.
@@ -143,7 +143,7 @@ async fn answer(
 ) -> Answer {
     let (limit, after) = wish.checked(model)?;
     let fresh = freshness(state, headers, wish.fresh_after.as_deref()).await?;
-    let question = Question { words: &wish.q, among, after: after.as_ref(), limit: limit + 1 };
+    let question = SearchQuery { words: &wish.q, among, after: after.as_ref(), limit: limit + 1 };
     let mut hits = state.copies.search(model, question).await?;
     let has_more = hits.len() > limit as usize;
     hits.truncate(limit as usize);
@@ -178,7 +178,7 @@ mod tests {
         let hit = Hit { id: id.to_owned(), score: 2018, body: chainbill_domain::Document::default() };
         let cursor = wish("Rust zoë ", None).cursor(&USERS, &hit);
         let same = wish("ＲＵＳＴ zoe ", Some(cursor.clone())).checked(&USERS);
-        assert_eq!(same.ok().and_then(|(_, after)| after), Some(Place { score: 2018, id: id.to_owned() }));
+        assert_eq!(same.ok().and_then(|(_, after)| after), Some(SearchPosition { score: 2018, id: id.to_owned() }));
         for (q, model, cursor) in [
             ("rust", &USERS, cursor.clone()),
             ("Rust zoë ", &PROJECTS, cursor.clone()),

@@ -1,5 +1,5 @@
 use chainbill_domain::{Value, models::USERS};
-use chainbill_mirror::{Guard, Page, Question};
+use chainbill_mirror::{Guard, Page, SearchQuery};
 
 use crate::world::{KEPT, SCANS, THINGS, World, ago, body_of, digest_of, fields, put, thing, tombstone, txt};
 
@@ -17,7 +17,7 @@ pub async fn reading_what_does_not_exist_is_nothing(world: World) {
     assert!(world.mirror.get(&THINGS, "a").await.unwrap().is_none());
     assert!(world.mirror.stamp(&THINGS, "a").await.unwrap().is_none());
     assert_eq!(world.mirror.count(&THINGS).await.unwrap(), 0);
-    assert!(world.mirror.search(&USERS, Question::of("anything", 10)).await.unwrap().is_empty());
+    assert!(world.mirror.search(&USERS, SearchQuery::of("anything", 10)).await.unwrap().is_empty());
     assert!(world.mirror.find(&THINGS, "name", &txt("x"), None, 10).await.unwrap().is_empty());
     assert_eq!(world.mirror.identity().await.unwrap(), None);
     assert_eq!(world.mirror.remove(&THINGS, &["a".to_owned()]).await.unwrap(), 0);

@@ -1,5 +1,5 @@
 use chainbill_domain::{Value, models::USERS};
-use chainbill_mirror::{Guard, Hit, Place, Question, Write};
+use chainbill_mirror::{Guard, Hit, SearchPosition, SearchQuery, Write};
 
 use crate::world::{World, ago, fields, put, tombstone, txt};
 
@@ -24,7 +24,7 @@ impl World {
     }
 
     async fn hits(&self, words: &str) -> Vec<String> {
-        let hits = self.mirror.search(&USERS, Question::of(words, 50)).await.unwrap();
+        let hits = self.mirror.search(&USERS, SearchQuery::of(words, 50)).await.unwrap();
         assert!(hits.windows(2).all(|pair| pair[0].score >= pair[1].score), "best first: {hits:?}");
         assert!(hits.iter().all(|hit: &Hit| hit.body.get("name").is_some()));
         hits.into_iter().map(|hit| hit.id).collect()
@@ -144,7 +144,7 @@ pub async fn a_score_is_a_thousand_for_each_word_and_the_heaviest_weight(world: 
     ];
     let world = world.people(&people).await;
     let scores = async |words| {
-        let hits = world.mirror.search(&USERS, Question::of(words, 10)).await.unwrap();
+        let hits = world.mirror.search(&USERS, SearchQuery::of(words, 10)).await.unwrap();
         hits.into_iter().map(|hit| (hit.id, hit.score)).collect::<Vec<_>>()
     };
     let expected = |hits: &[(&str, u32)]| hits.iter().map(|(id, score)| ((*id).to_owned(), *score)).collect::<Vec<_>>();
@@ -163,14 +163,14 @@ pub async fn what_is_not_asked_among_has_no_part_in_the_answer(world: World) {
     people.push(of_status("m", "HIDDEN", "me"));
     let world = world.people(&people).await;
     let among = [("status", "ACTIVE".to_owned()), ("location", "me".to_owned())];
-    let ask = async |after: Option<&Place>, limit| {
-        let question = Question { words: "welder", among: &among, after, limit };
+    let ask = async |after: Option<&SearchPosition>, limit| {
+        let question = SearchQuery { words: "welder", among: &among, after, limit };
         world.mirror.search(&USERS, question).await.unwrap()
     };
     let ids = |hits: Vec<Hit>| hits.into_iter().map(|hit| hit.id).collect::<Vec<_>>();
     assert_eq!(ids(ask(None, 10).await), ["z", "m", "k", "a"]);
     let first = ask(None, 2).await;
-    let last = Place { score: first[1].score, id: first[1].id.clone() };
+    let last = SearchPosition { score: first[1].score, id: first[1].id.clone() };
     assert_eq!(ids(ask(Some(&last), 2).await), ["k", "a"]);
 }
 
@@ -196,12 +196,12 @@ pub async fn pages_lose_and_double_no_hit_while_others_come_and_go(world: World)
         person(&id, "Welder", title, "", &[])
     };
     let world = world.people(&(0..100).map(|n| welder(format!("p{n:02}"))).collect::<Vec<_>>()).await;
-    let (mut seen, mut after) = (Vec::new(), None::<Place>);
+    let (mut seen, mut after) = (Vec::new(), None::<SearchPosition>);
     for round in 0.. {
-        let question = Question { words: "welder", among: &[], after: after.as_ref(), limit: 7 };
+        let question = SearchQuery { words: "welder", among: &[], after: after.as_ref(), limit: 7 };
         let hits = world.mirror.search(&USERS, question).await.unwrap();
         let Some(last) = hits.last() else { break };
-        after = Some(Place { score: last.score, id: last.id.clone() });
+        after = Some(SearchPosition { score: last.score, id: last.id.clone() });
         let last = last.id.clone();
         seen.extend(hits.into_iter().map(|hit| hit.id));
         // New ones at the beginning, in the middle and at the end, and what was shown last goes.

@@ -365,7 +365,13 @@ pub fn of_stamps() -> Vec<Case> {
     let now = DateTime::from_millis(4_102_444_800_000);
     let list = |version: i64| Bson::Array(vec![doc! { "version": version }.into()]);
     vec![
-        case("version raised", set("_sync.version", 99_i64), Some("version = 99"), Class::Ahead, &["_sync.version"]),
+        case(
+            "version raised",
+            set("_sync.version", 99_i64),
+            Some("version = 99"),
+            Class::AheadOfSource,
+            &["_sync.version"],
+        ),
         case("version lowered", set("_sync.version", 0_i64), Some("version = 0"), Class::Stale, &["_sync.version"]),
         case(
             "another digest",

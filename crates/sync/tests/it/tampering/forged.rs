@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chainbill_domain::models::USERS;
-use chainbill_sync::{Mending, Outcome};
+use chainbill_sync::{Outcome, RepairPolicy};
 use chainbill_testkit::Foreign;
 use tokio_util::sync::CancellationToken;
 
@@ -42,10 +42,10 @@ fn an_entry_where_no_relay_looks_does_not_hide_a_lost_document() {
             forge(&stranger, (part, &format!("forged-{part}"), "users"), &id, 1, "upsert", NOW).await;
         }
         // It has a place now, and is carried out.
-        let report = look(&world, &USERS, Mending::Report).await;
+        let report = look(&world, &USERS, RepairPolicy::Report).await;
         assert_eq!(report.comparison.in_flight + report.comparison.waiting, 2, "{report:?}");
-        world.sync.settle(&CancellationToken::new()).await.unwrap();
-        assert_eq!(look(&world, &USERS, Mending::Report).await.outcome, Outcome::Equal);
+        world.sync.drain(&CancellationToken::new()).await.unwrap();
+        assert_eq!(look(&world, &USERS, RepairPolicy::Report).await.outcome, Outcome::Equal);
         world.assert_equal().await;
         assert!(world.records.backlog().await.unwrap().is_empty());
     });
@@ -61,7 +61,7 @@ fn an_entry_from_the_far_future_does_not_pass_for_a_change_on_its_way() {
         let id = user.id.to_string();
         carry_out(&documents, &of_documents()[0], &id).await.unwrap();
         forge(&stranger, (3, "forged", "users"), &id, 1, "upsert", IN_THE_FAR_FUTURE).await;
-        let report = look(&world, &USERS, Mending::Report).await;
+        let report = look(&world, &USERS, RepairPolicy::Report).await;
         assert_eq!((report.outcome, report.comparison.waiting), (Outcome::Behind, 1), "{report:?}");
     });
 }
@@ -85,14 +85,14 @@ fn entries_that_a_hand_wrote_are_carried_out_harmlessly_or_shown() {
         forge(&stranger, (5, "forged-6", "nothings"), &users[3], 5, "upsert", NOW).await;
         forge(&stranger, (6, "forged-7", "analytics"), "x", 5, "event", NOW).await;
         forge(&stranger, (7, "forged-8", "users"), &users[3], -5, "upsert", NOW).await;
-        world.sync.settle(&CancellationToken::new()).await.unwrap();
+        world.sync.drain(&CancellationToken::new()).await.unwrap();
         world.assert_equal().await;
-        let parked = world.records.parked(None, 100).await.unwrap();
+        let parked = world.records.dead_letters(None, 100).await.unwrap();
         let shown: BTreeMap<&str, &str> =
             parked.iter().map(|one| (one.entry.entity_id.as_str(), one.cause.as_str())).collect();
         assert_eq!(shown.len(), 3, "{shown:?}");
         assert!(shown[&*users[2]].contains("operation") && shown[&*users[3]].contains("nothings"), "{shown:?}");
-        let report = look(&world, &USERS, Mending::Report).await;
+        let report = look(&world, &USERS, RepairPolicy::Report).await;
         assert_eq!((report.outcome, report.comparison.drifting()), (Outcome::Equal, 0), "{report:?}");
         // An entity under the id of which somebody made an entry up is copied like any other.
         let sql = format!(
@@ -102,7 +102,7 @@ fn entries_that_a_hand_wrote_are_carried_out_harmlessly_or_shown() {
             users[0]
         );
         stranger.execute(&sql).await;
-        let report = look(&world, &USERS, Mending::Repair).await;
+        let report = look(&world, &USERS, RepairPolicy::Repair).await;
         assert_eq!((report.outcome, report.repaired.repaired), (Outcome::Repaired, 1), "{report:?}");
         world.assert_equal().await;
     });

@@ -11,10 +11,10 @@ use chainbill_domain::{
     Model,
     models::{INVOICES, USERS},
 };
-use chainbill_mirror::Question;
+use chainbill_mirror::SearchQuery;
 use chainbill_records::Evidence;
 use chainbill_sync::{
-    Mending, Order, Outcome, RunReport, Settings,
+    Order, Outcome, RepairPolicy, RunReport, Settings,
     compare::{Class, Level},
 };
 use chainbill_testkit::mongodb::{
@@ -49,11 +49,11 @@ async fn copied(world: &World) {
     for model in [&USERS, &INVOICES] {
         world.sync.initial(model, &|_| {}, &never).await.unwrap();
     }
-    world.sync.settle(&never).await.unwrap();
+    world.sync.drain(&never).await.unwrap();
 }
 
-async fn look(world: &World, model: &'static Model, mending: Mending) -> RunReport {
-    let order = Order::new("verify", Level::Deep, mending);
+async fn look(world: &World, model: &'static Model, policy: RepairPolicy) -> RunReport {
+    let order = Order::new("verify", Level::Deep, policy);
     world.sync.run(model, order, &|_| {}, &CancellationToken::new()).await.unwrap()
 }
 
@@ -63,7 +63,7 @@ type Expected = BTreeMap<String, (&'static str, Class, Vec<&'static str>)>;
 /// Verification finds exactly these by class and field and touches nothing; repair makes them right with evidence; the next
 /// verification finds nothing.
 async fn found_and_repaired(world: &World, model: &'static Model, expected: &Expected) {
-    let report = look(world, model, Mending::Report).await;
+    let report = look(world, model, RepairPolicy::Report).await;
     let found: BTreeMap<&str, _> = report.comparison.findings.iter().map(|one| (one.id.as_str(), one)).collect();
     for (id, (what, class, fields)) in expected {
         let one = found.get(id.as_str()).unwrap_or_else(|| panic!("{} {id}, {what}: not found", model.name));
@@ -73,7 +73,7 @@ async fn found_and_repaired(world: &World, model: &'static Model, expected: &Exp
     assert_eq!((report.outcome, report.comparison.model), (Outcome::Drift, model.name));
     assert!(evidence(world, model).await.is_empty(), "a report repairs nothing");
 
-    let report = look(world, model, Mending::Repair).await;
+    let report = look(world, model, RepairPolicy::Repair).await;
     assert_eq!((report.outcome, report.repaired.repaired), (Outcome::Repaired, expected.len() as u64));
     let evidence = evidence(world, model).await;
     assert_eq!(evidence.len(), expected.len());
@@ -88,7 +88,7 @@ async fn found_and_repaired(world: &World, model: &'static Model, expected: &Exp
             None => assert!(after.is_none_or(|(_, sync)| sync["tombstone"] == true), "{what}: {one:?}"),
         }
     }
-    let report = look(world, model, Mending::Report).await;
+    let report = look(world, model, RepairPolicy::Report).await;
     assert_eq!(report.outcome, Outcome::Equal, "{:?}", report.comparison.findings);
 }
 
@@ -250,7 +250,7 @@ fn whatever_a_stranger_does_in_the_second_database_is_found_by_field_and_repaire
                 world.remove_user(user).await;
             }
         }
-        world.sync.settle(&CancellationToken::new()).await.unwrap();
+        world.sync.drain(&CancellationToken::new()).await.unwrap();
         let documents = documents_of(database).await;
         let before = as_read(&documents).await;
 
@@ -299,10 +299,10 @@ fn a_search_index_that_lacks_documents_is_made_anew_by_a_deep_run_that_may_repai
         copied(&world).await;
         let ForeignDocuments::Sqlite(pool) = documents_of(database).await else { return };
         Foreign::Sqlite(pool).execute("DELETE FROM _fts_users WHERE rowid > 0").await;
-        let found = async || world.mirror.search(&USERS, Question::of("ada", 10)).await.unwrap().len();
-        for (mending, then) in [(Mending::Report, 0), (Mending::Repair, 1), (Mending::Report, 1)] {
-            assert_eq!(look(&world, &USERS, mending).await.outcome, Outcome::Equal);
-            assert_eq!(found().await, then, "{mending:?}");
+        let found = async || world.mirror.search(&USERS, SearchQuery::of("ada", 10)).await.unwrap().len();
+        for (policy, then) in [(RepairPolicy::Report, 0), (RepairPolicy::Repair, 1), (RepairPolicy::Report, 1)] {
+            assert_eq!(look(&world, &USERS, policy).await.outcome, Outcome::Equal);
+            assert_eq!(found().await, then, "{policy:?}");
         }
     });
 }

@@ -1,0 +1,46 @@
+//! Counters of what this process has done since it started.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use chainbill_domain::Timestamp;
+
+/// Counters of this process.
+#[derive(Default)]
+pub(crate) struct Metrics {
+    /// Writes that took effect.
+    pub applied: AtomicU64,
+    /// Writes that found the same or a newer version.
+    pub stale: AtomicU64,
+    /// Failed turns of the relay.
+    pub failures: AtomicU64,
+    /// Writes per second over the last second.
+    pub rate: AtomicU64,
+    /// The lag of the last applied change in milliseconds.
+    pub lag_ms: AtomicU64,
+    /// Whether this process relays: only then its counters describe the synchronisation.
+    pub relays: AtomicBool,
+    /// The last failure and its time; none after a success.
+    trouble: Mutex<Option<(Timestamp, String)>>,
+}
+
+impl Metrics {
+    pub fn set_trouble(&self, at: Timestamp, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble.map(|text| (at, text));
+    }
+
+    pub fn trouble(&self) -> Option<(Timestamp, String)> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A counter of the relay; none where this process does not relay.
+    pub fn of_relay(&self, counter: &AtomicU64) -> Option<u64> {
+        self.relays.load(Ordering::Relaxed).then(|| counter.load(Ordering::Relaxed))
+    }
+
+    pub fn add(counter: &AtomicU64, count: usize) {
+        counter.fetch_add(count as u64, Ordering::Relaxed);
+    }
+}
