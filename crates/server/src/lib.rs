@@ -5,7 +5,6 @@ pub mod cli;
 mod commands;
 pub mod demo;
 mod descriptors;
-mod desk;
 pub mod dotenv;
 mod figures;
 mod first_password;
@@ -19,8 +18,9 @@ mod private;
 mod redact;
 pub mod settings;
 mod slot;
+mod sync_admin;
 
 pub use commands::run;
-pub use desk::ServerDesk;
 pub use open::{Primary, Secondary, primary, secondary};
 pub use output::complain;
+pub use sync_admin::ServerSyncAdmin;

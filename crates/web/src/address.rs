@@ -10,13 +10,13 @@ use ipnet::IpNet;
 
 /// The address of the one who asks.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asker(pub IpAddr);
+pub(crate) struct ClientAddress(pub IpAddr);
 
 /// Who asks: the peer, or whom the trusted proxies in front of this program name.
-pub(crate) fn of(request: &Request, proxies: &[IpNet]) -> Asker {
+pub(crate) fn of(request: &Request, proxies: &[IpNet]) -> ClientAddress {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |info| info.0.ip());
-    Asker(through(peer.to_canonical(), request.headers(), proxies))
+    ClientAddress(through(peer.to_canonical(), request.headers(), proxies))
 }
 
 /// Each proxy appends whom it was asked by to `X-Forwarded-For`. Read from the end, the first who is no trusted proxy is the

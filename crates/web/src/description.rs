@@ -399,6 +399,85 @@ mod tests {
         assert_eq!(bare, Vec::<String>::new());
     }
 
+    /// Values whose shape is not the API's, by the schema and the field that hold them.
+    const FREE_FORM: &[(&str, &str)] = &[
+        // JSON of the kind of job.
+        ("JobView/properties/payload", "the kind of job defines it"),
+        // A problem's `current` and `allowed` are of the object that it is about.
+        ("ProblemBody", "further facts depend on the problem"),
+        ("EntityDiagnosis/properties/document", "a mirrored document, as it is stored"),
+        ("ProofView/properties/document", "a mirrored document, as it was certified"),
+        ("RepairEvidence/properties/before", "a mirrored document, as it was found"),
+        ("RepairEvidence/properties/expected", "a mirrored document, as the row is encoded"),
+        ("RepairEvidence/properties/after", "a mirrored document, as it was repaired"),
+    ];
+
+    /// Whether a schema says nothing about the values that it accepts: an object without fields, a list of anything, or any
+    /// value at all.
+    fn is_untyped(schema: &Map<String, Value>) -> bool {
+        let named = ["$ref", "allOf", "oneOf", "anyOf", "enum"].iter().any(|keyword| schema.contains_key(*keyword));
+        let is = |kind: &str| match schema.get("type") {
+            Some(Value::Array(kinds)) => kinds.iter().any(|known| known == kind),
+            known => known.is_some_and(|known| known == kind),
+        };
+        let typed_map = schema.get("additionalProperties").is_some_and(Value::is_object);
+        let has_fields = schema.get("properties").and_then(Value::as_object).is_some_and(|fields| !fields.is_empty());
+        match schema.get("type") {
+            None => !named,
+            Some(_) if is("object") => !has_fields && !typed_map,
+            Some(_) if is("array") => !schema.get("items").is_some_and(Value::is_object),
+            Some(_) => false,
+        }
+    }
+
+    /// Every schema below one, with its path: of its fields, items, map values and alternatives.
+    fn schemas_of(schema: &Value, path: &str, untyped: &mut Vec<String>) {
+        let Some(object) = schema.as_object() else { return };
+        if is_untyped(object) && !FREE_FORM.iter().any(|(known, _)| *known == path) {
+            untyped.push(path.to_owned());
+        }
+        for (name, field) in object.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            schemas_of(field, &format!("{path}/properties/{name}"), untyped);
+        }
+        for inner in ["items", "additionalProperties"] {
+            if let Some(inner_schema) = object.get(inner).filter(|inner| inner.is_object()) {
+                schemas_of(inner_schema, &format!("{path}/{inner}"), untyped);
+            }
+        }
+        for alternatives in ["allOf", "oneOf", "anyOf"] {
+            for (place, alternative) in
+                object.get(alternatives).and_then(Value::as_array).into_iter().flatten().enumerate()
+            {
+                let is_null = alternative.get("type").is_some_and(|kind| kind == "null");
+                if !is_null {
+                    schemas_of(alternative, &format!("{path}/{alternatives}/{place}"), untyped);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_body_is_typed() {
+        let description = crate::openapi();
+        let mut untyped = Vec::new();
+        for (name, schema) in description["components"]["schemas"].as_object().unwrap() {
+            schemas_of(schema, name, &mut untyped);
+        }
+        for (path, method, operation) in operations(&description).filter(|(path, ..)| *path != "/api/openapi.json") {
+            let bodies =
+                operation["responses"].as_object().unwrap().iter().map(|(status, body)| (status.as_str(), body));
+            for (status, body) in bodies.chain([("request", &operation["requestBody"])]) {
+                for (media, content) in body["content"].as_object().into_iter().flatten() {
+                    schemas_of(&content["schema"], &format!("{method} {path} {status} {media}"), &mut untyped);
+                    if content.get("schema").is_none() && media != "text/plain" {
+                        untyped.push(format!("{method} {path} {status} {media}"));
+                    }
+                }
+            }
+        }
+        assert_eq!(untyped, Vec::<String>::new());
+    }
+
     #[test]
     fn words_and_lengths_are_those_that_are_accepted() {
         let description = crate::openapi();

@@ -10,13 +10,13 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Problem, State,
-    address::Asker,
+    address::ClientAddress,
     body,
     objects::Objects,
-    words::{escaped, pointer, refused},
+    serde_errors::{escaped, pointer, refused},
 };
 
-pub(crate) use crate::query::Asked;
+pub(crate) use crate::query::StrictQuery;
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -36,9 +36,9 @@ pub(crate) async fn under_request_id<T>(id: String, work: impl Future<Output = T
 pub(crate) const COOKIE: &str = "chainbill_session";
 
 /// A body of strict JSON. Where nothing is needed, no body at all stands for an empty object.
-pub(crate) struct Strict<T>(pub T);
+pub(crate) struct StrictJson<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Strict<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
@@ -80,11 +80,11 @@ pub(crate) async fn without_body(request: Request, state: &State) -> Result<Requ
     if fields.is_empty() {
         return Ok(Request::from_parts(parts, Body::empty()));
     }
-    Who::from_request_parts(&mut parts, state).await?.0.actor()?;
+    Principal::from_request_parts(&mut parts, state).await?.0.actor()?;
     Err(Problem::fields(fields.into_iter().map(|pointer| (pointer, "is not accepted: no body is taken here"))))
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Strict<T>, Problem> {
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<StrictJson<T>, Problem> {
     let malformed = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "malformed", detail);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(Objects(&mut reader)).map_err(|error| {
@@ -97,13 +97,13 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Strict<T>, Problem> {
         }
     })?;
     reader.end().map_err(|error| malformed(format!("something follows the JSON: {error}")))?;
-    Ok(Strict(value))
+    Ok(StrictJson(value))
 }
 
 /// Who asks, under which circumstances.
-pub(crate) struct Who(pub Context);
+pub(crate) struct Principal(pub Context);
 
-impl FromRequestParts<State> for Who {
+impl FromRequestParts<State> for Principal {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
@@ -113,7 +113,7 @@ impl FromRequestParts<State> for Who {
             request_id: Some(request_id()),
             idempotency_key: idempotency_key(&parts.headers)?,
             expected: None,
-            address: parts.extensions.get::<Asker>().map(|asker| asker.0.to_string()),
+            address: parts.extensions.get::<ClientAddress>().map(|asker| asker.0.to_string()),
             user_agent: text("user-agent"),
             speaks_for: None,
         };
@@ -136,15 +136,15 @@ impl FromRequestParts<State> for Who {
 
 /// The circumstances of a request whose identity does not matter: whoever logs in or registers may carry a login of before,
 /// which must not stand in the way.
-pub(crate) struct Anyone(pub Context);
+pub(crate) struct Unauthenticated(pub Context);
 
-impl FromRequestParts<State> for Anyone {
+impl FromRequestParts<State> for Unauthenticated {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
         parts.headers.remove(header::AUTHORIZATION);
         parts.headers.remove(header::COOKIE);
-        Ok(Self(Who::from_request_parts(parts, state).await?.0))
+        Ok(Self(Principal::from_request_parts(parts, state).await?.0))
     }
 }
 

@@ -113,7 +113,7 @@ impl Gate {
 }
 
 /// Whether supervisors and monitors ask it. They are counted apart: a flood from an address must not make a healthy process
-/// look dead to a supervisor behind the same address. What they ask is shared among all who ask (see [`crate::reading`]).
+/// look dead to a supervisor behind the same address. What they ask is shared among all who ask (see [`crate::coalesced`]).
 fn is_probe(path: &str) -> bool {
     matches!(path, "/livez" | "/readyz" | "/metrics" | "/api/health") || path.starts_with("/api/health/")
 }

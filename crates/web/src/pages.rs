@@ -32,7 +32,7 @@ pub(crate) fn metrics_routes() -> Router<State> {
 /// Whether requests can be answered: the primary would take a write. The second database is not asked: business goes on
 /// without it. Those who ask together share one question.
 async fn ready(Shared(state): Shared<State>) -> Response {
-    if api::health::takes_writes(&state).await {
+    if api::health::accepts_writes(&state).await {
         return "ok\n".into_response();
     }
     (StatusCode::SERVICE_UNAVAILABLE, "the primary database takes no writes\n").into_response()
@@ -60,7 +60,7 @@ async fn metrics(Shared(state): Shared<State>, headers: HeaderMap) -> Response {
         return Problem::new(StatusCode::NOT_FOUND, "not-found", "metrics are turned off").into_response();
     };
     let counted = async {
-        futures::join!(state.desk.gauges(), api::jobs::publish(&state.app));
+        futures::join!(state.sync.gauges(), api::jobs::publish(&state.app));
     };
     state.gauges.get(COUNTS_AGE, counted).await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()

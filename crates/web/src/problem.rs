@@ -10,7 +10,7 @@ use chainbill_mirror::MirrorError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{desk::DeskError, extract::request_id};
+use crate::{SyncAdminError, extract::request_id};
 
 /// An error on its way out.
 #[derive(Debug, Clone)]
@@ -213,12 +213,12 @@ impl From<MirrorError> for Problem {
     }
 }
 
-impl From<DeskError> for Problem {
-    fn from(error: DeskError) -> Self {
+impl From<SyncAdminError> for Problem {
+    fn from(error: SyncAdminError) -> Self {
         match error {
-            DeskError::NotFound(detail) => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
-            DeskError::Conflict(detail) => Self::new(StatusCode::CONFLICT, "wrong-state", detail),
-            DeskError::Unavailable(cause) => {
+            SyncAdminError::NotFound(detail) => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
+            SyncAdminError::Conflict(detail) => Self::new(StatusCode::CONFLICT, "wrong-state", detail),
+            SyncAdminError::Unavailable(cause) => {
                 tracing::warn!("the synchronisation could not answer: {cause}");
                 let detail = "a database does not answer at the moment";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(5)

@@ -15,13 +15,13 @@ use serde::{
 
 use crate::{
     Problem,
-    words::{self, pointer},
+    serde_errors::{self, pointer},
 };
 
 /// A query string.
-pub(crate) struct Asked<T>(pub T);
+pub(crate) struct StrictQuery<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for StrictQuery<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -32,7 +32,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let pairs = form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.trim().is_empty());
     serde_path_to_error::deserialize(MapDeserializer::new(pairs.map(|(name, value)| (name, Part(value)))))
-        .map_err(|error| words::refused(&pointer(error.path()), &error.inner().to_string()))
+        .map_err(|error| serde_errors::refused(&pointer(error.path()), &error.inner().to_string()))
 }
 
 /// A value of a query. Numbers are as JSON writes whole ones: no sign but a minus, no zeros before them.

@@ -19,14 +19,14 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    Copies, Problem, Rates, SyncDesk, address,
-    api::{self, health::Readings},
+    MirrorReads, Problem, Rates, SyncAdmin, address,
+    api::{self, health::Probes},
+    coalesced::SharedRead,
     description,
     extract::{under_request_id, without_body},
     framing,
     limits::Gate,
     pages,
-    reading::Reading,
     tags::IfNoneMatch,
 };
 
@@ -51,18 +51,18 @@ pub struct Serving {
 #[derive(Clone)]
 pub struct State {
     pub(crate) app: App,
-    pub(crate) copies: Arc<dyn Copies>,
-    pub(crate) desk: Arc<dyn SyncDesk>,
+    pub(crate) mirror: Arc<dyn MirrorReads>,
+    pub(crate) sync: Arc<dyn SyncAdmin>,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) fresh_bound: Duration,
     pub(crate) secure_cookies: bool,
     pub(crate) description: Arc<Value>,
     /// Operations that take no body, as `POST /api/auth/logout`.
     bodiless: Arc<BTreeSet<String>>,
-    pub(crate) readings: Arc<Readings>,
+    pub(crate) probes: Arc<Probes>,
     pub(crate) metrics_apart: bool,
     pub(crate) metrics_token: Option<Secret>,
-    pub(crate) gauges: Arc<Reading<()>>,
+    pub(crate) gauges: Arc<SharedRead<()>>,
     trusted_proxies: Arc<[IpNet]>,
     gate: Gate,
 }
@@ -72,22 +72,22 @@ impl State {
     #[must_use]
     pub fn new(
         app: App,
-        copies: Arc<dyn Copies>,
-        desk: Arc<dyn SyncDesk>,
+        mirror: Arc<dyn MirrorReads>,
+        sync: Arc<dyn SyncAdmin>,
         metrics: Option<PrometheusHandle>,
         serving: Serving,
     ) -> Self {
         let description = openapi();
         Self {
             app,
-            copies,
-            desk,
+            mirror,
+            sync,
             metrics,
             fresh_bound: serving.fresh_bound,
             secure_cookies: serving.secure_cookies,
             bodiless: Arc::new(description::bodiless(&description)),
             description: Arc::new(description),
-            readings: Arc::default(),
+            probes: Arc::default(),
             metrics_apart: serving.metrics_apart,
             metrics_token: serving.metrics_token,
             gauges: Arc::default(),

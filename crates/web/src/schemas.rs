@@ -74,7 +74,65 @@ const OF_ONE: &[(&str, &str, Shape)] = &[
     ("JobView", "state", Words(JOB_STATES)),
     ("JobView", "error", Length(1, 4000)),
     ("LogEntry", "id", Length(1, 64)),
+    ("LogEntry", "fields", Length(0, 4000)),
+    ("RecentEvent", "details", Length(0, 4000)),
+    ("RecentEvent", "event", Length(1, 100)),
+    ("DayStatistics", "day", DAY),
+    ("PeriodStatistics", "unreadableCurrencies", Length(1, 16)),
+    ("PeriodStatistics", "since", MOMENT),
+    ("RecentRepair", "since", MOMENT),
+    ("ProjectHit", "description", Length(1, 20_000)),
+    ("ProjectHit", "status", Words(ProjectStatus::WORDS)),
+    ("UserHitSkill", "name", Length(1, 100)),
+    ("ProjectHitSkill", "name", Length(1, 100)),
+    ("PrimaryHealth", "status", Words(HEALTH)),
+    ("MirrorHealth", "status", Words(HEALTH)),
+    ("Health", "status", Words(&["healthy", "degraded", "unhealthy"])),
+    ("HealthWithSync", "status", Words(SYNC_HEALTH)),
+    ("SyncHealth", "status", Words(SYNC_HEALTH)),
+    ("SyncStatus", "status", Words(SYNC_HEALTH)),
+    ("ModelHealth", "state", Words(MODEL_STATES)),
+    ("ModelSyncStatus", "state", Words(MODEL_STATES)),
+    ("ModelHealth", "lastRun", MOMENT),
+    ("ModelSyncStatus", "lastRun", MOMENT),
+    ("ModelSyncStatus", "lastResult", Length(0, 4000)),
+    ("ModelSyncStatus", "lastVerified", MOMENT),
+    ("ModelSyncStatus", "lastVerification", Words(RUN_OUTCOMES)),
+    ("Running", "state", Words(&["running"])),
+    ("RunReport", "level", Words(RUN_LEVELS)),
+    ("RunRecord", "level", Words(RUN_LEVELS)),
+    ("RunReport", "outcome", Words(&["equal", "repaired", "behind", "drift"])),
+    ("FailedRun", "outcome", Words(&["failed", "breaker"])),
+    ("RunRecord", "outcome", Words(RUN_OUTCOMES)),
+    ("RunRecord", "kind", Length(1, 32)),
+    ("RunRecord", "certificate", HASH_OF),
+    ("Certified", "certificate", HASH_OF),
+    ("ProofView", "format", Length(1, 32)),
+    ("ProofStep", "side", Words(&["left", "right"])),
+    ("DeadLetter", "operation", Words(&["upsert", "delete"])),
+    ("Difference", "id", ENTITY_ID),
+    ("EntityDiagnosis", "id", ENTITY_ID),
+    ("UnreadableEntity", "id", ENTITY_ID),
+    ("DeadLetter", "id", ENTITY_ID),
+    ("ProofView", "id", ENTITY_ID),
+    ("RepairEvidence", "entityId", ENTITY_ID),
 ];
+
+/// What a probed database is.
+const HEALTH: &[&str] = &["healthy", "unhealthy"];
+/// What the synchronisation is.
+const SYNC_HEALTH: &[&str] = &["healthy", "behind", "stalled", "faulted", "unreachable"];
+/// States of a model.
+const MODEL_STATES: &[&str] = &["PENDING", "COPYING", "BACKFILLING", "CATCHING_UP", "LIVE", "FAULTED"];
+/// Levels of a comparison.
+const RUN_LEVELS: &[&str] = &["fast", "deep"];
+/// Outcomes of a run, and what it is before it has one.
+const RUN_OUTCOMES: &[&str] = &["running", "equal", "repaired", "behind", "drift", "breaker", "failed", "interrupted"];
+/// Classes of drift.
+const DRIFT: &[&str] = &["lost", "stale", "phantom", "mutated", "ahead"];
+const HASH_OF: Shape = Pattern(HASH, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08");
+/// Rows that other programs wrote may have any id.
+const ENTITY_ID: Shape = Length(1, 512);
 
 /// Fields of every schema, and parameters, by their names.
 const BY_NAME: &[(&str, Shape)] = &[
@@ -107,7 +165,32 @@ const BY_NAME: &[(&str, Shape)] = &[
     ("externalRef", Length(1, 200)),
     ("token", Length(1, 100)),
     ("csrfToken", Length(1, 100)),
-    ("canonicalHash", Pattern(HASH, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")),
+    ("canonicalHash", HASH_OF),
+    ("hash", HASH_OF),
+    ("root", HASH_OF),
+    ("previous", HASH_OF),
+    ("digest", HASH_OF),
+    ("expectedDigest", HASH_OF),
+    ("storedDigest", HASH_OF),
+    ("revision", Pattern("^[0-9a-f]+$", "9f86d081884c7d65")),
+    ("cut", MOMENT),
+    ("engine", Length(1, 100)),
+    ("version", Length(1, 64)),
+    ("topology", Length(1, 500)),
+    ("collections", Length(1, 255)),
+    ("reason", Length(1, 4000)),
+    ("hint", Length(1, 4000)),
+    ("waitingFor", Length(1, 4000)),
+    ("waiting", Length(1, 1000)),
+    ("trouble", Length(1, 4000)),
+    ("error", Length(1, 4000)),
+    ("cause", Length(1, 4000)),
+    ("journal", Length(1, 65_535)),
+    ("action", Length(1, 100)),
+    ("class", Words(DRIFT)),
+    ("fields", Length(1, 255)),
+    ("verdict", Length(1, 32)),
+    ("evidence", ID),
     ("metadataHash", Length(1, 64)),
     ("ipfsHash", Length(1, 100)),
     ("tokenId", Length(1, 100)),
@@ -199,9 +282,10 @@ fn fields(schema: &str, body: &mut Value) {
         }
         let of_one = OF_ONE.iter().find(|(of, field, _)| *of == schema && field == name).map(|(_, _, shape)| shape);
         if let Some(shape) = of_one.or_else(|| named(name)) {
-            // Of a list, each of its items has the shape.
-            match field.get_mut("items") {
-                Some(items) => apply(shape, name, items),
+            // The items of a list and the values of a map have its shape.
+            let inner = ["items", "additionalProperties"].into_iter().find(|inner| field.get(*inner).is_some());
+            match inner.and_then(|inner| field.get_mut(inner)) {
+                Some(inner) => apply(shape, name, inner),
                 None => apply(shape, name, field),
             }
         }

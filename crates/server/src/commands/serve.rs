@@ -18,13 +18,13 @@ use super::{Went, admin};
 use crate::{
     alerts::{Alerts, Conditions},
     descriptors,
-    desk::ServerDesk,
     figures::describe,
     first_password,
     logs::{self, Lines},
     monitor, open,
     settings::Settings,
     slot::Slot,
+    sync_admin::ServerSyncAdmin,
 };
 
 /// How often what this process keeps in memory is looked through.
@@ -55,11 +55,11 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     let sync = Sync::new(open::beside(&records, settings).await?, mirror.clone(), wish);
     let running = sync.start();
     let background = CancellationToken::new();
-    let desk = ServerDesk::new(sync.clone(), background.clone());
+    let sync_admin = ServerSyncAdmin::new(sync.clone(), background.clone());
     let state = State::new(
         app.clone(),
         Arc::new(mirror.clone()),
-        Arc::new(desk.clone()),
+        Arc::new(sync_admin.clone()),
         Some(figures.clone()),
         settings.serving(),
     );
@@ -89,7 +89,7 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     tracing::info!("stopping: answers are given, the synchronisation finishes its batches");
     running.stop().await;
     background.cancel();
-    desk.close().await;
+    sync_admin.close().await;
     while tasks.join_next().await.is_some() {}
     open::close(&records, Some(&mirror)).await;
     served?;

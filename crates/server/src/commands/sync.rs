@@ -3,19 +3,23 @@
 use anyhow::{anyhow, bail};
 use chainbill_domain::{Clock as _, Model, SystemClock};
 use chainbill_sync::{
-    Comparison, Copied, Finding, Mending, Order, Repaired, RunReport, Status, Sync, SyncError, compare::Level,
+    Comparison, Finding, Mending, Order, Repaired, RunReport, Status, Sync, SyncError, compare::Level,
 };
-use serde_json::{Value, json};
+use chainbill_web::{BackfillReport, Backfilled, DeadLetter, RepairedEntity};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{Went, migrate::up_to_date};
 use crate::{
     cli::{OneModel, Repair, SyncCommand, Verify},
-    desk::{Runs, of_parked, of_recent, wished},
     mapping, open,
     output::{Bars, Output, follow},
     settings::Settings,
     slot::Slot,
+    sync_admin::{
+        selected,
+        views::{self, Runs},
+    },
 };
 
 pub(super) async fn sync(
@@ -76,37 +80,28 @@ async fn carried_out(
     }
 }
 
-fn of_copy(model: &'static Model, copied: Copied) -> Value {
-    json!({"model": model.name, "copied": copied.rows, "parked": copied.parked})
+fn line(backfilled: &Backfilled) -> String {
+    let Backfilled { model, copied, parked } = backfilled;
+    format!("{model}: {copied} copied, {parked} parked\n")
 }
 
 async fn initial(sync: &Sync, out: Output, stop: &CancellationToken) -> anyhow::Result<Went> {
     let bars = Bars::new(out, chainbill_domain::models::ALL.iter().map(|model| model.name));
     let copied = sync.initial_of(chainbill_domain::models::ALL, &|progress| bars.follow(progress), stop).await;
     bars.finish();
-    let models: Vec<Value> =
-        copied.into_iter().map(|(model, copied)| Ok(of_copy(model, copied?))).collect::<Result<_, SyncError>>()?;
+    let models: Vec<Backfilled> = copied
+        .into_iter()
+        .map(|(model, copied)| Ok(views::backfilled(model, copied?)))
+        .collect::<Result<_, SyncError>>()?;
     sync.settle(stop).await?;
-    let parked = models.iter().any(|model| model["parked"] != 0);
-    out.result(&json!({"models": models}), || {
-        models
-            .iter()
-            .map(|model| {
-                format!(
-                    "{}: {} copied, {} parked\n",
-                    model["model"].as_str().unwrap_or(""),
-                    model["copied"],
-                    model["parked"]
-                )
-            })
-            .collect()
-    })?;
-    Ok(Went::fine_if(!parked))
+    let report = BackfillReport { models };
+    out.result(&report, || report.models.iter().map(line).collect())?;
+    Ok(Went::fine_if(report.models.iter().all(|model| model.parked == 0)))
 }
 
 async fn status(sync: &Sync, out: Output) -> anyhow::Result<Went> {
     let status = sync.status().await;
-    out.result(&status, || described(&status))?;
+    out.result(&views::status(status.clone()), || described(&status))?;
     if !status.primary_reachable {
         bail!("the primary does not answer");
     }
@@ -172,13 +167,13 @@ async fn runs(
     stop: &CancellationToken,
 ) -> anyhow::Result<Went> {
     let mut runs = Runs::default();
-    for model in wished(model)? {
+    for model in selected(model)? {
         let bar = out.bar(model.name, 0);
         let report = sync.run(model, order, &follow(&bar), stop).await;
         bar.finish_and_clear();
         runs.add(model, report)?;
     }
-    out.result(&runs.json(), || runs.reports.iter().map(told).chain(runs.failures.iter().map(failed)).collect())?;
+    out.result(&runs.report(), || runs.reports.iter().map(told).chain(runs.failures.iter().map(failed)).collect())?;
     if !runs.failures.is_empty() {
         return Ok(Went::Unable);
     }
@@ -230,7 +225,7 @@ async fn failures(
     }
     let parked = sync.failures(model.map(|model| model.name), 1000).await?;
     let parked: Vec<_> = parked.iter().filter(|one| id.is_none_or(|id| one.entry.entity_id == id)).collect();
-    let rows: Vec<Value> = parked.iter().map(|parked| of_parked(parked)).collect();
+    let rows: Vec<DeadLetter> = parked.iter().map(|parked| views::dead_letter(parked)).collect();
     out.result(&json!({"data": rows}), || {
         let line = |one: &&chainbill_records::Parked| {
             format!("{} {} after {} attempts: {}\n", one.entry.model, one.entry.entity_id, one.attempts, one.cause)
@@ -255,7 +250,7 @@ async fn since(
     let recent = sync.since(model, since, &follow(&bar), stop).await;
     bar.finish_and_clear();
     let recent = recent?;
-    out.result(&of_recent(model, since, &recent), || {
+    out.result(&views::recent_repair(model, since, &recent), || {
         let Repaired { repaired, failed, quarantined, .. } = recent.repaired;
         let wrong = format!("{failed} that cannot be repaired, {quarantined} quarantined");
         format!("{}: {} changed since {since}, {repaired} repaired, {wrong}", model.name, recent.compared)
@@ -277,10 +272,10 @@ async fn one_model_whole(
             false => sync.backfill(model, &follow(&bar), stop).await,
         };
         bar.finish();
-        let copied = of_copy(model, copied?);
+        let backfilled = views::backfilled(model, copied?);
         sync.settle(stop).await?;
-        out.result(&copied, || format!("{}: {} copied, {} parked", model.name, copied["copied"], copied["parked"]))?;
-        return Ok(Went::fine_if(copied["parked"] == 0));
+        out.result(&backfilled, || line(&backfilled))?;
+        return Ok(Went::fine_if(backfilled.parked == 0));
     }
     sync.settle(stop).await?;
     runs(sync, out, Some(model.name), Order::new("manual", Level::Fast, Mending::Repair), stop).await
@@ -291,8 +286,14 @@ async fn one(sync: &Sync, out: Output, model: &'static Model, id: &str) -> anyho
     if why.is_nothing() {
         bail!("there is no {} {id} in either database", model.name);
     }
-    out.result(&json!({"repaired": repaired.repaired > 0, "entity": why}), || {
-        format!("{} {id}: {}{}", model.name, why.verdict, if repaired.repaired > 0 { ", repaired" } else { "" })
+    let entity = RepairedEntity {
+        repaired: repaired.repaired > 0,
+        quarantined: repaired.quarantined > 0,
+        entity: views::diagnosis(why),
+    };
+    let verdict = &entity.entity.verdict;
+    out.result(&entity, || {
+        format!("{} {id}: {verdict}{}", model.name, if entity.repaired { ", repaired" } else { "" })
     })?;
-    Ok(Went::fine_if(why.verdict == "equal"))
+    Ok(Went::fine_if(verdict == "equal"))
 }

@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Answer, freshness, listed, with_freshness};
 use crate::{
     State,
-    extract::{Asked, Who},
+    extract::{Principal, StrictQuery},
     problem::ProblemBody,
 };
 
@@ -26,7 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Wish {
+struct FileQuery {
     /// At most so many, 1 to 100; 20 when absent.
     limit: Option<u32>,
     /// The `nextCursor` of the page before.
@@ -35,7 +35,7 @@ struct Wish {
     fresh_after: Option<String>,
 }
 
-impl Wish {
+impl FileQuery {
     /// How many files of a list, and after which.
     fn checked(self, list: &str) -> Result<(u32, Option<String>), AppError> {
         let request = PageRequest { limit: self.limit, cursor: self.cursor };
@@ -105,35 +105,46 @@ impl FileView {
 }
 
 /// The asker's own files, newest first.
-#[utoipa::path(get, path = "/api/files", tag = "files", params(Wish), responses(
+#[utoipa::path(get, path = "/api/files", tag = "files", params(FileQuery), responses(
     (status = 200, body = Page<FileView>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody),
     (status = 503, body = ProblemBody)))]
-async fn list(Shared(state): Shared<State>, Who(context): Who, headers: HeaderMap, Asked(wish): Asked<Wish>) -> Answer {
+async fn list(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    headers: HeaderMap,
+    StrictQuery(query): StrictQuery<FileQuery>,
+) -> Answer {
     let owner = context.actor()?.user_id.to_string();
-    answer(&state, &headers, wish, "ownerId", owner).await
+    answer(&state, &headers, query, "ownerId", owner).await
 }
 
 /// Files of a bill, newest first. To those who see the bill.
-#[utoipa::path(get, path = "/api/invoices/{id}/files", tag = "files", params(("id" = String, Path), Wish), responses(
+#[utoipa::path(get, path = "/api/invoices/{id}/files", tag = "files", params(("id" = String, Path), FileQuery), responses(
     (status = 200, body = Page<FileView>), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
 async fn of_invoice(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     headers: HeaderMap,
-    Asked(wish): Asked<Wish>,
+    StrictQuery(query): StrictQuery<FileQuery>,
 ) -> Answer {
     let invoice = state.app.invoice(&context, &id).await?;
-    answer(&state, &headers, wish, "invoiceId", invoice.id).await
+    answer(&state, &headers, query, "invoiceId", invoice.id).await
 }
 
-async fn answer(state: &State, headers: &HeaderMap, mut wish: Wish, field: &'static str, value: String) -> Answer {
+async fn answer(
+    state: &State,
+    headers: &HeaderMap,
+    mut query: FileQuery,
+    field: &'static str,
+    value: String,
+) -> Answer {
     let list = format!("files?{field}={value}");
-    let token = wish.fresh_after.take();
-    let (limit, after) = wish.checked(&list)?;
+    let token = query.fresh_after.take();
+    let (limit, after) = query.checked(&list)?;
     let fresh = freshness(state, headers, token.as_deref()).await?;
-    let copies = state.copies.find(&STORED_FILES, field, &Value::Text(value), after.as_deref(), limit + 1).await?;
+    let copies = state.mirror.find(&STORED_FILES, field, &Value::Text(value), after.as_deref(), limit + 1).await?;
     Ok(with_freshness(listed("stored_files", &page(&list, copies, limit)), fresh))
 }
 
@@ -191,7 +202,7 @@ mod tests {
         let page = page("files?ownerId=ada", copies, 3);
         assert_eq!(page.data.iter().map(|file| file.id.as_str()).collect::<Vec<_>>(), ["4"]);
         assert_eq!(page.unreadable.iter().map(|odd| odd.id.as_str()).collect::<Vec<_>>(), ["3", "2"]);
-        let next = || Wish { limit: None, cursor: page.next_cursor.clone(), fresh_after: None };
+        let next = || FileQuery { limit: None, cursor: page.next_cursor.clone(), fresh_after: None };
         assert_eq!(next().checked("files?ownerId=ada").unwrap(), (20, Some("2".to_owned())));
         assert!(next().checked("files?ownerId=bob").is_err());
     }

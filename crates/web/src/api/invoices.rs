@@ -11,8 +11,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Answer, created, done, listed, tagged, tell};
 use crate::{
-    State,
-    extract::{Asked, Strict, Who},
+    ProofView, State,
+    extract::{Principal, StrictJson, StrictQuery},
     problem::ProblemBody,
     tags::IfMatch,
 };
@@ -31,7 +31,11 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 /// Bills that one wrote or got, newest first; all for operators. Clients see a bill from its sending on.
 #[utoipa::path(get, path = "/api/invoices", tag = "invoices", params(InvoiceFilter), responses(
     (status = 200, body = Page<InvoiceView>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
-async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(filter): Asked<InvoiceFilter>) -> Answer {
+async fn list(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    StrictQuery(filter): StrictQuery<InvoiceFilter>,
+) -> Answer {
     Ok(listed("invoices", &state.app.invoices(&context, &filter).await?))
 }
 
@@ -39,7 +43,11 @@ async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(filter): As
 #[utoipa::path(post, path = "/api/invoices", tag = "invoices", request_body = NewInvoice, responses(
     (status = 201, body = InvoiceView), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 422, body = ProblemBody)))]
-async fn create(Shared(state): Shared<State>, Who(context): Who, Strict(new): Strict<NewInvoice>) -> Answer {
+async fn create(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    StrictJson(new): StrictJson<NewInvoice>,
+) -> Answer {
     let invoice = state.app.create_invoice(&context, new).await?;
     Ok(created(&state, "/api/invoices", &invoice.value.id, &invoice).await)
 }
@@ -47,7 +55,7 @@ async fn create(Shared(state): Shared<State>, Who(context): Who, Strict(new): St
 /// A bill.
 #[utoipa::path(get, path = "/api/invoices/{id}", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 200, body = InvoiceView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
-async fn get(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+async fn get(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
     Ok(tagged(StatusCode::OK, &state.app.invoice(&context, &id).await?))
 }
 
@@ -58,10 +66,10 @@ async fn get(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<Str
     (status = 422, body = ProblemBody)))]
 async fn patch(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
-    Strict(change): Strict<PatchInvoice>,
+    StrictJson(change): StrictJson<PatchInvoice>,
 ) -> Answer {
     Ok(done(&state, StatusCode::OK, &state.app.patch_invoice(&context, &id, versions.as_deref(), change).await?).await)
 }
@@ -72,7 +80,7 @@ async fn patch(
     (status = 409, body = ProblemBody)))]
 async fn delete(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
@@ -88,7 +96,7 @@ async fn delete(
     (status = 409, body = ProblemBody)))]
 async fn send(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
@@ -101,7 +109,7 @@ async fn send(
     (status = 409, body = ProblemBody)))]
 async fn void(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
@@ -115,10 +123,10 @@ async fn void(
     (status = 404, body = ProblemBody), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn pay(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
-    Strict(payment): Strict<NewPayment>,
+    StrictJson(payment): StrictJson<NewPayment>,
 ) -> Answer {
     let payment = state.app.pay_invoice(&context.at(versions), &id, payment).await?;
     Ok(created(&state, "/api/payments", &payment.value.id, &payment).await)
@@ -127,14 +135,14 @@ async fn pay(
 /// A payment, with its bill as it stands now. To the bill's parties.
 #[utoipa::path(get, path = "/api/payments/{id}", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 200, body = PaymentView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
-async fn payment(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+async fn payment(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
     Ok(tagged(StatusCode::OK, &state.app.payment(&context, &id).await?))
 }
 
 /// Proof that the bill was part of its model's newest certificate. `chainbill proof check` checks it offline.
 #[utoipa::path(get, path = "/api/invoices/{id}/proof", tag = "invoices", params(("id" = String, Path)), responses(
-    (status = 200, body = serde_json::Value), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
-async fn proof(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+    (status = 200, body = ProofView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
+async fn proof(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
     let invoice = state.app.invoice(&context, &id).await?;
-    Ok(Json(state.desk.proof("invoices", &invoice.id).await?).into_response())
+    Ok(Json(state.sync.proof("invoices", &invoice.id).await?).into_response())
 }

@@ -2,12 +2,12 @@
 
 pub(crate) mod analytics;
 pub(crate) mod auth;
+mod documents;
 pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod invoices;
 pub(crate) mod jobs;
 pub(crate) mod logs;
-mod plain;
 pub(crate) mod projects;
 pub(crate) mod search;
 pub(crate) mod skills;
@@ -127,11 +127,11 @@ async fn tell<T>(state: &State, response: &mut Response, done: &Done<T>) {
 /// are known to be away nobody waits.
 async fn freshness(state: &State, headers: &HeaderMap, parameter: Option<&str>) -> Result<Option<bool>, Problem> {
     let wanted = wanted(headers, parameter);
-    state.copies.reachable()?;
+    state.mirror.reachable()?;
     match wanted {
         Some(text) => {
             let token = state.app.unsealed(text).await?;
-            Ok(Some(state.desk.fresh(&token, state.fresh_bound).await?))
+            Ok(Some(state.sync.fresh(&token, state.fresh_bound).await?))
         }
         None => Ok(None),
     }
