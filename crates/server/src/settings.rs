@@ -15,12 +15,12 @@ use std::{
 use chainbill_app::Secret;
 use chainbill_mirror::Retention;
 use chainbill_sync::RepairMode;
-use chainbill_web::{Rates, Serving};
+use chainbill_web::{PublicUrls, Rates, Serving};
 use clap::{ArgAction, Args, ValueEnum};
 use ipnet::IpNet;
 
 pub use secrets::{Hidden, SECRETS, secrets_help};
-use values::{address, every, network, port, schedule, socket, whole, within};
+use values::{address, every, network, origin, port, schedule, socket, whole, within};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -109,6 +109,13 @@ pub struct Settings {
     /// At which address to listen; 0.0.0.0 for all.
     #[arg(long, env, global = true, default_value = "127.0.0.1", value_name = "BIND_ADDRESS", value_parser = address)]
     pub bind_address: IpAddr,
+    /// The address of the API as clients reach it: https://api.example.org, an origin without a path. It stands in the API's
+    /// description and in e-mails. The address that the server listens at when absent.
+    #[arg(long, env, global = true, value_name = "PUBLIC_API_URL", value_parser = origin)]
+    pub public_api_url: Option<String>,
+    /// The address of the web pages as people reach them, an origin too. PUBLIC_API_URL when absent.
+    #[arg(long, env, global = true, value_name = "PUBLIC_WEB_URL", value_parser = origin)]
+    pub public_web_url: Option<String>,
     /// Most connections to the primary, 2 to 1000.
     #[arg(long, env, global = true, default_value_t = 16, value_name = "DATABASE_MAX_CONNECTIONS",
         value_parser = whole(2, 1000))]
@@ -301,9 +308,20 @@ impl Settings {
         chainbill_app::Settings { session: self.session_lifetime, replay: self.idempotency_lifetime }
     }
 
-    /// For the web.
+    /// The addresses of API and pages, of a server that listens at `address`.
     #[must_use]
-    pub fn serving(&self) -> Serving {
+    pub fn public_urls(&self, address: SocketAddr) -> PublicUrls {
+        let local = || match address.ip().is_unspecified() {
+            true => format!("http://localhost:{}", address.port()),
+            false => format!("http://{address}"),
+        };
+        let api = self.public_api_url.clone().unwrap_or_else(local);
+        PublicUrls { web: self.public_web_url.clone().unwrap_or_else(|| api.clone()), api }
+    }
+
+    /// For the web, of a server that listens at `address`.
+    #[must_use]
+    pub fn serving(&self, address: SocketAddr) -> Serving {
         Serving {
             rates: Rates {
                 login: self.rate_login,
@@ -316,6 +334,8 @@ impl Settings {
             metrics_token: self.metrics_token.as_ref().map(|hidden| Secret::new(hidden.0.clone())),
             fresh_bound: self.fresh_wait,
             secure_cookies: self.secure_cookies,
+            public_urls: self.public_urls(address),
+            ..Serving::default()
         }
     }
 

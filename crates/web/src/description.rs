@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
-use crate::{extract::COOKIE, schemas};
+use crate::{PublicUrls, extract::COOKIE, schemas};
 
 /// Operations under `/api` that need no login, beside the health's.
 const OPEN: &[&str] = &["/api/auth/register", "/api/auth/login", "/api/auth/logout"];
@@ -38,6 +38,12 @@ pub(crate) fn complete(api: &OpenApi) -> Value {
         },
     });
     whole
+}
+
+/// Says where the API and its readable description are reached.
+pub(crate) fn locate(description: &mut Value, urls: &PublicUrls) {
+    description["servers"] = json!([{"url": urls.api}]);
+    description["externalDocs"] = json!({"url": format!("{}/docs", urls.web), "description": "The API, to read"});
 }
 
 /// Operations that take no body, as `POST /api/auth/logout`. Readings are not asked.

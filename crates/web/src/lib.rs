@@ -23,7 +23,7 @@ mod tags;
 pub use limits::Rates;
 pub use mirror_reads::MirrorReads;
 pub use problem::Problem;
-pub use router::{Serving, State, metrics_router, openapi, router};
+pub use router::{PublicUrls, Serving, State, metrics_router, openapi, router};
 pub use serve::{ConnectionLimits, serve};
 pub use sync_admin::{
     BackfillReport, Backfilled, CertificateView, Certified, DeadLetter, Difference, EntityDiagnosis, FailedRun,

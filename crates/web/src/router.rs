@@ -30,6 +30,15 @@ use crate::{
     tags::IfNoneMatch,
 };
 
+/// Where API and pages are reached: origins without a path.
+#[derive(Debug, Clone, Default)]
+pub struct PublicUrls {
+    /// The API.
+    pub api: String,
+    /// The web pages.
+    pub web: String,
+}
+
 /// How it serves.
 #[derive(Clone, Default)]
 pub struct Serving {
@@ -45,6 +54,8 @@ pub struct Serving {
     pub fresh_bound: Duration,
     /// Whether browsers come over TLS.
     pub secure_cookies: bool,
+    /// The addresses in the description of the API.
+    pub public_urls: PublicUrls,
 }
 
 /// What the handlers share.
@@ -77,7 +88,8 @@ impl State {
         metrics: Option<PrometheusHandle>,
         serving: Serving,
     ) -> Self {
-        let description = openapi();
+        let mut description = openapi();
+        description::locate(&mut description, &serving.public_urls);
         Self {
             app,
             mirror,

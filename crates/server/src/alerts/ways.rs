@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chainbill_domain::{Clock as _, Random, SystemClock, SystemRandom, id::EventId};
+use chainbill_web::PublicUrls;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
@@ -38,6 +39,8 @@ struct Mail {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     to: Mailbox,
+    /// Where the status is read.
+    status_url: String,
 }
 
 /// Pauses before the tries after the first.
@@ -51,9 +54,9 @@ impl Alerts {
     ///
     /// # Errors
     /// When an address is none; the text holds no password.
-    pub fn new(settings: &Settings) -> anyhow::Result<Self> {
+    pub fn new(settings: &Settings, urls: &PublicUrls) -> anyhow::Result<Self> {
         let webhook = settings.alert_webhook_url.clone().map(|url| webhook(settings, url)).transpose()?;
-        let mail = settings.alert_email_to.as_deref().map(|to| mail(settings, to)).transpose()?;
+        let mail = settings.alert_email_to.as_deref().map(|to| mail(settings, urls, to)).transpose()?;
         let ways = webhook.map(Way::Webhook).into_iter().chain(mail.map(|mail| Way::Mail(Box::new(mail))));
         Ok(Self { ways: ways.map(Way::open).collect() })
     }
@@ -144,7 +147,7 @@ impl Webhook {
     }
 }
 
-fn mail(settings: &Settings, to: &str) -> anyhow::Result<Mail> {
+fn mail(settings: &Settings, urls: &PublicUrls, to: &str) -> anyhow::Result<Mail> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let url = settings.smtp_url.as_ref().map_or("", |Hidden(url)| url.as_str());
     let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
@@ -153,6 +156,7 @@ fn mail(settings: &Settings, to: &str) -> anyhow::Result<Mail> {
         transport: builder.timeout(Some(PATIENCE)).build(),
         from: settings.alert_email_from.parse().context("ALERT_EMAIL_FROM is no e-mail address")?,
         to: to.parse().context("ALERT_EMAIL_TO is no e-mail address")?,
+        status_url: format!("{}/api/sync/status", urls.api),
     })
 }
 
@@ -164,7 +168,7 @@ impl Mail {
             .to(self.to.clone())
             .subject(subject)
             .header(ContentType::TEXT_PLAIN)
-            .body(format!("{}\n\n{:#}\n", alert.summary, alert.data))?;
+            .body(format!("{}\n\n{:#}\n\nStatus: {}\n", alert.summary, alert.data, self.status_url))?;
         self.transport.send(message).await?;
         Ok(())
     }

@@ -33,7 +33,6 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(600);
 pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationToken) -> anyhow::Result<Went> {
     let figures = recorder()?;
     let connections = descriptors::connections(settings);
-    let alerts = Alerts::new(settings)?;
     let records = open::primary(settings).await?;
     migrations::up(records.db(), records.dialect(), None)
         .await
@@ -46,6 +45,7 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
         format!("BIND_ADDRESS and PORT: {address} cannot be listened at; another address or a free port is accepted")
     })?;
     let address = listener.local_addr()?;
+    let alerts = Alerts::new(settings, &settings.public_urls(address))?;
     let metrics = metrics_listener(settings).await?;
 
     let slot = Slot::take(&settings.data_dir);
@@ -61,7 +61,7 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
         Arc::new(mirror.clone()),
         Arc::new(sync_admin.clone()),
         Some(figures.clone()),
-        settings.serving(),
+        settings.serving(address),
     );
     let mut tasks = JoinSet::new();
     tasks.spawn(logs::write(lines, mirror.clone(), background.clone()));
