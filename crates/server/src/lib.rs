@@ -19,6 +19,7 @@ mod redact;
 pub mod settings;
 mod slot;
 mod sync_admin;
+mod test_mode;
 
 pub use commands::run;
 pub use open::{Primary, Secondary, primary, secondary};

@@ -7,11 +7,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use chainbill_domain::{SystemClock, SystemRandom};
+use chainbill_domain::{Clock, SystemClock, SystemRandom, TestClock};
 use chainbill_mirror::{EmbeddedMirror, Mirror, MongoMirror, MongoSettings};
 use chainbill_records::{
     Records, Topology,
     connect::{ConnectSettings, connect},
+    migrations,
 };
 
 use crate::{
@@ -29,6 +30,14 @@ pub type Secondary = Arc<dyn Mirror>;
 /// # Errors
 /// When it does not answer or is not set up to keep money safe.
 pub async fn primary(settings: &Settings) -> anyhow::Result<Primary> {
+    Ok(serving(settings).await?.0)
+}
+
+/// The primary of a server, with the clock that it follows in test mode.
+///
+/// # Errors
+/// As [`primary`].
+pub(crate) async fn serving(settings: &Settings) -> anyhow::Result<(Primary, Option<Arc<TestClock>>)> {
     open(settings, wish(settings, settings.database_max_connections)).await
 }
 
@@ -38,10 +47,10 @@ pub async fn primary(settings: &Settings) -> anyhow::Result<Primary> {
 /// As [`primary`].
 pub async fn patient(settings: &Settings) -> anyhow::Result<Primary> {
     let wish = wish(settings, settings.database_max_connections);
-    open(settings, ConnectSettings { statement_timeout: None, ..wish }).await
+    Ok(open(settings, ConnectSettings { statement_timeout: None, ..wish }).await?.0)
 }
 
-async fn open(settings: &Settings, wish: ConnectSettings) -> anyhow::Result<Primary> {
+async fn open(settings: &Settings, wish: ConnectSettings) -> anyhow::Result<(Primary, Option<Arc<TestClock>>)> {
     if let Some(path) = primary_file(&settings.primary_url()) {
         make_private(&path).context("the primary's file cannot be made")?;
     }
@@ -50,7 +59,18 @@ async fn open(settings: &Settings, wish: ConnectSettings) -> anyhow::Result<Prim
     for warning in &connected.warnings {
         tracing::warn!("the primary: {warning}");
     }
-    Ok(Records::new(connected.db, connected.dialect, Arc::new(SystemClock), Arc::new(SystemRandom)))
+    let test_clock = settings.test_mode.then(Arc::<TestClock>::default);
+    let clock: Arc<dyn Clock> = match &test_clock {
+        Some(clock) => clock.clone(),
+        None => Arc::new(SystemClock),
+    };
+    let records = Records::new(connected.db, connected.dialect, clock, Arc::new(SystemRandom));
+    if let Some(clock) = &test_clock
+        && migrations::status(records.db()).await?.iter().all(|step| step.applied)
+    {
+        records.follow_test_clock(clock).await?;
+    }
+    Ok((records, test_clock))
 }
 
 /// The same primary through the synchronisation's own connections.

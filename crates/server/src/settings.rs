@@ -116,6 +116,15 @@ pub struct Settings {
     /// The address of the web pages as people reach them, an origin too. PUBLIC_API_URL when absent.
     #[arg(long, env, global = true, value_name = "PUBLIC_WEB_URL", value_parser = origin)]
     pub public_web_url: Option<String>,
+    /// Gives the server a clock that operators can advance (/api/test/clock). Every page and every response says so. For tests and
+    /// demonstrations, never for real business; all processes on the same databases must have it.
+    #[arg(long, env, global = true, default_value_t = false, value_name = "TEST_MODE", action = ArgAction::Set,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub test_mode: bool,
+    /// Accepts test mode beyond this machine: with a BIND_ADDRESS that is no loopback address, or public https addresses.
+    #[arg(long, env, global = true, default_value_t = false, value_name = "TEST_MODE_EXPOSED", action = ArgAction::Set,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub test_mode_exposed: bool,
     /// Most connections to the primary, 2 to 1000.
     #[arg(long, env, global = true, default_value_t = 16, value_name = "DATABASE_MAX_CONNECTIONS",
         value_parser = whole(2, 1000))]

@@ -20,6 +20,7 @@ mod serve;
 mod sync_admin;
 mod tags;
 
+pub use api::test_clock::AdvancingClock;
 pub use limits::Rates;
 pub use mirror_reads::MirrorReads;
 pub use problem::Problem;

@@ -81,19 +81,25 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;mar
     background:#fff}h1{margin-bottom:.2rem}a{color:#0b5cad}code,.m{font-family:ui-monospace,monospace;font-size:.92em}\
     .m{display:inline-block;min-width:4.2rem;font-weight:600}section{border-top:1px solid #d5dde5;padding:.4rem 0}\
     details{margin:.4rem 0 .4rem 1rem}summary{cursor:pointer}td,th{text-align:left;padding:.15rem .8rem .15rem 0;\
-    vertical-align:top}.note{color:#51606f}@media(prefers-color-scheme:dark){body{background:#12181f;color:#dbe4ec}\
+    vertical-align:top}.banner{background:#8a1f11;color:#fff;padding:.4rem .8rem;font-weight:600}.note{color:#51606f}@media(prefers-color-scheme:dark){body{background:#12181f;color:#dbe4ec}\
     a{color:#7cb8f2}section{border-color:#2c3945}.note{color:#9aa9b8}}";
 
-fn page(title: &str, body: &str) -> Html<String> {
+fn page(state: &State, title: &str, body: &str) -> Html<String> {
+    let banner = state.test_clock.as_ref().map(|clock| {
+        let now = chainbill_app::moment(clock.now());
+        format!("<p class=\"banner\">TEST MODE: the clock is at {now} and can be advanced</p>")
+    });
+    let banner = banner.unwrap_or_default();
     Html(format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width,initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head>\
-         <body>{body}</body></html>"
+         <body>{banner}{body}</body></html>"
     ))
 }
 
-async fn landing() -> Html<String> {
+async fn landing(Shared(state): Shared<State>) -> Html<String> {
     page(
+        &state,
         "ChainBill",
         "<h1>ChainBill</h1><p>Freelancers invoice clients and are paid through escrow. MySQL is the source of truth, \
          MongoDB an identical copy that can be proven equal.</p><ul>\
@@ -104,7 +110,7 @@ async fn landing() -> Html<String> {
 }
 
 async fn docs(Shared(state): Shared<State>) -> Response {
-    page("ChainBill API", &describe(&state.description)).into_response()
+    page(&state, "ChainBill API", &describe(&state.description)).into_response()
 }
 
 fn describe(description: &Value) -> String {

@@ -19,7 +19,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    MirrorReads, Problem, Rates, SyncAdmin, address,
+    AdvancingClock, MirrorReads, Problem, Rates, SyncAdmin, address,
     api::{self, health::Probes},
     coalesced::SharedRead,
     description,
@@ -56,6 +56,8 @@ pub struct Serving {
     pub secure_cookies: bool,
     /// The addresses in the description of the API.
     pub public_urls: PublicUrls,
+    /// The clock of test mode; none otherwise.
+    pub test_clock: Option<Arc<dyn AdvancingClock>>,
 }
 
 /// What the handlers share.
@@ -71,6 +73,7 @@ pub struct State {
     /// Operations that take no body, as `POST /api/auth/logout`.
     bodiless: Arc<BTreeSet<String>>,
     pub(crate) probes: Arc<Probes>,
+    pub(crate) test_clock: Option<Arc<dyn AdvancingClock>>,
     pub(crate) metrics_apart: bool,
     pub(crate) metrics_token: Option<Secret>,
     pub(crate) gauges: Arc<SharedRead<()>>,
@@ -88,7 +91,7 @@ impl State {
         metrics: Option<PrometheusHandle>,
         serving: Serving,
     ) -> Self {
-        let mut description = openapi();
+        let mut description = describe(serving.test_clock.is_some());
         description::locate(&mut description, &serving.public_urls);
         Self {
             app,
@@ -100,6 +103,7 @@ impl State {
             bodiless: Arc::new(description::bodiless(&description)),
             description: Arc::new(description),
             probes: Arc::default(),
+            test_clock: serving.test_clock,
             metrics_apart: serving.metrics_apart,
             metrics_token: serving.metrics_token,
             gauges: Arc::default(),
@@ -118,8 +122,11 @@ impl State {
 ))]
 struct Doc;
 
-fn routes() -> OpenApiRouter<State> {
+/// All routes; those of test mode where it is on.
+fn routes(test_mode: bool) -> OpenApiRouter<State> {
+    let test = if test_mode { api::test_clock::routes() } else { OpenApiRouter::new() };
     OpenApiRouter::with_openapi(Doc::openapi())
+        .merge(test)
         .merge(api::auth::routes())
         .merge(api::users::routes())
         .merge(api::skills::routes())
@@ -137,12 +144,21 @@ fn routes() -> OpenApiRouter<State> {
 /// The description of the API, as OpenAPI.
 #[must_use]
 pub fn openapi() -> Value {
-    description::complete(&routes().split_for_parts().1)
+    describe(false)
+}
+
+/// The description with or without the routes of test mode.
+pub(crate) fn describe(test_mode: bool) -> Value {
+    let mut description = description::complete(&routes(test_mode).split_for_parts().1);
+    if test_mode {
+        description::mark_test_mode(&mut description);
+    }
+    description
 }
 
 /// Everything that is served.
 pub fn router(state: State) -> Router {
-    let (api, _) = routes().split_for_parts();
+    let (api, _) = routes(state.test_clock.is_some()).split_for_parts();
     Router::new()
         .merge(api)
         .merge(pages::routes())
@@ -218,6 +234,11 @@ async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> R
         if let Ok(value) = HeaderValue::from_str(value) {
             response.headers_mut().insert(HeaderName::from_static(name), value);
         }
+    }
+    if let Some(clock) = &state.test_clock
+        && let Ok(now) = HeaderValue::from_str(&chainbill_app::moment(clock.now()))
+    {
+        response.headers_mut().insert(HeaderName::from_static("chainbill-test-clock"), now);
     }
     response
 }

@@ -75,6 +75,11 @@ const OF_ONE: &[(&str, &str, Shape)] = &[
     ("JobView", "error", Length(1, 4000)),
     ("LogEntry", "id", Length(1, 64)),
     ("LogEntry", "fields", Length(0, 4000)),
+    ("ClockChange", "advance", Pattern("^(P.+|[0-9]+(ms|s|m|h|d))$", "P14D")),
+    ("ClockChange", "to", MOMENT),
+    ("ClockView", "now", MOMENT),
+    ("Health", "testClock", MOMENT),
+    ("HealthWithSync", "testClock", MOMENT),
     ("RecentEvent", "details", Length(0, 4000)),
     ("RecentEvent", "event", Length(1, 100)),
     ("DayStatistics", "day", DAY),
@@ -239,6 +244,7 @@ fn example(schema: &str) -> Option<Value> {
         "NewPayment" => {
             json!({"amount": euros("100.00"), "method": "BANK_TRANSFER", "externalRef": "SEPA-2026-11-24-7"})
         }
+        "ClockChange" => json!({"advance": "P14D"}),
         "Verification" => json!({"model": "invoices", "deep": true}),
         _ => return None,
     })

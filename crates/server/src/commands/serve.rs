@@ -9,7 +9,7 @@ use chainbill_app::{
 };
 use chainbill_records::migrations;
 use chainbill_sync::Sync;
-use chainbill_web::State;
+use chainbill_web::{Serving, State};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ use crate::{
     settings::Settings,
     slot::Slot,
     sync_admin::ServerSyncAdmin,
+    test_mode::SharedClock,
 };
 
 /// How often what this process keeps in memory is looked through.
@@ -33,10 +34,11 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(600);
 pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationToken) -> anyhow::Result<Went> {
     let figures = recorder()?;
     let connections = descriptors::connections(settings);
-    let records = open::primary(settings).await?;
+    let (records, test_clock) = open::serving(settings).await?;
     migrations::up(records.db(), records.dialect(), None)
         .await
         .context("the tables could not be brought up to date")?;
+    let test_clock = test_clock.map(|clock| SharedClock::new(clock, records.clone()));
     let mirror = open::secondary(settings).await?;
     let app = App::new(records.clone(), settings.app());
     let first = first_admin(&app, settings).await?;
@@ -61,9 +63,13 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
         Arc::new(mirror.clone()),
         Arc::new(sync_admin.clone()),
         Some(figures.clone()),
-        settings.serving(address),
+        Serving { test_clock: test_clock.clone().map(|clock| clock as _), ..settings.serving(address) },
     );
     let mut tasks = JoinSet::new();
+    if let Some(clock) = test_clock {
+        tracing::warn!("test mode: operators can advance the clock at /api/test/clock");
+        tasks.spawn(clock.follow(background.clone()));
+    }
     tasks.spawn(logs::write(lines, mirror.clone(), background.clone()));
     let conditions = Conditions::new(settings.sync_late_after);
     tasks.spawn(monitor::watch(sync.clone(), conditions, alerts, background.clone()));

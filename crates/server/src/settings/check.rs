@@ -39,6 +39,7 @@ impl Settings {
         for (model, _) in &self.sync_every {
             ensure!(models.insert(model), "SYNC_EVERY names {model} twice: each model once is accepted");
         }
+        crate::test_mode::check(self)?;
         self.check_alarms()
     }
 

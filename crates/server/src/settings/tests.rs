@@ -117,6 +117,10 @@ fn what_single_values_cannot_say_is_refused_with_its_name() {
         (&[], &[("ALERT_WEBHOOK_SECRET", "canary")], "ALERT_WEBHOOK_SECRET is no key"),
         (&[], &[("ALERT_WEBHOOK_SECRET", "whsec_canary!")], "ALERT_WEBHOOK_SECRET is no key"),
         (&[], &[("ALERT_WEBHOOK_URL", "ftp://canary")], "ALERT_WEBHOOK_URL begins with \"ftp\""),
+        (&["--test-mode", "--bind-address", "0.0.0.0"], &[], "TEST_MODE is set and BIND_ADDRESS is 0.0.0.0"),
+        (&["--test-mode", "--secure-cookies", "true"], &[], "TEST_MODE is set with SECURE_COOKIES"),
+        (&["--test-mode", "--public-api-url", "https://a.example"], &[], "TEST_MODE is set with a PUBLIC_API_URL"),
+        (&["--test-mode-exposed"], &[], "TEST_MODE_EXPOSED needs TEST_MODE"),
         (&[], &[("METRICS_TOKEN", "canary")], "METRICS_TOKEN is not accepted"),
         (&[], &[("ADMIN_PASSWORD", "canary")], "ADMIN_PASSWORD has 6 characters"),
     ] {

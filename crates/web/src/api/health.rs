@@ -95,6 +95,10 @@ async fn sync_health(state: &State) -> SyncHealth {
     SyncHealth::of(pulse.as_ref(), counted.as_ref())
 }
 
+fn test_clock(state: &State) -> Option<String> {
+    state.test_clock.as_ref().map(|clock| chainbill_app::moment(clock.now()))
+}
+
 fn code(status: &str) -> StatusCode {
     if status == HEALTHY { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
@@ -110,7 +114,8 @@ async fn all(Shared(state): Shared<State>) -> Answer {
         _ => "unhealthy",
     };
     let code = code(mysql.status);
-    Ok((code, Json(Health { status, version: env!("CARGO_PKG_VERSION"), mysql, mongodb })).into_response())
+    let (version, test_clock) = (env!("CARGO_PKG_VERSION"), test_clock(&state));
+    Ok((code, Json(Health { status, version, mysql, mongodb, test_clock })).into_response())
 }
 
 /// The primary.
@@ -133,5 +138,6 @@ async fn mongodb(Shared(state): Shared<State>) -> Answer {
 #[utoipa::path(get, path = "/api/health/sync", tag = "health", responses((status = 200, body = HealthWithSync)))]
 async fn sync(Shared(state): Shared<State>) -> Answer {
     let (mysql, mongodb, sync) = futures::join!(primary(&state), mirror(&state), sync_health(&state));
-    Ok(Json(HealthWithSync { status: sync.status.clone(), mysql, mongodb, sync }).into_response())
+    let (status, test_clock) = (sync.status.clone(), test_clock(&state));
+    Ok(Json(HealthWithSync { status, mysql, mongodb, sync, test_clock }).into_response())
 }

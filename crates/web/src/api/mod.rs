@@ -12,6 +12,7 @@ pub(crate) mod projects;
 pub(crate) mod search;
 pub(crate) mod skills;
 pub(crate) mod sync;
+pub(crate) mod test_clock;
 pub(crate) mod users;
 
 use axum::{

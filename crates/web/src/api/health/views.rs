@@ -31,6 +31,7 @@ pub(crate) struct MirrorHealth {
 
 /// Both databases.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Health {
     /// `healthy`, `degraded` (the mirror does not answer) or `unhealthy` (the primary does not answer).
     pub status: &'static str,
@@ -40,10 +41,15 @@ pub(crate) struct Health {
     pub mysql: PrimaryHealth,
     /// The mirror.
     pub mongodb: MirrorHealth,
+    /// The clock's moment in test mode; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub test_clock: Option<String>,
 }
 
 /// Both databases and the synchronisation between them.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct HealthWithSync {
     /// The synchronisation's status.
     pub status: String,
@@ -53,6 +59,10 @@ pub(crate) struct HealthWithSync {
     pub mongodb: MirrorHealth,
     /// The synchronisation.
     pub sync: SyncHealth,
+    /// The clock's moment in test mode; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub test_clock: Option<String>,
 }
 
 /// The public part of the synchronisation's status. What could not be read in time is null.
