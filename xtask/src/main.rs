@@ -111,6 +111,8 @@ enum Bench {
         /// Only these parts: saving, rates, latency, commits, memory, beside, outage, processes, distant, injected, million.
         only: Vec<String>,
     },
+    /// The request path: processor time per request beside a bare axum and sqlx server on the same tables, in turns.
+    Http,
 }
 
 fn main() -> ExitCode {
@@ -137,6 +139,13 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                 vec!["run", "--release", "-q", "-p", "chainbill-bench", "--bin", "bench", "--", &documents];
             arguments.extend(only.iter().map(String::as_str));
             cargo(&arguments, &servers.variables())
+        }
+        Chore::Bench { what: Bench::Http } => {
+            let servers = databases::up();
+            let bins = ["build", "--release", "-q", "-p", "chainbill-server", "-p", "chainbill-bench", "--bins"];
+            cargo(&bins, &[])?;
+            let run = ["run", "--release", "-q", "-p", "chainbill-bench", "--bin", "bench-http"];
+            cargo(&run, &servers.variables())
         }
     }
 }
