@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_flood_shares_few_readings_and_each_begins_after_its_question() {
+    async fn a_flood_shares_few_reads_and_each_begins_after_its_call() {
         let (reading, made) = (SharedRead::default(), AtomicU32::new(0));
         let make = async || {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -106,7 +106,7 @@ mod tests {
         let many = (0..1000).map(|_| reading.get(Duration::ZERO, make()));
         let got = futures::future::join_all(many).await;
         let few = made.load(SeqCst);
-        assert!(got.iter().all(Option::is_some) && (1..=2).contains(&few), "{few} readings for a thousand");
+        assert!(got.iter().all(Option::is_some) && (1..=2).contains(&few), "{few} reads for a thousand calls");
         let age = Duration::from_secs(60);
         assert_eq!(reading.get(age, make()).await, Some(few), "where age is allowed it is kept");
         assert_eq!(
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_hangs_is_answered_in_time_as_it_was_last_known() {
+    async fn a_hanging_read_returns_the_last_known_value_in_time() {
         let reading = SharedRead::default();
         let started = Instant::now();
         assert_eq!(reading.get(Duration::ZERO, std::future::pending::<u32>()).await, None);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_count_that_hangs_is_begun_once_however_many_ask() {
+    async fn a_hanging_count_runs_once_for_all_callers() {
         let (counting, begun) = (BackgroundRead::<u32>::default(), Arc::new(AtomicU32::new(0)));
         let hang = || {
             let begun = begun.clone();
@@ -138,16 +138,16 @@ mod tests {
         };
         let many = (0..100).map(|_| counting.get(Duration::ZERO, hang()));
         let got = futures::future::join_all(many).await;
-        assert!(got.iter().all(Option::is_none), "nobody was told anything");
+        assert!(got.iter().all(Option::is_none), "no caller has a value");
         assert_eq!(begun.load(SeqCst), 1);
     }
 
     #[tokio::test]
-    async fn a_count_that_nobody_waits_for_is_known_to_the_next() {
+    async fn a_count_outlives_its_caller() {
         let counting = Arc::new(BackgroundRead::default());
         let (go, gone) = tokio::sync::oneshot::channel::<()>();
         let first = counting.get(Duration::ZERO, async move {
-            // Told or given up: both mean that it goes on.
+            // A message or a dropped sender: both let it continue.
             let _ = gone.await;
             7
         });

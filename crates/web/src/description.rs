@@ -1,7 +1,7 @@
-//! The description of the API, completed: what holds for many operations alike is said here once, and not at each.
+//! Completes the description of the API: what many operations have in common is written here once.
 //!
-//! Names of operations are unique, every operation says who may call it, and headers and refusals that come with a kind
-//! of operation stand at each of that kind. `operations.txt` is the list; a test compares it.
+//! Names of operations are unique, every operation states its security, and the headers and errors of a kind of operation are added
+//! to each operation of that kind. `operations.txt` lists all operations; a test compares it.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ use crate::{PublicUrls, extract::COOKIE, schemas};
 
 /// Operations under `/api` that need no login, beside the health's.
 const OPEN: &[&str] = &["/api/auth/register", "/api/auth/login", "/api/auth/logout"];
-/// Kinds of things whose changes are saved with a key against doing them twice, and tell what was saved.
+/// Tags of operations whose changes take an idempotency key and return a Sync-Token.
 const THINGS: &[&str] = &["users", "skills", "projects", "invoices"];
-/// Kinds of readings of the copies.
-const COPIES: &[&str] = &["search", "analytics", "files"];
+/// Tags of reads of the mirror.
+const MIRROR_READS: &[&str] = &["search", "analytics", "files"];
 
 /// The whole description.
 pub(crate) fn complete(api: &OpenApi) -> Value {
@@ -54,7 +54,7 @@ pub(crate) fn locate(description: &mut Value, urls: &PublicUrls) {
     description["externalDocs"] = json!({"url": format!("{}/docs", urls.web), "description": "The API, to read"});
 }
 
-/// Operations that take no body, as `POST /api/auth/logout`. Readings are not asked.
+/// Changes that take no body, as `POST /api/auth/logout`.
 pub(crate) fn bodiless(description: &Value) -> BTreeSet<String> {
     operations(description)
         .filter(|(_, method, operation)| *method != "get" && operation.get("requestBody").is_none())
@@ -71,7 +71,7 @@ fn operations(description: &Value) -> impl Iterator<Item = (&str, &str, &Value)>
     })
 }
 
-/// What orchestrators and monitors ask, beside the API.
+/// Endpoints of orchestrators and monitors, beside the API.
 fn beside() -> Map<String, Value> {
     let text = |id: &str, summary: &str, refused: &[&str]| {
         let mut responses = Map::new();
@@ -89,9 +89,9 @@ fn beside() -> Map<String, Value> {
         "responses": {"200": {"description": "", "content": {"application/json": {}}}},
     }});
     [
-        ("/livez", text("live", "Whether the process answers.", &[])),
-        ("/readyz", text("ready", "Whether requests can be answered: the primary takes writes.", &["503"])),
-        ("/metrics", text("metrics", "Figures in the Prometheus text format.", &[])),
+        ("/livez", text("live", "Whether the process responds.", &[])),
+        ("/readyz", text("ready", "Whether the server is ready: the primary accepts writes.", &["503"])),
+        ("/metrics", text("metrics", "Metrics in the Prometheus text format.", &[])),
         ("/api/openapi.json", document),
     ]
     .into_iter()
@@ -111,25 +111,38 @@ fn complete_one(path: &str, method: &str, operation: &mut Value) {
     operation["operationId"] = name(&tag, operation["operationId"].as_str().unwrap_or("")).into();
     operation["security"] = if is_open { json!([]) } else { json!([{"bearer": []}, {"cookie": []}]) };
     if saves && method == "post" {
-        header(operation, "Idempotency-Key", "1 to 200 visible characters; the same key does it once.");
+        header(
+            operation,
+            "Idempotency-Key",
+            "1 to 200 visible characters; a request with a known key is not executed again.",
+        );
     }
     if changes && is_of(THINGS) && path.contains("{id}") {
-        header(operation, "If-Match", "ETags of earlier answers: it is done at one of these versions only.");
+        header(operation, "If-Match", "ETags of earlier responses: the change is made at one of these versions only.");
         refusal(operation, 412, "it has changed");
     }
     if !changes && is_tagged {
-        header(operation, "If-None-Match", "ETags of earlier answers that need not be sent again.");
-        operation["responses"]["304"] = json!({"description": "the reader has it"});
+        header(operation, "If-None-Match", "ETags of earlier responses that need not be sent again.");
+        operation["responses"]["304"] = json!({"description": "not modified"});
     }
-    if is_of(COPIES) {
-        header(operation, "If-Fresh", "The Sync-Token of a change that must be seen; it is waited for a little.");
-        tell(operation, "Sync-Fresh", "With If-Fresh: `reached`, or `older` when the change is not seen yet.");
+    if is_of(MIRROR_READS) {
+        header(
+            operation,
+            "If-Fresh",
+            "The Sync-Token of a change that the response must reflect, after a bounded wait.",
+        );
+        response_header(
+            operation,
+            "Sync-Fresh",
+            "With If-Fresh: `reached`, or `older` when the mirror does not hold the change yet.",
+        );
     }
     if let Some(made) = operation["responses"].get_mut("201") {
-        made["headers"]["Location"] = json!({"description": "Where it is.", "schema": {"type": "string"}});
+        made["headers"]["Location"] =
+            json!({"description": "The path of the new object.", "schema": {"type": "string"}});
     }
     if saves {
-        tell(operation, "Sync-Token", "What was saved, for If-Fresh. Absent when nothing changed.");
+        response_header(operation, "Sync-Token", "A token of the change for If-Fresh. Absent when nothing changed.");
     }
     if !is_open {
         refusal(operation, 401, "a login is needed");
@@ -138,22 +151,21 @@ fn complete_one(path: &str, method: &str, operation: &mut Value) {
         refusal(operation, 403, "only operators may");
     }
     if !is_of(&["health", "monitors"]) {
-        let saved =
-            if saves { ", or the same request is still being worked on, or its state does not allow it" } else { "" };
+        let saved = if saves { ", the same request is still running, or its state does not allow it" } else { "" };
         refusal(operation, 409, &format!("it holds a value that this release cannot read{saved}"));
     }
     if saves && path.contains("{id}") {
-        refusal(operation, 404, "there is no such thing, or it is another party's");
+        refusal(operation, 404, "there is no such object, or it is another party's");
     }
     if !is_open && changes {
-        refusal(operation, 403, "the role does not allow it, or a cookie came without its X-CSRF-Token");
+        refusal(operation, 403, "the role does not allow it, or a cookie was sent without its X-CSRF-Token");
     }
     if takes_body {
         refusal(operation, 400, "the body is malformed");
         refusal(operation, 415, "application/json without compression is accepted");
     }
     if changes {
-        refusal(operation, 408, "the body came too slowly");
+        refusal(operation, 408, "the body arrived too slowly");
         refusal(operation, 413, "the body is too large");
     }
     if changes || operation.get("parameters").is_some() {
@@ -170,29 +182,29 @@ fn complete_one(path: &str, method: &str, operation: &mut Value) {
     }
 }
 
-/// What may come of any request.
+/// Errors of every operation.
 const ALWAYS: &[(u16, &str)] = &[
-    (400, "the request is malformed: its frame, or what it says of its length and its host"),
+    (400, "the request is malformed: its framing, its length or its host"),
     (414, "the path with its query is too long"),
     (429, "too many requests"),
     (431, "the headers are too large"),
-    (500, "something went wrong, and was written down"),
-    (503, "a database does not answer, or not in time; Retry-After says when to ask again"),
+    (500, "an internal error, which was logged"),
+    (503, "a database does not answer, or not in time; Retry-After says when to try again"),
 ];
 
-/// What a status means where its operation says nothing more.
+/// The meaning of a status where its operation has no description of its own.
 fn usual(status: &str) -> &'static str {
     match status {
-        "200" => "the answer",
-        "201" => "it is made; Location says where it is",
-        "202" => "it goes on; the status shows how far",
-        "204" => "it is done; there is no body",
+        "200" => "the response",
+        "201" => "created; Location is its path",
+        "202" => "it continues in the background",
+        "204" => "done; there is no body",
         "400" => "the request is malformed",
         "401" => "a login is needed, or the credentials are wrong",
         "403" => "the role does not allow it",
-        "404" => "there is no such thing, or it is another party's",
+        "404" => "there is no such object, or it is another party's",
         "409" => {
-            "its state does not allow it, somebody changed it at this moment, the same request is still being worked on, or it \
+            "its state does not allow it, another request changed it at the same time, the same request is still running, or it \
             holds a value that this release cannot read"
         }
         "412" => "it has changed",
@@ -210,7 +222,7 @@ fn name(kind: &str, function: &str) -> String {
     words.fold(kind.to_owned(), |name, (first, rest)| format!("{name}{first}{rest}"))
 }
 
-/// Whether a thing with a version is answered: then its ETag is, and is said here.
+/// Describes the ETag of an operation that returns a versioned object; whether it does.
 fn answers_a_version(operation: &mut Value) -> bool {
     const VERSIONED: [&str; 6] = ["Me", "UserView", "SkillView", "ProjectView", "InvoiceView", "PaymentView"];
     let mut is_tagged = false;
@@ -218,9 +230,10 @@ fn answers_a_version(operation: &mut Value) -> bool {
         let schema = &response["content"]["application/json"]["schema"]["$ref"];
         let view = schema.as_str().and_then(|path| path.rsplit('/').next());
         if status.starts_with('2') && view.is_some_and(|view| VERSIONED.contains(&view)) {
-            let said = "Its version, and behind it what the clock derives, as `-overdue`; If-Match compares the version alone.";
+            let text =
+                "The version, followed by what the clock derives, as `-overdue`; If-Match compares the version alone.";
             response["headers"]["ETag"] =
-                json!({"description": said, "schema": {"type": "string"}, "example": "\"3\""});
+                json!({"description": text, "schema": {"type": "string"}, "example": "\"3\""});
             is_tagged = true;
         }
     }
@@ -239,8 +252,8 @@ fn header(operation: &mut Value, name: &str, description: &str) {
     }
 }
 
-/// A header of the answers that are none of refusal.
-fn tell(operation: &mut Value, name: &str, description: &str) {
+/// A header of successful responses.
+fn response_header(operation: &mut Value, name: &str, description: &str) {
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         if status.starts_with('2') {
             response["headers"][name] = json!({"description": description, "schema": {"type": "string"}});
@@ -248,7 +261,7 @@ fn tell(operation: &mut Value, name: &str, description: &str) {
     }
 }
 
-/// A refusal, where the operation does not describe it itself.
+/// An error, where the operation does not describe it itself.
 fn refusal(operation: &mut Value, status: u16, description: &str) {
     if let Some(responses) = operation["responses"].as_object_mut() {
         let schema = json!({"$ref": "#/components/schemas/ProblemBody"});
@@ -328,8 +341,8 @@ mod tests {
         assert_eq!(has(&at("/api/invoices/{id}", "patch"), "If-Match"), 1);
         assert_eq!(has(&at("/api/invoices/{id}", "delete"), "If-Match"), 1);
         assert_eq!(has(&at("/api/invoices/{id}", "get"), "If-None-Match"), 1);
-        for copies in ["/api/search/users", "/api/analytics/system", "/api/files", "/api/invoices/{id}/files"] {
-            assert_eq!(has(&at(copies, "get"), "If-Fresh"), 1, "{copies}");
+        for path in ["/api/search/users", "/api/analytics/system", "/api/files", "/api/invoices/{id}/files"] {
+            assert_eq!(has(&at(path, "get"), "If-Fresh"), 1, "{path}");
         }
         let bodiless = bodiless(&description);
         assert!(bodiless.contains("POST /api/invoices/{id}/send") && !bodiless.contains("POST /api/invoices/{id}/pay"));
@@ -365,8 +378,8 @@ mod tests {
             let responses = operation["responses"].as_object().unwrap();
             assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {path}");
             for (status, response) in responses {
-                let said = response["description"].as_str().unwrap_or("");
-                assert!(!said.is_empty(), "{method} {path} {status} is not described");
+                let text = response["description"].as_str().unwrap_or("");
+                assert!(!text.is_empty(), "{method} {path} {status} is not described");
                 assert!(status.len() == 3 && status.parse::<u16>().is_ok());
                 assert!(response.get("headers").is_none_or(Value::is_object), "{method} {path} {status}");
             }

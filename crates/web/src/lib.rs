@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
-mod address;
 mod api;
 mod body;
+mod client_address;
 mod coalesced;
 mod description;
 mod extract;

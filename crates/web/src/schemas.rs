@@ -1,5 +1,5 @@
-//! Shapes of fields in the description of the API: words, patterns, lengths, examples. They stand here once for all schemas that
-//! have a field of the name; a test demands one of every text.
+//! Constraints of fields in the description of the API: enums, patterns, lengths, examples. Each is written once for all schemas
+//! with a field of the name; a test demands one of every string.
 
 use chainbill_domain::{
     models,
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::logs::LEVELS;
 
-/// What a text looks like.
+/// A constraint of a string or a number.
 enum Shape {
     /// One of these words.
     Words(&'static [&'static str]),
@@ -39,7 +39,7 @@ const NEWCOMERS: &[&str] = &["CLIENT", "FREELANCER"];
 /// States of durable jobs.
 const JOB_STATES: &[&str] = &["QUEUED", "RUNNING", "DEAD"];
 
-/// Fields of one schema, where the name alone does not say it.
+/// Fields of one schema, where the name alone does not decide.
 const OF_ONE: &[(&str, &str, Shape)] = &[
     ("UserView", "status", Words(UserStatus::WORDS)),
     ("ProjectView", "status", Words(ProjectStatus::WORDS)),
@@ -123,9 +123,9 @@ const OF_ONE: &[(&str, &str, Shape)] = &[
     ("RepairEvidence", "entityId", ENTITY_ID),
 ];
 
-/// What a probed database is.
+/// Health of a database.
 const HEALTH: &[&str] = &["healthy", "unhealthy"];
-/// What the synchronisation is.
+/// Health of the synchronisation.
 const SYNC_HEALTH: &[&str] = &["healthy", "behind", "stalled", "faulted", "unreachable"];
 /// States of a model.
 const MODEL_STATES: &[&str] = &["PENDING", "COPYING", "BACKFILLING", "CATCHING_UP", "LIVE", "FAULTED"];
@@ -216,7 +216,7 @@ const BY_NAME: &[(&str, Shape)] = &[
     ("years", Range(0, 80)),
 ];
 
-/// Bodies as somebody would send them. A test reads each as its request is read.
+/// Examples of request bodies. A test parses each as its request is parsed.
 fn example(schema: &str) -> Option<Value> {
     let euros = |amount: &str| json!({"amount": amount, "currency": "EUR"});
     let line = json!({"description": "Audit", "quantity": "1.5", "unitPrice": euros("600.00"), "taxRate": "19"});
@@ -250,7 +250,7 @@ fn example(schema: &str) -> Option<Value> {
     })
 }
 
-/// Gives every field and every parameter its shape, and every body an example.
+/// Writes the constraints into every field and parameter, and an example into every body.
 pub(crate) fn shape(description: &mut Value) {
     for (name, schema) in description["components"]["schemas"].as_object_mut().into_iter().flatten() {
         fields(name, schema);

@@ -1,4 +1,4 @@
-//! `chainbill sync`: the same engine as the server's, in a process of its own beside it.
+//! `chainbill sync`: the server's synchronisation in a process of its own.
 
 use anyhow::{anyhow, bail};
 use chainbill_domain::{Clock as _, Model, SystemClock};
@@ -25,11 +25,11 @@ use crate::{
 pub(super) async fn sync(
     settings: &Settings,
     out: Output,
-    wish: SyncCommand,
+    request: SyncCommand,
     one_model: Option<OneModel>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Went> {
-    if let SyncCommand::Mapping { markdown } = wish {
+    if let SyncCommand::Mapping { markdown } = request {
         let text = || if markdown { mapping::markdown() } else { format!("{:#}", mapping::json()) };
         out.result(&mapping::json(), text)?;
         return Ok(Went::Fine);
@@ -40,7 +40,7 @@ pub(super) async fn sync(
     let slot = Slot::take(&settings.data_dir);
     let owner = slot.as_ref().map(|slot| slot.name.clone());
     let sync = Sync::new(records.clone(), mirror.clone(), chainbill_sync::Settings { owner, ..settings.sync() });
-    let went = carried_out(&sync, out, wish, one_model, stop).await;
+    let went = carried_out(&sync, out, request, one_model, stop).await;
     open::close(&records, Some(&mirror)).await;
     went
 }
@@ -48,11 +48,11 @@ pub(super) async fn sync(
 async fn carried_out(
     sync: &Sync,
     out: Output,
-    wish: SyncCommand,
+    request: SyncCommand,
     one_model: Option<OneModel>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Went> {
-    match wish {
+    match request {
         SyncCommand::Initial => initial(sync, out, stop).await,
         SyncCommand::Status => status(sync, out).await,
         SyncCommand::Verify(Verify { model, deep, resume }) => {
@@ -126,7 +126,7 @@ fn described(status: &Status) -> String {
         "model",
         "state",
         "primary",
-        "secondary",
+        "mirror",
         "backlog",
         "parked"
     ));
@@ -153,7 +153,7 @@ fn described(status: &Status) -> String {
             text.push_str(&format!("    waits for {waits_for}\n"));
         }
         if let Some(count @ 1..) = model.quarantined {
-            text.push_str(&format!("    {count} copies are known to be wrong and left alone\n"));
+            text.push_str(&format!("    {count} documents are quarantined\n"));
         }
     }
     text
@@ -173,14 +173,16 @@ async fn runs(
         bar.finish_and_clear();
         runs.add(model, report)?;
     }
-    out.result(&runs.report(), || runs.reports.iter().map(told).chain(runs.failures.iter().map(failed)).collect())?;
+    out.result(&runs.report(), || {
+        runs.reports.iter().map(described_run).chain(runs.failures.iter().map(failed)).collect()
+    })?;
     if !runs.failures.is_empty() {
         return Ok(Went::Unable);
     }
     Ok(Went::fine_if(runs.equal()))
 }
 
-fn told(report: &RunReport) -> String {
+fn described_run(report: &RunReport) -> String {
     let comparison = &report.comparison;
     let certificate = report.certificate.as_ref().map(|certificate| format!(", certificate {}", certificate.hash));
     let mut text = format!("{:<13} {}{}\n", comparison.model, report.line(), certificate.unwrap_or_default());
@@ -217,9 +219,9 @@ async fn failures(
             true => sync.retry_failure(model.name, id).await?,
             false => sync.drop_failure(model.name, id).await?,
         };
-        let done = if retry { "is on the queue again" } else { "is forgotten" };
+        let done = if retry { "is queued again" } else { "is dropped" };
         out.result(&json!({"done": known}), || {
-            format!("{} {id} {}", model.name, if known { done } else { "is not parked" })
+            format!("{} {id} {}", model.name, if known { done } else { "is no dead letter" })
         })?;
         return Ok(Went::fine_if(known));
     }
@@ -230,7 +232,7 @@ async fn failures(
         let line = |one: &&chainbill_records::Parked| {
             format!("{} {} after {} attempts: {}\n", one.entry.model, one.entry.entity_id, one.attempts, one.cause)
         };
-        if parked.is_empty() { "nothing is parked".to_owned() } else { parked.iter().map(line).collect() }
+        if parked.is_empty() { "no dead letters".to_owned() } else { parked.iter().map(line).collect() }
     })?;
     Ok(Went::fine_if(parked.is_empty()))
 }

@@ -1,4 +1,4 @@
-//! How single values are written. What is refused is told what is accepted.
+//! Parsers of single values. Each error states what is accepted.
 
 use std::{
     net::{IpAddr, SocketAddr},

@@ -21,7 +21,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(register)).routes(routes!(login)).routes(routes!(logout)).routes(routes!(me))
 }
 
-/// Make an account.
+/// Create an account.
 #[utoipa::path(post, path = "/api/auth/register", tag = "auth", request_body = Registration, responses(
     (status = 201, body = UserView), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody),
     (status = 503, body = ProblemBody)))]
@@ -54,7 +54,7 @@ async fn login(
     Ok(response)
 }
 
-/// End the login: that of the bearer token, that of the cookie, or both. Whoever has none any more is logged out already.
+/// Log out: the session of the bearer token, that of the cookie, or both. It succeeds without a session too.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "auth", responses((status = 204)))]
 async fn logout(Shared(state): Shared<State>, headers: HeaderMap) -> Answer {
     for token in tokens(&headers) {
@@ -66,7 +66,7 @@ async fn logout(Shared(state): Shared<State>, headers: HeaderMap) -> Answer {
     Ok(response)
 }
 
-/// Somebody who is logged in.
+/// The logged-in user.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Me {

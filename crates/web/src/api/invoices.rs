@@ -9,7 +9,7 @@ use axum::{
 use chainbill_app::{InvoiceFilter, InvoiceView, NewInvoice, NewPayment, Page, PatchInvoice, PaymentView};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Answer, created, done, listed, tagged, tell};
+use super::{Answer, created, done, listed, tagged, write_headers};
 use crate::{
     ProofView, State,
     extract::{Principal, StrictJson, StrictQuery},
@@ -28,7 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(proof))
 }
 
-/// Bills that one wrote or got, newest first; all for operators. Clients see a bill from its sending on.
+/// Invoices that you issued or received, newest first; all for operators. A client sees an invoice once it is sent.
 #[utoipa::path(get, path = "/api/invoices", tag = "invoices", params(InvoiceFilter), responses(
     (status = 200, body = Page<InvoiceView>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn list(
@@ -39,7 +39,7 @@ async fn list(
     Ok(listed("invoices", &state.app.invoices(&context, &filter).await?))
 }
 
-/// Draft a bill. Freelancers do.
+/// Create a draft invoice (freelancer).
 #[utoipa::path(post, path = "/api/invoices", tag = "invoices", request_body = NewInvoice, responses(
     (status = 201, body = InvoiceView), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 422, body = ProblemBody)))]
@@ -52,7 +52,7 @@ async fn create(
     Ok(created(&state, "/api/invoices", &invoice.value.id, &invoice).await)
 }
 
-/// A bill.
+/// An invoice.
 #[utoipa::path(get, path = "/api/invoices/{id}", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 200, body = InvoiceView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
 async fn get(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
@@ -74,7 +74,7 @@ async fn patch(
     Ok(done(&state, StatusCode::OK, &state.app.patch_invoice(&context, &id, versions.as_deref(), change).await?).await)
 }
 
-/// Throw a draft away.
+/// Delete a draft.
 #[utoipa::path(delete, path = "/api/invoices/{id}", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 204), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody)))]
@@ -86,7 +86,7 @@ async fn delete(
 ) -> Answer {
     let gone = state.app.delete_invoice(&context, &id, versions.as_deref()).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    tell(&state, &mut response, &gone).await;
+    write_headers(&state, &mut response, &gone).await;
     Ok(response)
 }
 
@@ -103,7 +103,7 @@ async fn send(
     Ok(done(&state, StatusCode::OK, &state.app.send_invoice(&context.at(versions), &id).await?).await)
 }
 
-/// Void a bill of which nothing is paid.
+/// Void an invoice on which nothing was paid.
 #[utoipa::path(post, path = "/api/invoices/{id}/void", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 200, body = InvoiceView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody)))]
@@ -116,7 +116,7 @@ async fn void(
     Ok(done(&state, StatusCode::OK, &state.app.void_invoice(&context.at(versions), &id).await?).await)
 }
 
-/// Record a payment. The bill's client or an operator does; `Idempotency-Key` is required.
+/// Record a payment (the invoice's client, or an operator); `Idempotency-Key` is required.
 #[utoipa::path(post, path = "/api/invoices/{id}/pay", tag = "invoices",
     params(("id" = String, Path), ("Idempotency-Key" = String, Header)), request_body = NewPayment, responses(
     (status = 201, body = PaymentView), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
@@ -132,14 +132,14 @@ async fn pay(
     Ok(created(&state, "/api/payments", &payment.value.id, &payment).await)
 }
 
-/// A payment, with its bill as it stands now. To the bill's parties.
+/// A payment, with the current state of its invoice. For the invoice's parties.
 #[utoipa::path(get, path = "/api/payments/{id}", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 200, body = PaymentView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
 async fn payment(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
     Ok(tagged(StatusCode::OK, &state.app.payment(&context, &id).await?))
 }
 
-/// Proof that the bill was part of its model's newest certificate. `chainbill proof check` checks it offline.
+/// Proof that the invoice was part of its model's newest certificate. `chainbill proof check` checks it offline.
 #[utoipa::path(get, path = "/api/invoices/{id}/proof", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 200, body = ProofView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
 async fn proof(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {

@@ -1,4 +1,4 @@
-//! The ways on which alarms are told: each has a queue of its own, so that one alarm does not overtake another.
+//! The channels of alarms: each has a queue of its own, so that alarms arrive in their order.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use tokio::sync::mpsc;
 use super::Alert;
 use crate::settings::{Hidden, Settings};
 
-/// Where alarms go.
+/// The channels that alarms are sent to.
 #[derive(Clone, Default)]
 pub(crate) struct Alerts {
-    ways: Vec<(&'static str, mpsc::Sender<Alert>)>,
+    channels: Vec<(&'static str, mpsc::Sender<Alert>)>,
 }
 
-enum Way {
+enum Channel {
     Webhook(Webhook),
     Mail(Box<Mail>),
 }
@@ -45,38 +45,38 @@ struct Mail {
 
 /// Pauses before the tries after the first.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(25)];
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Alarms that may wait for a way that does not work.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Alarms that may wait for a failed channel.
 const MOST_WAITING: usize = 100;
 
 impl Alerts {
-    /// The ways that the settings open.
+    /// The channels of the settings.
     ///
     /// # Errors
     /// When an address is none; the text holds no password.
     pub fn new(settings: &Settings, urls: &PublicUrls) -> anyhow::Result<Self> {
         let webhook = settings.alert_webhook_url.clone().map(|url| webhook(settings, url)).transpose()?;
         let mail = settings.alert_email_to.as_deref().map(|to| mail(settings, urls, to)).transpose()?;
-        let ways = webhook.map(Way::Webhook).into_iter().chain(mail.map(|mail| Way::Mail(Box::new(mail))));
-        Ok(Self { ways: ways.map(Way::open).collect() })
+        let channels = webhook.map(Channel::Webhook).into_iter().chain(mail.map(|mail| Channel::Mail(Box::new(mail))));
+        Ok(Self { channels: channels.map(Channel::open).collect() })
     }
 
-    /// Tells it in the log, and everywhere else in the background, in the order in which alarms are raised; a way that does
-    /// not work is tried again a few times and then logged.
+    /// Logs it, and sends it to every channel in the background, in the order in which alarms are raised. A failed channel is
+    /// retried a few times and then logged.
     pub fn raise(&self, alert: &Alert) {
         match alert.begins {
             true => tracing::error!("Sync alarm: {}", alert.summary),
             false => tracing::info!("Sync alarm: {}", alert.summary),
         }
-        for (name, way) in &self.ways {
-            if way.try_send(alert.clone()).is_err() {
+        for (name, channel) in &self.channels {
+            if channel.try_send(alert.clone()).is_err() {
                 tracing::error!("Sync could not send an alarm by {name}: {MOST_WAITING} wait for it already");
             }
         }
     }
 }
 
-impl Way {
+impl Channel {
     const fn name(&self) -> &'static str {
         match self {
             Self::Webhook(_) => "webhook",
@@ -84,19 +84,19 @@ impl Way {
         }
     }
 
-    /// Takes alarms from now on, for as long as somebody may raise one.
+    /// Sends alarms from now on, until the last sender is dropped.
     fn open(self) -> (&'static str, mpsc::Sender<Alert>) {
         let (raise, mut raised) = mpsc::channel::<Alert>(MOST_WAITING);
         let name = self.name();
         tokio::spawn(async move {
             while let Some(alert) = raised.recv().await {
-                self.tell(&alert).await;
+                self.send(&alert).await;
             }
         });
         (name, raise)
     }
 
-    async fn tell(&self, alert: &Alert) {
+    async fn send(&self, alert: &Alert) {
         let id = EventId::new(alert.at, (&SystemRandom as &dyn Random).bytes()).to_string();
         for pause in PAUSES.into_iter().map(Some).chain([None]) {
             let sent = match self {
@@ -113,9 +113,9 @@ impl Way {
 }
 
 fn webhook(settings: &Settings, url: Hidden) -> anyhow::Result<Webhook> {
-    // Somebody may have installed a provider before; then that one serves.
+    // A provider that is installed already is used.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build()?;
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT).build()?;
     let key = settings.alert_webhook_secret.as_ref().map(|Hidden(secret)| {
         let coded = secret.strip_prefix("whsec_").and_then(|coded| STANDARD.decode(coded).ok());
         coded.unwrap_or_else(|| secret.clone().into_bytes())
@@ -124,7 +124,7 @@ fn webhook(settings: &Settings, url: Hidden) -> anyhow::Result<Webhook> {
 }
 
 impl Webhook {
-    /// Posts it, signed as Standard Webhooks says: HMAC-SHA-256 over id, moment and body.
+    /// Posts it, signed as Standard Webhooks specifies: HMAC-SHA-256 over id, timestamp and body.
     async fn post(&self, id: &str, alert: &Alert) -> anyhow::Result<()> {
         let body = json!({
             "type": alert.condition, "state": if alert.begins { "began" } else { "ended" },
@@ -140,7 +140,7 @@ impl Webhook {
             request = request.header("webhook-signature", format!("v1,{signature}"));
         }
         let request = request.header("webhook-id", id).header("webhook-timestamp", moment).body(body);
-        // The address may hold a token: no error repeats it.
+        // The URL may hold a token: no error shows it.
         let response = request.send().await.map_err(reqwest::Error::without_url)?;
         anyhow::ensure!(response.status().is_success(), "it answered {}", response.status());
         Ok(())
@@ -153,7 +153,7 @@ fn mail(settings: &Settings, urls: &PublicUrls, to: &str) -> anyhow::Result<Mail
     let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
         .map_err(|_| anyhow::anyhow!("SMTP_URL is not accepted: smtps://user:password@host or smtp://host:port is"))?;
     Ok(Mail {
-        transport: builder.timeout(Some(PATIENCE)).build(),
+        transport: builder.timeout(Some(TIMEOUT)).build(),
         from: settings.alert_email_from.parse().context("ALERT_EMAIL_FROM is no e-mail address")?,
         to: to.parse().context("ALERT_EMAIL_TO is no e-mail address")?,
         status_url: format!("{}/api/sync/status", urls.api),
