@@ -1,4 +1,4 @@
-//! Chores of the repository: test databases, tests, checks, benchmarks. `cargo xtask --help` lists them.
+//! Tasks of the repository: test databases, tests, checks, benchmarks. `cargo xtask --help` lists them.
 
 mod databases;
 mod order;
@@ -19,47 +19,47 @@ use crate::{
     shell::{cargo, say},
 };
 
-/// Chores of the ChainBill repository.
+/// Tasks of the ChainBill repository.
 #[derive(Parser)]
 #[command(name = "cargo xtask", version, max_term_width = 110)]
 struct Cli {
     #[command(subcommand)]
-    chore: Chore,
+    task: Task,
 }
 
 #[derive(Subcommand)]
-enum Chore {
+enum Task {
     /// Real database servers for tests: MySQL, MariaDB and a MongoDB wire server, all on loopback.
     Databases {
         /// Which group of servers.
         #[arg(long, value_enum, default_value_t = Set::Tests)]
         set: Set,
         #[command(subcommand)]
-        wish: Wish,
+        command: DatabaseCommand,
     },
-    /// Bring the databases up and run every test on every backend that is there.
+    /// Start the databases and run every test on every available one.
     Test {
         /// Only on the embedded databases.
         #[arg(long)]
         embedded: bool,
-        /// Passed on to `cargo test`.
+        /// Arguments of `cargo test`.
         #[arg(last = true)]
         rest: Vec<String>,
     },
-    /// Kill, freeze and rob two servers and both their databases under load for a while, and count what was lost, doubled or
-    /// drifted. The databases are a second set of servers, unless the environment names some.
+    /// Kill, freeze and cut off two ChainBill processes and both databases under load, and count what was lost, doubled or drifted. The
+    /// databases are a separate set of servers, unless the environment names some.
     Torture {
-        /// For how long.
+        /// Duration.
         #[arg(long, default_value_t = 60)]
         seconds: u64,
-        /// The same seed does the same in the same order.
+        /// The same seed makes the same faults in the same order.
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// With a primary of two servers that both take writes, of which one is behind now and then.
+        /// With a primary of two servers in Group Replication, one of which lags now and then.
         #[arg(long)]
         group: bool,
     },
-    /// Formatting, lints, and rules on dependencies and rooms.
+    /// Formatting, lints, and rules on dependencies between crates.
     Tidy,
     /// Measure and print a table for `docs/benchmarks.md`.
     Bench {
@@ -69,30 +69,30 @@ enum Chore {
 }
 
 #[derive(Clone, Copy, Subcommand)]
-enum Wish {
-    /// Install what is missing, start what is not running, print the addresses.
+enum DatabaseCommand {
+    /// Install and start the missing servers, and print the addresses.
     Up {
         /// Only this one.
         #[arg(value_enum)]
         server: Option<Server>,
     },
-    /// Stop what was started here. Data stays.
+    /// Stop the servers that this command started. Their data is kept.
     Down,
-    /// Say what runs.
+    /// List the running servers.
     Status,
-    /// End a server that was started here at once (SIGKILL), as a crash would.
+    /// Kill a server that this command started (SIGKILL), as a crash does.
     Kill {
         /// Which.
         #[arg(value_enum)]
         server: Server,
     },
-    /// Let a server that was started here stand still (SIGSTOP), as a hanging machine would.
+    /// Freeze a server that this command started (SIGSTOP), as a hanging machine does.
     Stop {
         /// Which.
         #[arg(value_enum)]
         server: Server,
     },
-    /// Let it go on (SIGCONT).
+    /// Continue a frozen server (SIGCONT).
     Cont {
         /// Which.
         #[arg(value_enum)]
@@ -102,8 +102,8 @@ enum Wish {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// The synchronisation: the saving path beside raw inserts, raw bulk writes, initial copy, relay, latency, what the outbox costs a commit, memory, comparisons
-    /// beside writes, a second database that is away, several processes, a distant second database, injected faults, a million
+    /// The synchronisation: saving beside raw inserts, raw bulk writes, backfill, relay, latency, the outbox's cost of a commit,
+    /// memory, comparisons beside writes, an unreachable mirror, several processes, a distant mirror, injected faults, a million
     /// documents.
     Sync {
         /// Documents of each run.
@@ -112,6 +112,8 @@ enum Bench {
         /// Only these parts: saving, rates, latency, commits, memory, beside, outage, processes, distant, injected, million.
         only: Vec<String>,
     },
+    /// The request path: processor time per request beside a bare axum and sqlx server on the same tables, in turns.
+    Http,
 }
 
 fn main() -> ExitCode {
@@ -126,12 +128,12 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     env::set_current_dir(root()?)?;
-    match cli.chore {
-        Chore::Databases { set, wish } => databases(set, wish),
-        Chore::Test { embedded, rest } => test(embedded, &rest),
-        Chore::Torture { seconds, seed, group } => torture(seconds, seed, group),
-        Chore::Tidy => tidy::tidy(),
-        Chore::Bench { what: Bench::Sync { documents, only } } => {
+    match cli.task {
+        Task::Databases { set, command } => databases(set, command),
+        Task::Test { embedded, rest } => test(embedded, &rest),
+        Task::Torture { seconds, seed, group } => torture(seconds, seed, group),
+        Task::Tidy => tidy::tidy(),
+        Task::Bench { what: Bench::Sync { documents, only } } => {
             let servers = databases::up();
             let documents = documents.to_string();
             let mut arguments =
@@ -139,10 +141,17 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             arguments.extend(only.iter().map(String::as_str));
             cargo(&arguments, &servers.variables())
         }
+        Task::Bench { what: Bench::Http } => {
+            let servers = databases::up();
+            let bins = ["build", "--release", "-q", "-p", "chainbill-server", "-p", "chainbill-bench", "--bins"];
+            cargo(&bins, &[])?;
+            let run = ["run", "--release", "-q", "-p", "chainbill-bench", "--bin", "bench-http"];
+            cargo(&run, &servers.variables())
+        }
     }
 }
 
-/// All programs at once: the same choice of features as the tests have, so that nothing is compiled twice.
+/// All programs at once, with the features of the tests, so that nothing is compiled twice.
 const PROGRAMS: &[&str] = &["build", "--workspace", "--bins"];
 
 /// The repository's folder.
@@ -151,31 +160,31 @@ fn root() -> anyhow::Result<PathBuf> {
     Ok(own.parent().context("xtask lies in the repository")?.to_owned())
 }
 
-fn databases(set: Set, wish: Wish) -> anyhow::Result<()> {
-    match (set, wish) {
-        (Set::Tests, Wish::Up { server: None }) => {
+fn databases(set: Set, command: DatabaseCommand) -> anyhow::Result<()> {
+    match (set, command) {
+        (Set::Tests, DatabaseCommand::Up { server: None }) => {
             databases::up().print();
             Ok(())
         }
-        (Set::Torture, Wish::Up { server: None }) => {
+        (Set::Torture, DatabaseCommand::Up { server: None }) => {
             for server in [Server::MySql, Server::MongoDb] {
                 say(&databases::bring_up(set, server)?);
             }
             Ok(())
         }
-        (Set::Group, Wish::Up { .. }) => {
+        (Set::Group, DatabaseCommand::Up { .. }) => {
             say(&format!("export {}={}", databases::GROUP_VARIABLE, databases::group()?));
             Ok(())
         }
-        (_, Wish::Up { server: Some(server) }) => databases::bring_up(set, server).map(drop),
-        (_, Wish::Down) => databases::down(set),
-        (_, Wish::Status) => {
+        (_, DatabaseCommand::Up { server: Some(server) }) => databases::bring_up(set, server).map(drop),
+        (_, DatabaseCommand::Down) => databases::down(set),
+        (_, DatabaseCommand::Status) => {
             databases::status(set);
             Ok(())
         }
-        (_, Wish::Kill { server }) => databases::harm(set, server, Harm::Kill),
-        (_, Wish::Stop { server }) => databases::harm(set, server, Harm::Stop),
-        (_, Wish::Cont { server }) => databases::harm(set, server, Harm::Cont),
+        (_, DatabaseCommand::Kill { server }) => databases::harm(set, server, Harm::Kill),
+        (_, DatabaseCommand::Stop { server }) => databases::harm(set, server, Harm::Stop),
+        (_, DatabaseCommand::Cont { server }) => databases::harm(set, server, Harm::Cont),
     }
 }
 
@@ -202,17 +211,17 @@ fn torture(seconds: u64, seed: u64, of_group: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     if ours {
-        say("for a look at what it left: cargo xtask databases --set torture up");
+        say("to inspect its databases: cargo xtask databases --set torture up");
     }
     bail!("torture found something")
 }
 
-/// Copies of the programs that are just built: whoever builds while torture runs does not change what is tortured.
+/// Copies of the programs: a build during the run does not change the programs under test.
 fn copies() -> anyhow::Result<PathBuf> {
     let built = PathBuf::from(env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned())).join("debug");
     let folder = databases::folder()?.join("torture-bin");
     fs::create_dir_all(&folder)?;
-    // This program too: the one that runs may just have been replaced by what was built.
+    // This program too: the build may just have replaced the running one.
     for name in ["chainbill", "torture", "xtask"] {
         let from = built.join(name);
         fs::copy(&from, folder.join(name)).with_context(|| from.display().to_string())?;
@@ -225,9 +234,9 @@ fn test(embedded: bool, rest: &[String]) -> anyhow::Result<()> {
     servers.print();
     let arguments: Vec<&str> =
         ["test", "--workspace", "--no-fail-fast"].into_iter().chain(rest.iter().map(String::as_str)).collect();
-    // The program under test is started as a process too.
+    // Tests start the program as a process, too.
     cargo(PROGRAMS, &[])?;
-    // A cluster of two, for as long as the tests last.
+    // A cluster of two servers during the tests.
     let mut variables = servers.variables();
     let group = if embedded {
         Err("not asked for".to_owned())
@@ -239,8 +248,8 @@ fn test(embedded: bool, rest: &[String]) -> anyhow::Result<()> {
     if group.is_ok() && env::var_os(databases::GROUP_VARIABLE).is_none() {
         databases::down(Set::Group)?;
     }
-    // The tests' own test: mistakes planted into the synchronisation must be caught. Only this build can have them.
-    // The whole workspace is named, so that everything else stays compiled as it is.
+    // Mutation test: failpoints in the synchronisation must be caught by its stories. Only this build can have them. With the whole
+    // workspace named, everything else stays compiled as it is.
     let planted = ["test", "--workspace", "--features", "chainbill-sync/planted-bugs", "--test", "planted"];
     let planted = if rest.is_empty() { cargo(&planted, &servers.variables()) } else { Ok(()) };
     let mut missing = servers.missing();

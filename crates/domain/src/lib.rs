@@ -22,7 +22,7 @@ pub mod wire;
 pub mod words;
 pub mod zone;
 
-pub use clock::{Clock, SystemClock, Timestamp};
+pub use clock::{Clock, SystemClock, TestClock, Timestamp};
 pub use document::{Digest, Document, Row, Value};
 pub use mapping::Model;
 pub use random::{Random, SystemRandom};

@@ -7,7 +7,8 @@ pub mod entities;
 pub mod jobs;
 pub mod migrations;
 pub mod outbox;
-pub mod text;
+pub mod test_clock;
+mod text;
 
 mod backfills;
 mod cells;

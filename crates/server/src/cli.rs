@@ -12,14 +12,14 @@ use crate::{
 
 /// ChainBill: invoices and escrow on two databases that are provably equal.
 ///
-/// Without a command it serves. Every setting is an environment variable too, and may stand in the file `.env`; secrets are
-/// taken from there only, for everybody on a machine can read command lines.
-/// Exit codes: 0 fine, 1 found something wrong, 2 could not run.
+/// Without a command it serves. Every setting is an environment variable too, and may be set in the file `.env`; secrets are read from
+/// these only, because command lines are visible to every user of a machine.
+/// Exit codes: 0 success, 1 a problem was found, 2 could not run.
 #[derive(Debug, Parser)]
 #[command(name = "chainbill", version, max_term_width = 110, subcommand_precedence_over_arg = true,
     after_help = secrets_help())]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// The settings.
@@ -33,28 +33,28 @@ pub struct Cli {
 /// Commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve the API and the pages, and keep the second database in step (the default).
+    /// Serve the API and the pages, and synchronise the mirror (the default).
     Serve,
-    /// Bring the primary's tables up to date, back, or say how they stand.
+    /// Migrate the primary's tables up or down, or list the migrations.
     #[command(subcommand)]
     Migrate(Migrate),
-    /// Look after the synchronisation between the two databases.
+    /// Operate the synchronisation of the two databases.
     #[command(subcommand, override_usage = SYNC_USAGE, after_help = SYNC_MODEL)]
     Sync(SyncCommand),
-    /// Operators' accounts.
+    /// Accounts of operators.
     #[command(subcommand)]
     Admin(Admin),
     /// Fill the primary with a realistic data set of all eight models, the same for the same seed and last day.
     Demo(Demo),
-    /// Prove that the invariants of money and numbers hold in the primary.
+    /// Check the invariants of money and numbers in the primary.
     Check,
-    /// Durable jobs: what waits, and dead letters.
+    /// Durable jobs and their dead letters.
     #[command(subcommand)]
     Jobs(Jobs),
-    /// Certificates' proofs.
+    /// Proofs from certificates.
     #[command(subcommand)]
     Proof(Proof),
-    /// Ask a running server how it is; exit 1 when it is not healthy.
+    /// Query the health of a running server; exit 1 when it is not healthy.
     Health {
         /// The server's address; that of BIND_ADDRESS and PORT when absent.
         #[arg(long, value_name = "URL")]
@@ -64,11 +64,11 @@ pub enum Command {
 
 const SYNC_USAGE: &str = "chainbill sync <COMMAND>\n       chainbill sync <MODEL> [ID] [--since <SPAN>]";
 
-const SYNC_MODEL: &str = "`chainbill sync <MODEL>` brings one model in step, `chainbill sync <MODEL> <ID>` one entity, and with \
+const SYNC_MODEL: &str = "`chainbill sync <MODEL>` compares and repairs one model, `chainbill sync <MODEL> <ID>` one entity, and \
     `--since 1h` what has changed since then. Models: users, skills, projects, invoices, reviews, disputes, stored_files, \
     reputations.";
 
-/// The command line as it was given; help, and what is not accepted, end the program here.
+/// Parses the command line; help and errors end the program here.
 #[must_use]
 pub fn parse() -> Cli {
     let mut matches = help::own(Cli::command()).get_matches();
@@ -84,16 +84,16 @@ pub fn setting_names() -> Vec<String> {
     options.chain(SECRETS.iter().map(|(name, _)| (*name).to_owned())).collect()
 }
 
-/// What to do with the tables.
+/// What to do with the primary's tables.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Migrate {
-    /// Apply what is missing.
+    /// Apply the missing migrations.
     Up {
         /// At most so many steps.
         #[arg(long)]
         steps: Option<u32>,
     },
-    /// Take the last steps back. Their tables are dropped with everything in them.
+    /// Revert the last migrations. Their tables are dropped with everything in them.
     Down {
         /// How many steps.
         #[arg(long, default_value_t = 1)]
@@ -102,47 +102,47 @@ pub enum Migrate {
         #[arg(long)]
         yes: bool,
     },
-    /// List the steps; exit 1 when some are missing.
+    /// List the migrations; exit 1 when some are missing.
     Status,
 }
 
-/// What to do between the databases.
+/// What to do with the synchronisation.
 #[derive(Debug, Subcommand)]
 pub enum SyncCommand {
-    /// Copy everything into the second database, with progress. An interrupted copy goes on where it was.
+    /// Backfill the mirror with every model, with progress. An interrupted backfill resumes.
     Initial,
-    /// Backlog, lag, parked entities, and each model's state; exit 1 when it is not healthy.
+    /// Show backlog, lag, dead letters and each model's state; exit 1 when it is not healthy.
     Status,
-    /// Compare both databases at a cut: exit 0 equal, 1 they differ, 2 could not compare.
+    /// Compare both databases at a consistent cut: exit 0 equal, 1 different, 2 could not compare.
     Verify(Verify),
-    /// Compare and make right what differs, with evidence; exit 1 when something still differs.
+    /// Compare and repair, with evidence; exit 1 when something still differs.
     Repair(Repair),
-    /// Print how tables become collections: every column, its field and type, what is left out and why.
+    /// Print the mapping of tables to collections: every column with its field and type, and what is left out.
     Mapping {
         /// As a Markdown document instead of JSON.
         #[arg(long)]
         markdown: bool,
     },
-    /// List entities that could not be written; with a model and an id, try that one again or drop it.
+    /// List dead letters: entities that cannot be mirrored. With a model and an id, retry or drop one.
     Failures {
         /// Only of this model.
         model: Option<String>,
         /// Only this entity.
         #[arg(requires = "model")]
         id: Option<String>,
-        /// Put the entity back on the queue.
+        /// Queue the entity again.
         #[arg(long, requires = "id", conflicts_with = "drop")]
         retry: bool,
-        /// Forget the entity.
+        /// Drop the dead letter.
         #[arg(long, requires = "id")]
         drop: bool,
     },
-    /// A model's name and what follows it: see [`OneModel`].
+    /// A model's name with its arguments: see [`OneModel`].
     #[command(external_subcommand)]
     Model(Vec<String>),
 }
 
-/// Bring one model in step, one entity, or what has changed lately.
+/// Compare and repair one model, one entity, or what has changed recently.
 #[derive(Debug, Parser)]
 #[command(name = "chainbill sync", no_binary_name = true, max_term_width = 110)]
 pub struct OneModel {
@@ -164,10 +164,10 @@ pub struct Verify {
     /// One model; all when absent.
     #[arg(long)]
     pub model: Option<String>,
-    /// Read and encode every row and document anew, name the fields that differ, and certify what is equal.
+    /// Read and encode every row and document again, name the fields that differ, and issue a certificate of what is equal.
     #[arg(long)]
     pub deep: bool,
-    /// Go on with a verification that was interrupted, from the last id that it had compared; nothing is certified then.
+    /// Resume an interrupted verification after the last id that it compared; no certificate is issued then.
     #[arg(long)]
     pub resume: bool,
 }
@@ -178,7 +178,7 @@ pub struct Repair {
     /// One model; all when absent.
     #[arg(long)]
     pub model: Option<String>,
-    /// Repair also when more differs than the breaker lets pass.
+    /// Repair although more differs than SYNC_BREAKER_PERCENT allows.
     #[arg(long)]
     pub force: bool,
 }
@@ -195,12 +195,12 @@ pub enum Jobs {
         #[arg(long)]
         kind: Option<String>,
     },
-    /// Put a dead letter back on the queue.
+    /// Queue a dead letter again.
     Retry {
         /// Its id.
         id: String,
     },
-    /// Drop a dead letter: its work is not done.
+    /// Drop a dead letter; its work is never done.
     Drop {
         /// Its id.
         id: String,
@@ -210,7 +210,7 @@ pub enum Jobs {
 /// Operators.
 #[derive(Debug, Subcommand)]
 pub enum Admin {
-    /// Make an operator's account from ADMIN_EMAIL and ADMIN_PASSWORD; without a password one is made and printed once.
+    /// Create an operator's account from ADMIN_EMAIL and ADMIN_PASSWORD; without a password one is generated and printed once.
     Create {
         /// The operator's name.
         #[arg(long, default_value = "Administrator")]
@@ -218,10 +218,10 @@ pub enum Admin {
     },
 }
 
-/// How much of what.
+/// The data set.
 #[derive(Debug, Clone, Args)]
 pub struct Demo {
-    /// How many invoices. People, projects, reviews, disputes, files and reputations come in proportion.
+    /// Number of invoices. People, projects, reviews, disputes, files and reputations are made in proportion.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub invoices: u32,
     /// The same seed makes the same data.
@@ -230,7 +230,7 @@ pub struct Demo {
     /// The last day of the data set, such as 2026-11-24; today when absent, so that analytics have something to show.
     #[arg(long, value_name = "DAY")]
     pub until: Option<NaiveDate>,
-    /// Do not ask, though the primary holds real people.
+    /// Do not ask for confirmation, although the primary holds real people.
     #[arg(long)]
     pub yes: bool,
 }
@@ -240,13 +240,13 @@ pub struct Demo {
 pub enum Proof {
     /// Check a proof without any database; exit 1 when it does not hold.
     Check {
-        /// The file that `GET /api/invoices/{id}/proof` answered.
+        /// The response of `GET /api/invoices/{id}/proof`, as a file.
         file: PathBuf,
-        /// The hash of a certificate that you trust, because you kept it or somebody you trust published it: the proof's own,
-        /// or a later one that the chain leads back from. Without it nothing tells who made the proof's certificate.
+        /// The hash of a trusted certificate, kept or published earlier: the proof's own, or a later one that the chain links to
+        /// it. Without it the origin of the proof's certificate is not proven.
         #[arg(long, value_name = "HASH")]
         certificate: Option<String>,
-        /// Certificates as `GET /api/sync/certificates` answers them; may be given several times, once per page.
+        /// A response of `GET /api/sync/certificates`, as a file; may be given several times, once per page.
         #[arg(long, value_name = "FILE")]
         chain: Vec<PathBuf>,
     },

@@ -1,4 +1,4 @@
-//! How many files and sockets this process may have open, and how many of them are left for clients.
+//! The limit of open files of this process, and the number of client connections that follows from it.
 
 use std::time::Duration;
 
@@ -6,25 +6,25 @@ use chainbill_web::ConnectionLimits;
 
 use crate::settings::Settings;
 
-/// More connections than this want a limit that somebody has thought about.
+/// More connections than this need an explicit setting.
 const MOST: usize = 10_000;
-/// Most of one address where nothing else is set: browsers have six to a server, offices share an address.
+/// The default limit per address: browsers open six connections, and offices share an address.
 const MOST_OF_ONE: usize = 256;
 /// The log, libraries, files that are read now and then, and connections that are just being closed.
 const SPARE: u64 = 64;
 /// An embedded database has three files open for each of its connections.
 const FILES: u64 = 3;
-/// How long a reader may take next to nothing of an answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// After this time a reader that takes next to nothing of a response is disconnected.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The limits of connections: as they are set, and otherwise as the system allows.
+/// The limits of connections: as they are set, else as the limit of open files allows.
 pub(crate) fn connections(settings: &Settings) -> ConnectionLimits {
     let limits = limits(settings, raised());
     tracing::debug!("at most {} connections of clients, {} of one address", limits.all, limits.of_one);
     limits
 }
 
-/// For a listener that monitors alone reach.
+/// For the metrics listener.
 pub(crate) fn few(settings: &Settings) -> ConnectionLimits {
     ConnectionLimits { all: 16, of_one: 16, ..limits(settings, None) }
 }
@@ -35,10 +35,10 @@ fn limits(settings: &Settings, open_files: Option<u64>) -> ConnectionLimits {
     let set = |set: u32, otherwise: usize| if set == 0 { otherwise } else { set as usize };
     let all = set(settings.max_connections, derived);
     let of_one = set(settings.max_connections_per_address, (all / 2).clamp(1, MOST_OF_ONE));
-    ConnectionLimits { all, of_one, patience: PATIENCE, trusted_proxies: settings.trusted_proxies.clone() }
+    ConnectionLimits { all, of_one, stall_timeout: STALL_TIMEOUT, trusted_proxies: settings.trusted_proxies.clone() }
 }
 
-/// What the databases and everything else may need.
+/// Descriptors that the databases and everything else may need.
 fn reserved(settings: &Settings) -> u64 {
     let primary = u64::from(settings.database_max_connections);
     let files = if settings.database_url.is_none() { FILES } else { 1 };

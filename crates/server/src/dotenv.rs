@@ -1,22 +1,22 @@
-//! The file `.env`: what it sets where the environment leaves it open, and names in it that are hardly meant.
+//! The file `.env`: it sets what the environment leaves open; misspelled settings in it are reported.
 
 use std::path::Path;
 
 use anyhow::anyhow;
 
-/// Reads the file into the environment, when it is there; to be called before any thread runs. The answer is what
-/// somebody should look at: names that are nearly those of settings.
+/// Loads the file into the environment, if it exists; to be called before any thread runs. Returns warnings about names that are
+/// nearly those of settings.
 ///
 /// # Errors
-/// When it cannot be read. No line of it is repeated: lines hold secrets.
+/// When it cannot be read. The error contains no line of it, because lines hold secrets.
 pub fn load(file: &Path, known: &[String]) -> anyhow::Result<Vec<String>> {
     let shown = file.display();
     match dotenvy::from_path(file) {
         Ok(()) => {}
         Err(error) if error.not_found() => return Ok(Vec::new()),
-        Err(error) => return Err(told(file, &error)),
+        Err(error) => return Err(described(file, &error)),
     }
-    // Read once more for its names alone; what was wrong with it was told above.
+    // Read again for its names; its errors were reported above.
     let names = dotenvy::from_path_iter(file).into_iter().flatten().filter_map(|item| item.ok().map(|(name, _)| name));
     let warning = |name: String| {
         let meant = meant(&name, known)?;
@@ -25,7 +25,7 @@ pub fn load(file: &Path, known: &[String]) -> anyhow::Result<Vec<String>> {
     Ok(names.filter_map(warning).collect())
 }
 
-fn told(file: &Path, error: &dotenvy::Error) -> anyhow::Error {
+fn described(file: &Path, error: &dotenvy::Error) -> anyhow::Error {
     let shown = file.display();
     match error {
         dotenvy::Error::LineParse(line, _) => {

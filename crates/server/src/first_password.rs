@@ -1,5 +1,4 @@
-//! A password that was made for an operator stays findable until its first use: in a file of its owner alone, which goes with
-//! the first login.
+//! A generated password of an operator stays in a private file until its first use; the first login removes the file.
 
 use std::{
     fs::{self, OpenOptions},
@@ -47,7 +46,7 @@ pub(crate) fn keep(folder: &Path, email: &str, password: &str) -> io::Result<Kep
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match read(&path) {
             Some((_, known)) => Ok(Kept { path, password: known, is_known: true }),
-            // Somebody was killed before it was written whole.
+            // A process was killed before it was written completely.
             None => {
                 fs::remove_file(&path)?;
                 keep(folder, email, password)
@@ -71,13 +70,13 @@ fn waiting(folder: &Path) -> Vec<(PathBuf, String)> {
     files.filter(ours).filter_map(|path| Some((path.clone(), read(&path)?.0))).collect()
 }
 
-/// How often it is looked whether somebody has logged in through another process.
+/// How often logins through other processes are checked.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Removes each file when its operator has logged in, until asked to stop.
 pub(crate) async fn forget_when_used(app: App, folder: PathBuf, stop: CancellationToken) {
     loop {
-        // From here on: a login between the look and the wait must not be missed.
+        // Registered before the check: a login between check and wait must not be missed.
         let login = app.next_login();
         tokio::pin!(login);
         // The first poll registers it.

@@ -1,7 +1,7 @@
-//! The program's log: to the error stream, and from a level on to `app_logs` in the second database.
+//! The program's log: the error stream, and from a level on `app_logs` in the mirror.
 //!
-//! The way to the second database never blocks and never grows: lines wait in a bounded queue, what does not fit is
-//! counted, and lines are tried again while nobody answers. Lines that are refused are counted and given up.
+//! Writing to the mirror never blocks: lines wait in a bounded queue, those that do not fit are counted and dropped, and writes are
+//! retried while the mirror is unreachable. Lines that the mirror refuses are counted and dropped.
 
 use std::{fmt::Write as _, io::IsTerminal as _, sync::Arc, time::Duration};
 
@@ -27,11 +27,11 @@ pub(crate) const DROPPED: &str = "chainbill_app_logs_dropped_total";
 /// The waiting lines' reading end.
 pub(crate) struct Lines(mpsc::Receiver<LogLine>);
 
-/// Turns the log on. The lines for the second database wait until [`write`] takes them.
+/// Starts the log. The lines for the mirror wait until [`write`] takes them.
 pub(crate) fn start(settings: &Settings) -> Lines {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let level = settings.log_level.tracing().to_string().to_lowercase();
-    // What libraries have to say below a warning helps nobody who runs this program.
+    // Libraries log below a warning only what their own developers need.
     let filter = EnvFilter::new(format!("warn,chainbill={level}"));
     let own = ["app", "domain", "mirror", "records", "server", "sync", "web"];
     let filter = own.iter().fold(filter, |filter, room| match format!("chainbill_{room}={level}").parse() {
@@ -42,7 +42,7 @@ pub(crate) fn start(settings: &Settings) -> Lines {
     let registry = tracing_subscriber::registry().with(filter).with(keep);
     let format =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    // When nobody reads the stream any more there is nowhere to complain about it, and trying would end the program.
+    // An error about a closed error stream has nowhere to go, and writing it would end the program.
     let format = format.log_internal_errors(false);
     let set = match settings.log_format {
         LogFormat::Text => tracing::subscriber::set_global_default(registry.with(format.with_target(false))),
@@ -54,7 +54,7 @@ pub(crate) fn start(settings: &Settings) -> Lines {
     Lines(receiver)
 }
 
-/// Brings lines to the second database until asked to stop; what waits then gets one last chance.
+/// Writes lines to the mirror until it is stopped; the lines that wait then are tried once more.
 pub(crate) async fn write(lines: Lines, mirror: Arc<dyn MirrorTelemetry>, stop: CancellationToken) {
     let Lines(mut receiver) = lines;
     let mut batch = Vec::with_capacity(BATCH);
@@ -77,8 +77,8 @@ pub(crate) async fn write(lines: Lines, mirror: Arc<dyn MirrorTelemetry>, stop: 
     }
 }
 
-/// Brings lines there, trying again while nobody answers; lines that are refused are counted and given up, for they would be
-/// refused for ever and hold up all others. `false` when asked to stop meanwhile.
+/// Writes lines, retrying while the mirror is unreachable. Refused lines are counted and dropped: they would be refused for ever
+/// and block all others. `false` when it was stopped meanwhile.
 async fn bring<F: Future<Output = Result<(), MirrorError>>>(
     lines: usize,
     stop: &CancellationToken,
@@ -193,13 +193,13 @@ mod tests {
     /// Runs a story with a queue of so many lines; what was counted as dropped meanwhile.
     fn counted(queue: usize, story: impl FnOnce(Lines)) -> u64 {
         let recorder = PrometheusBuilder::new().build_recorder();
-        let figures = recorder.handle();
+        let prometheus = recorder.handle();
         let (sender, receiver) = mpsc::channel(queue);
         let subscriber = tracing_subscriber::registry().with(Keep { sender, level: tracing::Level::WARN });
         metrics::with_local_recorder(&recorder, || {
             tracing::subscriber::with_default(subscriber, || story(Lines(receiver)));
         });
-        let text = figures.render();
+        let text = prometheus.render();
         let value = text.lines().find_map(|line| line.strip_prefix(DROPPED));
         value.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
     }
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn while_nobody_answers_lines_are_tried_again_until_the_stop() {
+    fn lines_are_retried_while_the_mirror_is_unreachable() {
         let dropped = counted(8, |_| {
             run(async {
                 let stop = CancellationToken::new();

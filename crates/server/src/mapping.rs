@@ -104,7 +104,7 @@ pub fn markdown() -> String {
          - A deleted row leaves a tombstone for a while: only `_id` and `_sync`, with `_sync.deletedAt`.\n\
          - A NULL column is a field with null, never an absent field. Money is `{minor: int64, currency: string}`. Moments are \
          dates in UTC to the millisecond. Text is kept byte for byte.\n\
-         - In the embedded second database a document is JSON, and a date is `{\"$date\": milliseconds}`.\n",
+         - In the embedded mirror a document is JSON, and a date is `{\"$date\": milliseconds}`.\n",
     );
     for model in models::ALL {
         section(&mut page, model);

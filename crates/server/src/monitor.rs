@@ -1,21 +1,21 @@
-//! Figures of the synchronisation's state for monitors, refreshed now and then; what it does it counts itself. Their names are in `docs/operations.md`.
+//! Gauges of the synchronisation's state, refreshed periodically, and its alarms. `docs/operations.md` lists them.
 
 use std::time::Duration;
 
 use chainbill_domain::{Clock as _, SystemClock};
-use chainbill_sync::{Replicator, Status};
+use chainbill_sync::{Status, Replicator};
 use chrono::DateTime;
 use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{Alerts, Conditions};
 
-/// How often the figures are refreshed and alarms looked for.
+/// How often the gauges are refreshed and alarms evaluated.
 const EVERY: Duration = Duration::from_secs(2);
-/// Every so many times both sides are counted: that takes long on large tables.
+/// Every so many refreshes both databases are counted, which takes long on large tables.
 const COUNT_EVERY: u32 = 30;
 
-/// Refreshes the figures and raises alarms until asked to stop.
+/// Refreshes the gauges and raises alarms until it is stopped.
 pub(crate) async fn watch(sync: Replicator, mut conditions: Conditions, alerts: Alerts, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -26,13 +26,13 @@ pub(crate) async fn watch(sync: Replicator, mut conditions: Conditions, alerts: 
         }
         let status = if turn.is_multiple_of(COUNT_EVERY) { sync.status().await } else { sync.pulse().await };
         publish(&status);
-        for alert in conditions.look(&status, SystemClock.now()) {
+        for alert in conditions.evaluate(&status, SystemClock.now()) {
             alerts.raise(&alert);
         }
     }
 }
 
-/// Brings the gauges to a status; what it does not know stays as it was.
+/// Sets the gauges to a status; unknown values stay as they were.
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating")]
 pub(crate) fn publish(status: &Status) {
     let flag = |value: bool| if value { 1.0 } else { 0.0 };

@@ -13,9 +13,9 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Prints the result: as JSON, or as the text that is made for people.
+    /// Prints the result: as JSON, or as text for people.
     ///
-    /// Whoever has stopped reading, as `head` does, has what it wanted.
+    /// A reader that has closed the pipe, as `head` does, is no error.
     ///
     /// # Errors
     /// When the output cannot be written.
@@ -64,7 +64,7 @@ impl Bars {
     }
 }
 
-/// Lets a bar follow a copy or a comparison.
+/// Lets a bar follow a backfill or a comparison.
 pub(crate) fn follow(bar: &ProgressBar) -> impl Fn(Progress) + Send + Sync + '_ {
     |progress| {
         bar.set_length(progress.total.max(progress.done));
@@ -72,7 +72,7 @@ pub(crate) fn follow(bar: &ProgressBar) -> impl Fn(Progress) + Send + Sync + '_ 
     }
 }
 
-/// Says something on the error stream. When nobody reads it there is nobody to tell.
+/// Writes to the error stream. A closed one is no error.
 pub fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

@@ -1,4 +1,4 @@
-//! Files that only their owner reads: an embedded database holds everybody's data and the hashes of passwords.
+//! Private files: an embedded database holds personal data and the hashes of passwords.
 
 use std::{io, path::Path};
 

@@ -1,6 +1,6 @@
-//! Taking secrets out of texts before anybody reads them: errors of libraries repeat what they were given.
+//! Removes secrets from texts before they are shown: errors of libraries contain their input.
 
-/// What stands where a secret stood.
+/// The replacement of a secret.
 const STARS: &str = "***";
 
 /// A text without passwords: those of every address in it, and these secrets wherever they stand.
@@ -70,7 +70,7 @@ mod tests {
         let secrets = ["mysql://u:sec#ret pw@h/d", "whsec_abc", "mysql://chainbill:chainbill@h/d", ""];
         assert_eq!(redacted("the port \"sec#ret pw\" of u:sec#ret pw@h", &secrets), "the port \"***\" of u:***@h");
         assert_eq!(redacted("whsec_abc is no key", &secrets), "*** is no key");
-        let told = "run `chainbill migrate up`; chainbill:chainbill@h is away";
-        assert_eq!(redacted(told, &secrets), "run `chainbill migrate up`; chainbill:***@h is away");
+        let text = "run `chainbill migrate up`; chainbill:chainbill@h is away";
+        assert_eq!(redacted(text, &secrets), "run `chainbill migrate up`; chainbill:***@h is away");
     }
 }

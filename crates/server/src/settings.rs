@@ -1,5 +1,4 @@
-//! Every setting. Each is an environment variable, and an option too where it holds no secret; a wrong value is refused
-//! before anything starts.
+//! All settings. Each is an environment variable, and an option too unless it is a secret; a wrong value is refused at start.
 
 mod check;
 mod secrets;
@@ -15,12 +14,12 @@ use std::{
 use chainbill_app::Secret;
 use chainbill_mirror::Retention;
 use chainbill_sync::RepairMode;
-use chainbill_web::{Rates, Serving};
+use chainbill_web::{PublicUrls, Rates, Serving};
 use clap::{ArgAction, Args, ValueEnum};
 use ipnet::IpNet;
 
 pub use secrets::{Hidden, SECRETS, secrets_help};
-use values::{address, every, network, port, schedule, socket, whole, within};
+use values::{address, every, network, origin, port, schedule, socket, whole, within};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -31,18 +30,18 @@ pub enum LogFormat {
     Json,
 }
 
-/// From which level on something is kept.
+/// The lowest level of log lines that are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Level {
     /// Failures.
     Error,
-    /// And what somebody should look at.
+    /// And conditions that need attention.
     Warn,
-    /// And what happens.
+    /// And normal operation.
     Info,
-    /// And how.
+    /// And its details.
     Debug,
-    /// And everything.
+    /// Everything.
     Trace,
 }
 
@@ -60,23 +59,23 @@ impl Level {
     }
 }
 
-/// What becomes of drift.
+/// How drift is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RepairSetting {
-    /// Repaired at once, with evidence, below the breaker.
+    /// Repaired at once, with evidence, below the breaker's threshold.
     Automatic,
     /// Reported only.
     Manual,
 }
 
-/// What stands behind the primary's address.
+/// The servers behind the primary's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TopologySetting {
-    /// Recognised at start; no read is believed to be of the present without proof.
+    /// Detected at start; on several servers, reads must prove that they are current.
     Auto,
-    /// One server, whatever a proxy before it looks like: each read shows every commit, and no proof is asked for.
+    /// One server, also behind a proxy: every read shows every commit, without proof.
     Single,
-    /// Several servers, whatever a proxy before them hides.
+    /// Several servers, also behind a proxy that hides them.
     Cluster,
 }
 
@@ -97,7 +96,7 @@ pub struct Settings {
     /// The primary. Secrets are explained in [`SECRETS`].
     #[arg(skip)]
     pub database_url: Option<Hidden>,
-    /// The second database.
+    /// The mirror.
     #[arg(skip)]
     pub mongodb_uri: Option<Hidden>,
     /// Where embedded databases live.
@@ -109,6 +108,22 @@ pub struct Settings {
     /// At which address to listen; 0.0.0.0 for all.
     #[arg(long, env, global = true, default_value = "127.0.0.1", value_name = "BIND_ADDRESS", value_parser = address)]
     pub bind_address: IpAddr,
+    /// The address of the API as clients reach it: https://api.example.org, an origin without a path. It stands in the API's
+    /// description and in e-mails. The address that the server listens at when absent.
+    #[arg(long, env, global = true, value_name = "PUBLIC_API_URL", value_parser = origin)]
+    pub public_api_url: Option<String>,
+    /// The address of the web pages as people reach them, an origin too. PUBLIC_API_URL when absent.
+    #[arg(long, env, global = true, value_name = "PUBLIC_WEB_URL", value_parser = origin)]
+    pub public_web_url: Option<String>,
+    /// Gives the server a clock that operators can advance (/api/test/clock). Every page and every response says so. For tests and
+    /// demonstrations, never for real business; all processes on the same databases must have it.
+    #[arg(long, env, global = true, default_value_t = false, value_name = "TEST_MODE", action = ArgAction::Set,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub test_mode: bool,
+    /// Accepts test mode beyond this machine: with a BIND_ADDRESS that is no loopback address, or public https addresses.
+    #[arg(long, env, global = true, default_value_t = false, value_name = "TEST_MODE_EXPOSED", action = ArgAction::Set,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub test_mode_exposed: bool,
     /// Most connections to the primary, 2 to 1000.
     #[arg(long, env, global = true, default_value_t = 16, value_name = "DATABASE_MAX_CONNECTIONS",
         value_parser = whole(2, 1000))]
@@ -117,7 +132,7 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 10, value_name = "SYNC_MAX_CONNECTIONS",
         value_parser = whole(4, 1000))]
     pub sync_max_connections: u32,
-    /// What stands behind the primary's address, of which some servers may be behind others.
+    /// The servers behind the primary's address: one, or a cluster whose members may lag behind each other.
     #[arg(long, env, global = true, default_value = "auto", value_name = "DATABASE_TOPOLOGY")]
     pub database_topology: TopologySetting,
     /// How long to wait for a connection to the primary, or for SQLite's write lock: a span such as 500ms, 5s, 2m,
@@ -125,18 +140,17 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value = "5s", value_name = "DATABASE_TIMEOUT",
         value_parser = within("100ms", "5m"))]
     pub database_timeout: Duration,
-    /// How long one statement of a request may take before the primary is told to end it, 1s to 10m; the synchronisation's may
-    /// take six times as long. A locked table is waited for half of that time, at most 5s.
+    /// The deadline of a request's statement, enforced by the primary, 1s to 10m; six times as long for statements of the
+    /// synchronisation. Locks are waited for half of it, at most 5s.
     #[arg(long, env, global = true, default_value = "10s", value_name = "DATABASE_STATEMENT_TIMEOUT",
         value_parser = within("1s", "10m"))]
     pub database_statement_timeout: Duration,
-    /// How long a connection to the primary lives before another takes its place, 1s to 1d: so that all of them reach a new
-    /// server behind the same name.
+    /// The lifetime of a connection to the primary, 1s to 1d: after it, all connections have reached a new server behind the same
+    /// name.
     #[arg(long, env, global = true, default_value = "10m", value_name = "DATABASE_CONNECTION_LIFETIME",
         value_parser = within("1s", "1d"))]
     pub database_connection_lifetime: Duration,
-    /// How long a connection to the primary may rest before it is closed, 1s to 1d: less than whatever stands between closes
-    /// or forgets one, such as a balancer or wait_timeout.
+    /// The idle timeout of a connection to the primary, 1s to 1d: shorter than that of load balancers and of wait_timeout.
     #[arg(long, env, global = true, default_value = "2m", value_name = "DATABASE_IDLE_TIMEOUT",
         value_parser = within("1s", "1d"))]
     pub database_idle_timeout: Duration,
@@ -154,22 +168,23 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value = "24h", value_name = "SESSION_LIFETIME",
         value_parser = within("1m", "365d"))]
     pub session_lifetime: Duration,
-    /// How long answers are kept for requests that come again with the same Idempotency-Key, 1m to 365d.
+    /// How long responses are kept for requests that are sent again with the same Idempotency-Key, 1m to 365d.
     #[arg(long, env, global = true, default_value = "24h", value_name = "IDEMPOTENCY_LIFETIME",
         value_parser = within("1m", "365d"))]
     pub idempotency_lifetime: Duration,
     /// Whether cookies are for TLS only: true behind a TLS proxy.
     #[arg(long, env, global = true, default_value_t = false, value_name = "SECURE_COOKIES", action = ArgAction::Set)]
     pub secure_cookies: bool,
-    /// Proxies in front of this program, as a list of IP addresses and networks (10.0.0.0/8): whom they name in X-Forwarded-For
-    /// is taken for the one who asks, for rates and the audit. None by default, and nobody else is believed.
+    /// Trusted reverse proxies, as a list of IP addresses and networks (10.0.0.0/8): the address that they report in
+    /// X-Forwarded-For is the client's, for rate limits and the audit. None by default.
     #[arg(long, env, global = true, value_name = "TRUSTED_PROXIES", value_parser = network, value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,
-    /// Most connections of clients; 0 takes what the limit of open files leaves, at most 10000. Idle ones make room for new ones.
+    /// Most client connections; 0 takes what the limit of open files leaves, at most 10000. Idle ones are closed in favour of new
+    /// ones.
     #[arg(long, env, global = true, default_value_t = 0, value_name = "MAX_CONNECTIONS", value_parser = whole(0, 100_000))]
     pub max_connections: u32,
-    /// Most connections from one address; of IPv6, from one /64. 0 takes half of all, at most 256. Trusted proxies are not
-    /// bound by it.
+    /// Most connections from one address; of IPv6, from one /64. 0 takes half of all, at most 256. It does not apply to trusted
+    /// proxies.
     #[arg(long, env, global = true, default_value_t = 0, value_name = "MAX_CONNECTIONS_PER_ADDRESS",
         value_parser = whole(0, 100_000))]
     pub max_connections_per_address: u32,
@@ -189,13 +204,13 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 6000, value_name = "RATE_ALL",
         value_parser = whole(1, u32::MAX))]
     pub rate_all: u32,
-    /// Where to serve /metrics instead of beside the API: an address and a port that strangers do not reach.
+    /// A separate, private address and port for /metrics, which the API's listener does not serve then.
     #[arg(long, env, global = true, value_name = "METRICS_BIND_ADDRESS", value_parser = socket)]
     pub metrics_bind_address: Option<SocketAddr>,
-    /// What whoever asks for /metrics must show.
+    /// The bearer token of /metrics.
     #[arg(skip)]
     pub metrics_token: Option<Hidden>,
-    /// How long a search, an analysis or a list of files waits for a Sync-Token to be reached, 0s to 30s.
+    /// How long search, analytics and lists of files wait for a Sync-Token, 0s to 30s.
     #[arg(long, env, global = true, default_value = "2s", value_name = "FRESH_WAIT",
         value_parser = within("0s", "30s"))]
     pub fresh_wait: Duration,
@@ -208,7 +223,7 @@ pub struct Settings {
     /// Log lines from this level on are kept in app_logs too.
     #[arg(long, env, global = true, default_value = "warn", value_name = "APP_LOGS_LEVEL")]
     pub app_logs_level: Level,
-    /// Batches that this process brings to the second database side by side, 1 to 64.
+    /// Concurrent batches of this process's relay, 1 to 64.
     #[arg(long, env, global = true, default_value_t = 4, value_name = "SYNC_LANES",
         value_parser = whole(1, 64))]
     pub sync_lanes: u32,
@@ -216,12 +231,12 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 1000, value_name = "SYNC_BATCH",
         value_parser = whole(1, 10_000))]
     pub sync_batch: u32,
-    /// Rows in a page of copies and comparisons, 1 to 10000.
+    /// Rows in a page of backfills and comparisons, 1 to 10000.
     #[arg(long, env, global = true, default_value_t = 1000, value_name = "SYNC_PAGE",
         value_parser = whole(1, 10_000))]
     pub sync_page: u32,
-    /// How often each model is compared and made right, where it differs from every hour (invoices: 30 minutes): a list
-    /// such as users=1h,invoices=30m, from 1s to 365d. 0s turns a model's schedule off.
+    /// How often each model is compared and repaired, where it differs from every hour (invoices: 30 minutes): a list such as
+    /// users=1h,invoices=30m, from 1s to 365d. 0s turns a model's schedule off.
     #[arg(long, env, global = true, value_name = "SYNC_EVERY", value_parser = schedule, value_delimiter = ',')]
     pub sync_every: Vec<(&'static str, Duration)>,
     /// How often everything is verified deep and certified, 1s to 365d; 0s turns it off.
@@ -231,23 +246,23 @@ pub struct Settings {
     /// Most rows a second that a comparison reads; 0 for no limit.
     #[arg(long, env, global = true, default_value_t = 0, value_name = "SYNC_THROTTLE", value_parser = whole(0, u32::MAX))]
     pub sync_throttle: u32,
-    /// What becomes of drift.
+    /// How drift is handled.
     #[arg(long, env, global = true, default_value = "automatic", value_name = "SYNC_REPAIR")]
     pub sync_repair: RepairSetting,
-    /// Share of drifting rows, in percent, above which nothing is repaired by itself, 1 to 100.
+    /// Share of drifting rows, in percent, above which nothing is repaired automatically, 1 to 100.
     #[arg(long, env, global = true, default_value_t = 5, value_name = "SYNC_BREAKER_PERCENT",
         value_parser = whole(1, 100))]
     pub sync_breaker_percent: u32,
-    /// How long the same change may stay the oldest that waits, or heartbeats be missing, before it counts as a stall and
-    /// raises an alarm, 1s to 1d.
+    /// How long the oldest waiting change may stay the same, or heartbeats be missing, before a stall is reported with an alarm, 1s
+    /// to 1d.
     #[arg(long, env, global = true, default_value = "5s", value_name = "SYNC_STALL_AFTER",
         value_parser = within("1s", "1d"))]
     pub sync_stall_after: Duration,
-    /// How long changes may wait before it raises an alarm though they move, 1s to 1d.
+    /// The age of waiting changes that raises an alarm although they move, 1s to 1d.
     #[arg(long, env, global = true, default_value = "60s", value_name = "SYNC_LATE_AFTER",
         value_parser = within("1s", "1d"))]
     pub sync_late_after: Duration,
-    /// How many days the runs of copies and comparisons are listed, 1 to 3650.
+    /// How many days runs of backfills and comparisons are kept, 1 to 3650.
     #[arg(long, env, global = true, default_value_t = 90, value_name = "SYNC_RUNS_KEEP_DAYS",
         value_parser = whole(1, 3650))]
     pub sync_runs_keep_days: u32,
@@ -258,23 +273,23 @@ pub struct Settings {
     /// Where alarms are posted.
     #[arg(skip)]
     pub alert_webhook_url: Option<Hidden>,
-    /// What alarms are signed with.
+    /// The key of alarms' signatures.
     #[arg(skip)]
     pub alert_webhook_secret: Option<Hidden>,
-    /// Who gets alarms by e-mail; needs SMTP_URL.
+    /// The recipient of alarms by e-mail; needs SMTP_URL.
     #[arg(long, env, global = true, value_name = "ALERT_EMAIL_TO")]
     pub alert_email_to: Option<String>,
-    /// Whom e-mails come from.
+    /// The sender of e-mails.
     #[arg(long, env, global = true, default_value = "chainbill@localhost", value_name = "ALERT_EMAIL_FROM")]
     pub alert_email_from: String,
     /// The mail server.
     #[arg(skip)]
     pub smtp_url: Option<Hidden>,
-    /// How many days analytics are kept in the second database, 1 to 3650.
+    /// How many days analytics are kept in the mirror, 1 to 3650.
     #[arg(long, env, global = true, default_value_t = 90, value_name = "ANALYTICS_KEEP_DAYS",
         value_parser = whole(1, 3650))]
     pub analytics_keep_days: u32,
-    /// How many days log lines are kept in the second database, 1 to 3650.
+    /// How many days log lines are kept in the mirror, 1 to 3650.
     #[arg(long, env, global = true, default_value_t = 30, value_name = "APP_LOGS_KEEP_DAYS",
         value_parser = whole(1, 3650))]
     pub app_logs_keep_days: u32,
@@ -301,9 +316,20 @@ impl Settings {
         chainbill_app::Settings { session: self.session_lifetime, replay: self.idempotency_lifetime }
     }
 
-    /// For the web.
+    /// The addresses of API and pages, of a server that listens at `address`.
     #[must_use]
-    pub fn serving(&self) -> Serving {
+    pub fn public_urls(&self, address: SocketAddr) -> PublicUrls {
+        let local = || match address.ip().is_unspecified() {
+            true => format!("http://localhost:{}", address.port()),
+            false => format!("http://{address}"),
+        };
+        let api = self.public_api_url.clone().unwrap_or_else(local);
+        PublicUrls { web: self.public_web_url.clone().unwrap_or_else(|| api.clone()), api }
+    }
+
+    /// For the web, of a server that listens at `address`.
+    #[must_use]
+    pub fn serving(&self, address: SocketAddr) -> Serving {
         Serving {
             rates: Rates {
                 login: self.rate_login,
@@ -316,6 +342,8 @@ impl Settings {
             metrics_token: self.metrics_token.as_ref().map(|hidden| Secret::new(hidden.0.clone())),
             fresh_bound: self.fresh_wait,
             secure_cookies: self.secure_cookies,
+            public_urls: self.public_urls(address),
+            ..Serving::default()
         }
     }
 

@@ -1,5 +1,5 @@
-//! A name for this process that outlives it. Whoever starts in the same folder after it was killed takes its leases over at
-//! once instead of waiting for their end.
+//! A lease owner's name that outlives the process: its successor in the same folder takes its leases over at once instead of
+//! waiting for their end.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -12,15 +12,15 @@ use chainbill_domain::{Random, SystemRandom};
 /// Processes of one folder that can have names of their own.
 const MOST: u32 = 64;
 
-/// A name, ours for as long as the file is locked: the system lets go of the lock when the process ends, however it ends.
+/// A name, held while its file is locked: the system releases the lock when the process ends, in whichever way.
 pub(crate) struct Slot {
     pub name: String,
     _locked: File,
 }
 
 impl Slot {
-    /// Takes the first name that nobody holds. None where files cannot be locked or written: the process then goes by a
-    /// random name, and its leases end by themselves.
+    /// Acquires the first free name. None where files cannot be locked or written: the process then has a random name, and its
+    /// leases expire.
     pub fn take(folder: &Path) -> Option<Self> {
         fs::create_dir_all(folder).ok()?;
         for number in 0..MOST {

@@ -1,4 +1,4 @@
-//! Reading bodies: not more than is accepted, and not for longer than a decent client needs.
+//! Reading request bodies within limits of size and time.
 
 use std::time::Duration;
 
@@ -13,32 +13,32 @@ use crate::Problem;
 /// Most bytes of a body.
 const MOST_BYTES: usize = 1 << 20;
 
-/// How long a body may take.
+/// Deadlines of a body.
 #[derive(Clone, Copy)]
-struct Patience {
+struct Deadlines {
     /// Until its next bytes.
     idle: Duration,
     /// Until its end.
     whole: Duration,
 }
 
-const PATIENCE: Patience = Patience { idle: Duration::from_secs(10), whole: Duration::from_secs(15) };
+const DEADLINES: Deadlines = Deadlines { idle: Duration::from_secs(10), whole: Duration::from_secs(15) };
 
 /// All of a body.
 ///
 /// # Errors
-/// 413 when it is or says to be too large, 408 when it comes too slowly, 400 when it breaks off.
+/// 413 when it is too large or announced as too large, 408 when it arrives too slowly, 400 when it ends early.
 pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > MOST_BYTES as u64) {
         return Err(too_large());
     }
-    read_within(body, PATIENCE).await
+    read_within(body, DEADLINES).await
 }
 
-async fn read_within(body: Body, patience: Patience) -> Result<Bytes, Problem> {
-    let whole = tokio::time::timeout(patience.whole, gather(body, patience.idle)).await;
-    whole.unwrap_or_else(|_| Err(too_slow(format!("the body took longer than {} s", patience.whole.as_secs()))))
+async fn read_within(body: Body, deadlines: Deadlines) -> Result<Bytes, Problem> {
+    let whole = tokio::time::timeout(deadlines.whole, gather(body, deadlines.idle)).await;
+    whole.unwrap_or_else(|_| Err(too_slow(format!("the body took longer than {} s", deadlines.whole.as_secs()))))
 }
 
 async fn gather(body: Body, idle: Duration) -> Result<Bytes, Problem> {
@@ -73,7 +73,7 @@ mod tests {
 
     use super::*;
 
-    const SHORT: Patience = Patience { idle: Duration::from_millis(200), whole: Duration::from_millis(400) };
+    const SHORT: Deadlines = Deadlines { idle: Duration::from_millis(200), whole: Duration::from_millis(400) };
 
     async fn status(body: Body) -> u16 {
         match read_within(body, SHORT).await {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_comes_in_time_or_is_given_up() {
+    async fn a_body_arrives_in_time_or_is_refused() {
         assert_eq!(status(Body::from("abc")).await, 200);
         let half = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"{"))]).chain(stream::pending());
         assert_eq!(status(Body::from_stream(half)).await, 408, "nothing more comes");
@@ -100,11 +100,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_body_is_refused_by_what_it_says_and_by_what_it_is() {
+    async fn a_large_body_is_refused_by_its_announced_and_its_real_length() {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_LENGTH, (MOST_BYTES + 1).into());
         let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-        let refused = read(&headers, never).await.expect_err("it says so").into_response();
+        let refused = read(&headers, never).await.expect_err("it is announced").into_response();
         assert_eq!((refused.status().as_u16(), &refused.headers()["connection"]), (413, &"close".parse().unwrap()));
         assert_eq!(status(Body::from(vec![b' '; MOST_BYTES + 1])).await, 413);
         assert_eq!(status(Body::from(vec![b' '; MOST_BYTES])).await, 200);

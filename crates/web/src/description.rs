@@ -1,21 +1,21 @@
-//! The description of the API, completed: what holds for many operations alike is said here once, and not at each.
+//! Completes the description of the API: what many operations have in common is written here once.
 //!
-//! Names of operations are unique, every operation says who may call it, and headers and refusals that come with a kind
-//! of operation stand at each of that kind. `operations.txt` is the list; a test compares it.
+//! Names of operations are unique, every operation states its security, and the headers and errors of a kind of operation are added
+//! to each operation of that kind. `operations.txt` lists all operations; a test compares it.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
-use crate::{extract::COOKIE, schemas};
+use crate::{PublicUrls, extract::COOKIE, schemas};
 
 /// Operations under `/api` that need no login, beside the health's.
 const OPEN: &[&str] = &["/api/auth/register", "/api/auth/login", "/api/auth/logout"];
-/// Kinds of things whose changes are saved with a key against doing them twice, and tell what was saved.
+/// Tags of operations whose changes take an idempotency key and return a Sync-Token.
 const THINGS: &[&str] = &["users", "skills", "projects", "invoices"];
-/// Kinds of readings of the copies.
-const COPIES: &[&str] = &["search", "analytics", "files"];
+/// Tags of reads of the mirror.
+const MIRROR_READS: &[&str] = &["search", "analytics", "files"];
 
 /// The whole description.
 pub(crate) fn complete(api: &OpenApi) -> Value {
@@ -40,7 +40,21 @@ pub(crate) fn complete(api: &OpenApi) -> Value {
     whole
 }
 
-/// Operations that take no body, as `POST /api/auth/logout`. Readings are not asked.
+/// Says that the server is in test mode.
+pub(crate) fn mark_test_mode(description: &mut Value) {
+    let text = description["info"]["description"].as_str().unwrap_or("").to_owned();
+    description["info"]["description"] =
+        format!("{text} TEST MODE: the clock of this server can be advanced; no real business belongs here.").into();
+    description["info"]["x-test-mode"] = true.into();
+}
+
+/// Says where the API and its readable description are reached.
+pub(crate) fn locate(description: &mut Value, urls: &PublicUrls) {
+    description["servers"] = json!([{"url": urls.api}]);
+    description["externalDocs"] = json!({"url": format!("{}/docs", urls.web), "description": "The API, to read"});
+}
+
+/// Changes that take no body, as `POST /api/auth/logout`.
 pub(crate) fn bodiless(description: &Value) -> BTreeSet<String> {
     operations(description)
         .filter(|(_, method, operation)| *method != "get" && operation.get("requestBody").is_none())
@@ -57,7 +71,7 @@ fn operations(description: &Value) -> impl Iterator<Item = (&str, &str, &Value)>
     })
 }
 
-/// What orchestrators and monitors ask, beside the API.
+/// Endpoints of orchestrators and monitors, beside the API.
 fn beside() -> Map<String, Value> {
     let text = |id: &str, summary: &str, refused: &[&str]| {
         let mut responses = Map::new();
@@ -75,9 +89,9 @@ fn beside() -> Map<String, Value> {
         "responses": {"200": {"description": "", "content": {"application/json": {}}}},
     }});
     [
-        ("/livez", text("live", "Whether the process answers.", &[])),
-        ("/readyz", text("ready", "Whether requests can be answered: the primary takes writes.", &["503"])),
-        ("/metrics", text("metrics", "Figures in the Prometheus text format.", &[])),
+        ("/livez", text("live", "Whether the process responds.", &[])),
+        ("/readyz", text("ready", "Whether the server is ready: the primary accepts writes.", &["503"])),
+        ("/metrics", text("metrics", "Metrics in the Prometheus text format.", &[])),
         ("/api/openapi.json", document),
     ]
     .into_iter()
@@ -97,25 +111,38 @@ fn complete_one(path: &str, method: &str, operation: &mut Value) {
     operation["operationId"] = name(&tag, operation["operationId"].as_str().unwrap_or("")).into();
     operation["security"] = if is_open { json!([]) } else { json!([{"bearer": []}, {"cookie": []}]) };
     if saves && method == "post" {
-        header(operation, "Idempotency-Key", "1 to 200 visible characters; the same key does it once.");
+        header(
+            operation,
+            "Idempotency-Key",
+            "1 to 200 visible characters; a request with a known key is not executed again.",
+        );
     }
     if changes && is_of(THINGS) && path.contains("{id}") {
-        header(operation, "If-Match", "ETags of earlier answers: it is done at one of these versions only.");
+        header(operation, "If-Match", "ETags of earlier responses: the change is made at one of these versions only.");
         refusal(operation, 412, "it has changed");
     }
     if !changes && is_tagged {
-        header(operation, "If-None-Match", "ETags of earlier answers that need not be sent again.");
-        operation["responses"]["304"] = json!({"description": "the reader has it"});
+        header(operation, "If-None-Match", "ETags of earlier responses that need not be sent again.");
+        operation["responses"]["304"] = json!({"description": "not modified"});
     }
-    if is_of(COPIES) {
-        header(operation, "If-Fresh", "The Sync-Token of a change that must be seen; it is waited for a little.");
-        tell(operation, "Sync-Fresh", "With If-Fresh: `reached`, or `older` when the change is not seen yet.");
+    if is_of(MIRROR_READS) {
+        header(
+            operation,
+            "If-Fresh",
+            "The Sync-Token of a change that the response must reflect, after a bounded wait.",
+        );
+        response_header(
+            operation,
+            "Sync-Fresh",
+            "With If-Fresh: `reached`, or `older` when the mirror does not hold the change yet.",
+        );
     }
     if let Some(made) = operation["responses"].get_mut("201") {
-        made["headers"]["Location"] = json!({"description": "Where it is.", "schema": {"type": "string"}});
+        made["headers"]["Location"] =
+            json!({"description": "The path of the new object.", "schema": {"type": "string"}});
     }
     if saves {
-        tell(operation, "Sync-Token", "What was saved, for If-Fresh. Absent when nothing changed.");
+        response_header(operation, "Sync-Token", "A token of the change for If-Fresh. Absent when nothing changed.");
     }
     if !is_open {
         refusal(operation, 401, "a login is needed");
@@ -124,22 +151,21 @@ fn complete_one(path: &str, method: &str, operation: &mut Value) {
         refusal(operation, 403, "only operators may");
     }
     if !is_of(&["health", "monitors"]) {
-        let saved =
-            if saves { ", or the same request is still being worked on, or its state does not allow it" } else { "" };
+        let saved = if saves { ", the same request is still running, or its state does not allow it" } else { "" };
         refusal(operation, 409, &format!("it holds a value that this release cannot read{saved}"));
     }
     if saves && path.contains("{id}") {
-        refusal(operation, 404, "there is no such thing, or it is another party's");
+        refusal(operation, 404, "there is no such object, or it is another party's");
     }
     if !is_open && changes {
-        refusal(operation, 403, "the role does not allow it, or a cookie came without its X-CSRF-Token");
+        refusal(operation, 403, "the role does not allow it, or a cookie was sent without its X-CSRF-Token");
     }
     if takes_body {
         refusal(operation, 400, "the body is malformed");
         refusal(operation, 415, "application/json without compression is accepted");
     }
     if changes {
-        refusal(operation, 408, "the body came too slowly");
+        refusal(operation, 408, "the body arrived too slowly");
         refusal(operation, 413, "the body is too large");
     }
     if changes || operation.get("parameters").is_some() {
@@ -156,29 +182,29 @@ fn complete_one(path: &str, method: &str, operation: &mut Value) {
     }
 }
 
-/// What may come of any request.
+/// Errors of every operation.
 const ALWAYS: &[(u16, &str)] = &[
-    (400, "the request is malformed: its frame, or what it says of its length and its host"),
+    (400, "the request is malformed: its framing, its length or its host"),
     (414, "the path with its query is too long"),
     (429, "too many requests"),
     (431, "the headers are too large"),
-    (500, "something went wrong, and was written down"),
-    (503, "a database does not answer, or not in time; Retry-After says when to ask again"),
+    (500, "an internal error, which was logged"),
+    (503, "a database does not answer, or not in time; Retry-After says when to try again"),
 ];
 
-/// What a status means where its operation says nothing more.
+/// The meaning of a status where its operation has no description of its own.
 fn usual(status: &str) -> &'static str {
     match status {
-        "200" => "the answer",
-        "201" => "it is made; Location says where it is",
-        "202" => "it goes on; the status shows how far",
-        "204" => "it is done; there is no body",
+        "200" => "the response",
+        "201" => "created; Location is its path",
+        "202" => "it continues in the background",
+        "204" => "done; there is no body",
         "400" => "the request is malformed",
         "401" => "a login is needed, or the credentials are wrong",
         "403" => "the role does not allow it",
-        "404" => "there is no such thing, or it is another party's",
+        "404" => "there is no such object, or it is another party's",
         "409" => {
-            "its state does not allow it, somebody changed it at this moment, the same request is still being worked on, or it \
+            "its state does not allow it, another request changed it at the same time, the same request is still running, or it \
             holds a value that this release cannot read"
         }
         "412" => "it has changed",
@@ -196,7 +222,7 @@ fn name(kind: &str, function: &str) -> String {
     words.fold(kind.to_owned(), |name, (first, rest)| format!("{name}{first}{rest}"))
 }
 
-/// Whether a thing with a version is answered: then its ETag is, and is said here.
+/// Describes the ETag of an operation that returns a versioned object; whether it does.
 fn answers_a_version(operation: &mut Value) -> bool {
     const VERSIONED: [&str; 6] = ["Me", "UserView", "SkillView", "ProjectView", "InvoiceView", "PaymentView"];
     let mut is_tagged = false;
@@ -204,9 +230,10 @@ fn answers_a_version(operation: &mut Value) -> bool {
         let schema = &response["content"]["application/json"]["schema"]["$ref"];
         let view = schema.as_str().and_then(|path| path.rsplit('/').next());
         if status.starts_with('2') && view.is_some_and(|view| VERSIONED.contains(&view)) {
-            let said = "Its version, and behind it what the clock derives, as `-overdue`; If-Match compares the version alone.";
+            let text =
+                "The version, followed by what the clock derives, as `-overdue`; If-Match compares the version alone.";
             response["headers"]["ETag"] =
-                json!({"description": said, "schema": {"type": "string"}, "example": "\"3\""});
+                json!({"description": text, "schema": {"type": "string"}, "example": "\"3\""});
             is_tagged = true;
         }
     }
@@ -225,8 +252,8 @@ fn header(operation: &mut Value, name: &str, description: &str) {
     }
 }
 
-/// A header of the answers that are none of refusal.
-fn tell(operation: &mut Value, name: &str, description: &str) {
+/// A header of successful responses.
+fn response_header(operation: &mut Value, name: &str, description: &str) {
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         if status.starts_with('2') {
             response["headers"][name] = json!({"description": description, "schema": {"type": "string"}});
@@ -234,7 +261,7 @@ fn tell(operation: &mut Value, name: &str, description: &str) {
     }
 }
 
-/// A refusal, where the operation does not describe it itself.
+/// An error, where the operation does not describe it itself.
 fn refusal(operation: &mut Value, status: u16, description: &str) {
     if let Some(responses) = operation["responses"].as_object_mut() {
         let schema = json!({"$ref": "#/components/schemas/ProblemBody"});
@@ -314,8 +341,8 @@ mod tests {
         assert_eq!(has(&at("/api/invoices/{id}", "patch"), "If-Match"), 1);
         assert_eq!(has(&at("/api/invoices/{id}", "delete"), "If-Match"), 1);
         assert_eq!(has(&at("/api/invoices/{id}", "get"), "If-None-Match"), 1);
-        for copies in ["/api/search/users", "/api/analytics/system", "/api/files", "/api/invoices/{id}/files"] {
-            assert_eq!(has(&at(copies, "get"), "If-Fresh"), 1, "{copies}");
+        for path in ["/api/search/users", "/api/analytics/system", "/api/files", "/api/invoices/{id}/files"] {
+            assert_eq!(has(&at(path, "get"), "If-Fresh"), 1, "{path}");
         }
         let bodiless = bodiless(&description);
         assert!(bodiless.contains("POST /api/invoices/{id}/send") && !bodiless.contains("POST /api/invoices/{id}/pay"));
@@ -337,7 +364,7 @@ mod tests {
     /// What validators of OpenAPI demand.
     #[test]
     fn the_description_is_valid() {
-        let description = crate::openapi();
+        let description = crate::router::describe(true);
         assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
         walk(&description, "", &mut |path, object| {
             if let Some(Value::String(reference)) = object.get("$ref") {
@@ -351,8 +378,8 @@ mod tests {
             let responses = operation["responses"].as_object().unwrap();
             assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {path}");
             for (status, response) in responses {
-                let said = response["description"].as_str().unwrap_or("");
-                assert!(!said.is_empty(), "{method} {path} {status} is not described");
+                let text = response["description"].as_str().unwrap_or("");
+                assert!(!text.is_empty(), "{method} {path} {status} is not described");
                 assert!(status.len() == 3 && status.parse::<u16>().is_ok());
                 assert!(response.get("headers").is_none_or(Value::is_object), "{method} {path} {status}");
             }
@@ -373,7 +400,7 @@ mod tests {
 
     #[test]
     fn every_text_and_every_parameter_has_a_shape() {
-        let description = crate::openapi();
+        let description = crate::router::describe(true);
         let shaped = ["enum", "pattern", "format", "maxLength"];
         let mut bare = Vec::new();
         let is_text = |schema: &Map<String, Value>| {
@@ -397,6 +424,85 @@ mod tests {
             }
         }
         assert_eq!(bare, Vec::<String>::new());
+    }
+
+    /// Values whose shape is not the API's, by the schema and the field that hold them.
+    const FREE_FORM: &[(&str, &str)] = &[
+        // JSON of the kind of job.
+        ("JobView/properties/payload", "the kind of job defines it"),
+        // A problem's `current` and `allowed` are of the object that it is about.
+        ("ProblemBody", "further facts depend on the problem"),
+        ("EntityDiagnosis/properties/document", "a mirrored document, as it is stored"),
+        ("ProofView/properties/document", "a mirrored document, as it was certified"),
+        ("RepairEvidence/properties/before", "a mirrored document, as it was found"),
+        ("RepairEvidence/properties/expected", "a mirrored document, as the row is encoded"),
+        ("RepairEvidence/properties/after", "a mirrored document, as it was repaired"),
+    ];
+
+    /// Whether a schema says nothing about the values that it accepts: an object without fields, a list of anything, or any
+    /// value at all.
+    fn is_untyped(schema: &Map<String, Value>) -> bool {
+        let named = ["$ref", "allOf", "oneOf", "anyOf", "enum"].iter().any(|keyword| schema.contains_key(*keyword));
+        let is = |kind: &str| match schema.get("type") {
+            Some(Value::Array(kinds)) => kinds.iter().any(|known| known == kind),
+            known => known.is_some_and(|known| known == kind),
+        };
+        let typed_map = schema.get("additionalProperties").is_some_and(Value::is_object);
+        let has_fields = schema.get("properties").and_then(Value::as_object).is_some_and(|fields| !fields.is_empty());
+        match schema.get("type") {
+            None => !named,
+            Some(_) if is("object") => !has_fields && !typed_map,
+            Some(_) if is("array") => !schema.get("items").is_some_and(Value::is_object),
+            Some(_) => false,
+        }
+    }
+
+    /// Every schema below one, with its path: of its fields, items, map values and alternatives.
+    fn schemas_of(schema: &Value, path: &str, untyped: &mut Vec<String>) {
+        let Some(object) = schema.as_object() else { return };
+        if is_untyped(object) && !FREE_FORM.iter().any(|(known, _)| *known == path) {
+            untyped.push(path.to_owned());
+        }
+        for (name, field) in object.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            schemas_of(field, &format!("{path}/properties/{name}"), untyped);
+        }
+        for inner in ["items", "additionalProperties"] {
+            if let Some(inner_schema) = object.get(inner).filter(|inner| inner.is_object()) {
+                schemas_of(inner_schema, &format!("{path}/{inner}"), untyped);
+            }
+        }
+        for alternatives in ["allOf", "oneOf", "anyOf"] {
+            for (place, alternative) in
+                object.get(alternatives).and_then(Value::as_array).into_iter().flatten().enumerate()
+            {
+                let is_null = alternative.get("type").is_some_and(|kind| kind == "null");
+                if !is_null {
+                    schemas_of(alternative, &format!("{path}/{alternatives}/{place}"), untyped);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_body_is_typed() {
+        let description = crate::router::describe(true);
+        let mut untyped = Vec::new();
+        for (name, schema) in description["components"]["schemas"].as_object().unwrap() {
+            schemas_of(schema, name, &mut untyped);
+        }
+        for (path, method, operation) in operations(&description).filter(|(path, ..)| *path != "/api/openapi.json") {
+            let bodies =
+                operation["responses"].as_object().unwrap().iter().map(|(status, body)| (status.as_str(), body));
+            for (status, body) in bodies.chain([("request", &operation["requestBody"])]) {
+                for (media, content) in body["content"].as_object().into_iter().flatten() {
+                    schemas_of(&content["schema"], &format!("{method} {path} {status} {media}"), &mut untyped);
+                    if content.get("schema").is_none() && media != "text/plain" {
+                        untyped.push(format!("{method} {path} {status} {media}"));
+                    }
+                }
+            }
+        }
+        assert_eq!(untyped, Vec::<String>::new());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Reading requests strictly.
+//! Extractors that read requests strictly.
 
 use axum::{
     body::{Body, HttpBody as _},
@@ -9,14 +9,13 @@ use chainbill_app::{App, AppError, Context};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Problem, State,
-    address::Asker,
-    body,
+    Problem, State, body,
+    client_address::ClientAddress,
     objects::Objects,
-    words::{escaped, pointer, refused},
+    serde_errors::{escaped, pointer, refused},
 };
 
-pub(crate) use crate::query::Asked;
+pub(crate) use crate::query::StrictQuery;
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -35,10 +34,10 @@ pub(crate) async fn under_request_id<T>(id: String, work: impl Future<Output = T
 /// The session's cookie.
 pub(crate) const COOKIE: &str = "chainbill_session";
 
-/// A body of strict JSON. Where nothing is needed, no body at all stands for an empty object.
-pub(crate) struct Strict<T>(pub T);
+/// A body of strict JSON. Where no field is required, an absent body stands for an empty object.
+pub(crate) struct StrictJson<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Strict<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
@@ -64,8 +63,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Strict<T> {
     }
 }
 
-/// Lets a request without a body pass to an endpoint that takes none, and refuses what somebody sent along: fields that
-/// do nothing are a misunderstanding. Whoever is not known hears that first.
+/// Refuses a body where none is accepted: fields without an effect are a mistake of the client. A missing login is reported
+/// first.
 pub(crate) async fn without_body(request: Request, state: &State) -> Result<Request, Problem> {
     if request.body().is_end_stream() {
         return Ok(request);
@@ -80,11 +79,11 @@ pub(crate) async fn without_body(request: Request, state: &State) -> Result<Requ
     if fields.is_empty() {
         return Ok(Request::from_parts(parts, Body::empty()));
     }
-    Who::from_request_parts(&mut parts, state).await?.0.actor()?;
+    Principal::from_request_parts(&mut parts, state).await?.0.actor()?;
     Err(Problem::fields(fields.into_iter().map(|pointer| (pointer, "is not accepted: no body is taken here"))))
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Strict<T>, Problem> {
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<StrictJson<T>, Problem> {
     let malformed = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "malformed", detail);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(Objects(&mut reader)).map_err(|error| {
@@ -97,13 +96,13 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Strict<T>, Problem> {
         }
     })?;
     reader.end().map_err(|error| malformed(format!("something follows the JSON: {error}")))?;
-    Ok(Strict(value))
+    Ok(StrictJson(value))
 }
 
-/// Who asks, under which circumstances.
-pub(crate) struct Who(pub Context);
+/// The authenticated principal, if there is one, in the context of its request.
+pub(crate) struct Principal(pub Context);
 
-impl FromRequestParts<State> for Who {
+impl FromRequestParts<State> for Principal {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
@@ -113,7 +112,7 @@ impl FromRequestParts<State> for Who {
             request_id: Some(request_id()),
             idempotency_key: idempotency_key(&parts.headers)?,
             expected: None,
-            address: parts.extensions.get::<Asker>().map(|asker| asker.0.to_string()),
+            address: parts.extensions.get::<ClientAddress>().map(|asker| asker.0.to_string()),
             user_agent: text("user-agent"),
             speaks_for: None,
         };
@@ -134,21 +133,21 @@ impl FromRequestParts<State> for Who {
     }
 }
 
-/// The circumstances of a request whose identity does not matter: whoever logs in or registers may carry a login of before,
-/// which must not stand in the way.
-pub(crate) struct Anyone(pub Context);
+/// The context of a request that needs no principal: a login or a registration may carry the session of an earlier login, which
+/// is ignored.
+pub(crate) struct Unauthenticated(pub Context);
 
-impl FromRequestParts<State> for Anyone {
+impl FromRequestParts<State> for Unauthenticated {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
         parts.headers.remove(header::AUTHORIZATION);
         parts.headers.remove(header::COOKIE);
-        Ok(Self(Who::from_request_parts(parts, state).await?.0))
+        Ok(Self(Principal::from_request_parts(parts, state).await?.0))
     }
 }
 
-/// The tokens of logins that a request carries, whether they are good or not.
+/// The session tokens that a request carries, valid or not.
 pub(crate) fn tokens(headers: &HeaderMap) -> Vec<String> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| of_scheme(value.to_str().ok()?, "bearer"));
     bearer.map(str::to_owned).into_iter().chain(cookie(headers)).filter(|token| !token.is_empty()).collect()
@@ -175,13 +174,13 @@ fn cookie(headers: &HeaderMap) -> Option<String> {
         .map(|(_, value)| value.to_owned())
 }
 
-/// The token that a reading of the copies must have reached, as it was sent; a blank one is none.
-pub(crate) fn wanted<'a>(headers: &'a HeaderMap, parameter: Option<&'a str>) -> Option<&'a str> {
+/// The Sync-Token that a read of the mirror must reflect, as it was sent; a blank one counts as absent.
+pub(crate) fn requested_freshness<'a>(headers: &'a HeaderMap, parameter: Option<&'a str>) -> Option<&'a str> {
     let header = headers.get("if-fresh").map(|value| value.to_str().unwrap_or("?"));
     header.or(parameter).map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// The caller's key against doing it twice. A blank one is none, and one that came twice must be the same.
+/// The client's idempotency key. A blank one counts as absent, and one that is sent twice must be the same.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let refused = |detail: &str| Problem::field("/Idempotency-Key", detail);
     let mut keys = headers.get_all("idempotency-key").iter();

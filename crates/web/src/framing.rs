@@ -1,5 +1,5 @@
-//! Requests that say two things about where they end or whom they are for (RFC 9112, 3.2 and 6.1): somebody between client and
-//! server may read them otherwise than we do.
+//! Requests whose end or host is ambiguous (RFC 9112, 3.2 and 6.1) are refused: an intermediary may interpret them differently
+//! (request smuggling).
 
 use axum::{
     extract::Request,
@@ -8,7 +8,7 @@ use axum::{
 
 use crate::Problem;
 
-/// Why a request's frame is refused.
+/// Refuses ambiguous framing.
 ///
 /// # Errors
 /// 400, and the connection ends: where the next request begins is not known.

@@ -1,26 +1,34 @@
 #![doc = include_str!("../README.md")]
 
-mod address;
 mod api;
 mod body;
+mod client_address;
+mod coalesced;
 mod description;
-mod desk;
 mod extract;
 mod framing;
 mod limits;
+mod mirror_reads;
 mod objects;
 mod pages;
 mod problem;
 mod query;
-mod reading;
 mod router;
 mod schemas;
+mod serde_errors;
 mod serve;
+mod sync_admin;
 mod tags;
-mod words;
 
-pub use desk::{Copies, Desk, DeskError, Part, Row, SyncDesk, Verification};
+pub use api::test_clock::AdvancingClock;
 pub use limits::Rates;
+pub use mirror_reads::MirrorReads;
 pub use problem::Problem;
-pub use router::{Serving, State, metrics_router, openapi, router};
+pub use router::{PublicUrls, Serving, State, metrics_router, openapi, router};
 pub use serve::{ConnectionLimits, serve};
+pub use sync_admin::{
+    BackfillReport, Backfilled, CertificateView, Certified, DeadLetter, Difference, EntityDiagnosis, FailedRun,
+    LastRepair, ModelReport, ModelSyncStatus, PageBounds, Progress, ProofView, RecentRepair, RepairEvidence,
+    RepairedEntity, Row, RunRecord, RunReport, Running, StartedRun, SyncAdmin, SyncAdminError, SyncStatus,
+    UnreadableEntity, Verification, VerificationReport, Verified,
+};

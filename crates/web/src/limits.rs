@@ -1,4 +1,4 @@
-//! Rates: how often one address may ask.
+//! Rate limits per address.
 
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ pub struct Rates {
     pub login: u32,
     /// Searches.
     pub search: u32,
-    /// What supervisors and monitors ask: health, readiness, metrics.
+    /// Probes of supervisors and monitors: health, readiness, metrics.
     pub probe: u32,
     /// All other requests.
     pub all: u32,
@@ -37,7 +37,7 @@ impl Default for Rates {
     }
 }
 
-/// The kinds of requests that are counted apart.
+/// The kinds of requests that are counted separately.
 #[derive(Clone)]
 pub(crate) struct Gate {
     login: Arc<Class>,
@@ -83,10 +83,10 @@ impl Gate {
         }
     }
 
-    /// Counts a request: what is left, or a refusal.
-    pub fn pass(&self, path: &str, asker: IpAddr) -> Result<Passed, Box<Response>> {
+    /// Counts a request: the remaining quota, or a refusal.
+    pub fn pass(&self, path: &str, client: IpAddr) -> Result<Passed, Box<Response>> {
         let class = self.class(path);
-        match class.limiter.check_key(&network_of(asker)) {
+        match class.limiter.check_key(&network_of(client)) {
             Ok(state) => Ok(Passed {
                 policy: class.policy(),
                 left: format!("\"{}\";r={}", class.name, state.remaining_burst_capacity()),
@@ -98,13 +98,13 @@ impl Gate {
                 let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", detail).retry_after(seconds);
                 let mut response = problem.into_response();
                 let left = format!("\"{}\";r=0;t={seconds}", class.name);
-                Passed { policy: class.policy(), left }.tell(&mut response);
+                Passed { policy: class.policy(), left }.write(&mut response);
                 Err(Box::new(response))
             }
         }
     }
 
-    /// Forgets addresses that have not asked for long.
+    /// Drops the state of idle addresses.
     pub fn forget(&self) {
         for class in [&self.login, &self.search, &self.probe, &self.all] {
             class.limiter.retain_recent();
@@ -112,20 +112,20 @@ impl Gate {
     }
 }
 
-/// Whether supervisors and monitors ask it. They are counted apart: a flood from an address must not make a healthy process
-/// look dead to a supervisor behind the same address. What they ask is shared among all who ask (see [`crate::reading`]).
+/// Whether it is a probe. Probes are counted separately: a flood from an address must not make a healthy process look dead to a
+/// supervisor behind the same address. Their reads are coalesced (see [`crate::coalesced`]).
 fn is_probe(path: &str) -> bool {
     matches!(path, "/livez" | "/readyz" | "/metrics" | "/api/health") || path.starts_with("/api/health/")
 }
 
-/// What is told of a request that was counted.
+/// The rate-limit headers of a counted request.
 pub(crate) struct Passed {
     policy: String,
     left: String,
 }
 
 impl Passed {
-    pub fn tell(&self, response: &mut Response) {
+    pub fn write(&self, response: &mut Response) {
         for (name, value) in [("ratelimit-policy", &self.policy), ("ratelimit", &self.left)] {
             if let Ok(value) = HeaderValue::from_str(value) {
                 response.headers_mut().insert(HeaderName::from_static(name), value);

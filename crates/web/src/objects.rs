@@ -1,5 +1,5 @@
-//! Objects where objects are meant. Serde reads a structure from an array of its fields too, which no client means: here
-//! a structure is read from a JSON object only, at every depth.
+//! A deserializer that reads structures from JSON objects only, at every depth: serde's own accepts an array of the fields as
+//! well, which no client intends.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What is beside the API: the built-in pages, the description of the API, and what orchestrators and monitors ask.
+//! The built-in pages, the description of the API, and the endpoints of orchestrators and monitors.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -24,21 +24,21 @@ pub(crate) fn routes() -> Router<State> {
         .route("/api/openapi.json", get(openapi))
 }
 
-/// What a listener apart serves.
+/// Routes of the separate metrics listener.
 pub(crate) fn metrics_routes() -> Router<State> {
     Router::new().route("/metrics", get(metrics))
 }
 
-/// Whether requests can be answered: the primary would take a write. The second database is not asked: business goes on
-/// without it. Those who ask together share one question.
+/// Readiness: the primary accepts writes. The mirror is not checked, because requests do not depend on it. Concurrent probes share
+/// one read.
 async fn ready(Shared(state): Shared<State>) -> Response {
-    if api::health::takes_writes(&state).await {
+    if api::health::accepts_writes(&state).await {
         return "ok\n".into_response();
     }
-    (StatusCode::SERVICE_UNAVAILABLE, "the primary database takes no writes\n").into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, "the primary database does not accept writes\n").into_response()
 }
 
-/// Metrics, where they are not served apart.
+/// Metrics, where they have no listener of their own.
 async fn metrics_here(state: Shared<State>, headers: HeaderMap) -> Response {
     if state.metrics_apart {
         let detail = "metrics are served at METRICS_BIND_ADDRESS";
@@ -47,10 +47,10 @@ async fn metrics_here(state: Shared<State>, headers: HeaderMap) -> Response {
     metrics(state, headers).await
 }
 
-/// How old the counts in an answer may be: they cost most.
+/// The largest age of counts: they cost most.
 const COUNTS_AGE: Duration = Duration::from_secs(2);
 
-/// Metrics in the Prometheus text format, counted now. Their names are in `docs/operations.md`.
+/// Metrics in the Prometheus text format. `docs/operations.md` lists their names.
 async fn metrics(Shared(state): Shared<State>, headers: HeaderMap) -> Response {
     if !may_see_metrics(&state, &headers) {
         let detail = "METRICS_TOKEN is needed: Authorization: Bearer <token>";
@@ -60,13 +60,13 @@ async fn metrics(Shared(state): Shared<State>, headers: HeaderMap) -> Response {
         return Problem::new(StatusCode::NOT_FOUND, "not-found", "metrics are turned off").into_response();
     };
     let counted = async {
-        futures::join!(state.desk.gauges(), api::jobs::publish(&state.app));
+        futures::join!(state.sync.gauges(), api::jobs::publish(&state.app));
     };
     state.gauges.get(COUNTS_AGE, counted).await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
 }
 
-/// Texts are compared by their digests, so that time does not tell how much of a guess is right.
+/// Tokens are compared by their digests, so that the time does not depend on a common prefix.
 fn may_see_metrics(state: &State, headers: &HeaderMap) -> bool {
     let Some(wanted) = &state.metrics_token else { return true };
     let digest = |text: &str| Digest::of(text.as_bytes());
@@ -81,37 +81,43 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;mar
     background:#fff}h1{margin-bottom:.2rem}a{color:#0b5cad}code,.m{font-family:ui-monospace,monospace;font-size:.92em}\
     .m{display:inline-block;min-width:4.2rem;font-weight:600}section{border-top:1px solid #d5dde5;padding:.4rem 0}\
     details{margin:.4rem 0 .4rem 1rem}summary{cursor:pointer}td,th{text-align:left;padding:.15rem .8rem .15rem 0;\
-    vertical-align:top}.note{color:#51606f}@media(prefers-color-scheme:dark){body{background:#12181f;color:#dbe4ec}\
+    vertical-align:top}.banner{background:#8a1f11;color:#fff;padding:.4rem .8rem;font-weight:600}.note{color:#51606f}@media(prefers-color-scheme:dark){body{background:#12181f;color:#dbe4ec}\
     a{color:#7cb8f2}section{border-color:#2c3945}.note{color:#9aa9b8}}";
 
-fn page(title: &str, body: &str) -> Html<String> {
+fn page(state: &State, title: &str, body: &str) -> Html<String> {
+    let banner = state.test_clock.as_ref().map(|clock| {
+        let now = chainbill_app::moment(clock.now());
+        format!("<p class=\"banner\">TEST MODE: the clock is at {now} and can be advanced</p>")
+    });
+    let banner = banner.unwrap_or_default();
     Html(format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width,initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head>\
-         <body>{body}</body></html>"
+         <body>{banner}{body}</body></html>"
     ))
 }
 
-async fn landing() -> Html<String> {
+async fn landing(Shared(state): Shared<State>) -> Html<String> {
     page(
+        &state,
         "ChainBill",
         "<h1>ChainBill</h1><p>Freelancers invoice clients and are paid through escrow. MySQL is the source of truth, \
-         MongoDB an identical copy that can be proven equal.</p><ul>\
-         <li><a href=\"/docs\">The API, to read</a> and <a href=\"/api/openapi.json\">as OpenAPI</a></li>\
+         MongoDB a mirror that can be proven equal.</p><ul>\
+         <li><a href=\"/docs\">The API, for people</a> and <a href=\"/api/openapi.json\">as OpenAPI</a></li>\
          <li><a href=\"/api/health/sync\">Health of both databases and of the synchronisation</a></li>\
-         <li><a href=\"/metrics\">Figures for monitors</a></li></ul>",
+         <li><a href=\"/metrics\">Metrics</a></li></ul>",
     )
 }
 
 async fn docs(Shared(state): Shared<State>) -> Response {
-    page("ChainBill API", &describe(&state.description)).into_response()
+    page(&state, "ChainBill API", &describe(&state.description)).into_response()
 }
 
 fn describe(description: &Value) -> String {
     let mut body = format!(
         "<h1>ChainBill API</h1><p>{}</p><p class=\"note\">Log in with <code>POST /api/auth/login</code> and send the token as \
-         <code>Authorization: Bearer …</code>. Writes take an <code>Idempotency-Key</code> and answer a \
-         <code>Sync-Token</code>; searches, figures and lists of files take it as <code>If-Fresh</code>. Lists take \
+         <code>Authorization: Bearer …</code>. Writes take an <code>Idempotency-Key</code> and return a \
+         <code>Sync-Token</code>; search, analytics and lists of files take it as <code>If-Fresh</code>. Lists take \
          <code>limit</code> and <code>cursor</code>. For programs: <a href=\"/api/openapi.json\">openapi.json</a>.</p>",
         escaped(description["info"]["description"].as_str().unwrap_or(""))
     );
@@ -134,24 +140,24 @@ fn one(body: &mut String, description: &Value, path: &str, method: &str, operati
         escaped(path),
         escaped(summary)
     );
-    let asked = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+    let parameters = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
     let fields = fields(description, &operation["requestBody"]["content"]["application/json"]["schema"]);
-    if !asked.is_empty() || !fields.is_empty() {
-        body.push_str("<details><summary>What it takes</summary><table>");
-        for parameter in asked {
+    if !parameters.is_empty() || !fields.is_empty() {
+        body.push_str("<details><summary>Parameters</summary><table>");
+        for parameter in parameters {
             let place = parameter["in"].as_str().unwrap_or("");
             let text = parameter["description"].as_str().unwrap_or("");
-            let shape = said(&parameter["schema"]);
+            let shape = described(&parameter["schema"]);
             row(body, parameter["name"].as_str().unwrap_or(""), place, format!("{text} {shape}").trim());
         }
         for (name, needed, text) in fields {
-            row(body, &name, if needed { "body, needed" } else { "body" }, &text);
+            row(body, &name, if needed { "body, required" } else { "body" }, &text);
         }
         body.push_str("</table></details>");
     }
     let codes: Vec<String> =
         operation["responses"].as_object().map(|all| all.keys().cloned().collect()).unwrap_or_default();
-    let _ = write!(body, "<div class=\"note\">Answers {}</div></section>", escaped(&codes.join(", ")));
+    let _ = write!(body, "<div class=\"note\">Responses {}</div></section>", escaped(&codes.join(", ")));
 }
 
 fn row(body: &mut String, name: &str, place: &str, text: &str) {
@@ -182,7 +188,7 @@ fn fields(description: &Value, schema: &Value) -> Vec<(String, bool, String)> {
     let is_needed = |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|field| field == name));
     let mut found = Vec::new();
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
-        found.push((name.clone(), is_needed(name), said(field)));
+        found.push((name.clone(), is_needed(name), described(field)));
         let (within, inner) = match field.get("items") {
             Some(items) => (format!("{name}[]."), items),
             None => (format!("{name}."), field),
@@ -193,8 +199,8 @@ fn fields(description: &Value, schema: &Value) -> Vec<(String, bool, String)> {
     found
 }
 
-/// What is said of a field: in words, and what is accepted.
-fn said(field: &Value) -> String {
+/// The description of a field with its constraints.
+fn described(field: &Value) -> String {
     let mut text = field["description"].as_str().unwrap_or("").to_owned();
     if let Some(words) = field["enum"].as_array() {
         let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();

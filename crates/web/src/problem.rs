@@ -1,4 +1,4 @@
-//! Errors as people and programs see them: RFC 9457 problems. The one place that makes them.
+//! Errors as RFC 9457 problems. This is the only place that creates them.
 
 use axum::{
     Json,
@@ -10,7 +10,7 @@ use chainbill_mirror::MirrorError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{desk::DeskError, extract::request_id};
+use crate::{SyncAdminError, extract::request_id};
 
 /// An error on its way out.
 #[derive(Debug, Clone)]
@@ -88,7 +88,7 @@ impl Problem {
         self
     }
 
-    /// Ends the connection: what comes on it is not read to its end.
+    /// Closes the connection: its input is not read to the end.
     pub(crate) const fn closing(mut self) -> Self {
         self.closing = true;
         self
@@ -104,10 +104,10 @@ impl Problem {
         self.errors.iter().map(|error| (error.pointer.as_str(), error.detail.as_str())).collect()
     }
 
-    /// A failure whose cause goes to the log and to nobody else.
+    /// A failure whose cause is logged and not sent.
     fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!("a request failed: {cause}");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here; it was written down")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "an internal error; it was logged")
     }
 }
 
@@ -172,7 +172,7 @@ fn of_primary(trouble: Trouble, cause: &AppError) -> Problem {
     use StatusCode as Is;
     match trouble {
         Trouble::Changed => {
-            Problem::new(Is::CONFLICT, "changed", "somebody else changed it at this moment; read it again")
+            Problem::new(Is::CONFLICT, "changed", "another request changed it at the same time; read it again")
         }
         Trouble::Unreachable => {
             tracing::error!("a request failed: {cause}");
@@ -180,12 +180,12 @@ fn of_primary(trouble: Trouble, cause: &AppError) -> Problem {
         }
         Trouble::Overloaded => {
             tracing::warn!("a request failed: {cause}");
-            let detail = "the database is busy, or what was asked for is locked; ask again later";
+            let detail = "the database is busy, or a row is locked; try again later";
             Problem::new(Is::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(2)
         }
         Trouble::Operator(hint) => {
             tracing::error!("a request failed: {cause}; {hint}");
-            let detail = "the database waits for its operator; it was written down";
+            let detail = "the database needs its operator; it was logged";
             Problem::new(Is::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(30)
         }
         Trouble::Contention => {
@@ -193,13 +193,13 @@ fn of_primary(trouble: Trouble, cause: &AppError) -> Problem {
         }
         Trouble::OutcomeUnknown => {
             tracing::error!("a request failed: {cause}");
-            let detail = "whether it was done is unknown; ask again with the same Idempotency-Key";
+            let detail = "whether it was done is unknown; send it again with the same Idempotency-Key";
             Problem::new(Is::SERVICE_UNAVAILABLE, "outcome-unknown", detail).retry_after(1)
         }
         Trouble::Unreadable => {
-            tracing::error!("a request met a row that cannot be read: {cause}");
+            tracing::error!("a request read an unreadable row: {cause}");
             let detail = cause.unreadable().unwrap_or_else(|| "it cannot be read by this release".to_owned());
-            Problem::new(Is::CONFLICT, "unreadable", format!("{detail}; an operator has to look at it"))
+            Problem::new(Is::CONFLICT, "unreadable", format!("{detail}; an operator must look at it"))
         }
         Trouble::Other => Problem::internal(cause),
     }
@@ -207,18 +207,18 @@ fn of_primary(trouble: Trouble, cause: &AppError) -> Problem {
 
 impl From<MirrorError> for Problem {
     fn from(error: MirrorError) -> Self {
-        tracing::warn!("a reading of the copies failed: {error}");
-        let detail = "search, analytics and lists of files do not answer at the moment; everything else does";
+        tracing::warn!("a read of the mirror failed: {error}");
+        let detail = "search, analytics and lists of files are not available at the moment; everything else is";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "copies-unavailable", detail).retry_after(5)
     }
 }
 
-impl From<DeskError> for Problem {
-    fn from(error: DeskError) -> Self {
+impl From<SyncAdminError> for Problem {
+    fn from(error: SyncAdminError) -> Self {
         match error {
-            DeskError::NotFound(detail) => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
-            DeskError::Conflict(detail) => Self::new(StatusCode::CONFLICT, "wrong-state", detail),
-            DeskError::Unavailable(cause) => {
+            SyncAdminError::NotFound(detail) => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
+            SyncAdminError::Conflict(detail) => Self::new(StatusCode::CONFLICT, "wrong-state", detail),
+            SyncAdminError::Unavailable(cause) => {
                 tracing::warn!("the synchronisation could not answer: {cause}");
                 let detail = "a database does not answer at the moment";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(5)

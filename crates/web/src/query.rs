@@ -1,5 +1,4 @@
-//! Query strings, strictly: what is not known is refused, by its name and in words. A parameter with nothing behind it, as forms
-//! send it, is absent.
+//! Strict query strings: an unknown parameter is refused by name. An empty one, as forms send it, is absent.
 
 use std::{borrow::Cow, str::FromStr};
 
@@ -15,13 +14,13 @@ use serde::{
 
 use crate::{
     Problem,
-    words::{self, pointer},
+    serde_errors::{self, pointer},
 };
 
 /// A query string.
-pub(crate) struct Asked<T>(pub T);
+pub(crate) struct StrictQuery<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for StrictQuery<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -32,7 +31,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let pairs = form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.trim().is_empty());
     serde_path_to_error::deserialize(MapDeserializer::new(pairs.map(|(name, value)| (name, Part(value)))))
-        .map_err(|error| words::refused(&pointer(error.path()), &error.inner().to_string()))
+        .map_err(|error| serde_errors::refused(&pointer(error.path()), &error.inner().to_string()))
 }
 
 /// A value of a query. Numbers are as JSON writes whole ones: no sign but a minus, no zeros before them.
@@ -103,7 +102,7 @@ mod tests {
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Wish {
+    struct Sample {
         q: String,
         limit: Option<u32>,
         deep: Option<bool>,
@@ -111,14 +110,14 @@ mod tests {
 
     #[test]
     fn parameters_are_read_and_decoded() {
-        let wish = parse::<Wish>("q=a+b%26&limit=3&deep=true").unwrap();
-        assert_eq!(wish, Wish { q: "a b&".to_owned(), limit: Some(3), deep: Some(true) });
-        let blank = parse::<Wish>("q=01&limit=&deep=+").unwrap();
-        assert_eq!(blank, Wish { q: "01".to_owned(), limit: None, deep: None });
+        let sample = parse::<Sample>("q=a+b%26&limit=3&deep=true").unwrap();
+        assert_eq!(sample, Sample { q: "a b&".to_owned(), limit: Some(3), deep: Some(true) });
+        let blank = parse::<Sample>("q=01&limit=&deep=+").unwrap();
+        assert_eq!(blank, Sample { q: "01".to_owned(), limit: None, deep: None });
     }
 
     #[test]
-    fn what_is_wrong_is_said_by_name_and_in_words() {
+    fn a_wrong_parameter_is_named() {
         for (query, pointer, detail) in [
             ("q=x&sort=up", "/sort", "is not known here: q, limit, deep are"),
             ("q=x&limit=many", "/limit", "is not accepted: a whole number is"),
@@ -132,7 +131,7 @@ mod tests {
             ("q=x&q=y", "/q", "is given more than once"),
             ("limit=1", "/q", "is missing"),
         ] {
-            assert_eq!(parse::<Wish>(query).unwrap_err().refused_fields(), [(pointer, detail)], "{query}");
+            assert_eq!(parse::<Sample>(query).unwrap_err().refused_fields(), [(pointer, detail)], "{query}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! All routes, and what happens around every request.
+//! All routes, and the middleware around every request.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -19,75 +19,92 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    Copies, Problem, Rates, SyncDesk, address,
-    api::{self, health::Readings},
+    AdvancingClock, MirrorReads, Problem, Rates, SyncAdmin,
+    api::{self, health::Probes},
+    client_address,
+    coalesced::SharedRead,
     description,
     extract::{under_request_id, without_body},
     framing,
     limits::Gate,
     pages,
-    reading::Reading,
     tags::IfNoneMatch,
 };
 
-/// How it serves.
+/// Where API and pages are reached: origins without a path.
+#[derive(Debug, Clone, Default)]
+pub struct PublicUrls {
+    /// The API.
+    pub api: String,
+    /// The web pages.
+    pub web: String,
+}
+
+/// Settings of the HTTP server.
 #[derive(Clone, Default)]
 pub struct Serving {
-    /// How often one address may ask.
+    /// Rate limits per address.
     pub rates: Rates,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// Whether `/metrics` is served by [`metrics_router`] alone.
     pub metrics_apart: bool,
-    /// What whoever asks for `/metrics` must show as a bearer token; nothing where there is none.
+    /// The bearer token that `/metrics` requires; none leaves it public.
     pub metrics_token: Option<Secret>,
-    /// How long a reading waits for a token.
+    /// How long a read of the mirror waits for a Sync-Token.
     pub fresh_bound: Duration,
-    /// Whether browsers come over TLS.
+    /// Whether cookies are sent over TLS only.
     pub secure_cookies: bool,
+    /// The addresses in the description of the API.
+    pub public_urls: PublicUrls,
+    /// The clock of test mode; none otherwise.
+    pub test_clock: Option<Arc<dyn AdvancingClock>>,
 }
 
-/// What the handlers share.
+/// The state that the handlers share.
 #[derive(Clone)]
 pub struct State {
     pub(crate) app: App,
-    pub(crate) copies: Arc<dyn Copies>,
-    pub(crate) desk: Arc<dyn SyncDesk>,
+    pub(crate) mirror: Arc<dyn MirrorReads>,
+    pub(crate) sync: Arc<dyn SyncAdmin>,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) fresh_bound: Duration,
     pub(crate) secure_cookies: bool,
     pub(crate) description: Arc<Value>,
     /// Operations that take no body, as `POST /api/auth/logout`.
     bodiless: Arc<BTreeSet<String>>,
-    pub(crate) readings: Arc<Readings>,
+    pub(crate) probes: Arc<Probes>,
+    pub(crate) test_clock: Option<Arc<dyn AdvancingClock>>,
     pub(crate) metrics_apart: bool,
     pub(crate) metrics_token: Option<Secret>,
-    pub(crate) gauges: Arc<Reading<()>>,
+    pub(crate) gauges: Arc<SharedRead<()>>,
     trusted_proxies: Arc<[IpNet]>,
     gate: Gate,
 }
 
 impl State {
-    /// The handlers' world.
+    /// The state of a server.
     #[must_use]
     pub fn new(
         app: App,
-        copies: Arc<dyn Copies>,
-        desk: Arc<dyn SyncDesk>,
+        mirror: Arc<dyn MirrorReads>,
+        sync: Arc<dyn SyncAdmin>,
         metrics: Option<PrometheusHandle>,
         serving: Serving,
     ) -> Self {
-        let description = openapi();
+        let mut description = describe(serving.test_clock.is_some());
+        description::locate(&mut description, &serving.public_urls);
         Self {
             app,
-            copies,
-            desk,
+            mirror,
+            sync,
             metrics,
             fresh_bound: serving.fresh_bound,
             secure_cookies: serving.secure_cookies,
             bodiless: Arc::new(description::bodiless(&description)),
             description: Arc::new(description),
-            readings: Arc::default(),
+            probes: Arc::default(),
+            test_clock: serving.test_clock,
             metrics_apart: serving.metrics_apart,
             metrics_token: serving.metrics_token,
             gauges: Arc::default(),
@@ -106,8 +123,11 @@ impl State {
 ))]
 struct Doc;
 
-fn routes() -> OpenApiRouter<State> {
+/// All routes; those of test mode where it is on.
+fn routes(test_mode: bool) -> OpenApiRouter<State> {
+    let test = if test_mode { api::test_clock::routes() } else { OpenApiRouter::new() };
     OpenApiRouter::with_openapi(Doc::openapi())
+        .merge(test)
         .merge(api::auth::routes())
         .merge(api::users::routes())
         .merge(api::skills::routes())
@@ -125,12 +145,21 @@ fn routes() -> OpenApiRouter<State> {
 /// The description of the API, as OpenAPI.
 #[must_use]
 pub fn openapi() -> Value {
-    description::complete(&routes().split_for_parts().1)
+    describe(false)
+}
+
+/// The description with or without the routes of test mode.
+pub(crate) fn describe(test_mode: bool) -> Value {
+    let mut description = description::complete(&routes(test_mode).split_for_parts().1);
+    if test_mode {
+        description::mark_test_mode(&mut description);
+    }
+    description
 }
 
 /// Everything that is served.
 pub fn router(state: State) -> Router {
-    let (api, _) = routes().split_for_parts();
+    let (api, _) = routes(state.test_clock.is_some()).split_for_parts();
     Router::new()
         .merge(api)
         .merge(pages::routes())
@@ -163,9 +192,9 @@ pub fn metrics_router(state: State) -> Router {
 const MOST_URL: usize = 8 * 1024;
 /// Most bytes of all headers.
 const MOST_HEADERS: usize = 32 * 1024;
-/// Longest answer to what waits for a database.
+/// The deadline of every other request.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// Longest answer to those who ask how it goes, whatever hangs: the primary too, which knows who asks.
+/// The deadline of health and status. It covers authentication, which reads the primary.
 const HEALTH_DEADLINE: Duration = Duration::from_millis(950);
 
 fn deadline(path: &str) -> Duration {
@@ -207,10 +236,15 @@ async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> R
             response.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }
+    if let Some(clock) = &state.test_clock
+        && let Ok(now) = HeaderValue::from_str(&chainbill_app::moment(clock.now()))
+    {
+        response.headers_mut().insert(HeaderName::from_static("chainbill-test-clock"), now);
+    }
     response
 }
 
-/// A method as a label of figures: whatever clients invent, there are few.
+/// A method as a metric label; unknown methods share one, so that clients cannot grow the set of labels.
 fn known(method: &Method) -> &str {
     match *method {
         Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
@@ -234,23 +268,23 @@ async fn guarded(state: &State, mut request: Request, next: Next, matched: &str)
         let detail = format!("the headers have {headers} bytes: at most {MOST_HEADERS} are accepted");
         return Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", detail).into_response();
     }
-    let asker = address::of(&request, &state.trusted_proxies);
-    let passed = match state.gate.pass(request.uri().path(), asker.0) {
+    let client = client_address::of(&request, &state.trusted_proxies);
+    let passed = match state.gate.pass(request.uri().path(), client.0) {
         Ok(passed) => passed,
         Err(refused) => return *refused,
     };
-    request.extensions_mut().insert(asker);
+    request.extensions_mut().insert(client);
     let (method, deadline) = (request.method().clone(), deadline(request.uri().path()));
     let known = IfNoneMatch::of(&method, request.headers());
     let mut response = match tokio::time::timeout(deadline, answered(state, request, next, matched)).await {
         Ok(response) => known.spare(response),
         Err(_) => late(&method).into_response(),
     };
-    passed.tell(&mut response);
+    passed.write(&mut response);
     response
 }
 
-/// What every handler relies on: parameters that are text, and no body where none is taken.
+/// Checks what every handler relies on: parameters are UTF-8, and no body is sent where none is accepted.
 async fn answered(state: &State, request: Request, next: Next, matched: &str) -> Response {
     if let Some(name) = unreadable(matched, request.uri().path()) {
         return Problem::field(name, "is not UTF-8 when it is decoded").into_response();
@@ -264,7 +298,7 @@ async fn answered(state: &State, request: Request, next: Next, matched: &str) ->
     }
 }
 
-/// The parameter of a path that is no text once its percent signs are decoded, as a pointer.
+/// The pointer of the first path parameter that is not UTF-8 after percent-decoding.
 fn unreadable(template: &str, path: &str) -> Option<String> {
     let parameter = |part: &str| Some(format!("/{}", part.strip_prefix('{')?.strip_suffix('}')?));
     template.split('/').zip(path.split('/')).filter(|(_, part)| !is_text(part)).find_map(|(name, _)| parameter(name))
@@ -282,17 +316,17 @@ fn is_text(part: &str) -> bool {
     std::str::from_utf8(&bytes).is_ok()
 }
 
-/// The caller's id where it is a decent one, else a new one.
+/// The client's request id where it is well-formed, else a new one.
 fn request_id_of(request: &Request) -> String {
     let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
-    let decent = |id: &&str| {
+    let is_well_formed = |id: &&str| {
         (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
-    given.filter(decent).map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
+    given.filter(is_well_formed).map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
 }
 
 impl State {
-    /// Forgets addresses that have not asked for long; to be called now and then.
+    /// Drops the rate-limit state of idle addresses; to be called periodically.
     pub fn forget_idle(&self) {
         self.gate.forget();
     }
@@ -303,7 +337,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_waits_for_health_and_nobody_waits_a_minute() {
+    fn every_request_has_a_deadline_and_health_a_short_one() {
         for path in ["/api/health", "/api/health/sync", "/api/health/mysql", "/api/sync/status", "/readyz"] {
             assert!(deadline(path) < Duration::from_secs(1), "{path}");
         }
@@ -313,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_that_clients_invent_share_one_label() {
+    fn unknown_methods_share_one_label() {
         assert_eq!(known(&Method::PATCH), "PATCH");
         for invented in ["BREW", "get", "TRACE"] {
             assert_eq!(known(&invented.parse().unwrap()), "other", "{invented}");
@@ -321,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_is_no_text_is_named() {
+    fn a_parameter_that_is_not_utf8_is_named() {
         let template = "/api/sync/{model}/{id}";
         for fine in ["/api/sync/users/1", "/api/sync/%c3%a9/%zz", "/api/sync/users/%"] {
             assert_eq!(unreadable(template, fine), None, "{fine}");

@@ -1,5 +1,5 @@
-//! Shapes of fields in the description of the API: words, patterns, lengths, examples. They stand here once for all schemas that
-//! have a field of the name; a test demands one of every text.
+//! Constraints of fields in the description of the API: enums, patterns, lengths, examples. Each is written once for all schemas
+//! with a field of the name; a test demands one of every string.
 
 use chainbill_domain::{
     models,
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::logs::LEVELS;
 
-/// What a text looks like.
+/// A constraint of a string or a number.
 enum Shape {
     /// One of these words.
     Words(&'static [&'static str]),
@@ -39,7 +39,7 @@ const NEWCOMERS: &[&str] = &["CLIENT", "FREELANCER"];
 /// States of durable jobs.
 const JOB_STATES: &[&str] = &["QUEUED", "RUNNING", "DEAD"];
 
-/// Fields of one schema, where the name alone does not say it.
+/// Fields of one schema, where the name alone does not decide.
 const OF_ONE: &[(&str, &str, Shape)] = &[
     ("UserView", "status", Words(UserStatus::WORDS)),
     ("ProjectView", "status", Words(ProjectStatus::WORDS)),
@@ -74,7 +74,70 @@ const OF_ONE: &[(&str, &str, Shape)] = &[
     ("JobView", "state", Words(JOB_STATES)),
     ("JobView", "error", Length(1, 4000)),
     ("LogEntry", "id", Length(1, 64)),
+    ("LogEntry", "fields", Length(0, 4000)),
+    ("ClockChange", "advance", Pattern("^(P.+|[0-9]+(ms|s|m|h|d))$", "P14D")),
+    ("ClockChange", "to", MOMENT),
+    ("ClockView", "now", MOMENT),
+    ("Health", "testClock", MOMENT),
+    ("HealthWithSync", "testClock", MOMENT),
+    ("RecentEvent", "details", Length(0, 4000)),
+    ("RecentEvent", "event", Length(1, 100)),
+    ("DayStatistics", "day", DAY),
+    ("PeriodStatistics", "unreadableCurrencies", Length(1, 16)),
+    ("PeriodStatistics", "since", MOMENT),
+    ("RecentRepair", "since", MOMENT),
+    ("ProjectHit", "description", Length(1, 20_000)),
+    ("ProjectHit", "status", Words(ProjectStatus::WORDS)),
+    ("UserHitSkill", "name", Length(1, 100)),
+    ("ProjectHitSkill", "name", Length(1, 100)),
+    ("PrimaryHealth", "status", Words(HEALTH)),
+    ("MirrorHealth", "status", Words(HEALTH)),
+    ("Health", "status", Words(&["healthy", "degraded", "unhealthy"])),
+    ("HealthWithSync", "status", Words(SYNC_HEALTH)),
+    ("SyncHealth", "status", Words(SYNC_HEALTH)),
+    ("SyncStatus", "status", Words(SYNC_HEALTH)),
+    ("ModelHealth", "state", Words(MODEL_STATES)),
+    ("ModelSyncStatus", "state", Words(MODEL_STATES)),
+    ("ModelHealth", "lastRun", MOMENT),
+    ("ModelSyncStatus", "lastRun", MOMENT),
+    ("ModelSyncStatus", "lastResult", Length(0, 4000)),
+    ("ModelSyncStatus", "lastVerified", MOMENT),
+    ("ModelSyncStatus", "lastVerification", Words(RUN_OUTCOMES)),
+    ("Running", "state", Words(&["running"])),
+    ("RunReport", "level", Words(RUN_LEVELS)),
+    ("RunRecord", "level", Words(RUN_LEVELS)),
+    ("RunReport", "outcome", Words(&["equal", "repaired", "behind", "drift"])),
+    ("FailedRun", "outcome", Words(&["failed", "breaker"])),
+    ("RunRecord", "outcome", Words(RUN_OUTCOMES)),
+    ("RunRecord", "kind", Length(1, 32)),
+    ("RunRecord", "certificate", HASH_OF),
+    ("Certified", "certificate", HASH_OF),
+    ("ProofView", "format", Length(1, 32)),
+    ("ProofStep", "side", Words(&["left", "right"])),
+    ("DeadLetter", "operation", Words(&["upsert", "delete"])),
+    ("Difference", "id", ENTITY_ID),
+    ("EntityDiagnosis", "id", ENTITY_ID),
+    ("UnreadableEntity", "id", ENTITY_ID),
+    ("DeadLetter", "id", ENTITY_ID),
+    ("ProofView", "id", ENTITY_ID),
+    ("RepairEvidence", "entityId", ENTITY_ID),
 ];
+
+/// Health of a database.
+const HEALTH: &[&str] = &["healthy", "unhealthy"];
+/// Health of the synchronisation.
+const SYNC_HEALTH: &[&str] = &["healthy", "behind", "stalled", "faulted", "unreachable"];
+/// States of a model.
+const MODEL_STATES: &[&str] = &["PENDING", "COPYING", "BACKFILLING", "CATCHING_UP", "LIVE", "FAULTED"];
+/// Levels of a comparison.
+const RUN_LEVELS: &[&str] = &["fast", "deep"];
+/// Outcomes of a run, and what it is before it has one.
+const RUN_OUTCOMES: &[&str] = &["running", "equal", "repaired", "behind", "drift", "breaker", "failed", "interrupted"];
+/// Classes of drift.
+const DRIFT: &[&str] = &["lost", "stale", "phantom", "mutated", "ahead"];
+const HASH_OF: Shape = Pattern(HASH, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08");
+/// Rows that other programs wrote may have any id.
+const ENTITY_ID: Shape = Length(1, 512);
 
 /// Fields of every schema, and parameters, by their names.
 const BY_NAME: &[(&str, Shape)] = &[
@@ -107,7 +170,32 @@ const BY_NAME: &[(&str, Shape)] = &[
     ("externalRef", Length(1, 200)),
     ("token", Length(1, 100)),
     ("csrfToken", Length(1, 100)),
-    ("canonicalHash", Pattern(HASH, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")),
+    ("canonicalHash", HASH_OF),
+    ("hash", HASH_OF),
+    ("root", HASH_OF),
+    ("previous", HASH_OF),
+    ("digest", HASH_OF),
+    ("expectedDigest", HASH_OF),
+    ("storedDigest", HASH_OF),
+    ("revision", Pattern("^[0-9a-f]+$", "9f86d081884c7d65")),
+    ("cut", MOMENT),
+    ("engine", Length(1, 100)),
+    ("version", Length(1, 64)),
+    ("topology", Length(1, 500)),
+    ("collections", Length(1, 255)),
+    ("reason", Length(1, 4000)),
+    ("hint", Length(1, 4000)),
+    ("waitingFor", Length(1, 4000)),
+    ("waiting", Length(1, 1000)),
+    ("trouble", Length(1, 4000)),
+    ("error", Length(1, 4000)),
+    ("cause", Length(1, 4000)),
+    ("journal", Length(1, 65_535)),
+    ("action", Length(1, 100)),
+    ("class", Words(DRIFT)),
+    ("fields", Length(1, 255)),
+    ("verdict", Length(1, 32)),
+    ("evidence", ID),
     ("metadataHash", Length(1, 64)),
     ("ipfsHash", Length(1, 100)),
     ("tokenId", Length(1, 100)),
@@ -128,7 +216,7 @@ const BY_NAME: &[(&str, Shape)] = &[
     ("years", Range(0, 80)),
 ];
 
-/// Bodies as somebody would send them. A test reads each as its request is read.
+/// Examples of request bodies. A test parses each as its request is parsed.
 fn example(schema: &str) -> Option<Value> {
     let euros = |amount: &str| json!({"amount": amount, "currency": "EUR"});
     let line = json!({"description": "Audit", "quantity": "1.5", "unitPrice": euros("600.00"), "taxRate": "19"});
@@ -156,12 +244,13 @@ fn example(schema: &str) -> Option<Value> {
         "NewPayment" => {
             json!({"amount": euros("100.00"), "method": "BANK_TRANSFER", "externalRef": "SEPA-2026-11-24-7"})
         }
+        "ClockChange" => json!({"advance": "P14D"}),
         "Verification" => json!({"model": "invoices", "deep": true}),
         _ => return None,
     })
 }
 
-/// Gives every field and every parameter its shape, and every body an example.
+/// Writes the constraints into every field and parameter, and an example into every body.
 pub(crate) fn shape(description: &mut Value) {
     for (name, schema) in description["components"]["schemas"].as_object_mut().into_iter().flatten() {
         fields(name, schema);
@@ -199,9 +288,10 @@ fn fields(schema: &str, body: &mut Value) {
         }
         let of_one = OF_ONE.iter().find(|(of, field, _)| *of == schema && field == name).map(|(_, _, shape)| shape);
         if let Some(shape) = of_one.or_else(|| named(name)) {
-            // Of a list, each of its items has the shape.
-            match field.get_mut("items") {
-                Some(items) => apply(shape, name, items),
+            // The items of a list and the values of a map have its shape.
+            let inner = ["items", "additionalProperties"].into_iter().find(|inner| field.get(*inner).is_some());
+            match inner.and_then(|inner| field.get_mut(inner)) {
+                Some(inner) => apply(shape, name, inner),
                 None => apply(shape, name, field),
             }
         }

@@ -1,4 +1,4 @@
-//! Entity tags and what is asked with them (RFC 9110, 8.8.3 and 13.1). Ours are the versions of things, and strong.
+//! Entity tags and conditional requests (RFC 9110, 8.8.3 and 13.1). Our tags are versions, and strong.
 
 use axum::{
     body::Body,
@@ -64,17 +64,17 @@ fn if_match(headers: &HeaderMap) -> Result<Option<Vec<i64>>, Problem> {
     Ok(Some(tags.iter().filter(|tag| !tag.is_weak).filter_map(version).collect()))
 }
 
-/// What a reader has already, and therefore need not be sent again.
+/// The tags of responses that the client has already.
 pub(crate) struct IfNoneMatch(Option<String>);
 
 impl IfNoneMatch {
-    /// Of a reading; of everything else there is nothing.
+    /// Of a GET or HEAD; other methods have none.
     pub fn of(method: &Method, headers: &HeaderMap) -> Self {
         let reads = matches!(*method, Method::GET | Method::HEAD);
         Self(list(headers, header::IF_NONE_MATCH).filter(|_| reads))
     }
 
-    /// The answer, without its body where the reader has it.
+    /// The response, or 304 where the client has it.
     pub fn spare(&self, response: Response) -> Response {
         let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
         let (Some(text), Some(tag), StatusCode::OK) = (&self.0, tag, response.status()) else { return response };

@@ -1,8 +1,8 @@
-//! Alarms: what an operator must hear of, to the log by the synchronisation itself, and here to a webhook and by e-mail.
-//! Each condition is told once when it begins and once when it ends.
+//! Alarms for operators: in the log, by a webhook and by e-mail. Each condition is reported once when it begins and once when it
+//! ends.
 
+mod channels;
 mod texts;
-mod ways;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -10,7 +10,7 @@ use chainbill_domain::Timestamp;
 use chainbill_sync::{ModelStatus, Status};
 use serde_json::{Value, json};
 
-pub(crate) use ways::Alerts;
+pub(crate) use channels::Alerts;
 
 /// Something that began or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Conditions {
         Self { lasting: BTreeSet::new(), late_after }
     }
 
-    /// Whether each condition lasts; none where it cannot be told at the moment.
+    /// Whether each condition holds; none where it is unknown at the moment.
     fn known(&self, status: &Status) -> [(&'static str, Option<bool>); 7] {
         let of_models = |says: fn(&ModelStatus) -> Option<bool>| {
             let all: Vec<Option<bool>> = status.models.iter().map(says).collect();
@@ -48,7 +48,7 @@ impl Conditions {
                 all.into_iter().collect::<Option<Vec<_>>>().map(|_| false)
             }
         };
-        // What was old when this process began to judge says nothing of how changes move.
+        // The age from before this process observed the queue is no evidence of a delay.
         let judged = status.judging_seconds.unwrap_or(f64::INFINITY);
         let late = status.oldest_seconds.map(|oldest| oldest.min(judged) >= self.late_after.as_secs_f64());
         [
@@ -62,8 +62,8 @@ impl Conditions {
         ]
     }
 
-    /// What has begun and what has ended since the last look. What cannot be told at the moment stays as it was.
-    pub fn look(&mut self, status: &Status, at: Timestamp) -> Vec<Alert> {
+    /// The conditions that have begun or ended since the last evaluation. Unknown ones stay as they were.
+    pub fn evaluate(&mut self, status: &Status, at: Timestamp) -> Vec<Alert> {
         let mut alerts = Vec::new();
         for (condition, lasts) in self.known(status) {
             let changed = match lasts {
@@ -163,8 +163,8 @@ mod tests {
         }
     }
 
-    fn told(conditions: &mut Conditions, status: &Status) -> Vec<(&'static str, bool)> {
-        conditions.look(status, Timestamp::UNIX_EPOCH).iter().map(|alert| (alert.condition, alert.begins)).collect()
+    fn reported(conditions: &mut Conditions, status: &Status) -> Vec<(&'static str, bool)> {
+        conditions.evaluate(status, Timestamp::UNIX_EPOCH).iter().map(|alert| (alert.condition, alert.begins)).collect()
     }
 
     #[test]
@@ -181,10 +181,10 @@ mod tests {
             ("sync.quarantined", Status { quarantined: Some(1), ..healthy() }),
         ] {
             let mut conditions = Conditions::new(LATE);
-            assert_eq!(told(&mut conditions, &healthy()), []);
-            assert_eq!(told(&mut conditions, &status), [(condition, true)]);
-            assert_eq!(told(&mut conditions, &status), [], "told once");
-            assert_eq!(told(&mut conditions, &healthy()), [(condition, false)]);
+            assert_eq!(reported(&mut conditions, &healthy()), []);
+            assert_eq!(reported(&mut conditions, &status), [(condition, true)]);
+            assert_eq!(reported(&mut conditions, &status), [], "reported once");
+            assert_eq!(reported(&mut conditions, &healthy()), [(condition, false)]);
         }
     }
 
@@ -198,10 +198,10 @@ mod tests {
             models: vec![model(Some("FAULTED"), Some(true))],
             ..healthy()
         };
-        assert_eq!(told(&mut conditions, &bad).len(), 5);
-        assert_eq!(told(&mut conditions, &primary_away()), [("sync.unreachable", true)]);
-        assert_eq!(told(&mut conditions, &bad), [("sync.unreachable", false)], "the others have lasted");
-        assert_eq!(told(&mut conditions, &healthy()).len(), 5);
+        assert_eq!(reported(&mut conditions, &bad).len(), 5);
+        assert_eq!(reported(&mut conditions, &primary_away()), [("sync.unreachable", true)]);
+        assert_eq!(reported(&mut conditions, &bad), [("sync.unreachable", false)], "the others have lasted");
+        assert_eq!(reported(&mut conditions, &healthy()).len(), 5);
     }
 
     fn named(name: &'static str, change: impl Fn(&mut ModelStatus)) -> ModelStatus {
@@ -212,7 +212,7 @@ mod tests {
 
     fn said(status: &Status) -> Vec<String> {
         let mut conditions = Conditions::new(LATE);
-        conditions.look(status, Timestamp::UNIX_EPOCH).into_iter().map(|alert| alert.summary).collect()
+        conditions.evaluate(status, Timestamp::UNIX_EPOCH).into_iter().map(|alert| alert.summary).collect()
     }
 
     #[test]
@@ -233,9 +233,9 @@ mod tests {
             said(&bad),
             [
                 "sync.faulted began: invoices: unknown",
-                "sync.parked began: 2 entities are parked: 2 of projects",
+                "sync.parked began: 2 dead letters: 2 of projects",
                 "sync.drift began: found different: users, invoices",
-                "sync.quarantined began: 1 copies are known to be wrong and left alone: 1 of users",
+                "sync.quarantined began: 1 documents are quarantined: 1 of users",
             ]
         );
     }
@@ -244,12 +244,12 @@ mod tests {
     fn what_ended_does_not_say_that_all_is_well_while_something_else_lasts() {
         let mut conditions = Conditions::new(LATE);
         let both = Status { parked: Some(1), quarantined: Some(1), ..healthy() };
-        conditions.look(&both, Timestamp::UNIX_EPOCH);
+        conditions.evaluate(&both, Timestamp::UNIX_EPOCH);
         let one = Status { quarantined: Some(1), status: "behind", reason: Some("1 is wrong".to_owned()), ..healthy() };
-        let ended = conditions.look(&one, Timestamp::UNIX_EPOCH).pop().unwrap();
+        let ended = conditions.evaluate(&one, Timestamp::UNIX_EPOCH).pop().unwrap();
         assert_eq!(ended.summary, "sync.parked ended: behind still: 1 is wrong");
-        let ended = conditions.look(&healthy(), Timestamp::UNIX_EPOCH).pop().unwrap();
-        assert_eq!(ended.summary, "sync.quarantined ended: everything is in step");
+        let ended = conditions.evaluate(&healthy(), Timestamp::UNIX_EPOCH).pop().unwrap();
+        assert_eq!(ended.summary, "sync.quarantined ended: everything is synchronised");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! What an alarm says. Each speaks of its own condition: the status's reason may be that of another.
+//! The texts of alarms. Each is about its own condition: the status's reason may be that of another.
 
 use chainbill_sync::{ModelStatus, Status};
 
-/// Why a condition began.
+/// Explanation a condition began.
 pub(super) fn began(condition: &str, status: &Status) -> String {
     let of = |count: fn(&ModelStatus) -> Option<u64>| {
         let some =
@@ -14,25 +14,23 @@ pub(super) fn began(condition: &str, status: &Status) -> String {
     match condition {
         "sync.stalled" | "sync.late" => waits(status),
         "sync.faulted" => faulted(status),
-        "sync.parked" => format!("{} entities are parked{}", count(status.parked), of(|model| model.parked)),
+        "sync.parked" => format!("{} dead letters{}", count(status.parked), of(|model| model.parked)),
         "sync.drift" => {
             let names = status.models.iter().filter(|model| model.drift == Some(true)).map(|model| model.model);
             format!("found different: {}", names.collect::<Vec<_>>().join(", "))
         }
-        "sync.quarantined" => format!(
-            "{} copies are known to be wrong and left alone{}",
-            count(status.quarantined),
-            of(|model| model.quarantined)
-        ),
+        "sync.quarantined" => {
+            format!("{} documents are quarantined{}", count(status.quarantined), of(|model| model.quarantined))
+        }
         _ => status.reason.clone().unwrap_or_else(|| status.status.to_owned()),
     }
 }
 
-/// How things stand when a condition has ended.
+/// The state when a condition has ended.
 pub(super) fn ended(status: &Status) -> String {
     match &status.reason {
         Some(reason) => format!("{} still: {reason}", status.status),
-        None => "everything is in step".to_owned(),
+        None => "everything is synchronised".to_owned(),
     }
 }
 

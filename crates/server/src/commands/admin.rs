@@ -14,25 +14,26 @@ use crate::{
     settings::Settings,
 };
 
-/// What became of the operator.
+/// The created operator.
 pub(crate) struct Made {
     pub outcome: AdminOutcome,
-    /// The password and the file that it is kept in, when it was made here.
+    /// The generated password with the file that keeps it.
     pub kept: Option<Kept>,
 }
 
-/// Makes the operator that the settings describe, with a password of our own where they have none.
+/// Creates the operator of the settings, with a generated password where they have none.
 pub(crate) async fn make(app: &App, settings: &Settings, name: &str) -> anyhow::Result<Made> {
     if let Some(password) = settings.password() {
-        let outcome = app.create_admin(&settings.admin_email, name, password).await.map_err(told)?;
+        let outcome = app.create_admin(&settings.admin_email, name, password).await.map_err(described)?;
         return Ok(Made { outcome, kept: None });
     }
     let random: &dyn Random = &SystemRandom;
     let password = URL_SAFE_NO_PAD.encode(random.bytes::<18>());
-    // Before the account: a password that nobody knows would be a way to nowhere.
+    // Before the account: an account whose password is lost could never be used.
     let kept = first_password::keep(&settings.data_dir, &settings.admin_email, &password)
         .with_context(|| format!("DATA_DIR {} cannot keep the password", settings.data_dir.display()))?;
-    let made = app.create_admin(&settings.admin_email, name, Secret::new(kept.password.clone())).await.map_err(told);
+    let made =
+        app.create_admin(&settings.admin_email, name, Secret::new(kept.password.clone())).await.map_err(described);
     let is_new = matches!(made, Ok(AdminOutcome::Created(_)));
     if !is_new && !kept.is_known {
         std::fs::remove_file(&kept.path)
@@ -41,13 +42,13 @@ pub(crate) async fn make(app: &App, settings: &Settings, name: &str) -> anyhow::
     Ok(Made { outcome: made?, kept: Some(kept).filter(|_| is_new) })
 }
 
-/// What is said of a password that was made here.
+/// The text that shows a generated password.
 pub(crate) fn shown(email: &str, kept: &Kept) -> String {
     format!("Operator {email}, password {}\nIt stays in {} until its first use.", kept.password, kept.path.display())
 }
 
 /// A refusal with the fields that it is about.
-fn told(error: chainbill_app::AppError) -> anyhow::Error {
+fn described(error: chainbill_app::AppError) -> anyhow::Error {
     match error {
         chainbill_app::AppError::Validation(errors) => {
             let all: Vec<String> = errors

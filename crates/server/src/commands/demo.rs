@@ -27,16 +27,16 @@ use crate::{
 pub(super) async fn demo(
     settings: &Settings,
     out: Output,
-    wish: Demo,
+    request: Demo,
     stop: &CancellationToken,
 ) -> anyhow::Result<Went> {
     let records = open::patient(settings).await?;
     chainbill_records::migrations::up(records.db(), records.dialect(), None).await?;
-    if !wish.yes && !may_fill(&records, out).await? {
+    if !request.yes && !may_fill(&records, out).await? {
         return Ok(Went::Wrong);
     }
-    let until = wish.until.unwrap_or_else(|| SystemClock.now().date_naive());
-    let plan = Plan::new(wish.invoices, wish.seed).until(until);
+    let until = request.until.unwrap_or_else(|| SystemClock.now().date_naive());
+    let plan = Plan::new(request.invoices, request.seed).until(until);
     let bar = out.bar("rows", plan.rows());
     let started = Instant::now();
     // How many rows there will be is known about; the bar's end is where it ends.
@@ -55,19 +55,18 @@ pub(super) async fn demo(
     }
     let seconds = started.elapsed().as_secs_f64();
     let answer = json!({
-        "seed": wish.seed, "until": until.to_string(), "rows": made.rows, "events": made.events, "seconds": seconds,
+        "seed": request.seed, "until": until.to_string(), "rows": made.rows, "events": made.events, "seconds": seconds,
         "password": made.password, "stopped": made.is_stopped,
     });
-    out.result(&answer, || told(&made, &plan, seconds))?;
+    out.result(&answer, || described(&made, &plan, seconds))?;
     Ok(if made.is_stopped { Went::Unable } else { Went::Fine })
 }
 
-fn told(made: &Made, plan: &Plan, seconds: f64) -> String {
+fn described(made: &Made, plan: &Plan, seconds: f64) -> String {
     let rows: Vec<String> = made.rows.iter().map(|(model, rows)| format!("{rows} {model}")).collect();
-    let stopped = if made.is_stopped { "stopped: what was made is whole, and stays\n" } else { "" };
+    let stopped = if made.is_stopped { "stopped: the rows that were made stay, and are consistent\n" } else { "" };
     format!(
-        "{stopped}made {}, {} events in {seconds:.1} s\nA running server brings them to the second database; `chainbill sync \
-         initial` does so too.\nEverybody's password is `{}`; log in as {} or {}.",
+        "{stopped}made {}, {} events in {seconds:.1} s\nA running server mirrors them; `chainbill sync initial` does so too.\nThe password of all of them is `{}`; log in as {} or {}.",
         rows.join(", "),
         made.events,
         made.password,
@@ -76,7 +75,7 @@ fn told(made: &Made, plan: &Plan, seconds: f64) -> String {
     )
 }
 
-/// Whether the primary may be filled: it holds nobody but operators and people of demos, or whoever sits there says so.
+/// Whether the primary may be filled: it holds only operators and people of demos, or the user confirms it.
 async fn may_fill(records: &Records, out: Output) -> anyhow::Result<bool> {
     let people = users::Entity::find()
         .filter(users::Column::Role.ne(Role::Admin.word()))

@@ -24,7 +24,7 @@ pub(super) async fn health(settings: &Settings, out: Output, url: Option<String>
     out.result(&json, || {
         let reason = json["sync"]["reason"].as_str().map_or_else(String::new, |reason| format!(" ({reason})"));
         format!(
-            "{word}{reason}: primary {}, second database {}, backlog {}",
+            "{word}{reason}: primary {}, mirror {}, backlog {}",
             json["mysql"]["status"].as_str().unwrap_or("unknown"),
             json["mongodb"]["status"].as_str().unwrap_or("unknown"),
             json["sync"]["backlog"]

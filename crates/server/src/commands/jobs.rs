@@ -10,10 +10,10 @@ use crate::{cli::Jobs, open, output::Output, settings::Settings};
 /// So many are listed.
 const MOST: u64 = 1000;
 
-pub(super) async fn jobs(settings: &Settings, out: Output, wish: Jobs) -> anyhow::Result<Went> {
+pub(super) async fn jobs(settings: &Settings, out: Output, request: Jobs) -> anyhow::Result<Went> {
     let records = open::primary(settings).await?;
     up_to_date(&records).await?;
-    match wish {
+    match request {
         Jobs::List { dead, kind } => {
             let state = dead.then_some(JobState::Dead);
             let jobs = records.jobs(kind.as_deref(), state, None, MOST).await?;
@@ -42,16 +42,16 @@ pub(super) async fn jobs(settings: &Settings, out: Output, wish: Jobs) -> anyhow
         }
         Jobs::Retry { id } => {
             let known = records.retry_dead_job(&id).await?;
-            said(out, known, &id, "is queued again")
+            report(out, known, &id, "is queued again")
         }
         Jobs::Drop { id } => {
             let known = records.drop_dead_job(&id).await?;
-            said(out, known, &id, "is dropped")
+            report(out, known, &id, "is dropped")
         }
     }
 }
 
-fn said(out: Output, known: bool, id: &str, what: &str) -> anyhow::Result<Went> {
+fn report(out: Output, known: bool, id: &str, what: &str) -> anyhow::Result<Went> {
     if !known {
         bail!("there is no dead letter {id}: `chainbill jobs list --dead` lists them");
     }

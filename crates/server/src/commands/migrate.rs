@@ -10,10 +10,10 @@ use serde_json::json;
 use super::Went;
 use crate::{cli::Migrate, open, output::Output, settings::Settings};
 
-pub(super) async fn migrate(settings: &Settings, out: Output, wish: Migrate) -> anyhow::Result<Went> {
+pub(super) async fn migrate(settings: &Settings, out: Output, request: Migrate) -> anyhow::Result<Went> {
     let records = open::patient(settings).await?;
     let (db, dialect) = (records.db(), records.dialect());
-    match wish {
+    match request {
         Migrate::Up { steps } => migrations::up(db, dialect, steps).await?,
         Migrate::Down { yes: false, steps } => {
             bail!("{steps} steps back would drop their tables with everything in them; --yes confirms it")
@@ -29,7 +29,7 @@ pub(super) async fn migrate(settings: &Settings, out: Output, wish: Migrate) -> 
             .map(|step| format!("{}  {}\n", if step.applied { "applied" } else { "missing" }, step.name))
             .collect()
     })?;
-    let asked = matches!(wish, Migrate::Status);
+    let asked = matches!(request, Migrate::Status);
     Ok(Went::fine_if(!asked || all.iter().all(|step| step.applied)))
 }
 

@@ -30,7 +30,7 @@ pub(crate) enum Went {
     Fine,
     /// It found something wrong.
     Wrong,
-    /// It could not do all of it; what it printed says what.
+    /// It could not do all of it; the output names what.
     Unable,
 }
 
@@ -45,7 +45,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     let Cli { command, settings, json } = cli;
     let command = command.unwrap_or(Command::Serve);
     let mut out = Output { json };
-    // What follows a model's name comes as words.
+    // Arguments after a model's name are parsed separately.
     let mut one_model = None;
     if let Command::Sync(SyncCommand::Model(words)) = &command {
         let one = OneModel::try_parse_from(words).unwrap_or_else(|error| error.exit());
@@ -63,12 +63,12 @@ pub async fn run(cli: Cli) -> ExitCode {
     let stop = stop_on_signal();
     let went = match command {
         Command::Serve => serve::serve(&settings, lines, stop).await,
-        Command::Migrate(wish) => migrate::migrate(&settings, out, wish).await,
-        Command::Sync(wish) => sync::sync(&settings, out, wish, one_model, &stop).await,
+        Command::Migrate(request) => migrate::migrate(&settings, out, request).await,
+        Command::Sync(request) => sync::sync(&settings, out, request, one_model, &stop).await,
         Command::Admin(crate::cli::Admin::Create { name }) => admin::create(&settings, out, &name).await,
-        Command::Demo(wish) => demo::demo(&settings, out, wish, &stop).await,
+        Command::Demo(request) => demo::demo(&settings, out, request, &stop).await,
         Command::Check => check::check(&settings, out).await,
-        Command::Jobs(wish) => jobs::jobs(&settings, out, wish).await,
+        Command::Jobs(request) => jobs::jobs(&settings, out, request).await,
         Command::Proof(crate::cli::Proof::Check { file, certificate, chain }) => {
             proof::check(out, &file, certificate.as_deref(), &chain)
         }
@@ -86,13 +86,13 @@ fn failed(out: Output, settings: &Settings, error: &anyhow::Error) -> ExitCode {
     let text = redacted(&once(error), &settings.secrets());
     complain(&format!("error: {text}"));
     if out.json {
-        // Scripts read the standard output; when nobody reads it any more there is nobody to tell.
+        // Scripts read the standard output; a closed one is no further error.
         let _ = out.result(&serde_json::json!({"error": text}), String::new);
     }
     ExitCode::from(2)
 }
 
-/// An error with its causes, each of which says something new: many texts have their cause's in them already.
+/// An error with its causes, without repetitions: many errors contain the text of their cause already.
 fn once(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -128,7 +128,7 @@ async fn signal() {
             _ = terminate.recv() => {}
         },
         Err(error) => {
-            tracing::warn!("termination signals cannot be heard: {error}");
+            tracing::warn!("termination signals cannot be received: {error}");
             let _ = tokio::signal::ctrl_c().await;
         }
     }

@@ -9,7 +9,7 @@ use chainbill_app::{
 };
 use chainbill_records::migrations;
 use chainbill_sync::Replicator;
-use chainbill_web::State;
+use chainbill_web::{Serving, State};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -17,27 +17,27 @@ use tokio_util::sync::CancellationToken;
 use super::{Went, admin};
 use crate::{
     alerts::{Alerts, Conditions},
-    descriptors,
-    desk::ServerDesk,
-    figures::describe,
-    first_password,
+    descriptors, first_password,
     logs::{self, Lines},
+    metrics::describe,
     monitor, open,
     settings::Settings,
     slot::Slot,
+    sync_admin::ServerSyncAdmin,
+    test_mode::SharedClock,
 };
 
-/// How often what this process keeps in memory is looked through.
+/// How often idle state in memory is dropped.
 const UPKEEP_EVERY: Duration = Duration::from_secs(600);
 
 pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationToken) -> anyhow::Result<Went> {
-    let figures = recorder()?;
+    let prometheus = recorder()?;
     let connections = descriptors::connections(settings);
-    let alerts = Alerts::new(settings)?;
-    let records = open::primary(settings).await?;
+    let (records, test_clock) = open::serving(settings).await?;
     migrations::up(records.db(), records.dialect(), None)
         .await
         .context("the tables could not be brought up to date")?;
+    let test_clock = test_clock.map(|clock| SharedClock::new(clock, records.clone()));
     let mirror = open::secondary(settings).await?;
     let app = App::new(records.clone(), settings.app());
     let first = first_admin(&app, settings).await?;
@@ -46,30 +46,35 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
         format!("BIND_ADDRESS and PORT: {address} cannot be listened at; another address or a free port is accepted")
     })?;
     let address = listener.local_addr()?;
+    let alerts = Alerts::new(settings, &settings.public_urls(address))?;
     let metrics = metrics_listener(settings).await?;
 
     let slot = Slot::take(&settings.data_dir);
     let owner = slot.as_ref().map(|slot| slot.name.clone());
     let worker = owner.clone().unwrap_or_else(|| records.new_id());
-    let wish = chainbill_sync::Settings { owner, ..settings.sync() };
-    let sync = Replicator::new(open::beside(&records, settings).await?, mirror.clone(), wish);
+    let sync_settings = chainbill_sync::Settings { owner, ..settings.sync() };
+    let sync = Replicator::new(open::beside(&records, settings).await?, mirror.clone(), sync_settings);
     let running = sync.start();
     let background = CancellationToken::new();
-    let desk = ServerDesk::new(sync.clone(), background.clone());
+    let sync_admin = ServerSyncAdmin::new(sync.clone(), background.clone());
     let state = State::new(
         app.clone(),
         Arc::new(mirror.clone()),
-        Arc::new(desk.clone()),
-        Some(figures.clone()),
-        settings.serving(),
+        Arc::new(sync_admin.clone()),
+        Some(prometheus.clone()),
+        Serving { test_clock: test_clock.clone().map(|clock| clock as _), ..settings.serving(address) },
     );
     let mut tasks = JoinSet::new();
+    if let Some(clock) = test_clock {
+        tracing::warn!("test mode: operators can advance the clock at /api/test/clock");
+        tasks.spawn(clock.follow(background.clone()));
+    }
     tasks.spawn(logs::write(lines, mirror.clone(), background.clone()));
     let conditions = Conditions::new(settings.sync_late_after);
     tasks.spawn(monitor::watch(sync.clone(), conditions, alerts, background.clone()));
     tasks.spawn(first_password::forget_when_used(app.clone(), settings.data_dir.clone(), background.clone()));
     tasks.spawn(JobRunner::new(app, kinds(), worker).run(background.clone()));
-    tasks.spawn(upkeep(state.clone(), figures, background.clone()));
+    tasks.spawn(upkeep(state.clone(), prometheus, background.clone()));
     if let Some(listener) = metrics {
         let (router, few) = (chainbill_web::metrics_router(state.clone()), descriptors::few(settings));
         tracing::info!("metrics at http://{}/metrics", listener.local_addr()?);
@@ -86,10 +91,10 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     }
 
     let served = chainbill_web::serve(listener, chainbill_web::router(state), connections, stop).await;
-    tracing::info!("stopping: answers are given, the synchronisation finishes its batches");
+    tracing::info!("stopping: running requests and batches of the synchronisation are finished");
     running.stop().await;
     background.cancel();
-    desk.close().await;
+    sync_admin.close().await;
     while tasks.join_next().await.is_some() {}
     open::close(&records, Some(&mirror)).await;
     served?;
@@ -105,7 +110,7 @@ fn recorder() -> anyhow::Result<PrometheusHandle> {
     Ok(handle)
 }
 
-/// Where metrics are served apart, if anywhere.
+/// The separate metrics listener, if there is one.
 async fn metrics_listener(settings: &Settings) -> anyhow::Result<Option<TcpListener>> {
     let Some(address) = settings.metrics_bind_address else { return Ok(None) };
     let listener = TcpListener::bind(address).await;
@@ -114,7 +119,7 @@ async fn metrics_listener(settings: &Settings) -> anyhow::Result<Option<TcpListe
     })
 }
 
-/// Makes the first operator, if there is none; what is to be said of a password that was made.
+/// Creates the first operator, if there is none; the text that shows a generated password.
 async fn first_admin(app: &App, settings: &Settings) -> anyhow::Result<Option<String>> {
     if app.has_admin().await? {
         return Ok(None);
@@ -123,11 +128,11 @@ async fn first_admin(app: &App, settings: &Settings) -> anyhow::Result<Option<St
     Ok(made.kept.map(|kept| admin::shown(&settings.admin_email, &kept)))
 }
 
-/// How long a first start may have more to say before the password is shown all the same.
-const FIRST_WORDS: Duration = Duration::from_secs(10);
+/// How long a first start may log before the password is shown all the same.
+const FIRST_LINES: Duration = Duration::from_secs(10);
 
-/// Prints a password that was made to the standard output, never to the log, and last: what a first start has to say has been
-/// said when every model is live.
+/// Prints a generated password to the standard output, never to the log, after the other lines of a first start: those end when
+/// every model is live.
 async fn show_last(text: String, sync: Replicator, stop: CancellationToken) {
     let all_live = async {
         while !sync.pulse().await.models.iter().all(|model| model.state == Some("LIVE")) {
@@ -135,7 +140,7 @@ async fn show_last(text: String, sync: Replicator, stop: CancellationToken) {
         }
     };
     tokio::select! {
-        _ = tokio::time::timeout(FIRST_WORDS, all_live) => {}
+        _ = tokio::time::timeout(FIRST_LINES, all_live) => {}
         () = stop.cancelled() => {}
     }
     let shown = crate::output::Output { json: false }.result(&(), || text);
@@ -144,8 +149,8 @@ async fn show_last(text: String, sync: Replicator, stop: CancellationToken) {
     }
 }
 
-/// Forgets addresses that ask no more, and lets the figures' sketches rest.
-async fn upkeep(state: State, figures: PrometheusHandle, stop: CancellationToken) {
+/// Drops the state of idle addresses, and compacts the histograms.
+async fn upkeep(state: State, prometheus: PrometheusHandle, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(UPKEEP_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -153,7 +158,7 @@ async fn upkeep(state: State, figures: PrometheusHandle, stop: CancellationToken
             _ = ticks.tick() => {}
             () = stop.cancelled() => return,
         }
-        figures.run_upkeep();
+        prometheus.run_upkeep();
         state.forget_idle();
     }
 }

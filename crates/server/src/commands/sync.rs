@@ -1,32 +1,35 @@
-//! `chainbill sync`: the same engine as the server's, in a process of its own beside it.
+//! `chainbill sync`: the server's synchronisation in a process of its own.
 
 use anyhow::{anyhow, bail};
 use chainbill_domain::{Clock as _, Model, SystemClock};
 use chainbill_sync::{
-    BackfillReport, Comparison, Finding, Order, RepairPolicy, Repaired, Replicator, RunReport, Status, SyncError,
-    compare::Level,
+    Comparison, Finding, RepairPolicy, Order, Repaired, RunReport, Status, Replicator, SyncError, compare::Level,
 };
-use serde_json::{Value, json};
+use chainbill_web::{BackfillReport, Backfilled, DeadLetter, RepairedEntity};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{Went, migrate::up_to_date};
 use crate::{
     cli::{OneModel, Repair, SyncCommand, Verify},
-    desk::{Runs, of_parked, of_recent, wished},
     mapping, open,
     output::{Bars, Output, follow},
     settings::Settings,
     slot::Slot,
+    sync_admin::{
+        selected,
+        views::{self, Runs},
+    },
 };
 
 pub(super) async fn sync(
     settings: &Settings,
     out: Output,
-    wish: SyncCommand,
+    request: SyncCommand,
     one_model: Option<OneModel>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Went> {
-    if let SyncCommand::Mapping { markdown } = wish {
+    if let SyncCommand::Mapping { markdown } = request {
         let text = || if markdown { mapping::markdown() } else { format!("{:#}", mapping::json()) };
         out.result(&mapping::json(), text)?;
         return Ok(Went::Fine);
@@ -37,7 +40,7 @@ pub(super) async fn sync(
     let slot = Slot::take(&settings.data_dir);
     let owner = slot.as_ref().map(|slot| slot.name.clone());
     let sync = Replicator::new(records.clone(), mirror.clone(), chainbill_sync::Settings { owner, ..settings.sync() });
-    let went = carried_out(&sync, out, wish, one_model, stop).await;
+    let went = carried_out(&sync, out, request, one_model, stop).await;
     open::close(&records, Some(&mirror)).await;
     went
 }
@@ -45,11 +48,11 @@ pub(super) async fn sync(
 async fn carried_out(
     sync: &Replicator,
     out: Output,
-    wish: SyncCommand,
+    request: SyncCommand,
     one_model: Option<OneModel>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Went> {
-    match wish {
+    match request {
         SyncCommand::Initial => initial(sync, out, stop).await,
         SyncCommand::Status => status(sync, out).await,
         SyncCommand::Verify(Verify { model, deep, resume }) => {
@@ -59,8 +62,8 @@ async fn carried_out(
         }
         SyncCommand::Repair(Repair { model, force }) => {
             sync.drain(stop).await?;
-            let policy = if force { RepairPolicy::Force } else { RepairPolicy::Repair };
-            runs(sync, out, model.as_deref(), Order::new("repair", Level::Deep, policy), stop).await
+            let mending = if force { RepairPolicy::Force } else { RepairPolicy::Repair };
+            runs(sync, out, model.as_deref(), Order::new("repair", Level::Deep, mending), stop).await
         }
         SyncCommand::Failures { model, id, retry, drop } => {
             failures(sync, out, model.as_deref(), id.as_deref(), (retry, drop)).await
@@ -77,37 +80,28 @@ async fn carried_out(
     }
 }
 
-fn of_copy(model: &'static Model, copied: BackfillReport) -> Value {
-    json!({"model": model.name, "copied": copied.rows, "parked": copied.parked})
+fn line(backfilled: &Backfilled) -> String {
+    let Backfilled { model, copied, parked } = backfilled;
+    format!("{model}: {copied} copied, {parked} parked\n")
 }
 
 async fn initial(sync: &Replicator, out: Output, stop: &CancellationToken) -> anyhow::Result<Went> {
     let bars = Bars::new(out, chainbill_domain::models::ALL.iter().map(|model| model.name));
     let copied = sync.initial_of(chainbill_domain::models::ALL, &|progress| bars.follow(progress), stop).await;
     bars.finish();
-    let models: Vec<Value> =
-        copied.into_iter().map(|(model, copied)| Ok(of_copy(model, copied?))).collect::<Result<_, SyncError>>()?;
+    let models: Vec<Backfilled> = copied
+        .into_iter()
+        .map(|(model, copied)| Ok(views::backfilled(model, copied?)))
+        .collect::<Result<_, SyncError>>()?;
     sync.drain(stop).await?;
-    let parked = models.iter().any(|model| model["parked"] != 0);
-    out.result(&json!({"models": models}), || {
-        models
-            .iter()
-            .map(|model| {
-                format!(
-                    "{}: {} copied, {} parked\n",
-                    model["model"].as_str().unwrap_or(""),
-                    model["copied"],
-                    model["parked"]
-                )
-            })
-            .collect()
-    })?;
-    Ok(Went::fine_if(!parked))
+    let report = BackfillReport { models };
+    out.result(&report, || report.models.iter().map(line).collect())?;
+    Ok(Went::fine_if(report.models.iter().all(|model| model.parked == 0)))
 }
 
 async fn status(sync: &Replicator, out: Output) -> anyhow::Result<Went> {
     let status = sync.status().await;
-    out.result(&status, || described(&status))?;
+    out.result(&views::status(status.clone()), || described(&status))?;
     if !status.primary_reachable {
         bail!("the primary does not answer");
     }
@@ -132,7 +126,7 @@ fn described(status: &Status) -> String {
         "model",
         "state",
         "primary",
-        "secondary",
+        "mirror",
         "backlog",
         "parked"
     ));
@@ -159,7 +153,7 @@ fn described(status: &Status) -> String {
             text.push_str(&format!("    waits for {waits_for}\n"));
         }
         if let Some(count @ 1..) = model.quarantined {
-            text.push_str(&format!("    {count} copies are known to be wrong and left alone\n"));
+            text.push_str(&format!("    {count} documents are quarantined\n"));
         }
     }
     text
@@ -173,20 +167,22 @@ async fn runs(
     stop: &CancellationToken,
 ) -> anyhow::Result<Went> {
     let mut runs = Runs::default();
-    for model in wished(model)? {
+    for model in selected(model)? {
         let bar = out.bar(model.name, 0);
         let report = sync.run(model, order, &follow(&bar), stop).await;
         bar.finish_and_clear();
         runs.add(model, report)?;
     }
-    out.result(&runs.json(), || runs.reports.iter().map(told).chain(runs.failures.iter().map(failed)).collect())?;
+    out.result(&runs.report(), || {
+        runs.reports.iter().map(described_run).chain(runs.failures.iter().map(failed)).collect()
+    })?;
     if !runs.failures.is_empty() {
         return Ok(Went::Unable);
     }
     Ok(Went::fine_if(runs.equal()))
 }
 
-fn told(report: &RunReport) -> String {
+fn described_run(report: &RunReport) -> String {
     let comparison = &report.comparison;
     let certificate = report.certificate.as_ref().map(|certificate| format!(", certificate {}", certificate.hash));
     let mut text = format!("{:<13} {}{}\n", comparison.model, report.line(), certificate.unwrap_or_default());
@@ -223,20 +219,20 @@ async fn failures(
             true => sync.retry_failure(model.name, id).await?,
             false => sync.drop_failure(model.name, id).await?,
         };
-        let done = if retry { "is on the queue again" } else { "is forgotten" };
+        let done = if retry { "is queued again" } else { "is dropped" };
         out.result(&json!({"done": known}), || {
-            format!("{} {id} {}", model.name, if known { done } else { "is not parked" })
+            format!("{} {id} {}", model.name, if known { done } else { "is no dead letter" })
         })?;
         return Ok(Went::fine_if(known));
     }
     let parked = sync.failures(model.map(|model| model.name), 1000).await?;
     let parked: Vec<_> = parked.iter().filter(|one| id.is_none_or(|id| one.entry.entity_id == id)).collect();
-    let rows: Vec<Value> = parked.iter().map(|parked| of_parked(parked)).collect();
+    let rows: Vec<DeadLetter> = parked.iter().map(|parked| views::dead_letter(parked)).collect();
     out.result(&json!({"data": rows}), || {
         let line = |one: &&chainbill_records::DeadLetter| {
             format!("{} {} after {} attempts: {}\n", one.entry.model, one.entry.entity_id, one.attempts, one.cause)
         };
-        if parked.is_empty() { "nothing is parked".to_owned() } else { parked.iter().map(line).collect() }
+        if parked.is_empty() { "no dead letters".to_owned() } else { parked.iter().map(line).collect() }
     })?;
     Ok(Went::fine_if(parked.is_empty()))
 }
@@ -256,7 +252,7 @@ async fn since(
     let recent = sync.since(model, since, &follow(&bar), stop).await;
     bar.finish_and_clear();
     let recent = recent?;
-    out.result(&of_recent(model, since, &recent), || {
+    out.result(&views::recent_repair(model, since, &recent), || {
         let Repaired { repaired, failed, quarantined, .. } = recent.repaired;
         let wrong = format!("{failed} that cannot be repaired, {quarantined} quarantined");
         format!("{}: {} changed since {since}, {repaired} repaired, {wrong}", model.name, recent.compared)
@@ -278,10 +274,10 @@ async fn one_model_whole(
             false => sync.backfill(model, &follow(&bar), stop).await,
         };
         bar.finish();
-        let copied = of_copy(model, copied?);
+        let backfilled = views::backfilled(model, copied?);
         sync.drain(stop).await?;
-        out.result(&copied, || format!("{}: {} copied, {} parked", model.name, copied["copied"], copied["parked"]))?;
-        return Ok(Went::fine_if(copied["parked"] == 0));
+        out.result(&backfilled, || line(&backfilled))?;
+        return Ok(Went::fine_if(backfilled.parked == 0));
     }
     sync.drain(stop).await?;
     runs(sync, out, Some(model.name), Order::new("manual", Level::Fast, RepairPolicy::Repair), stop).await
@@ -292,8 +288,14 @@ async fn one(sync: &Replicator, out: Output, model: &'static Model, id: &str) ->
     if why.is_nothing() {
         bail!("there is no {} {id} in either database", model.name);
     }
-    out.result(&json!({"repaired": repaired.repaired > 0, "entity": why}), || {
-        format!("{} {id}: {}{}", model.name, why.verdict, if repaired.repaired > 0 { ", repaired" } else { "" })
+    let entity = RepairedEntity {
+        repaired: repaired.repaired > 0,
+        quarantined: repaired.quarantined > 0,
+        entity: views::diagnosis(why),
+    };
+    let verdict = &entity.entity.verdict;
+    out.result(&entity, || {
+        format!("{} {id}: {verdict}{}", model.name, if entity.repaired { ", repaired" } else { "" })
     })?;
-    Ok(Went::fine_if(why.verdict == "equal"))
+    Ok(Went::fine_if(verdict == "equal"))
 }

@@ -1,4 +1,4 @@
-//! What single values cannot say of themselves, and what is checked without ever showing a secret.
+//! Checks across settings, and checks of secrets that never show them.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use lettre::message::Mailbox;
 use super::{Hidden, Settings};
 
 impl Settings {
-    /// Checks what single values cannot say.
+    /// Checks the settings as a whole.
     ///
     /// # Errors
     /// With the setting's name, what is wrong, and what is accepted. No secret is part of it.
@@ -39,6 +39,7 @@ impl Settings {
         for (model, _) in &self.sync_every {
             ensure!(models.insert(model), "SYNC_EVERY names {model} twice: each model once is accepted");
         }
+        crate::test_mode::check(self)?;
         self.check_alarms()
     }
 
@@ -69,7 +70,7 @@ fn primary(url: &str) -> anyhow::Result<()> {
     if scheme == "sqlite" {
         return Ok(chainbill_records::connect::check_address(url)?);
     }
-    // Before options are looked at: a password that is not encoded may hold what looks like one.
+    // Before the options are parsed: a password that is not encoded may contain the look of one.
     let (host, path) = authority("DATABASE_URL", url)?;
     chainbill_records::connect::check_address(url)?;
     let port = host.rsplit_once(']').map_or(host, |(_, rest)| rest).split_once(':').map(|(_, port)| port);
@@ -84,7 +85,7 @@ fn primary(url: &str) -> anyhow::Result<()> {
 }
 
 fn scheme<'a>(name: &str, url: &'a str, accepted: &[&str]) -> anyhow::Result<&'a str> {
-    // Without `://` nothing tells what a text is, and it may be a secret.
+    // A text without `://` may be a secret: it is not shown.
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     let all: Vec<String> = accepted.iter().map(|scheme| format!("{scheme}://")).collect();
     let shown =
@@ -93,8 +94,8 @@ fn scheme<'a>(name: &str, url: &'a str, accepted: &[&str]) -> anyhow::Result<&'a
     Ok(scheme)
 }
 
-/// The host with its port, and what follows it. Characters that end a part of an address before its time are a password's
-/// that was not encoded: every program would read another host out of it, and show half of the password in its error.
+/// The host with its port, and the rest. Special characters that end the authority early belong to a password that is not encoded:
+/// a parser would take a part of it for the host, and show it in an error.
 fn authority<'a>(name: &str, url: &'a str) -> anyhow::Result<(&'a str, &'a str)> {
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));

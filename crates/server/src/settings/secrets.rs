@@ -1,5 +1,5 @@
-//! Settings that hold secrets. They come from the environment and from `.env` only: whatever stands on a command line is
-//! seen by everybody on the machine who lists its processes, and stays in the shell's history.
+//! Settings that hold secrets. They come from the environment and from `.env` only: a command line is visible to every user of the
+//! machine and stays in the shell's history.
 
 use std::{ffi::OsString, fmt::Write as _};
 
@@ -23,7 +23,7 @@ impl From<String> for Hidden {
     }
 }
 
-/// Their names, and what the help says of them.
+/// Their names and help texts.
 pub const SECRETS: &[(&str, &str)] = &[
     (
         "DATABASE_URL",
@@ -31,19 +31,13 @@ pub const SECRETS: &[(&str, &str)] = &[
          or sqlite://path. Without it, an embedded database in DATA_DIR. Special characters of the password are\n\
          percent-encoded: %2F for /, %23 for #, %40 for @.",
     ),
-    (
-        "MONGODB_URI",
-        "The second database: mongodb://… or mongodb+srv://… (Atlas). Without it, an embedded one in DATA_DIR.",
-    ),
+    ("MONGODB_URI", "The mirror: mongodb://… or mongodb+srv://… (Atlas). Without it, an embedded one in DATA_DIR."),
     (
         "ADMIN_PASSWORD",
-        "The first operator's password, 10 to 128 characters. Without it one is made, printed, and kept in a file\n\
-         in DATA_DIR until its first use.",
+        "The first operator's password, 10 to 128 characters. Without it one is generated, printed, and kept in a\n\
+         file in DATA_DIR until its first use.",
     ),
-    (
-        "METRICS_TOKEN",
-        "What whoever asks for /metrics must show as a bearer token, 16 or more characters; none without it.",
-    ),
+    ("METRICS_TOKEN", "The bearer token that /metrics requires, 16 or more characters; /metrics is public without it."),
     ("ALERT_WEBHOOK_URL", "Where alarms are posted as JSON (Standard Webhooks): https://…; none without it."),
     ("ALERT_WEBHOOK_SECRET", "The key that alarms are signed with: whsec_ and base64."),
     ("SMTP_URL", "The mail server: smtps://user:password@host, smtp://user:password@host:587?tls=required."),

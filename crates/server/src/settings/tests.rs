@@ -65,6 +65,14 @@ fn a_wrong_value_is_refused_with_its_name_and_what_is_accepted() {
         (["--sync-every", "users=5ms"], ["SYNC_EVERY", "1s to 365d"]),
         (["--sync-verify-every", "5ms"], ["SYNC_VERIFY_EVERY", "0s for never"]),
         (["--sync-lanes", "0"], ["SYNC_LANES", "from 1 to 64"]),
+        (["--public-api-url", "api.example.org"], ["PUBLIC_API_URL", "https://api.example.org"]),
+        (["--public-api-url", "ftp://api.example.org"], ["PUBLIC_API_URL", "https://api.example.org"]),
+        (["--public-api-url", "https://api.example.org/v1"], ["PUBLIC_API_URL", "without a path"]),
+        (["--public-api-url", "https://api.example.org/a/.."], ["PUBLIC_API_URL", "without a path"]),
+        (["--public-web-url", "https://user@example.org"], ["PUBLIC_WEB_URL", "without a path"]),
+        (["--public-web-url", "https://example.org?a=b"], ["PUBLIC_WEB_URL", "without a path"]),
+        (["--public-web-url", "https://exa\\mple.org"], ["PUBLIC_WEB_URL", "without a path"]),
+        (["--public-web-url", "https:example.org"], ["PUBLIC_WEB_URL", "without a path"]),
     ] {
         let error = Cli::try_parse_from(["chainbill"].into_iter().chain(arguments)).expect_err("refused");
         let text = error.to_string();
@@ -81,6 +89,23 @@ fn proxies_are_a_list_of_addresses_and_networks() {
 }
 
 #[test]
+fn public_addresses_follow_the_listener_where_they_are_not_set() {
+    let urls = |arguments: &[&str], address: &str| {
+        let cli = Cli::try_parse_from(["chainbill"].iter().chain(arguments)).expect("accepted");
+        let urls = cli.settings.public_urls(address.parse().expect("an address"));
+        (urls.api, urls.web)
+    };
+    let both = |url: &str| (url.to_owned(), url.to_owned());
+    assert_eq!(urls(&[], "127.0.0.1:3000"), both("http://127.0.0.1:3000"));
+    assert_eq!(urls(&[], "0.0.0.0:3000"), both("http://localhost:3000"));
+    assert_eq!(urls(&[], "[::1]:3000"), both("http://[::1]:3000"));
+    let api = ["--public-api-url", "https://API.example.org:443/"];
+    assert_eq!(urls(&api, "0.0.0.0:3000"), both("https://api.example.org"));
+    let web = ["--public-api-url", "https://api.example.org", "--public-web-url", "https://example.org:8443"];
+    assert_eq!(urls(&web, "0.0.0.0:1").1, "https://example.org:8443");
+}
+
+#[test]
 fn what_single_values_cannot_say_is_refused_with_its_name() {
     const FROM: &[&str] = &["--alert-email-from"];
     for (arguments, secrets, expected) in [
@@ -92,6 +117,10 @@ fn what_single_values_cannot_say_is_refused_with_its_name() {
         (&[], &[("ALERT_WEBHOOK_SECRET", "canary")], "ALERT_WEBHOOK_SECRET is no key"),
         (&[], &[("ALERT_WEBHOOK_SECRET", "whsec_canary!")], "ALERT_WEBHOOK_SECRET is no key"),
         (&[], &[("ALERT_WEBHOOK_URL", "ftp://canary")], "ALERT_WEBHOOK_URL begins with \"ftp\""),
+        (&["--test-mode", "--bind-address", "0.0.0.0"], &[], "TEST_MODE is set and BIND_ADDRESS is 0.0.0.0"),
+        (&["--test-mode", "--secure-cookies", "true"], &[], "TEST_MODE is set with SECURE_COOKIES"),
+        (&["--test-mode", "--public-api-url", "https://a.example"], &[], "TEST_MODE is set with a PUBLIC_API_URL"),
+        (&["--test-mode-exposed"], &[], "TEST_MODE_EXPOSED needs TEST_MODE"),
         (&[], &[("METRICS_TOKEN", "canary")], "METRICS_TOKEN is not accepted"),
         (&[], &[("ADMIN_PASSWORD", "canary")], "ADMIN_PASSWORD has 6 characters"),
     ] {

@@ -1,4 +1,4 @@
-//! How single values are written. What is refused is told what is accepted.
+//! Parsers of single values. Each error states what is accepted.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -74,4 +74,18 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
 /// An address and a port to listen at.
 pub(super) fn socket(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "an IP address with a port is accepted: 127.0.0.1:9464, [::1]:9464".to_owned())
+}
+
+/// An origin: http or https, a host, perhaps a port, and nothing else that could lead elsewhere.
+pub(super) fn origin(text: &str) -> Result<String, String> {
+    let wrong = || "an http or https address without a path is accepted: https://api.example.org".to_owned();
+    let (_, authority) = text.split_once("://").ok_or_else(wrong)?;
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    let url = reqwest::Url::parse(text).map_err(|_| wrong())?;
+    let is_web = ["http", "https"].contains(&url.scheme());
+    if !is_web || authority.is_empty() || !authority.bytes().all(is_plain) {
+        return Err(wrong());
+    }
+    Ok(url.origin().ascii_serialization())
 }

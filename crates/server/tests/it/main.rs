@@ -27,5 +27,6 @@ mod searching;
 mod secrets;
 mod silence;
 mod strict;
+mod test_mode;
 mod texts;
 mod world;

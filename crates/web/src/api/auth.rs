@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Answer, Versioned, created, tagged};
 use crate::{
     State,
-    extract::{Anyone, COOKIE, Strict, Who, tokens},
+    extract::{COOKIE, Principal, StrictJson, Unauthenticated, tokens},
     problem::ProblemBody,
 };
 
@@ -21,11 +21,15 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(register)).routes(routes!(login)).routes(routes!(logout)).routes(routes!(me))
 }
 
-/// Make an account.
+/// Create an account.
 #[utoipa::path(post, path = "/api/auth/register", tag = "auth", request_body = Registration, responses(
     (status = 201, body = UserView), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody),
     (status = 503, body = ProblemBody)))]
-async fn register(Shared(state): Shared<State>, Anyone(context): Anyone, Strict(new): Strict<Registration>) -> Answer {
+async fn register(
+    Shared(state): Shared<State>,
+    Unauthenticated(context): Unauthenticated,
+    StrictJson(new): StrictJson<Registration>,
+) -> Answer {
     let user = state.app.register(&context, new).await?;
     Ok(created(&state, "/api/users", &user.value.id, &user).await)
 }
@@ -37,12 +41,12 @@ async fn register(Shared(state): Shared<State>, Anyone(context): Anyone, Strict(
     (status = 503, body = ProblemBody)))]
 async fn login(
     Shared(state): Shared<State>,
-    Anyone(context): Anyone,
-    Strict(credentials): Strict<Credentials>,
+    Unauthenticated(context): Unauthenticated,
+    StrictJson(credentials): StrictJson<Credentials>,
 ) -> Answer {
     let login = state.app.login(&context, credentials).await?;
     let secure = if state.secure_cookies { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE}={}; HttpOnly; SameSite=Strict; Path=/{secure}", login.token);
+    let cookie = format!("{COOKIE}={}; HttpOnly; SameSite=StrictJson; Path=/{secure}", login.token);
     let mut response = Json(login).into_response();
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -50,19 +54,19 @@ async fn login(
     Ok(response)
 }
 
-/// End the login: that of the bearer token, that of the cookie, or both. Whoever has none any more is logged out already.
+/// Log out: the session of the bearer token, that of the cookie, or both. It succeeds without a session too.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "auth", responses((status = 204)))]
 async fn logout(Shared(state): Shared<State>, headers: HeaderMap) -> Answer {
     for token in tokens(&headers) {
         state.app.logout(&token).await?;
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
-    let over = HeaderValue::from_static("chainbill_session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");
+    let over = HeaderValue::from_static("chainbill_session=; HttpOnly; SameSite=StrictJson; Path=/; Max-Age=0");
     response.headers_mut().insert(header::SET_COOKIE, over);
     Ok(response)
 }
 
-/// Somebody who is logged in.
+/// The logged-in user.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Me {
@@ -81,7 +85,7 @@ impl Versioned for Me {
 /// Who is logged in, and the `csrfToken` of the login.
 #[utoipa::path(get, path = "/api/auth/me", tag = "auth", responses(
     (status = 200, body = Me), (status = 401, body = ProblemBody)))]
-async fn me(Shared(state): Shared<State>, Who(context): Who, headers: HeaderMap) -> Answer {
+async fn me(Shared(state): Shared<State>, Principal(context): Principal, headers: HeaderMap) -> Answer {
     let id = context.actor()?.user_id.to_string();
     let token = tokens(&headers).into_iter().next().ok_or(AppError::Unauthenticated)?;
     let user = state.app.user_view(&context, &id).await?;

@@ -1,4 +1,4 @@
-//! Lists of files, in the copies. Who may see one is decided by the primary; the copies only fill it.
+//! Lists of files, from the mirror. The primary decides who may see one.
 
 use axum::{
     extract::{Path, State as Shared},
@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Answer, freshness, listed, with_freshness};
 use crate::{
     State,
-    extract::{Asked, Who},
+    extract::{Principal, StrictQuery},
     problem::ProblemBody,
 };
 
@@ -26,16 +26,16 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Wish {
+struct FileQuery {
     /// At most so many, 1 to 100; 20 when absent.
     limit: Option<u32>,
     /// The `nextCursor` of the page before.
     cursor: Option<String>,
-    /// The `Sync-Token` of a write that must be seen; `If-Fresh` says the same.
+    /// The `Sync-Token` of a write that the response must reflect; same as `If-Fresh`.
     fresh_after: Option<String>,
 }
 
-impl Wish {
+impl FileQuery {
     /// How many files of a list, and after which.
     fn checked(self, list: &str) -> Result<(u32, Option<String>), AppError> {
         let request = PageRequest { limit: self.limit, cursor: self.cursor };
@@ -43,7 +43,7 @@ impl Wish {
     }
 }
 
-/// What is known of a file. Its sealed content is in no list.
+/// Metadata of a file. Lists never hold its sealed content.
 #[derive(Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct FileView {
@@ -51,46 +51,46 @@ struct FileView {
     id: String,
     /// Whose it is.
     owner_id: String,
-    /// The bill that it belongs to.
+    /// The invoice that it belongs to.
     invoice_id: Option<String>,
-    /// What it is called.
+    /// Its name.
     filename: String,
-    /// Its media type, as its owner said it.
+    /// Its media type, as its owner declared it.
     content_type: String,
     /// Its size in bytes before it was sealed.
     file_size: i64,
     /// Where the file network keeps the sealed content.
     ipfs_hash: String,
-    /// The SHA-256 of what is said of it.
+    /// The SHA-256 of its metadata.
     metadata_hash: String,
     /// Which key sealed it.
     key_version: i64,
-    /// When it was made.
+    /// When it was created.
     created_at: String,
 }
 
 impl FileView {
-    /// A copy as the API shows it; of a document that the synchronisation does not write so, the field that is otherwise.
-    fn of(copy: &Stored) -> Result<Self, &'static str> {
-        let text = |field| match copy.body.get(field) {
+    /// The view of a document; the field that is missing or of another type than the synchronisation writes.
+    fn of(document: &Stored) -> Result<Self, &'static str> {
+        let text = |field| match document.body.get(field) {
             Some(Value::Text(text)) => Ok(text.clone()),
             _ => Err(field),
         };
-        let number = |field| match copy.body.get(field) {
+        let number = |field| match document.body.get(field) {
             Some(Value::Int(number)) => Ok(*number),
             _ => Err(field),
         };
-        copy.stamp.version.ok_or("version")?;
-        let invoice_id = match copy.body.get("invoiceId").ok_or("invoiceId")? {
+        document.stamp.version.ok_or("version")?;
+        let invoice_id = match document.body.get("invoiceId").ok_or("invoiceId")? {
             Value::Null => None,
             _ => Some(text("invoiceId")?),
         };
-        let created_at = match copy.body.get("createdAt") {
+        let created_at = match document.body.get("createdAt") {
             Some(Value::Time(millis)) => DateTime::from_timestamp_millis(*millis).ok_or("createdAt")?,
             _ => return Err("createdAt"),
         };
         Ok(Self {
-            id: copy.stamp.id.clone(),
+            id: document.stamp.id.clone(),
             owner_id: text("ownerId")?,
             invoice_id,
             filename: text("filename")?,
@@ -104,48 +104,59 @@ impl FileView {
     }
 }
 
-/// The asker's own files, newest first.
-#[utoipa::path(get, path = "/api/files", tag = "files", params(Wish), responses(
+/// Your own files, newest first.
+#[utoipa::path(get, path = "/api/files", tag = "files", params(FileQuery), responses(
     (status = 200, body = Page<FileView>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody),
     (status = 503, body = ProblemBody)))]
-async fn list(Shared(state): Shared<State>, Who(context): Who, headers: HeaderMap, Asked(wish): Asked<Wish>) -> Answer {
+async fn list(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    headers: HeaderMap,
+    StrictQuery(query): StrictQuery<FileQuery>,
+) -> Answer {
     let owner = context.actor()?.user_id.to_string();
-    answer(&state, &headers, wish, "ownerId", owner).await
+    answer(&state, &headers, query, "ownerId", owner).await
 }
 
-/// Files of a bill, newest first. To those who see the bill.
-#[utoipa::path(get, path = "/api/invoices/{id}/files", tag = "files", params(("id" = String, Path), Wish), responses(
+/// Files of an invoice, newest first. For everybody who may see the invoice.
+#[utoipa::path(get, path = "/api/invoices/{id}/files", tag = "files", params(("id" = String, Path), FileQuery), responses(
     (status = 200, body = Page<FileView>), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
 async fn of_invoice(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     headers: HeaderMap,
-    Asked(wish): Asked<Wish>,
+    StrictQuery(query): StrictQuery<FileQuery>,
 ) -> Answer {
     let invoice = state.app.invoice(&context, &id).await?;
-    answer(&state, &headers, wish, "invoiceId", invoice.id).await
+    answer(&state, &headers, query, "invoiceId", invoice.id).await
 }
 
-async fn answer(state: &State, headers: &HeaderMap, mut wish: Wish, field: &'static str, value: String) -> Answer {
+async fn answer(
+    state: &State,
+    headers: &HeaderMap,
+    mut query: FileQuery,
+    field: &'static str,
+    value: String,
+) -> Answer {
     let list = format!("files?{field}={value}");
-    let token = wish.fresh_after.take();
-    let (limit, after) = wish.checked(&list)?;
+    let token = query.fresh_after.take();
+    let (limit, after) = query.checked(&list)?;
     let fresh = freshness(state, headers, token.as_deref()).await?;
-    let copies = state.copies.find(&STORED_FILES, field, &Value::Text(value), after.as_deref(), limit + 1).await?;
-    Ok(with_freshness(listed("stored_files", &page(&list, copies, limit)), fresh))
+    let documents = state.mirror.find(&STORED_FILES, field, &Value::Text(value), after.as_deref(), limit + 1).await?;
+    Ok(with_freshness(listed("stored_files", &page(&list, documents, limit)), fresh))
 }
 
-/// A page from one copy more than asked for. What is no file as the synchronisation writes it is named beside the others, so
-/// that nothing strange is shown as if it were one; the next comparison makes it right.
-fn page(list: &str, copies: Vec<Stored>, limit: u32) -> Page<FileView> {
-    let id = |copy: &Stored| copy.stamp.id.clone();
-    let rows = copies.into_iter().map(Ok).collect();
-    Page::of_readable(list, rows, limit, id, |copy| {
-        FileView::of(&copy).map_err(|field| Unreadable {
+/// A page from one document more than requested. A document that is not as the synchronisation writes it is listed as unreadable;
+/// the next comparison repairs it.
+fn page(list: &str, documents: Vec<Stored>, limit: u32) -> Page<FileView> {
+    let id = |document: &Stored| document.stamp.id.clone();
+    let rows = documents.into_iter().map(Ok).collect();
+    Page::of_readable(list, rows, limit, id, |document| {
+        FileView::of(&document).map_err(|field| Unreadable {
             column: field.to_owned(),
-            cause: format!("the document holds {:?}", copy.body.get(field)),
+            cause: format!("the document holds {:?}", document.body.get(field)),
         })
     })
 }
@@ -157,7 +168,7 @@ mod tests {
 
     use super::*;
 
-    fn copy(id: &str) -> Stored {
+    fn document(id: &str) -> Stored {
         let text = |text: &str| Value::Text(text.to_owned());
         let body = [
             ("ownerId", text("ada")),
@@ -178,20 +189,20 @@ mod tests {
     }
 
     #[test]
-    fn the_sealed_content_is_not_shown_even_where_it_was_read() {
-        let shown = serde_json::to_string(&FileView::of(&copy("1"))).unwrap();
+    fn the_sealed_content_is_never_shown() {
+        let shown = serde_json::to_string(&FileView::of(&document("1"))).unwrap();
         assert!(shown.contains("1970-01-01T00:00:00.000Z") && !shown.contains("c2VhbGVk"), "{shown}");
     }
 
     #[test]
-    fn what_is_no_file_is_named_and_the_walk_goes_on_after_it() {
-        let mut copies = vec![copy("4"), copy("3"), copy("2"), copy("1")];
-        copies[1].stamp.version = None;
-        copies[2].body.0.retain(|(name, _)| name != "filename");
-        let page = page("files?ownerId=ada", copies, 3);
+    fn an_unreadable_document_is_named_and_the_pages_continue() {
+        let mut documents = vec![document("4"), document("3"), document("2"), document("1")];
+        documents[1].stamp.version = None;
+        documents[2].body.0.retain(|(name, _)| name != "filename");
+        let page = page("files?ownerId=ada", documents, 3);
         assert_eq!(page.data.iter().map(|file| file.id.as_str()).collect::<Vec<_>>(), ["4"]);
         assert_eq!(page.unreadable.iter().map(|odd| odd.id.as_str()).collect::<Vec<_>>(), ["3", "2"]);
-        let next = || Wish { limit: None, cursor: page.next_cursor.clone(), fresh_after: None };
+        let next = || FileQuery { limit: None, cursor: page.next_cursor.clone(), fresh_after: None };
         assert_eq!(next().checked("files?ownerId=ada").unwrap(), (20, Some("2".to_owned())));
         assert!(next().checked("files?ownerId=bob").is_err());
     }

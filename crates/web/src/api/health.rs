@@ -1,39 +1,41 @@
-//! Health. Every answer comes within a second, whatever hangs, and says nothing that a stranger could use.
+//! Health. Every response is sent within a second, whatever hangs, and is public.
+
+mod views;
 
 use std::{future::Future, time::Duration};
 
 use axum::{Json, extract::State as Shared, http::StatusCode, response::IntoResponse};
-use serde_json::{Map, Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use self::views::{Health, HealthWithSync, MirrorHealth, PrimaryHealth, SyncHealth};
 use super::Answer;
 use crate::{
-    State,
-    reading::{Counting, Reading},
+    State, SyncStatus,
+    coalesced::{BackgroundRead, SharedRead},
 };
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(all)).routes(routes!(mysql)).routes(routes!(mongodb)).routes(routes!(sync))
 }
 
-/// No question to a database waits longer here.
-const PATIENCE: Duration = Duration::from_millis(600);
-/// How old counts may be: they cost most, and whoever asks often must not starve the business.
+/// The deadline of every read here.
+const DEADLINE: Duration = Duration::from_millis(600);
+/// The largest age of counts: they cost most, and frequent probes must not slow requests down.
 const COUNTS_AGE: Duration = Duration::from_secs(2);
 
-/// What everybody may ask for, shared by those who ask together.
+/// Reads that concurrent probes share.
 #[derive(Default)]
-pub(crate) struct Readings {
-    primary: Reading<bool>,
-    writes: Reading<bool>,
-    rows: Counting<Option<u64>>,
-    secondary: Reading<Option<Vec<String>>>,
-    pulse: Reading<Value>,
-    counted: Reading<Value>,
+pub(crate) struct Probes {
+    primary: SharedRead<bool>,
+    writes: SharedRead<bool>,
+    rows: BackgroundRead<Option<u64>>,
+    mirror: SharedRead<Option<Vec<String>>>,
+    pulse: SharedRead<SyncStatus>,
+    counted: SharedRead<SyncStatus>,
 }
 
 async fn in_time<T, E: std::fmt::Display>(what: &str, work: impl Future<Output = Result<T, E>>) -> Option<T> {
-    match tokio::time::timeout(PATIENCE, work).await {
+    match tokio::time::timeout(DEADLINE, work).await {
         Ok(Ok(value)) => Some(value),
         Ok(Err(error)) => {
             tracing::debug!("{what} is not healthy: {error}");
@@ -43,178 +45,99 @@ async fn in_time<T, E: std::fmt::Display>(what: &str, work: impl Future<Output =
     }
 }
 
-async fn primary(state: &State) -> Value {
+const HEALTHY: &str = "healthy";
+
+fn word(healthy: bool) -> &'static str {
+    if healthy { HEALTHY } else { "unhealthy" }
+}
+
+async fn primary(state: &State) -> PrimaryHealth {
     let ping = async { in_time("the primary", state.app.ping()).await.is_some() };
     let app = state.app.clone();
     let count = async move { app.record_count().await.ok() };
     let (up, count) =
-        futures::join!(state.readings.primary.get(Duration::ZERO, ping), state.readings.rows.get(COUNTS_AGE, count));
-    match up {
-        Some(true) => json!({"status": "healthy", "engine": state.app.engine(), "recordCount": count.flatten()}),
-        _ => json!({"status": "unhealthy", "engine": state.app.engine(), "recordCount": null}),
+        futures::join!(state.probes.primary.get(Duration::ZERO, ping), state.probes.rows.get(COUNTS_AGE, count));
+    let healthy = up == Some(true);
+    PrimaryHealth {
+        status: word(healthy),
+        engine: state.app.engine(),
+        record_count: count.flatten().filter(|_| healthy),
     }
 }
 
-/// Whether the primary would take a write at the moment.
-pub(crate) async fn takes_writes(state: &State) -> bool {
-    let ask = async { in_time("the primary", state.app.takes_writes()).await.is_some() };
-    state.readings.writes.get(Duration::ZERO, ask).await.unwrap_or(false)
+/// Whether the primary accepts writes at the moment.
+pub(crate) async fn accepts_writes(state: &State) -> bool {
+    let probe = async { in_time("the primary", state.app.takes_writes()).await.is_some() };
+    state.probes.writes.get(Duration::ZERO, probe).await.unwrap_or(false)
 }
 
-async fn secondary(state: &State) -> Value {
-    let look = async {
+async fn mirror(state: &State) -> MirrorHealth {
+    let read = async {
         let (ping, names) = futures::join!(
-            in_time("the second database", state.copies.ping()),
-            in_time("the second database", state.copies.collections())
+            in_time("the mirror", state.mirror.ping()),
+            in_time("the mirror", state.mirror.collections())
         );
         ping.and(names)
     };
-    match state.readings.secondary.get(Duration::ZERO, look).await.flatten() {
-        Some(names) => json!({"status": "healthy", "engine": state.copies.engine(), "collections": names}),
-        None => json!({"status": "unhealthy", "engine": state.copies.engine(), "collections": []}),
+    let names = state.probes.mirror.get(Duration::ZERO, read).await.flatten();
+    MirrorHealth {
+        status: word(names.is_some()),
+        engine: state.mirror.engine(),
+        collections: names.unwrap_or_default(),
     }
 }
 
-/// The synchronisation as it stands, with counts that may be somewhat older.
-async fn between(state: &State) -> Value {
-    let readings = &state.readings;
+async fn sync_health(state: &State) -> SyncHealth {
     let (pulse, counted) = futures::join!(
-        readings.pulse.get(Duration::ZERO, state.desk.pulse()),
-        readings.counted.get(COUNTS_AGE, state.desk.status())
+        state.probes.pulse.get(Duration::ZERO, state.sync.pulse()),
+        state.probes.counted.get(COUNTS_AGE, state.sync.status())
     );
-    public(&pulse.unwrap_or(Value::Null), &counted.unwrap_or(Value::Null))
+    SyncHealth::of(pulse.as_ref(), counted.as_ref())
 }
 
-fn is_healthy(part: &Value) -> bool {
-    part["status"] == "healthy"
+fn test_clock(state: &State) -> Option<String> {
+    state.test_clock.as_ref().map(|clock| chainbill_app::moment(clock.now()))
 }
 
-fn status(healthy: bool) -> StatusCode {
-    if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+fn code(status: &str) -> StatusCode {
+    if status == HEALTHY { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
-/// What strangers learn of the synchronisation. All else may hold what databases said, which names hosts and users;
-/// operators have the status.
-const PUBLIC: &[&str] = &[
-    "status",
-    "engine",
-    "topology",
-    "primaryReachable",
-    "mirrorReachable",
-    "backlog",
-    "oldestSeconds",
-    "parked",
-    "quarantined",
-    "rate",
-    "lagMs",
-    "heartbeatSeconds",
-    "applied",
-    "failures",
-];
-/// What they learn of a model.
-const PUBLIC_OF_MODEL: &[&str] = &[
-    "model",
-    "state",
-    "backlog",
-    "oldestSeconds",
-    "parked",
-    "quarantined",
-    "copied",
-    "total",
-    "rate",
-    "lastRun",
-    "everySeconds",
-];
-/// What is counted of a model.
-const COUNTED: &[&str] = &["mysqlCount", "mongodbCount"];
-
-fn picked(from: &Value, names: &[&str]) -> Map<String, Value> {
-    let all = from.as_object();
-    names.iter().filter_map(|name| Some(((*name).to_owned(), all?.get(*name)?.clone()))).collect()
-}
-
-fn public(pulse: &Value, counted: &Value) -> Value {
-    let counts = |name: &Value| {
-        let known = counted["models"].as_array().and_then(|all| all.iter().find(|model| model["model"] == *name));
-        picked(known.unwrap_or(&Value::Null), COUNTED)
-    };
-    let model = |model: &Value| {
-        let mut shown = picked(model, PUBLIC_OF_MODEL);
-        shown.extend(counts(&model["model"]));
-        Value::Object(shown)
-    };
-    let mut shown = picked(pulse, PUBLIC);
-    let reason = match pulse["status"].as_str() {
-        Some("faulted") => json!("a model needs an operator: see /api/sync/status"),
-        // These reasons are the synchronisation's own words.
-        Some(_) => pulse["reason"].clone(),
-        None => json!("the synchronisation does not answer in time"),
-    };
-    shown.insert("reason".to_owned(), reason);
-    shown.entry("status").or_insert_with(|| json!("unreachable"));
-    shown.insert("models".to_owned(), pulse["models"].as_array().into_iter().flatten().map(model).collect());
-    Value::Object(shown)
-}
-
-/// Both databases at a glance. 503 only when the primary is away: without the second one business goes on.
+/// Both databases. 503 only while the primary does not answer: requests do not depend on the mirror.
 #[utoipa::path(get, path = "/api/health", tag = "health", responses(
-    (status = 200, body = serde_json::Value), (status = 503, body = serde_json::Value)))]
+    (status = 200, body = Health), (status = 503, body = Health)))]
 async fn all(Shared(state): Shared<State>) -> Answer {
-    let (mysql, mongodb) = futures::join!(primary(&state), secondary(&state));
-    let word = match (is_healthy(&mysql), is_healthy(&mongodb)) {
-        (true, true) => "healthy",
-        (true, false) => "degraded",
-        (false, _) => "unhealthy",
+    let (mysql, mongodb) = futures::join!(primary(&state), mirror(&state));
+    let status = match (mysql.status, mongodb.status) {
+        (HEALTHY, HEALTHY) => HEALTHY,
+        (HEALTHY, _) => "degraded",
+        _ => "unhealthy",
     };
-    let code = status(is_healthy(&mysql));
-    let body = json!({"status": word, "version": env!("CARGO_PKG_VERSION"), "mysql": mysql, "mongodb": mongodb});
-    Ok((code, Json(body)).into_response())
+    let code = code(mysql.status);
+    let (version, test_clock) = (env!("CARGO_PKG_VERSION"), test_clock(&state));
+    Ok((code, Json(Health { status, version, mysql, mongodb, test_clock })).into_response())
 }
 
 /// The primary.
 #[utoipa::path(get, path = "/api/health/mysql", tag = "health", responses(
-    (status = 200, body = serde_json::Value), (status = 503, body = serde_json::Value)))]
+    (status = 200, body = PrimaryHealth), (status = 503, body = PrimaryHealth)))]
 async fn mysql(Shared(state): Shared<State>) -> Answer {
-    let part = primary(&state).await;
-    Ok((status(is_healthy(&part)), Json(part)).into_response())
+    let health = primary(&state).await;
+    Ok((code(health.status), Json(health)).into_response())
 }
 
-/// The second database.
+/// The mirror.
 #[utoipa::path(get, path = "/api/health/mongodb", tag = "health", responses(
-    (status = 200, body = serde_json::Value), (status = 503, body = serde_json::Value)))]
+    (status = 200, body = MirrorHealth), (status = 503, body = MirrorHealth)))]
 async fn mongodb(Shared(state): Shared<State>) -> Answer {
-    let part = secondary(&state).await;
-    Ok((status(is_healthy(&part)), Json(part)).into_response())
+    let health = mirror(&state).await;
+    Ok((code(health.status), Json(health)).into_response())
 }
 
-/// Both databases and what is between them: backlog, lag, states of the models.
-#[utoipa::path(get, path = "/api/health/sync", tag = "health", responses((status = 200, body = serde_json::Value)))]
+/// Both databases and the synchronisation between them: backlog, lag, states of the models.
+#[utoipa::path(get, path = "/api/health/sync", tag = "health", responses((status = 200, body = HealthWithSync)))]
 async fn sync(Shared(state): Shared<State>) -> Answer {
-    let (mysql, mongodb, sync) = futures::join!(primary(&state), secondary(&state), between(&state));
-    Ok(Json(json!({"status": sync["status"], "mysql": mysql, "mongodb": mongodb, "sync": sync})).into_response())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn strangers_learn_nothing_that_a_database_said() {
-        let said = "access denied for user 'chainbill'@'db.internal'";
-        let model = json!({
-            "model": "users", "state": "FAULTED", "reason": said, "hint": said, "lastResult": said, "backlog": 3,
-            "mysqlCount": null, "mongodbCount": null,
-        });
-        let pulse = json!({"status": "faulted", "reason": said, "trouble": said, "backlog": 3, "models": [model]});
-        let counted = json!({"models": [{"model": "users", "mysqlCount": 7, "mongodbCount": 4, "lastResult": said}]});
-        let shown = public(&pulse, &counted);
-        assert!(!shown.to_string().contains("db.internal"), "{shown}");
-        assert_eq!((&shown["status"], &shown["backlog"]), (&json!("faulted"), &json!(3)));
-        assert_eq!((&shown["models"][0]["mysqlCount"], &shown["models"][0]["backlog"]), (&json!(7), &json!(3)));
-    }
-
-    #[test]
-    fn a_synchronisation_that_does_not_answer_is_said_to_be_unreachable() {
-        assert_eq!(public(&Value::Null, &Value::Null)["status"], "unreachable");
-    }
+    let (mysql, mongodb, sync) = futures::join!(primary(&state), mirror(&state), sync_health(&state));
+    let (status, test_clock) = (sync.status.clone(), test_clock(&state));
+    Ok(Json(HealthWithSync { status, mysql, mongodb, sync, test_clock }).into_response())
 }

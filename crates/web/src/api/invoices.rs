@@ -9,10 +9,10 @@ use axum::{
 use chainbill_app::{InvoiceFilter, InvoiceView, NewInvoice, NewPayment, Page, PatchInvoice, PaymentView};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Answer, created, done, listed, tagged, tell};
+use super::{Answer, created, done, listed, tagged, write_headers};
 use crate::{
-    State,
-    extract::{Asked, Strict, Who},
+    ProofView, State,
+    extract::{Principal, StrictJson, StrictQuery},
     problem::ProblemBody,
     tags::IfMatch,
 };
@@ -28,26 +28,34 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(proof))
 }
 
-/// Bills that one wrote or got, newest first; all for operators. Clients see a bill from its sending on.
+/// Invoices that you issued or received, newest first; all for operators. A client sees an invoice once it is sent.
 #[utoipa::path(get, path = "/api/invoices", tag = "invoices", params(InvoiceFilter), responses(
     (status = 200, body = Page<InvoiceView>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
-async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(filter): Asked<InvoiceFilter>) -> Answer {
+async fn list(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    StrictQuery(filter): StrictQuery<InvoiceFilter>,
+) -> Answer {
     Ok(listed("invoices", &state.app.invoices(&context, &filter).await?))
 }
 
-/// Draft a bill. Freelancers do.
+/// Create a draft invoice (freelancer).
 #[utoipa::path(post, path = "/api/invoices", tag = "invoices", request_body = NewInvoice, responses(
     (status = 201, body = InvoiceView), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 422, body = ProblemBody)))]
-async fn create(Shared(state): Shared<State>, Who(context): Who, Strict(new): Strict<NewInvoice>) -> Answer {
+async fn create(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    StrictJson(new): StrictJson<NewInvoice>,
+) -> Answer {
     let invoice = state.app.create_invoice(&context, new).await?;
     Ok(created(&state, "/api/invoices", &invoice.value.id, &invoice).await)
 }
 
-/// A bill.
+/// An invoice.
 #[utoipa::path(get, path = "/api/invoices/{id}", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 200, body = InvoiceView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
-async fn get(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+async fn get(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
     Ok(tagged(StatusCode::OK, &state.app.invoice(&context, &id).await?))
 }
 
@@ -58,27 +66,27 @@ async fn get(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<Str
     (status = 422, body = ProblemBody)))]
 async fn patch(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
-    Strict(change): Strict<PatchInvoice>,
+    StrictJson(change): StrictJson<PatchInvoice>,
 ) -> Answer {
     Ok(done(&state, StatusCode::OK, &state.app.patch_invoice(&context, &id, versions.as_deref(), change).await?).await)
 }
 
-/// Throw a draft away.
+/// Delete a draft.
 #[utoipa::path(delete, path = "/api/invoices/{id}", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 204), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody)))]
 async fn delete(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
     let gone = state.app.delete_invoice(&context, &id, versions.as_deref()).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    tell(&state, &mut response, &gone).await;
+    write_headers(&state, &mut response, &gone).await;
     Ok(response)
 }
 
@@ -88,53 +96,53 @@ async fn delete(
     (status = 409, body = ProblemBody)))]
 async fn send(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
     Ok(done(&state, StatusCode::OK, &state.app.send_invoice(&context.at(versions), &id).await?).await)
 }
 
-/// Void a bill of which nothing is paid.
+/// Void an invoice on which nothing was paid.
 #[utoipa::path(post, path = "/api/invoices/{id}/void", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 200, body = InvoiceView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody)))]
 async fn void(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
     Ok(done(&state, StatusCode::OK, &state.app.void_invoice(&context.at(versions), &id).await?).await)
 }
 
-/// Record a payment. The bill's client or an operator does; `Idempotency-Key` is required.
+/// Record a payment (the invoice's client, or an operator); `Idempotency-Key` is required.
 #[utoipa::path(post, path = "/api/invoices/{id}/pay", tag = "invoices",
     params(("id" = String, Path), ("Idempotency-Key" = String, Header)), request_body = NewPayment, responses(
     (status = 201, body = PaymentView), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
     (status = 404, body = ProblemBody), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn pay(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
-    Strict(payment): Strict<NewPayment>,
+    StrictJson(payment): StrictJson<NewPayment>,
 ) -> Answer {
     let payment = state.app.pay_invoice(&context.at(versions), &id, payment).await?;
     Ok(created(&state, "/api/payments", &payment.value.id, &payment).await)
 }
 
-/// A payment, with its bill as it stands now. To the bill's parties.
+/// A payment, with the current state of its invoice. For the invoice's parties.
 #[utoipa::path(get, path = "/api/payments/{id}", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 200, body = PaymentView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
-async fn payment(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+async fn payment(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
     Ok(tagged(StatusCode::OK, &state.app.payment(&context, &id).await?))
 }
 
-/// Proof that the bill was part of its model's newest certificate. `chainbill proof check` checks it offline.
+/// Proof that the invoice was part of its model's newest certificate. `chainbill proof check` checks it offline.
 #[utoipa::path(get, path = "/api/invoices/{id}/proof", tag = "invoices", params(("id" = String, Path)), responses(
-    (status = 200, body = serde_json::Value), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
-async fn proof(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+    (status = 200, body = ProofView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
+async fn proof(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
     let invoice = state.app.invoice(&context, &id).await?;
-    Ok(Json(state.desk.proof("invoices", &invoice.id).await?).into_response())
+    Ok(Json(state.sync.proof("invoices", &invoice.id).await?).into_response())
 }

@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::Answer;
 use crate::{
     State,
-    extract::{Asked, Who},
+    extract::{Principal, StrictQuery},
     problem::ProblemBody,
 };
 
@@ -55,7 +55,11 @@ struct Which {
 /// Durable jobs, newest first: what waits, what runs, and dead letters with their cause.
 #[utoipa::path(get, path = "/api/jobs", tag = "jobs", params(Which), responses((status = 200, body = Page<JobView>),
     (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 422, body = ProblemBody)))]
-async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(which): Asked<Which>) -> Answer {
+async fn list(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    StrictQuery(which): StrictQuery<Which>,
+) -> Answer {
     let filter = JobFilter { kind: which.kind, state: which.state };
     let page = PageRequest { limit: which.limit, cursor: which.cursor };
     Ok(Json(state.app.jobs(&context, &filter, &page).await?).into_response())
@@ -64,7 +68,7 @@ async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(which): Ask
 /// Put a dead letter back on the queue: it runs at once, with as many attempts as a new job.
 #[utoipa::path(post, path = "/api/jobs/{id}/retry", tag = "jobs", params(("id" = String, Path)), responses((status = 204),
     (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
-async fn retry(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+async fn retry(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
     state.app.retry_job(&context, &id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -72,7 +76,7 @@ async fn retry(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<S
 /// Drop a dead letter: its work is not done.
 #[utoipa::path(delete, path = "/api/jobs/{id}", tag = "jobs", params(("id" = String, Path)), responses((status = 204),
     (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
-async fn forget(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+async fn forget(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
     state.app.drop_job(&context, &id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -1,4 +1,6 @@
-//! The program's log as the second database keeps it. Operators only.
+//! The program's log as the mirror keeps it. Operators only.
+
+use std::collections::BTreeMap;
 
 use axum::{Json, extract::State as Shared, response::IntoResponse};
 use chainbill_app::{Page, PageRequest, moment};
@@ -10,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::Answer;
 use crate::{
     Problem, State,
-    extract::{Asked, Who},
+    extract::{Principal, StrictQuery},
     problem::ProblemBody,
 };
 
@@ -18,15 +20,15 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(list))
 }
 
-/// Levels, the gravest first.
+/// Levels, the most severe first.
 pub(crate) const LEVELS: &[&str] = &["ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
 
 /// Which log lines.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Lines {
-    /// Of this level and graver ones: ERROR, WARN, INFO, DEBUG or TRACE. APP_LOGS_LEVEL decides what is kept at all.
+struct LogQuery {
+    /// Of this level and more severe ones: ERROR, WARN, INFO, DEBUG or TRACE. APP_LOGS_LEVEL decides what is kept at all.
     level: Option<String>,
     /// Of modules whose path begins so, such as `chainbill_sync`.
     target: Option<String>,
@@ -45,28 +47,28 @@ struct Lines {
 /// A line of the log.
 #[derive(Serialize, utoipa::ToSchema)]
 struct LogEntry {
+    /// Its id.
     id: String,
     /// When, UTC.
     at: String,
     /// ERROR, WARN, INFO, DEBUG or TRACE.
     level: String,
-    /// The module that spoke.
+    /// The module that wrote it.
     target: String,
+    /// Its text.
     message: String,
-    /// Further facts, the request's id among them.
-    #[schema(value_type = Object)]
-    fields: serde_json::Map<String, serde_json::Value>,
+    /// Further fields by name, the request's id among them.
+    fields: BTreeMap<String, String>,
 }
 
 impl From<LogLine> for LogEntry {
     fn from(line: LogLine) -> Self {
-        let fields = line.fields.into_iter().map(|(name, text)| (name, text.into())).collect();
-        let LogLine { id, at, level, target, message, .. } = line;
-        Self { id, at: moment(at), level, target, message, fields }
+        let LogLine { id, at, level, target, message, fields } = line;
+        Self { id, at: moment(at), level, target, message, fields: fields.into_iter().collect() }
     }
 }
 
-impl Lines {
+impl LogQuery {
     fn filter(&self, now: Timestamp) -> Result<LogFilter, Problem> {
         let levels = self.level.as_deref().map(|level| match LEVELS.iter().position(|known| *known == level) {
             Some(place) => Ok(LEVELS[..=place].to_vec()),
@@ -92,17 +94,21 @@ impl Lines {
     }
 }
 
-/// Lines of the program's log, newest first, as the second database keeps them (`app_logs`).
-#[utoipa::path(get, path = "/api/logs", tag = "logs", params(Lines), responses((status = 200, body = Page<LogEntry>),
+/// Lines of the program's log, newest first, as the mirror keeps them (`app_logs`).
+#[utoipa::path(get, path = "/api/logs", tag = "logs", params(LogQuery), responses((status = 200, body = Page<LogEntry>),
     (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 422, body = ProblemBody),
     (status = 503, body = ProblemBody)))]
-async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(lines): Asked<Lines>) -> Answer {
+async fn list(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    StrictQuery(query): StrictQuery<LogQuery>,
+) -> Answer {
     context.actor_as(Role::Admin, "only operators read the log")?;
-    let page = PageRequest { limit: lines.limit, cursor: lines.cursor.clone() };
-    let filter = lines.filter(state.app.now())?;
+    let page = PageRequest { limit: query.limit, cursor: query.cursor.clone() };
+    let filter = query.filter(state.app.now())?;
     let list =
-        format!("logs?{:?}&{:?}&{:?}&{:?}&{:?}", lines.level, lines.target, lines.text, lines.since, lines.until);
+        format!("logs?{:?}&{:?}&{:?}&{:?}&{:?}", query.level, query.target, query.text, query.since, query.until);
     let (limit, after) = (page.limit()?, page.after(&list)?);
-    let found = state.copies.logs(&filter, after.as_deref(), limit + 1).await?;
+    let found = state.mirror.logs(&filter, after.as_deref(), limit + 1).await?;
     Ok(Json(Page::of(&list, found, limit, |line| line.id.clone(), LogEntry::from)).into_response())
 }

@@ -1,17 +1,18 @@
-//! The API: one file per kind of thing. A handler parses, asks a use case and answers.
+//! The API: one file per group of endpoints. A handler parses, calls a use case and responds.
 
 pub(crate) mod analytics;
 pub(crate) mod auth;
+mod documents;
 pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod invoices;
 pub(crate) mod jobs;
 pub(crate) mod logs;
-mod plain;
 pub(crate) mod projects;
 pub(crate) mod search;
 pub(crate) mod skills;
 pub(crate) mod sync;
+pub(crate) mod test_clock;
 pub(crate) mod users;
 
 use axum::{
@@ -22,16 +23,16 @@ use axum::{
 use chainbill_app::{Done, InvoiceView, Page, PaymentView, ProjectView, SkillView, UserView};
 use serde::Serialize;
 
-use crate::{Problem, State, extract::wanted};
+use crate::{Problem, State, extract::requested_freshness};
 
 type Answer = Result<Response, Problem>;
 
-/// Things that have a version.
+/// Objects with a version.
 trait Versioned: Serialize {
     fn version(&self) -> i64;
 
-    /// What of the answer the clock says, and no version: it is a part of the entity tag, so that who has the thing as it was
-    /// before gets it anew.
+    /// What the clock derives and no version counts. It is a part of the entity tag, so that a client with the earlier state is sent
+    /// the new one.
     fn derived(&self) -> &'static str {
         ""
     }
@@ -75,7 +76,7 @@ impl Versioned for PaymentView {
     }
 }
 
-/// A thing, with its version and what is derived as the entity tag (RFC 9110, 8.8.3).
+/// An object, with its version and derived state as the entity tag (RFC 9110, 8.8.3).
 fn tagged<T: Versioned>(status: StatusCode, thing: &T) -> Response {
     let mut response = (status, Json(thing)).into_response();
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{}{}\"", thing.version(), thing.derived())) {
@@ -84,7 +85,7 @@ fn tagged<T: Versioned>(status: StatusCode, thing: &T) -> Response {
     response
 }
 
-/// A page. What of it cannot be read is named in the answer, and written down with its cause.
+/// A page. Rows that cannot be read are named in it, and logged with their cause.
 fn listed<T: Serialize>(list: &str, page: &Page<T>) -> Response {
     for odd in &page.unreadable {
         tracing::error!("a list of {list} names the row {} as unreadable: {}", odd.id, odd.cause);
@@ -92,14 +93,14 @@ fn listed<T: Serialize>(list: &str, page: &Page<T>) -> Response {
     Json(page).into_response()
 }
 
-/// The answer to a change: the thing, and what to show to readers of the copies that must see it.
+/// The response to a change: the object, and the Sync-Token for reads of the mirror that must reflect it.
 async fn done<T: Versioned>(state: &State, status: StatusCode, done: &Done<T>) -> Response {
     let mut response = tagged(status, &done.value);
-    tell(state, &mut response, done).await;
+    write_headers(state, &mut response, done).await;
     response
 }
 
-/// A new thing, and where it is.
+/// A new object, with its location.
 async fn created<T: Versioned>(state: &State, path: &str, id: &str, new: &Done<T>) -> Response {
     let mut response = done(state, StatusCode::CREATED, new).await;
     if let Ok(place) = HeaderValue::from_str(&format!("{path}/{id}")) {
@@ -108,13 +109,13 @@ async fn created<T: Versioned>(state: &State, path: &str, id: &str, new: &Done<T
     response
 }
 
-async fn tell<T>(state: &State, response: &mut Response, done: &Done<T>) {
-    // What changed nothing has nothing to wait for.
+async fn write_headers<T>(state: &State, response: &mut Response, done: &Done<T>) {
+    // A change without an effect has nothing to wait for.
     if !done.token.is_empty() {
         match state.app.sealed(&done.token).await.map(|token| HeaderValue::from_str(&token)) {
             Ok(Ok(token)) => drop(response.headers_mut().insert("sync-token", token)),
             Ok(Err(error)) => tracing::error!("a token is no header: {error}"),
-            // The change is done; who asked can only not wait for its copy.
+            // The change is done; the client only cannot wait for the mirror.
             Err(error) => tracing::warn!("a change is answered without its token: {error}"),
         }
     }
@@ -123,15 +124,15 @@ async fn tell<T>(state: &State, response: &mut Response, done: &Done<T>) {
     }
 }
 
-/// Waits, if the caller asks for it, until the copies hold what a token names; whether they do, if it was asked. For copies that
-/// are known to be away nobody waits.
+/// Waits, where the client requests it, until the mirror holds what a token names; whether it does. A mirror that is known to be
+/// unreachable is not waited for.
 async fn freshness(state: &State, headers: &HeaderMap, parameter: Option<&str>) -> Result<Option<bool>, Problem> {
-    let wanted = wanted(headers, parameter);
-    state.copies.reachable()?;
-    match wanted {
+    let requested = requested_freshness(headers, parameter);
+    state.mirror.reachable()?;
+    match requested {
         Some(text) => {
             let token = state.app.unsealed(text).await?;
-            Ok(Some(state.desk.fresh(&token, state.fresh_bound).await?))
+            Ok(Some(state.sync.fresh(&token, state.fresh_bound).await?))
         }
         None => Ok(None),
     }

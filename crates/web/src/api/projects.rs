@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Answer, created, done, listed, tagged};
 use crate::{
     State,
-    extract::{Asked, Strict, Who},
+    extract::{Principal, StrictJson, StrictQuery},
     problem::ProblemBody,
     tags::IfMatch,
 };
@@ -27,7 +27,11 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 /// One's own projects and those on offer, newest first; all for operators.
 #[utoipa::path(get, path = "/api/projects", tag = "projects", params(ProjectFilter), responses(
     (status = 200, body = Page<ProjectView>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
-async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(filter): Asked<ProjectFilter>) -> Answer {
+async fn list(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    StrictQuery(filter): StrictQuery<ProjectFilter>,
+) -> Answer {
     Ok(listed("projects", &state.app.projects(&context, &filter).await?))
 }
 
@@ -35,7 +39,11 @@ async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(filter): As
 #[utoipa::path(post, path = "/api/projects", tag = "projects", request_body = NewProject, responses(
     (status = 201, body = ProjectView), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 422, body = ProblemBody)))]
-async fn create(Shared(state): Shared<State>, Who(context): Who, Strict(new): Strict<NewProject>) -> Answer {
+async fn create(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    StrictJson(new): StrictJson<NewProject>,
+) -> Answer {
     let project = state.app.create_project(&context, new).await?;
     Ok(created(&state, "/api/projects", &project.value.id, &project).await)
 }
@@ -43,7 +51,7 @@ async fn create(Shared(state): Shared<State>, Who(context): Who, Strict(new): St
 /// A project that is on offer, or of which one is a party.
 #[utoipa::path(get, path = "/api/projects/{id}", tag = "projects", params(("id" = String, Path)), responses(
     (status = 200, body = ProjectView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
-async fn get(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+async fn get(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
     Ok(tagged(StatusCode::OK, &state.app.project(&context, &id).await?))
 }
 
@@ -54,10 +62,10 @@ async fn get(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<Str
     (status = 422, body = ProblemBody)))]
 async fn patch(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
-    Strict(change): Strict<PatchProject>,
+    StrictJson(change): StrictJson<PatchProject>,
 ) -> Answer {
     Ok(done(&state, StatusCode::OK, &state.app.patch_project(&context, &id, versions.as_deref(), change).await?).await)
 }
@@ -68,10 +76,10 @@ async fn patch(
     (status = 404, body = ProblemBody), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn start(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
-    Strict(who): Strict<StartProject>,
+    StrictJson(who): StrictJson<StartProject>,
 ) -> Answer {
     Ok(done(&state, StatusCode::OK, &state.app.start_project(&context.at(versions), &id, who).await?).await)
 }
@@ -82,7 +90,7 @@ async fn start(
     (status = 409, body = ProblemBody)))]
 async fn complete(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
@@ -95,7 +103,7 @@ async fn complete(
     (status = 409, body = ProblemBody)))]
 async fn cancel(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {

@@ -1,4 +1,4 @@
-//! Full-text search, in the copies.
+//! Full-text search, in the mirror.
 
 use axum::{
     Json,
@@ -9,21 +9,24 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chainbill_app::{Actor, Page};
 use chainbill_domain::{
-    Digest, Model,
+    Digest, Document, Model,
     id::Id,
     models::{PROJECTS, USERS},
     states::{ProjectStatus, Role, UserStatus},
     words,
 };
 use chainbill_mirror::{Hit, SearchPosition, SearchQuery};
-use serde::Deserialize;
-use serde_json::{Map, Value as Shown};
+use serde::{Deserialize, Serialize};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Answer, freshness, plain::plain, with_freshness};
+use super::{
+    Answer,
+    documents::{StoredMoney, flag, integer, items, moment_of, money, text},
+    freshness, with_freshness,
+};
 use crate::{
     Problem, State,
-    extract::{Asked, Who},
+    extract::{Principal, StrictQuery},
     problem::ProblemBody,
 };
 
@@ -31,26 +34,26 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(users)).routes(routes!(projects))
 }
 
-/// What is searched for.
+/// A search query.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Wish {
+struct SearchParameters {
     /// Words, 1 to 200 characters; a hit holds at least one of them.
     q: String,
     /// At most so many, 1 to 100; 20 when absent.
     limit: Option<u32>,
     /// The `nextCursor` of the page before.
     cursor: Option<String>,
-    /// The `Sync-Token` of a write that must be seen; `If-Fresh` says the same.
+    /// The `Sync-Token` of a write that the response must reflect; same as `If-Fresh`.
     fresh_after: Option<String>,
 }
 
-/// What stands before the score and the id of a cursor.
+/// The prefix of a cursor, before the score and the id.
 const CURSOR: &str = "hit";
 
-impl Wish {
-    /// How many hits at most, and behind which one.
+impl SearchParameters {
+    /// The largest number of hits, and the hit that the page follows.
     fn checked(&self, model: &Model) -> Result<(u32, Option<SearchPosition>), Problem> {
         let limit = self.limit.unwrap_or(20);
         if !(1..=100).contains(&limit) {
@@ -65,7 +68,7 @@ impl Wish {
         Ok((limit, after.transpose()?))
     }
 
-    /// The cursor after a hit. It tells what the hit tells, and of which search it is.
+    /// The cursor after a hit. It holds nothing but the hit's score and id and a mark of the search.
     fn cursor(&self, model: &Model, last: &Hit) -> String {
         URL_SAFE_NO_PAD.encode(format!("{CURSOR}:{}:{}:{}", self.mark(model), last.score, last.id))
     }
@@ -87,43 +90,162 @@ impl Wish {
     }
 }
 
-/// People, best first, over name, title, skills, bio and location.
-#[utoipa::path(get, path = "/api/search/users", tag = "search", params(Wish), responses(
-    (status = 200, body = Page<serde_json::Value>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody),
+/// A person that was found.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct UserHit {
+    /// The person's id.
+    id: String,
+    /// How well it matches; only comparable within one search.
+    score: u32,
+    /// The person's name.
+    name: Option<String>,
+    /// CLIENT, FREELANCER or ADMIN.
+    role: Option<String>,
+    /// The person's headline.
+    title: Option<String>,
+    /// The person's description.
+    bio: Option<String>,
+    /// Where the person works.
+    location: Option<String>,
+    /// Price of an hour.
+    hourly_rate: Option<StoredMoney>,
+    /// Whether the person takes work.
+    available: Option<bool>,
+    /// The person's skills.
+    skills: Vec<UserHitSkill>,
+}
+
+/// A skill of a person that was found.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct UserHitSkill {
+    /// The skill in the catalogue.
+    skill_id: Option<String>,
+    /// Its name.
+    name: Option<String>,
+    /// BEGINNER, INTERMEDIATE, ADVANCED or EXPERT.
+    level: Option<String>,
+    /// Years of practice.
+    years: Option<i64>,
+}
+
+impl From<&Hit> for UserHit {
+    fn from(hit: &Hit) -> Self {
+        let body = &hit.body;
+        let skill = |skill: &Document| UserHitSkill {
+            skill_id: text(skill, "skillId"),
+            name: text(skill, "name"),
+            level: text(skill, "level"),
+            years: integer(skill, "years"),
+        };
+        Self {
+            id: hit.id.clone(),
+            score: hit.score,
+            name: text(body, "name"),
+            role: text(body, "role"),
+            title: text(body, "title"),
+            bio: text(body, "bio"),
+            location: text(body, "location"),
+            hourly_rate: money(body, "hourlyRate"),
+            available: flag(body, "available"),
+            skills: items(body, "skills").map(skill).collect(),
+        }
+    }
+}
+
+/// A project that was found.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ProjectHit {
+    /// The project's id.
+    id: String,
+    /// How well it matches; only comparable within one search.
+    score: u32,
+    /// Its title.
+    title: Option<String>,
+    /// What is to be done.
+    description: Option<String>,
+    /// Its state.
+    status: Option<String>,
+    /// Its client.
+    client_id: Option<String>,
+    /// Its freelancer, once there is one.
+    freelancer_id: Option<String>,
+    /// Its budget.
+    budget: Option<StoredMoney>,
+    /// Its deadline: a day.
+    deadline: Option<String>,
+    /// The skills that it needs.
+    skills: Vec<ProjectHitSkill>,
+    /// When it was created.
+    created_at: Option<String>,
+}
+
+/// A skill of a project that was found.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ProjectHitSkill {
+    /// The skill in the catalogue.
+    skill_id: Option<String>,
+    /// Its name.
+    name: Option<String>,
+}
+
+impl From<&Hit> for ProjectHit {
+    fn from(hit: &Hit) -> Self {
+        let body = &hit.body;
+        let skill = |skill: &Document| ProjectHitSkill { skill_id: text(skill, "skillId"), name: text(skill, "name") };
+        Self {
+            id: hit.id.clone(),
+            score: hit.score,
+            title: text(body, "title"),
+            description: text(body, "description"),
+            status: text(body, "status"),
+            client_id: text(body, "clientId"),
+            freelancer_id: text(body, "freelancerId"),
+            budget: money(body, "budget"),
+            deadline: text(body, "deadline"),
+            skills: items(body, "skills").map(skill).collect(),
+            created_at: moment_of(body, "createdAt"),
+        }
+    }
+}
+
+/// People, best match first, by name, title, skills, bio and location.
+#[utoipa::path(get, path = "/api/search/users", tag = "search", params(SearchParameters), responses(
+    (status = 200, body = Page<UserHit>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody),
     (status = 503, body = ProblemBody)))]
 async fn users(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     headers: HeaderMap,
-    Asked(wish): Asked<Wish>,
+    StrictQuery(query): StrictQuery<SearchParameters>,
 ) -> Answer {
-    const SHOWN: &[&str] = &["name", "role", "title", "bio", "location", "hourlyRate", "available", "skills"];
     let actor = context.actor()?;
     let among = match actor.role {
         Role::Admin => Vec::new(),
         _ => vec![("status", UserStatus::Active.word().to_owned())],
     };
-    answer(&state, &headers, &wish, &USERS, SHOWN, &among).await
+    answer::<UserHit>(&state, &headers, &query, &USERS, &among).await
 }
 
-/// Projects that are on offer or one's own, best first, over title, skills and description.
-#[utoipa::path(get, path = "/api/search/projects", tag = "search", params(Wish), responses(
-    (status = 200, body = Page<serde_json::Value>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody),
+/// Open projects and one's own, best match first, by title, skills and description.
+#[utoipa::path(get, path = "/api/search/projects", tag = "search", params(SearchParameters), responses(
+    (status = 200, body = Page<ProjectHit>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody),
     (status = 503, body = ProblemBody)))]
 async fn projects(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     headers: HeaderMap,
-    Asked(wish): Asked<Wish>,
+    StrictQuery(query): StrictQuery<SearchParameters>,
 ) -> Answer {
-    const SHOWN: &[&str] =
-        &["title", "description", "status", "clientId", "freelancerId", "budget", "deadline", "skills", "createdAt"];
     let actor = context.actor()?;
-    answer(&state, &headers, &wish, &PROJECTS, SHOWN, &projects_of(actor)).await
+    answer::<ProjectHit>(&state, &headers, &query, &PROJECTS, &visible_projects(actor)).await
 }
 
-/// The projects that somebody may see: by one of these fields.
-fn projects_of(actor: &Actor) -> Vec<(&'static str, String)> {
+/// The projects that the actor may see: those that match one of these fields.
+fn visible_projects(actor: &Actor) -> Vec<(&'static str, String)> {
     let me = actor.user_id.to_string();
     match actor.role {
         Role::Admin => Vec::new(),
@@ -131,53 +253,40 @@ fn projects_of(actor: &Actor) -> Vec<(&'static str, String)> {
     }
 }
 
-/// Answers with a page of what the asker may see: what else there is has no part in it, neither in its length nor in its
-/// cursor.
-async fn answer(
+/// A page of what the actor may see. Other documents influence neither its length nor its cursor.
+async fn answer<H: for<'h> From<&'h Hit> + Serialize>(
     state: &State,
     headers: &HeaderMap,
-    wish: &Wish,
+    query: &SearchParameters,
     model: &'static Model,
-    shown: &[&str],
     among: &[(&'static str, String)],
 ) -> Answer {
-    let (limit, after) = wish.checked(model)?;
-    let fresh = freshness(state, headers, wish.fresh_after.as_deref()).await?;
-    let question = SearchQuery { words: &wish.q, among, after: after.as_ref(), limit: limit + 1 };
-    let mut hits = state.copies.search(model, question).await?;
+    let (limit, after) = query.checked(model)?;
+    let fresh = freshness(state, headers, query.fresh_after.as_deref()).await?;
+    let question = SearchQuery { words: &query.q, among, after: after.as_ref(), limit: limit + 1 };
+    let mut hits = state.mirror.search(model, question).await?;
     let has_more = hits.len() > limit as usize;
     hits.truncate(limit as usize);
-    let next = hits.last().filter(|_| has_more).map(|last| wish.cursor(model, last));
-    let data = hits.iter().map(|hit| view(hit, shown)).collect();
+    let next = hits.last().filter(|_| has_more).map(|last| query.cursor(model, last));
+    let data = hits.iter().map(H::from).collect();
     let page = Page { data, has_more, next_cursor: next, unreadable: Vec::new() };
     Ok(with_freshness((StatusCode::OK, Json(page)).into_response(), fresh))
-}
-
-fn view(hit: &Hit, shown: &[&str]) -> Shown {
-    let mut all = plain(&hit.body);
-    let mut view = Map::new();
-    view.insert("id".to_owned(), hit.id.clone().into());
-    view.insert("score".to_owned(), hit.score.into());
-    for name in shown {
-        view.insert((*name).to_owned(), all.remove(*name).unwrap_or(Shown::Null));
-    }
-    Shown::Object(view)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn wish(q: &str, cursor: Option<String>) -> Wish {
-        Wish { q: q.to_owned(), limit: None, cursor, fresh_after: None }
+    fn query(q: &str, cursor: Option<String>) -> SearchParameters {
+        SearchParameters { q: q.to_owned(), limit: None, cursor, fresh_after: None }
     }
 
     #[test]
     fn a_cursor_is_of_its_search_and_tells_what_its_hit_tells() {
         let id = "0193e0a0-0000-7000-8000-000000000000";
         let hit = Hit { id: id.to_owned(), score: 2018, body: chainbill_domain::Document::default() };
-        let cursor = wish("Rust zoë ", None).cursor(&USERS, &hit);
-        let same = wish("ＲＵＳＴ zoe ", Some(cursor.clone())).checked(&USERS);
+        let cursor = query("Rust zoë ", None).cursor(&USERS, &hit);
+        let same = query("ＲＵＳＴ zoe ", Some(cursor.clone())).checked(&USERS);
         assert_eq!(same.ok().and_then(|(_, after)| after), Some(SearchPosition { score: 2018, id: id.to_owned() }));
         for (q, model, cursor) in [
             ("rust", &USERS, cursor.clone()),
@@ -186,7 +295,7 @@ mod tests {
             ("Rust zoë ", &USERS, format!("{cursor}AA")),
             ("Rust zoë ", &USERS, String::new()),
         ] {
-            let Err(problem) = wish(q, Some(cursor)).checked(model) else { panic!("{q} of {} was taken", model.name) };
+            let Err(problem) = query(q, Some(cursor)).checked(model) else { panic!("{q} of {} was taken", model.name) };
             assert_eq!(problem.refused_fields()[0].0, "/cursor");
         }
     }

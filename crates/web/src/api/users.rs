@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Answer, done, listed, tagged};
 use crate::{
     State,
-    extract::{Asked, Strict, Who},
+    extract::{Principal, StrictJson, StrictQuery},
     problem::ProblemBody,
     tags::IfMatch,
 };
@@ -27,14 +27,18 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 #[utoipa::path(get, path = "/api/users", tag = "users", params(PageRequest), responses(
     (status = 200, body = Page<UserView>), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 422, body = ProblemBody)))]
-async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(page): Asked<PageRequest>) -> Answer {
+async fn list(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    StrictQuery(page): StrictQuery<PageRequest>,
+) -> Answer {
     Ok(listed("users", &state.app.users(&context, &page).await?))
 }
 
 /// A person. The e-mail address is shown to the person and to operators.
 #[utoipa::path(get, path = "/api/users/{id}", tag = "users", params(("id" = String, Path)), responses(
     (status = 200, body = UserView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
-async fn get(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<String>) -> Answer {
+async fn get(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
     Ok(tagged(StatusCode::OK, &state.app.user_view(&context, &id).await?))
 }
 
@@ -44,10 +48,10 @@ async fn get(Shared(state): Shared<State>, Who(context): Who, Path(id): Path<Str
     (status = 412, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn patch(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
-    Strict(change): Strict<PatchProfile>,
+    StrictJson(change): StrictJson<PatchProfile>,
 ) -> Answer {
     Ok(done(&state, StatusCode::OK, &state.app.patch_profile(&context, &id, versions.as_deref(), change).await?).await)
 }
@@ -58,10 +62,10 @@ async fn patch(
     (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn put_skill(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
-    Strict(skill): Strict<NewUserSkill>,
+    StrictJson(skill): StrictJson<NewUserSkill>,
 ) -> Answer {
     Ok(done(&state, StatusCode::OK, &state.app.put_user_skill(&context.at(versions), &id, skill).await?).await)
 }
@@ -72,7 +76,7 @@ async fn put_skill(
     responses((status = 200, body = UserView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
 async fn remove_skill(
     Shared(state): Shared<State>,
-    Who(context): Who,
+    Principal(context): Principal,
     Path((id, skill)): Path<(String, String)>,
     IfMatch(versions): IfMatch,
 ) -> Answer {

@@ -1,4 +1,5 @@
-//! All open connections: how many there may be, which of them make room for others, and what their readers have not taken.
+//! The open connections: their limits, which of them are closed in favour of new ones, and the bytes that their readers have not
+//! taken.
 
 use std::{
     cmp::Reverse,
@@ -15,30 +16,30 @@ use chainbill_app::network_of;
 use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
-use crate::address::is_trusted;
+use crate::client_address::is_trusted;
 
-/// How many connections there may be, and how long their readers may stand still.
+/// Limits of connections and of slow readers.
 #[derive(Debug, Clone)]
 pub struct ConnectionLimits {
     /// Most connections.
     pub all: usize,
     /// Most connections of one address; of IPv6, of one /64. Trusted proxies are not bound by it.
     pub of_one: usize,
-    /// How long a reader may take next to nothing of an answer.
-    pub patience: Duration,
+    /// After this time a reader that takes next to nothing of a response is disconnected.
+    pub stall_timeout: Duration,
     /// Proxies in front.
     pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
-        Self { all: 1024, of_one: 256, patience: Duration::from_secs(30), trusted_proxies: Vec::new() }
+        Self { all: 1024, of_one: 256, stall_timeout: Duration::from_secs(30), trusted_proxies: Vec::new() }
     }
 }
 
-/// Bytes of answers that readers may leave waiting in this process, all together.
+/// The largest number of unsent response bytes in this process.
 const MOST_UNSENT: usize = 64 << 20;
-/// A reader that has stood still for so long makes room for others where room is short.
+/// A reader that has taken nothing for this long may be disconnected in favour of others.
 const STALLED: Duration = Duration::from_secs(2);
 
 /// Too many connections.
@@ -67,10 +68,10 @@ struct Open {
 const IDLE: u8 = 0;
 /// A request is being answered.
 const BUSY: u8 = 1;
-/// It makes room.
+/// It is being closed in favour of another one.
 const CLOSING: u8 = 2;
 
-/// One connection, as far as others are concerned.
+/// One connection, as the others see it.
 pub(super) struct Connection {
     number: u64,
     network: IpAddr,
@@ -114,7 +115,7 @@ impl Connection {
         self.state.load(SeqCst) == IDLE || self.is_stalled()
     }
 
-    /// Closes it if nobody loses an answer by it, or only a reader that does not read.
+    /// Closes it if it is idle, or if its reader is stalled.
     fn make_room(&self) -> bool {
         let idle = self.state.compare_exchange(IDLE, CLOSING, SeqCst, SeqCst).is_ok();
         if idle || self.is_stalled() {
@@ -125,7 +126,7 @@ impl Connection {
     }
 }
 
-/// A request that is being answered on a connection; dropping it says that it has ended.
+/// A request in progress on a connection; dropping it ends the request.
 pub(super) struct Busy(Arc<Connection>);
 
 impl Busy {
@@ -181,7 +182,7 @@ impl Connections {
         });
         open.all.insert(number, connection.clone());
         *open.of.entry(network).or_default() += 1;
-        open.tell();
+        open.publish();
         Ok(Admitted { connection, connections: self.clone() })
     }
 
@@ -212,8 +213,8 @@ impl Connections {
 }
 
 impl Open {
-    /// Closes one of these connections: of whoever has most, the one that has stood still for longest; proxies' last, for many
-    /// people stand behind them.
+    /// Closes one of these connections: of the address with the most, the one that has been idle for longest; those of proxies
+    /// last, because many clients share them.
     fn make_room(&mut self, which: impl Fn(&Connection) -> bool) -> bool {
         let rank = |connection: &&Arc<Connection>| {
             let many = self.of.get(&connection.network).copied().unwrap_or(0);
@@ -242,16 +243,16 @@ impl Open {
                 self.of.remove(&connection.network);
             }
         }
-        self.tell();
+        self.publish();
     }
 
     #[expect(clippy::cast_precision_loss, reason = "gauges are floating")]
-    fn tell(&self) {
+    fn publish(&self) {
         metrics::gauge!("chainbill_connections").set(self.all.len() as f64);
     }
 }
 
-/// An open connection; dropping it says that it is closed.
+/// An open connection; dropping it removes it from the count.
 pub(super) struct Admitted {
     pub connection: Arc<Connection>,
     connections: Arc<Connections>,
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_idle_connection_of_whoever_has_most_makes_room() {
+    fn the_longest_idle_connection_of_the_largest_address_is_closed() {
         let connections = connections(4, 3);
         let admitted = [2, 1, 1, 1].map(|last| connections.admit(ip(last)).ok().unwrap());
         let new = connections.admit(ip(3)).ok().unwrap();
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_who_is_answered_makes_room_and_one_address_cannot_have_all() {
+    fn a_busy_connection_stays_and_one_address_cannot_have_all() {
         let connections = connections(4, 2);
         let busy: Vec<_> = (0..2).map(|_| connections.admit(ip(1)).ok().unwrap()).collect();
         assert!(busy.iter().all(|busy| busy.connection.begin()));

@@ -1,5 +1,5 @@
-//! Serving connections: slow clients, idle sockets and readers that do not read are timed out, connections are bounded, and a
-//! stop lets answers finish.
+//! Serving connections: slow clients, idle sockets and stalled readers are disconnected, the number of connections is bounded, and
+//! a stop lets responses finish.
 
 mod connections;
 mod paced;
@@ -36,9 +36,9 @@ use self::{
 const HEAD: Duration = Duration::from_secs(15);
 /// How long answers may take after a stop.
 const GRACE: Duration = Duration::from_secs(10);
-/// What the system buffers for a reader. More would hide for long that one does not read, and lies in memory for each.
+/// The socket's send buffer. A larger one would hide a stalled reader for longer, and costs memory for each connection.
 const SEND_BUFFER: usize = 256 * 1024;
-/// From so many bytes on an answer has room made for it where readers leave much waiting.
+/// Responses of at least this size first disconnect stalled readers where too many bytes are unsent.
 const LARGE: usize = 256 * 1024;
 
 /// Serves until asked to stop.
@@ -52,7 +52,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let served = Served { router, connections: Connections::new(limits), graceful: GracefulShutdown::new() };
-    // Connections have it from their listener; a system that refuses the wish has its own size.
+    // Connections inherit it from their listener; a system that refuses it has its own size.
     let _ = socket2::SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER);
     loop {
         let (stream, address) = tokio::select! {
@@ -69,7 +69,7 @@ pub async fn serve(
         };
         match served.connections.admit(address.ip()) {
             Ok(admitted) => {
-                // Small answers leave at once; a socket that refuses the wish still works.
+                // Small responses are sent at once; a socket that refuses the option still works.
                 let _ = stream.set_nodelay(true);
                 served.spawn(stream, address, admitted);
             }
@@ -83,7 +83,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// Says in one packet why the connection ends. Whoever does not take it at once hears nothing: nobody waits for him.
+/// Reports in one packet why the connection ends. It is not retried: a peer that cannot take it at once is not waited for.
 fn refuse(stream: &TcpStream, full: Full) {
     let (status, code, detail) = match full {
         Full::Own => ("429 Too Many Requests", "too-many", "too many connections from this address"),
@@ -123,7 +123,7 @@ impl Served {
         });
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(64 * 1024).keep_alive(true);
-        let paced = Paced::new(stream, admitted.connection.clone(), self.connections.limits.patience);
+        let paced = Paced::new(stream, admitted.connection.clone(), self.connections.limits.stall_timeout);
         let served = self.graceful.watch(builder.serve_connection(TokioIo::new(paced), service));
         tokio::spawn(async move {
             tokio::select! {
@@ -146,7 +146,7 @@ async fn answer(
     connection: Arc<Connection>,
     connections: Arc<Connections>,
 ) -> Result<Response<Sliced>, Closing> {
-    // Whatever becomes of the request, its connection is idle when it has ended.
+    // The connection is idle again when the request ends, in whichever way.
     let busy = Busy::begin(connection).ok_or(Closing)?;
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(address));

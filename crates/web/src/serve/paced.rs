@@ -1,5 +1,5 @@
-//! Readers must read: a stream that gives a write up when its other end takes next to nothing for too long, and answers that
-//! are handed over in slices, so that what waits for a reader is known and little of it lies in buffers.
+//! Stalled readers: a stream whose writes fail when the peer takes next to nothing for too long, and response bodies that are
+//! handed over in slices, so that the number of unsent bytes is known and few of them are buffered.
 
 use std::{
     io,
@@ -18,7 +18,7 @@ use tokio::{
 
 use super::connections::{Busy, Connection};
 
-/// What a reader must take within the patience, or all that there is: 16 KiB in 30 s is a tenth of a modem's pace.
+/// Bytes that a reader must take within the stall timeout, or all that there are: 16 KiB in 30 s is a tenth of a modem's rate.
 const LEAST: usize = 16 * 1024;
 /// Answers are handed over in slices of so many bytes.
 const SLICE: usize = 64 * 1024;
@@ -27,7 +27,7 @@ const SLICE: usize = 64 * 1024;
 pub(super) struct Paced<S> {
     inner: S,
     connection: Arc<Connection>,
-    patience: Duration,
+    stall_timeout: Duration,
     /// Runs while a write waits.
     alarm: Pin<Box<Sleep>>,
     waits: bool,
@@ -36,9 +36,9 @@ pub(super) struct Paced<S> {
 }
 
 impl<S: Unpin> Paced<S> {
-    pub fn new(inner: S, connection: Arc<Connection>, patience: Duration) -> Self {
-        let alarm = Box::pin(tokio::time::sleep(patience));
-        Self { inner, connection, patience, alarm, waits: false, taken: 0 }
+    pub fn new(inner: S, connection: Arc<Connection>, stall_timeout: Duration) -> Self {
+        let alarm = Box::pin(tokio::time::sleep(stall_timeout));
+        Self { inner, connection, stall_timeout, alarm, waits: false, taken: 0 }
     }
 
     /// The other end takes something, nothing for now, or nothing for too long.
@@ -55,7 +55,7 @@ impl<S: Unpin> Paced<S> {
             Poll::Pending => {
                 if !self.waits {
                     (self.waits, self.taken) = (true, 0);
-                    self.alarm.as_mut().reset(Instant::now() + self.patience);
+                    self.alarm.as_mut().reset(Instant::now() + self.stall_timeout);
                 }
                 ready!(self.alarm.as_mut().poll(context));
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the reader does not read")))

@@ -13,7 +13,7 @@ const ANSWER: usize = 400 * 1024;
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
 /// A connection to a server whose one answer is large, and what ends when the answer is let go.
-fn connection(patience: Duration) -> (DuplexStream, oneshot::Receiver<()>, Served) {
+fn connection(stall_timeout: Duration) -> (DuplexStream, oneshot::Receiver<()>, Served) {
     let (held, gone) = oneshot::channel::<()>();
     let held = Arc::new(Mutex::new(Some(held)));
     let router = Router::new().route(
@@ -29,7 +29,7 @@ fn connection(patience: Duration) -> (DuplexStream, oneshot::Receiver<()>, Serve
         }),
     );
     let (ours, theirs) = duplex(8 * 1024);
-    let limits = ConnectionLimits { patience, ..ConnectionLimits::default() };
+    let limits = ConnectionLimits { stall_timeout, ..ConnectionLimits::default() };
     let served = Served { router, connections: Connections::new(limits), graceful: GracefulShutdown::new() };
     let peer = SocketAddr::new(IpAddr::from([192, 0, 2, 1]), 4711);
     let admitted = served.connections.admit(peer.ip()).ok().unwrap();
@@ -38,7 +38,7 @@ fn connection(patience: Duration) -> (DuplexStream, oneshot::Receiver<()>, Serve
 }
 
 #[tokio::test]
-async fn an_answer_that_nobody_reads_is_given_up() {
+async fn a_response_that_is_not_read_is_dropped() {
     let (mut client, gone, _served) = connection(Duration::from_millis(50));
     client.write_all(REQUEST).await.unwrap();
     gone.await.expect_err("the answer is let go");
@@ -65,7 +65,7 @@ async fn a_slow_reader_gets_everything() {
     let (mut client, _gone, _served) = connection(Duration::from_millis(500));
     client.write_all(REQUEST).await.unwrap();
     let (mut all, mut buffer) = (0, [0; 4 * 1024]);
-    // Slower than the patience for all of it, and faster than the least that must be taken.
+    // Slower than the stall timeout allows for all of it, and faster than the least that must be taken.
     loop {
         tokio::time::sleep(Duration::from_millis(10)).await;
         match client.read(&mut buffer).await.unwrap() {
@@ -124,9 +124,9 @@ async fn too_many_hear_it_and_idle_ones_make_room() {
         [ask(b"GET /hang HTTP/1.1\r\nhost: x\r\n\r\n").await, ask(b"GET /hang HTTP/1.1\r\nhost: x\r\n\r\n").await];
     // Both are being answered when a third one is refused.
     let refused = loop {
-        let heard = hear(TcpStream::connect(address).await.unwrap()).await;
-        if !heard.is_empty() {
-            break heard;
+        let received = hear(TcpStream::connect(address).await.unwrap()).await;
+        if !received.is_empty() {
+            break received;
         }
     };
     assert!(refused.starts_with("HTTP/1.1 429") && refused.contains("retry-after: 2"), "{refused}");

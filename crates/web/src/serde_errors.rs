@@ -1,4 +1,4 @@
-//! What serde says, in words of ours and with a pointer to what it is about.
+//! Errors of serde in the API's own texts, with a JSON pointer.
 
 use crate::Problem;
 
@@ -21,28 +21,28 @@ pub(crate) fn escaped(name: &str) -> String {
 }
 
 /// The refusal of a value that does not fit its type.
-pub(crate) fn refused(pointer: &str, said: &str) -> Problem {
-    // Where in the text it is says less than the pointer.
-    let said = said.split(" at line ").next().unwrap_or(said);
-    let mut names = said.split('`').skip(1).step_by(2);
-    // Of these, the path ends at what holds the field.
+pub(crate) fn refused(pointer: &str, message: &str) -> Problem {
+    // The pointer is more useful than the position in the text.
+    let message = message.split(" at line ").next().unwrap_or(message);
+    let mut names = message.split('`').skip(1).step_by(2);
+    // The path of these ends at the object that holds the field.
     for (kind, detail) in [("missing field", "is missing"), ("duplicate field", "is given more than once")] {
-        if said.starts_with(kind) {
+        if message.starts_with(kind) {
             return Problem::field(format!("{pointer}/{}", escaped(names.next().unwrap_or(""))), detail);
         }
     }
-    let detail = if said.starts_with("unknown field") {
+    let detail = if message.starts_with("unknown field") {
         let known: Vec<&str> = names.skip(1).collect();
         match known.as_slice() {
             [] => "is not known here: nothing is".to_owned(),
             known => format!("is not known here: {} are", known.join(", ")),
         }
-    } else if ["invalid digit", "number too", "cannot parse integer"].iter().any(|start| said.starts_with(start)) {
+    } else if ["invalid digit", "number too", "cannot parse integer"].iter().any(|start| message.starts_with(start)) {
         "is not accepted: a whole number is".to_owned()
-    } else if said.contains("`true` or `false`") {
+    } else if message.contains("`true` or `false`") {
         "is not accepted: true or false is".to_owned()
     } else {
-        said.to_owned()
+        message.to_owned()
     };
     Problem::field(pointer, detail)
 }

@@ -1,4 +1,4 @@
-//! Readings that strangers may ask for at any rate: one is made at a time, and everybody who waits for it shares it.
+//! Reads that unauthenticated clients may cause at any rate: concurrent ones are coalesced into one.
 
 use std::{
     future::Future,
@@ -8,25 +8,24 @@ use std::{
 
 use tokio::{sync::watch, time::Instant};
 
-/// Nobody waits longer for a reading.
-const PATIENCE: Duration = Duration::from_millis(800);
+/// The deadline of a caller.
+const DEADLINE: Duration = Duration::from_millis(800);
 
-/// A reading and when its making began.
-pub(crate) struct Reading<T> {
+/// A read that its callers share. It runs within the first caller's future.
+pub(crate) struct SharedRead<T> {
     last: Mutex<Option<(Instant, T)>>,
     turn: tokio::sync::Mutex<()>,
 }
 
-impl<T> Default for Reading<T> {
+impl<T> Default for SharedRead<T> {
     fn default() -> Self {
         Self { last: Mutex::new(None), turn: tokio::sync::Mutex::new(()) }
     }
 }
 
-impl<T: Clone> Reading<T> {
-    /// The reading, at most so old when it is asked for; an age of zero gives what began to be read after the question, so
-    /// that nobody misses what he knows to be done. What cannot be had in time is answered as it was last known; none when
-    /// it never was.
+impl<T: Clone> SharedRead<T> {
+    /// The value, at most `most_age` old at the call. With an age of zero the read begins after the call, so that it
+    /// shows every write that was finished before. Past the deadline the last known value, if there is one.
     pub async fn get(&self, most_age: Duration, make: impl Future<Output = T>) -> Option<T> {
         let asked = Instant::now();
         let young = |known: &(Instant, T)| known.0 + most_age >= asked;
@@ -43,7 +42,7 @@ impl<T: Clone> Reading<T> {
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((began, value.clone()));
             value
         };
-        match tokio::time::timeout(PATIENCE, work).await {
+        match tokio::time::timeout(DEADLINE, work).await {
             Ok(value) => Some(value),
             Err(_) => self.last().map(|(_, value)| value),
         }
@@ -54,22 +53,22 @@ impl<T: Clone> Reading<T> {
     }
 }
 
-/// A reading that may take long, such as a count: it is made to its end by itself, whoever has stopped waiting for it, and
-/// one at a time. So what hangs takes one connection, and not one for each who asked.
-pub(crate) struct Counting<T> {
+/// A read that may take long, such as a count: one runs at a time, in a task of its own that outlives its callers. A database
+/// that hangs therefore occupies one connection, not one per caller.
+pub(crate) struct BackgroundRead<T> {
     known: watch::Sender<Option<(Instant, T)>>,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-impl<T> Default for Counting<T> {
+impl<T> Default for BackgroundRead<T> {
     fn default() -> Self {
         Self { known: watch::Sender::new(None), turn: Arc::default() }
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> Counting<T> {
-    /// The reading, at most so old when it is asked for where it comes in time, else as it was last known; none when it never
-    /// was.
+impl<T: Clone + Send + Sync + 'static> BackgroundRead<T> {
+    /// The value, at most `most_age` old at the call where it comes within the deadline, else the last known value, if there
+    /// is one.
     pub async fn get(&self, most_age: Duration, make: impl Future<Output = T> + Send + 'static) -> Option<T> {
         let asked = Instant::now();
         let young = |known: &Option<(Instant, T)>| known.as_ref().is_some_and(|(at, _)| *at + most_age >= asked);
@@ -86,7 +85,7 @@ impl<T: Clone + Send + Sync + 'static> Counting<T> {
             });
         }
         // The sender lives as long as this.
-        let _ = tokio::time::timeout(PATIENCE, known.wait_for(young)).await;
+        let _ = tokio::time::timeout(DEADLINE, known.wait_for(young)).await;
         known.borrow().as_ref().map(|(_, value)| value.clone())
     }
 }
@@ -98,8 +97,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_flood_shares_few_readings_and_each_begins_after_its_question() {
-        let (reading, made) = (Reading::default(), AtomicU32::new(0));
+    async fn a_flood_shares_few_reads_and_each_begins_after_its_call() {
+        let (reading, made) = (SharedRead::default(), AtomicU32::new(0));
         let make = async || {
             tokio::time::sleep(Duration::from_millis(50)).await;
             made.fetch_add(1, SeqCst) + 1
@@ -107,7 +106,7 @@ mod tests {
         let many = (0..1000).map(|_| reading.get(Duration::ZERO, make()));
         let got = futures::future::join_all(many).await;
         let few = made.load(SeqCst);
-        assert!(got.iter().all(Option::is_some) && (1..=2).contains(&few), "{few} readings for a thousand");
+        assert!(got.iter().all(Option::is_some) && (1..=2).contains(&few), "{few} reads for a thousand calls");
         let age = Duration::from_secs(60);
         assert_eq!(reading.get(age, make()).await, Some(few), "where age is allowed it is kept");
         assert_eq!(
@@ -118,8 +117,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_hangs_is_answered_in_time_as_it_was_last_known() {
-        let reading = Reading::default();
+    async fn a_hanging_read_returns_the_last_known_value_in_time() {
+        let reading = SharedRead::default();
         let started = Instant::now();
         assert_eq!(reading.get(Duration::ZERO, std::future::pending::<u32>()).await, None);
         assert!(started.elapsed() < Duration::from_secs(1));
@@ -128,8 +127,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_count_that_hangs_is_begun_once_however_many_ask() {
-        let (counting, begun) = (Counting::<u32>::default(), Arc::new(AtomicU32::new(0)));
+    async fn a_hanging_count_runs_once_for_all_callers() {
+        let (counting, begun) = (BackgroundRead::<u32>::default(), Arc::new(AtomicU32::new(0)));
         let hang = || {
             let begun = begun.clone();
             async move {
@@ -139,16 +138,16 @@ mod tests {
         };
         let many = (0..100).map(|_| counting.get(Duration::ZERO, hang()));
         let got = futures::future::join_all(many).await;
-        assert!(got.iter().all(Option::is_none), "nobody was told anything");
+        assert!(got.iter().all(Option::is_none), "no caller has a value");
         assert_eq!(begun.load(SeqCst), 1);
     }
 
     #[tokio::test]
-    async fn a_count_that_nobody_waits_for_is_known_to_the_next() {
-        let counting = Arc::new(Counting::default());
+    async fn a_count_outlives_its_caller() {
+        let counting = Arc::new(BackgroundRead::default());
         let (go, gone) = tokio::sync::oneshot::channel::<()>();
         let first = counting.get(Duration::ZERO, async move {
-            // Told or given up: both mean that it goes on.
+            // A message or a dropped sender: both let it continue.
             let _ = gone.await;
             7
         });

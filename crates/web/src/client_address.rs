@@ -1,4 +1,4 @@
-//! Where a request comes from, also when it came through proxies.
+//! The address of the client, also behind proxies.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -8,33 +8,33 @@ use axum::{
 };
 use ipnet::IpNet;
 
-/// The address of the one who asks.
+/// The address of the client.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asker(pub IpAddr);
+pub(crate) struct ClientAddress(pub IpAddr);
 
-/// Who asks: the peer, or whom the trusted proxies in front of this program name.
-pub(crate) fn of(request: &Request, proxies: &[IpNet]) -> Asker {
+/// The client: the peer, or the address that trusted proxies report.
+pub(crate) fn of(request: &Request, proxies: &[IpNet]) -> ClientAddress {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |info| info.0.ip());
-    Asker(through(peer.to_canonical(), request.headers(), proxies))
+    ClientAddress(through(peer.to_canonical(), request.headers(), proxies))
 }
 
-/// Each proxy appends whom it was asked by to `X-Forwarded-For`. Read from the end, the first who is no trusted proxy is the
-/// asker: whatever stands before is what that asker says of himself.
+/// Each proxy appends its peer to `X-Forwarded-For`. Read from the end, the first address that is no trusted proxy is the client:
+/// everything before it is the client's own claim.
 fn through(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
     let hops: Vec<&str> = values.flat_map(|value| value.split(',')).collect();
-    let mut asker = peer;
+    let mut client = peer;
     for hop in hops.into_iter().rev() {
-        if !is_trusted(asker, proxies) {
+        if !is_trusted(client, proxies) {
             break;
         }
         match parse(hop.trim()) {
-            Some(address) => asker = address,
+            Some(address) => client = address,
             None => break,
         }
     }
-    asker
+    client
 }
 
 /// An address, with or without a port.
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn only_trusted_proxies_are_believed() {
+    fn only_trusted_proxies_decide_the_address() {
         let proxies = ["10.0.0.0/30", "2001:db8:ffff::/48"].map(|network| network.parse().expect("a network"));
         for (peer, forwarded, expected) in [
             ("192.0.2.7", &["203.0.113.9"][..], "192.0.2.7"),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscriber_of_ipv6_is_one_asker() {
+    fn an_ipv6_subnet_counts_as_one_client() {
         use chainbill_app::network_of as counted;
         assert_eq!(counted(ip("2001:db8:1:2:3:4:5:6")), counted(ip("2001:db8:1:2:ffff::1")));
         assert_ne!(counted(ip("2001:db8:1:2::1")), counted(ip("2001:db8:1:3::1")));

@@ -1,9 +1,8 @@
-//! Every metric of the program with its kind and its help, as `/metrics` says them. `docs/operations.md` has the same list; a
-//! test keeps the two alike.
+//! Every metric of the program with its kind and its help text. `docs/operations.md` has the same list; a test compares the two.
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 
-/// What a metric is.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Counter,
@@ -15,35 +14,35 @@ use Kind::{Counter, Gauge, Histogram};
 
 /// All of them.
 const METRICS: &[(&str, Kind, &str)] = &[
-    ("chainbill_http_requests_total", Counter, "Answered requests."),
-    ("chainbill_http_request_seconds", Histogram, "Time to answer a request."),
-    ("chainbill_connections", Gauge, "Open connections of clients."),
-    ("chainbill_connections_refused_total", Counter, "Connections that were refused because there were too many."),
-    (
-        "chainbill_connections_closed_total",
-        Counter,
-        "Idle connections, and readers that stood still, that made room for others.",
-    ),
+    ("chainbill_http_requests_total", Counter, "Requests."),
+    ("chainbill_http_request_seconds", Histogram, "Duration of a request."),
+    ("chainbill_connections", Gauge, "Open client connections."),
+    ("chainbill_connections_refused_total", Counter, "Connections refused because there were too many."),
+    ("chainbill_connections_closed_total", Counter, "Idle connections and stalled readers closed in favour of others."),
     ("chainbill_primary_up", Gauge, "1 while the primary answers."),
-    ("chainbill_secondary_up", Gauge, "1 while the second database answers."),
+    ("chainbill_secondary_up", Gauge, "1 while the mirror answers."),
     ("chainbill_sync_healthy", Gauge, "1 while the synchronisation is healthy."),
     ("chainbill_sync_stalled", Gauge, "1 while the same change has been the oldest for longer than SYNC_STALL_AFTER."),
-    ("chainbill_sync_state", Gauge, "1 at the state that the model is in."),
-    ("chainbill_sync_backlog", Gauge, "Changes of the model that wait."),
+    ("chainbill_sync_state", Gauge, "1 at the state of the model."),
+    ("chainbill_sync_backlog", Gauge, "Waiting changes of the model."),
     ("chainbill_sync_backlog_entries", Gauge, "Entries of the outbox, heartbeats and events among them."),
     ("chainbill_sync_oldest_seconds", Gauge, "Age of the oldest entry of the outbox."),
-    ("chainbill_sync_lag_seconds", Histogram, "Time from the commit to the second database."),
-    ("chainbill_sync_heartbeat_seconds", Gauge, "Age of the oldest partition's heartbeat in the second database."),
-    ("chainbill_sync_parked", Gauge, "Entities that cannot be written."),
-    ("chainbill_sync_parked_entities", Gauge, "Entities of the model that cannot be written."),
+    ("chainbill_sync_lag_seconds", Histogram, "Replication lag: time from the commit to the mirror."),
+    ("chainbill_sync_heartbeat_seconds", Gauge, "Age of the oldest partition's heartbeat in the mirror."),
+    ("chainbill_sync_parked", Gauge, "Dead letters."),
+    ("chainbill_sync_parked_entities", Gauge, "Dead letters of the model."),
     ("chainbill_sync_rate", Gauge, "Writes per second of this process."),
     ("chainbill_sync_applied_total", Counter, "Writes that took effect."),
     ("chainbill_sync_stale_total", Counter, "Writes that found the same or a newer version."),
-    ("chainbill_sync_failures_total", Counter, "Failed turns of the relay."),
-    ("chainbill_sync_drift", Gauge, "Wrong documents that this process's last comparison found."),
+    ("chainbill_sync_failures_total", Counter, "Failed relay turns."),
+    ("chainbill_sync_drift", Gauge, "Drifting documents that this process's last comparison found."),
     ("chainbill_sync_repaired_total", Counter, "Repaired documents."),
-    ("chainbill_sync_quarantined_total", Counter, "Times that a document was left alone because it keeps coming back."),
-    ("chainbill_sync_quarantined", Gauge, "Entities that are left alone for a day."),
+    (
+        "chainbill_sync_quarantined_total",
+        Counter,
+        "Documents that were quarantined because they drift again and again.",
+    ),
+    ("chainbill_sync_quarantined", Gauge, "Quarantined documents."),
     (
         "chainbill_sync_last_verification_timestamp_seconds",
         Gauge,
@@ -55,7 +54,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
         "1 when the last comparison found differences that are still there.",
     ),
     ("chainbill_sync_primary_rows", Gauge, "Rows of the model in the primary."),
-    ("chainbill_sync_secondary_documents", Gauge, "Documents of the model in the second database."),
+    ("chainbill_sync_secondary_documents", Gauge, "Documents of the model in the mirror."),
     ("chainbill_sync_outdated", Gauge, "Documents of another revision that the last comparison of the model found."),
     ("chainbill_jobs", Gauge, "Durable jobs by their state."),
     (
@@ -65,7 +64,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ),
 ];
 
-/// Says of every metric what it is. To be called once, when the recorder is there.
+/// Registers kind and help text of every metric. To be called once, after the recorder is installed.
 pub(crate) fn describe() {
     for &(name, kind, help) in METRICS {
         match kind {
