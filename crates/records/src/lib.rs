@@ -7,6 +7,7 @@ pub mod entities;
 pub mod jobs;
 pub mod migrations;
 pub mod outbox;
+pub mod repo;
 pub mod text;
 
 mod cells;
@@ -28,6 +29,7 @@ mod retry;
 mod runs;
 mod schemas;
 mod snapshot;
+mod statements;
 mod store;
 mod synced;
 mod topology;
@@ -50,11 +52,9 @@ pub use quarantine::Quarantined;
 pub use retry::{ATTEMPTS, Retryable, retry};
 pub use runs::{Resume, Run};
 pub use schemas::Schema;
-/// The ORM, for those who read tables of their own.
-pub use sea_orm;
 pub use snapshot::{Pending, RowPage, Snapshot};
 pub use store::{Commits, Records};
-pub use synced::{Child, Synced};
+pub use synced::{Child, Synced, Unsynced};
 pub use text::Text;
 pub use topology::{Expected, Topology};
 pub use transaction::Transaction;

@@ -62,7 +62,7 @@ pub async fn beside(primary: &Primary, settings: &Settings) -> anyhow::Result<Pr
     let statement_timeout = wish.statement_timeout.map(|patience| patience * SYNC_STATEMENTS);
     let wish = ConnectSettings { statement_timeout, ..wish };
     let beside = chainbill_records::connect::beside(primary, &wish).await?;
-    let recognised = Topology::recognise(beside.db(), beside.dialect(), settings.database_topology.into());
+    let recognised = Topology::recognise(&beside, settings.database_topology.into());
     let topology = recognised.await.context("the primary does not say which servers stand behind its address")?;
     match topology.is_cluster() {
         true => tracing::info!(

@@ -35,9 +35,7 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     let connections = descriptors::connections(settings);
     let alerts = Alerts::new(settings)?;
     let records = open::primary(settings).await?;
-    migrations::up(records.db(), records.dialect(), None)
-        .await
-        .context("the tables could not be brought up to date")?;
+    migrations::up(&records, None).await.context("the tables could not be brought up to date")?;
     let mirror = open::secondary(settings).await?;
     let app = App::new(records.clone(), settings.app());
     let first = first_admin(&app, settings).await?;

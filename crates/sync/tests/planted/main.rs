@@ -237,7 +237,7 @@ async fn copied(world: &World, other: &Sync, faulty: &Faulty, seed: u64) -> Vec<
 async fn late(world: &World, database: &Fresh, seed: u64) -> Vec<String> {
     let (mut words, mut dice, mut alive) = (Vec::new(), Dice(seed ^ 0x1A7E), Vec::new());
     let server = database.behind("late").await;
-    let readers = vec![server.db.clone(), world.records.db().clone()];
+    let readers = vec![server.db.clone(), chainbill_testkit::open(&database.primary).await.db];
     let sync = Sync::new(world.records.reading_in_turn(readers), world.mirror.clone(), settings());
     let looking = World { records: world.records.clone(), mirror: world.mirror.clone(), sync };
     for _ in 0..60 {

@@ -41,7 +41,7 @@ async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(filter): As
     (status = 422, body = ProblemBody)))]
 async fn create(Shared(state): Shared<State>, Who(context): Who, Strict(new): Strict<NewInvoice>) -> Answer {
     let invoice = state.app.create_invoice(&context, new).await?;
-    Ok(created(&state, "/api/invoices", &invoice.value.id, &invoice).await)
+    Ok(created(&state, "/api/invoices", |it| &it.id, &invoice).await)
 }
 
 /// A bill.
@@ -63,7 +63,7 @@ async fn patch(
     IfMatch(versions): IfMatch,
     Strict(change): Strict<PatchInvoice>,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.patch_invoice(&context, &id, versions.as_deref(), change).await?).await)
+    Ok(done(&state, &state.app.patch_invoice(&context, &id, versions.as_deref(), change).await?).await)
 }
 
 /// Throw a draft away.
@@ -92,7 +92,7 @@ async fn send(
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.send_invoice(&context.at(versions), &id).await?).await)
+    Ok(done(&state, &state.app.send_invoice(&context.at(versions), &id).await?).await)
 }
 
 /// Void a bill of which nothing is paid.
@@ -105,7 +105,7 @@ async fn void(
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.void_invoice(&context.at(versions), &id).await?).await)
+    Ok(done(&state, &state.app.void_invoice(&context.at(versions), &id).await?).await)
 }
 
 /// Record a payment. The bill's client or an operator does; `Idempotency-Key` is required.
@@ -121,7 +121,7 @@ async fn pay(
     Strict(payment): Strict<NewPayment>,
 ) -> Answer {
     let payment = state.app.pay_invoice(&context.at(versions), &id, payment).await?;
-    Ok(created(&state, "/api/payments", &payment.value.id, &payment).await)
+    Ok(created(&state, "/api/payments", |it| &it.id, &payment).await)
 }
 
 /// A payment, with its bill as it stands now. To the bill's parties.

@@ -19,66 +19,20 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use chainbill_app::{Done, InvoiceView, Page, PaymentView, ProjectView, SkillView, UserView};
-use serde::Serialize;
+use chainbill_app::{Answer as AppAnswer, Answered, Done, Page, Stored};
+use serde::{Deserialize, Serialize};
 
 use crate::{Problem, State, extract::wanted};
 
 type Answer = Result<Response, Problem>;
 
-/// Things that have a version.
-trait Versioned: Serialize {
-    fn version(&self) -> i64;
-
-    /// What of the answer the clock says, and no version: it is a part of the entity tag, so that who has the thing as it was
-    /// before gets it anew.
-    fn derived(&self) -> &'static str {
-        ""
-    }
+/// An answer with its entity tag (RFC 9110, 8.8.3).
+fn tagged<T: AppAnswer>(status: StatusCode, thing: &T) -> Response {
+    with_tag((status, Json(thing)).into_response(), thing.tag().as_deref())
 }
 
-impl Versioned for UserView {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
-impl Versioned for SkillView {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
-impl Versioned for ProjectView {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
-impl Versioned for InvoiceView {
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn derived(&self) -> &'static str {
-        if self.overdue { "-overdue" } else { "" }
-    }
-}
-
-impl Versioned for PaymentView {
-    fn version(&self) -> i64 {
-        self.invoice.version
-    }
-
-    fn derived(&self) -> &'static str {
-        self.invoice.derived()
-    }
-}
-
-/// A thing, with its version and what is derived as the entity tag (RFC 9110, 8.8.3).
-fn tagged<T: Versioned>(status: StatusCode, thing: &T) -> Response {
-    let mut response = (status, Json(thing)).into_response();
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}{}\"", thing.version(), thing.derived())) {
+fn with_tag(mut response: Response, tag: Option<&str>) -> Response {
+    if let Some(Ok(tag)) = tag.map(|tag| HeaderValue::from_str(&format!("\"{tag}\""))) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
@@ -92,20 +46,38 @@ fn listed<T: Serialize>(list: &str, page: &Page<T>) -> Response {
     Json(page).into_response()
 }
 
-/// The answer to a change: the thing, and what to show to readers of the copies that must see it.
-async fn done<T: Versioned>(state: &State, status: StatusCode, done: &Done<T>) -> Response {
-    let mut response = tagged(status, &done.value);
+/// The answer to a command: the thing, and what to show to readers of the copies that must see it. The answer of an earlier
+/// request with the same key is given as it was.
+async fn done<T: AppAnswer>(state: &State, done: &Done<T>) -> Response {
+    let status = StatusCode::from_u16(done.status).unwrap_or(StatusCode::OK);
+    let mut response = match &done.answer {
+        Answered::New(thing) => tagged(status, thing),
+        Answered::Replayed(Stored { body, tag }) => {
+            let json = [(header::CONTENT_TYPE, "application/json")];
+            with_tag((status, json, body.clone()).into_response(), tag.as_deref())
+        }
+    };
     tell(state, &mut response, done).await;
     response
 }
 
 /// A new thing, and where it is.
-async fn created<T: Versioned>(state: &State, path: &str, id: &str, new: &Done<T>) -> Response {
-    let mut response = done(state, StatusCode::CREATED, new).await;
-    if let Ok(place) = HeaderValue::from_str(&format!("{path}/{id}")) {
+async fn created<T: AppAnswer>(state: &State, path: &str, id: impl Fn(&T) -> &str, new: &Done<T>) -> Response {
+    let mut response = done(state, new).await;
+    let id = match &new.answer {
+        Answered::New(thing) => Some(id(thing).to_owned()),
+        Answered::Replayed(stored) => serde_json::from_str::<Known>(&stored.body).ok().map(|known| known.id),
+    };
+    if let Some(Ok(place)) = id.map(|id| HeaderValue::from_str(&format!("{path}/{id}"))) {
         response.headers_mut().insert(header::LOCATION, place);
     }
     response
+}
+
+/// What every answer has that is of one thing, of whatever release.
+#[derive(Deserialize)]
+struct Known {
+    id: String,
 }
 
 async fn tell<T>(state: &State, response: &mut Response, done: &Done<T>) {
@@ -114,11 +86,11 @@ async fn tell<T>(state: &State, response: &mut Response, done: &Done<T>) {
         match state.app.sealed(&done.token).await.map(|token| HeaderValue::from_str(&token)) {
             Ok(Ok(token)) => drop(response.headers_mut().insert("sync-token", token)),
             Ok(Err(error)) => tracing::error!("a token is no header: {error}"),
-            // The change is done; who asked can only not wait for its copy.
+            // The change is done; the caller can only not wait for its copy.
             Err(error) => tracing::warn!("a change is answered without its token: {error}"),
         }
     }
-    if done.replayed {
+    if done.is_replayed() {
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
 }

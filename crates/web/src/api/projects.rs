@@ -37,7 +37,7 @@ async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(filter): As
     (status = 422, body = ProblemBody)))]
 async fn create(Shared(state): Shared<State>, Who(context): Who, Strict(new): Strict<NewProject>) -> Answer {
     let project = state.app.create_project(&context, new).await?;
-    Ok(created(&state, "/api/projects", &project.value.id, &project).await)
+    Ok(created(&state, "/api/projects", |it| &it.id, &project).await)
 }
 
 /// A project that is on offer, or of which one is a party.
@@ -59,7 +59,7 @@ async fn patch(
     IfMatch(versions): IfMatch,
     Strict(change): Strict<PatchProject>,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.patch_project(&context, &id, versions.as_deref(), change).await?).await)
+    Ok(done(&state, &state.app.patch_project(&context, &id, versions.as_deref(), change).await?).await)
 }
 
 /// Give the project to a freelancer.
@@ -73,7 +73,7 @@ async fn start(
     IfMatch(versions): IfMatch,
     Strict(who): Strict<StartProject>,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.start_project(&context.at(versions), &id, who).await?).await)
+    Ok(done(&state, &state.app.start_project(&context.at(versions), &id, who).await?).await)
 }
 
 /// Say that the work is done.
@@ -86,7 +86,7 @@ async fn complete(
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.complete_project(&context.at(versions), &id).await?).await)
+    Ok(done(&state, &state.app.complete_project(&context.at(versions), &id).await?).await)
 }
 
 /// Take the project back.
@@ -99,5 +99,5 @@ async fn cancel(
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.cancel_project(&context.at(versions), &id).await?).await)
+    Ok(done(&state, &state.app.cancel_project(&context.at(versions), &id).await?).await)
 }

@@ -7,12 +7,12 @@ use axum::{
     response::IntoResponse,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chainbill_app::{Actor, Page};
+use chainbill_app::Page;
 use chainbill_domain::{
     Digest, Model,
     id::Id,
     models::{PROJECTS, USERS},
-    states::{ProjectStatus, Role, UserStatus},
+    visibility::{ProjectRule, Visible},
     words,
 };
 use chainbill_mirror::{Hit, Place, Question};
@@ -98,11 +98,7 @@ async fn users(
     Asked(wish): Asked<Wish>,
 ) -> Answer {
     const SHOWN: &[&str] = &["name", "role", "title", "bio", "location", "hourlyRate", "available", "skills"];
-    let actor = context.actor()?;
-    let among = match actor.role {
-        Role::Admin => Vec::new(),
-        _ => vec![("status", UserStatus::Active.word().to_owned())],
-    };
+    let among = among(context.actor()?.viewer().users(), |status| ("status", status.word().to_owned()));
     answer(&state, &headers, &wish, &USERS, SHOWN, &among).await
 }
 
@@ -118,16 +114,19 @@ async fn projects(
 ) -> Answer {
     const SHOWN: &[&str] =
         &["title", "description", "status", "clientId", "freelancerId", "budget", "deadline", "skills", "createdAt"];
-    let actor = context.actor()?;
-    answer(&state, &headers, &wish, &PROJECTS, SHOWN, &projects_of(actor)).await
+    let among = among(context.actor()?.viewer().projects(), |rule| match rule {
+        ProjectRule::Status(status) => ("status", status.word().to_owned()),
+        ProjectRule::Client(user) => ("clientId", user.to_string()),
+        ProjectRule::Freelancer(user) => ("freelancerId", user.to_string()),
+    });
+    answer(&state, &headers, &wish, &PROJECTS, SHOWN, &among).await
 }
 
-/// The projects that somebody may see: by one of these fields.
-fn projects_of(actor: &Actor) -> Vec<(&'static str, String)> {
-    let me = actor.user_id.to_string();
-    match actor.role {
-        Role::Admin => Vec::new(),
-        _ => vec![("status", ProjectStatus::Open.word().to_owned()), ("clientId", me.clone()), ("freelancerId", me)],
+/// What the viewer sees, as values of fields of which a hit has one; none where every hit is seen.
+fn among<R>(visible: Visible<R>, field: fn(R) -> (&'static str, String)) -> Vec<(&'static str, String)> {
+    match visible {
+        Visible::All => Vec::new(),
+        Visible::AnyOf(rules) => rules.into_iter().map(field).collect(),
     }
 }
 

@@ -30,7 +30,7 @@ async fn list(Shared(state): Shared<State>, Who(context): Who, Asked(page): Aske
     (status = 201, body = SkillView), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn create(Shared(state): Shared<State>, Who(context): Who, Strict(new): Strict<NewSkill>) -> Answer {
     let skill = state.app.create_skill(&context, new).await?;
-    Ok(created(&state, "/api/skills", &skill.value.id, &skill).await)
+    Ok(created(&state, "/api/skills", |it| &it.id, &skill).await)
 }
 
 /// An entry of the catalogue.

@@ -49,7 +49,7 @@ async fn patch(
     IfMatch(versions): IfMatch,
     Strict(change): Strict<PatchProfile>,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.patch_profile(&context, &id, versions.as_deref(), change).await?).await)
+    Ok(done(&state, &state.app.patch_profile(&context, &id, versions.as_deref(), change).await?).await)
 }
 
 /// Give a person a skill, or change its level.
@@ -63,7 +63,7 @@ async fn put_skill(
     IfMatch(versions): IfMatch,
     Strict(skill): Strict<NewUserSkill>,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.put_user_skill(&context.at(versions), &id, skill).await?).await)
+    Ok(done(&state, &state.app.put_user_skill(&context.at(versions), &id, skill).await?).await)
 }
 
 /// Take a skill from a person.
@@ -76,5 +76,5 @@ async fn remove_skill(
     Path((id, skill)): Path<(String, String)>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.remove_user_skill(&context.at(versions), &id, &skill).await?).await)
+    Ok(done(&state, &state.app.remove_user_skill(&context.at(versions), &id, &skill).await?).await)
 }
