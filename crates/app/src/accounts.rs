@@ -1,28 +1,27 @@
 //! Accounts: registration, profiles, operators.
 
 use chainbill_domain::{
-    event::EventKind,
-    freshness::Token,
+    event::{Event, EventKind},
     id::UserId,
     states::{Role, UserStatus},
     text,
     zone::Zone,
 };
 use chainbill_records::{
-    RecordsError, Text, Unit, by_parent, each,
-    entities::{user_skills, users},
-    retry,
-    sea_orm::{
-        ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    RecordsError, Text, Unit,
+    entities::users as table,
+    repo::{
+        accounts::{self, Account},
+        users,
     },
+    retry,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     App, AppError, Context, Done, MoneyView, Page, PageRequest, Secret, UserView,
-    idempotency::Begun,
-    identity::Account,
+    context::{Expected, expect_version},
     password_rules,
     validate::{Check, given, present},
 };
@@ -36,7 +35,7 @@ pub struct Registration {
     /// 10 to 128 characters.
     #[schema(value_type = String)]
     pub password: Secret,
-    /// What the person is called.
+    /// The user's name.
     pub name: String,
     /// CLIENT or FREELANCER.
     pub role: String,
@@ -46,11 +45,11 @@ pub struct Registration {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PatchProfile {
-    /// What the person is called.
+    /// The user's name.
     #[serde(deserialize_with = "given")]
     #[schema(nullable = false)]
     pub name: Option<String>,
-    /// One line on what the person does.
+    /// One line on what the user does.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub title: Option<Option<String>>,
@@ -66,17 +65,17 @@ pub struct PatchProfile {
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<MoneyView>)]
     pub hourly_rate: Option<Option<MoneyView>>,
-    /// The IANA time zone that days, what is overdue and the years of numbers of one's bills follow; UTC when null.
+    /// The IANA time zone that days, what is overdue and the years of numbers of one's invoices follow; UTC when null.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub time_zone: Option<Option<String>>,
-    /// Whether the person takes work.
+    /// Whether the user takes work.
     #[serde(deserialize_with = "given")]
     #[schema(nullable = false)]
     pub available: Option<bool>,
 }
 
-/// What became of the wish for an operator.
+/// The result of making an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdminOutcome {
     /// There is a new one.
@@ -116,10 +115,23 @@ impl App {
         let password = password_rules::prepared(&new.password);
         let passwords = self.passwords.asked_by(context);
         let password_hash = passwords.hash(password, self.records().random().bytes()).await?;
-        let context = Context { speaks_for: Some(email.clone()), ..context.clone() };
-        let account = NewAccount { email, name, role, password_hash };
-        let done = retry(self.records.random(), || self.register_once(&context, &account, &fingerprint)).await?;
-        if done.replayed && !self.has_password(&context, &account.email, &new.password).await? {
+        let context = &Context { speaks_for: Some(email.clone()), ..context.clone() };
+        let account = &NewAccount { email, name, role, password_hash };
+        let done = self
+            .command(context, "register", &fingerprint, |mut command| async move {
+                let row = match command.unit.insert::<table::Entity>(self.user(&command.unit, account)).await {
+                    Err(RecordsError::Duplicate(_)) => {
+                        return Err(AppError::field("/email", "belongs to an account already"));
+                    }
+                    row => row?,
+                };
+                let mut event = Event::new(self.new_id(), EventKind::UserRegistered, command.unit.now());
+                event.user_id = Some(row.id.0);
+                command.unit.event(&event);
+                command.created(UserView::of(row, Vec::new(), true)).await
+            })
+            .await?;
+        if done.is_replayed() && !self.has_password(context, &account.email, &new.password).await? {
             return Err(AppError::IdempotencyMismatch);
         }
         Ok(done)
@@ -127,34 +139,12 @@ impl App {
 
     /// Whether the account of this address has this password: a replay with another one would look as if it had been set.
     async fn has_password(&self, context: &Context, email: &str, password: &Secret) -> Result<bool, AppError> {
-        let account = Account::of_email(self.records.db(), email).await?;
+        let account = Account::of_email(&self.records, email).await?;
         Ok(self.matching_form(context, password, account.as_ref()).await?.is_some())
     }
 
-    async fn register_once(
-        &self,
-        context: &Context,
-        account: &NewAccount,
-        fingerprint: &impl Serialize,
-    ) -> Result<Done<UserView>, AppError> {
-        let mut unit = match self.begin(context, "register", fingerprint).await? {
-            Begun::Fresh(unit) => unit,
-            Begun::Replay(done) => return Ok(done),
-        };
-        let row = match unit.insert::<users::Entity>(self.user(&unit, account)).await {
-            Err(RecordsError::Duplicate(_)) => return Err(AppError::field("/email", "belongs to an account already")),
-            row => row?,
-        };
-        let mut event = self.event(&unit, EventKind::UserRegistered);
-        event.user_id = Some(row.id.0);
-        unit.event(&event);
-        let view = UserView::of(row, Vec::new(), true);
-        self.audit(&mut unit, context, "user.register", ("users", view.id.clone()), (None, Some(&view))).await?;
-        self.finish(unit, context, view).await
-    }
-
-    fn user(&self, unit: &Unit, account: &NewAccount) -> users::Model {
-        users::Model {
+    fn user(&self, unit: &Unit, account: &NewAccount) -> table::Model {
+        table::Model {
             id: Text(self.new_id()),
             version: 0,
             email: account.email.clone(),
@@ -183,7 +173,7 @@ impl App {
         let mut check = Check::default();
         let email = check.field("/email", text::email(email));
         if let Some(email) = &email
-            && Account::of_email(self.records.db(), email).await?.is_some()
+            && Account::of_email(&self.records, email).await?.is_some()
         {
             return Ok(AdminOutcome::Exists);
         }
@@ -195,7 +185,7 @@ impl App {
         let account = NewAccount { email, name, role: Role::Admin, password_hash };
         retry(self.records.random(), || async {
             let mut unit = self.records.begin().await?;
-            let row = match unit.insert::<users::Entity>(self.user(&unit, &account)).await {
+            let row = match unit.insert::<table::Entity>(self.user(&unit, &account)).await {
                 Err(RecordsError::Duplicate(_)) => return Ok(AdminOutcome::Exists),
                 row => row?,
             };
@@ -214,50 +204,32 @@ impl App {
     /// # Errors
     /// When the primary does not answer.
     pub async fn has_admin(&self) -> Result<bool, AppError> {
-        let admins = users::Entity::find().filter(users::Column::Role.eq(Role::Admin.word()));
-        Ok(admins.count(self.records.db()).await? > 0)
+        Ok(accounts::has_operator(&self.records).await?)
     }
 
-    /// A person: all of it to the person and to operators, the public part to everybody who is known.
+    /// A user: all of it to the user and to operators, the public part to every authenticated user.
     ///
     /// # Errors
     /// [`AppError::NotFound`].
     pub async fn user_view(&self, context: &Context, id: &str) -> Result<UserView, AppError> {
-        let actor = context.actor()?;
+        let viewer = context.actor()?.viewer();
         let id: UserId = id.parse().map_err(|_| AppError::NotFound("user"))?;
-        let row =
-            users::Entity::find_by_id(Text(id)).one(self.records.db()).await?.ok_or(AppError::NotFound("user"))?;
-        let private = actor.user_id == id || actor.role == Role::Admin;
-        if !private && row.status.0 != UserStatus::Active {
-            return Err(AppError::NotFound("user"));
-        }
-        let skills = skills_of(self.records.db(), id).await?;
-        Ok(UserView::of(row, skills, private))
+        let user = users::find(&self.records, id).await?.filter(|user| viewer.sees_user(id, user.status.0));
+        let user = user.ok_or(AppError::NotFound("user"))?;
+        let skills = users::skills(&self.records, id).await?;
+        Ok(UserView::of(user, skills, viewer.sees_private(id)))
     }
 
-    /// All people, for operators.
+    /// All users, for operators.
     ///
     /// # Errors
     /// [`AppError::Forbidden`] to others.
     pub async fn users(&self, context: &Context, page: &PageRequest) -> Result<Page<UserView>, AppError> {
         context.actor_as(Role::Admin, "only operators list people")?;
         let (limit, after) = (page.limit()?, page.after("users")?);
-        let mut query = users::Entity::find().order_by_desc(users::Column::Id).limit(u64::from(limit) + 1);
-        if let Some(after) = after {
-            query = query.filter(users::Column::Id.lt(after));
-        }
-        let db = self.records.db();
-        let rows = each(db, query, users::Column::Id).await?;
-        let skills = user_skills::Entity::find()
-            .filter(user_skills::Column::UserId.is_in(rows.iter().flatten().map(|row| row.id)))
-            .order_by_asc(user_skills::Column::UserId)
-            .order_by_asc(user_skills::Column::Position);
-        let mut skills = by_parent(db, skills, user_skills::Column::UserId).await?;
-        let view = |row: users::Model| {
-            let skills = skills.remove(&row.id.to_string()).unwrap_or_else(|| Ok(Vec::new()));
-            skills.map(|skills| UserView::of(row, skills, true)).map_err(|value| value.within("skills"))
-        };
-        Ok(Page::of_readable("users", rows, limit, |row| row.id.to_string(), view))
+        let rows = users::page(&self.records, after.as_deref(), u64::from(limit) + 1).await?;
+        let view = |(user, skills)| Ok(UserView::of(user, skills, true));
+        Ok(Page::of_readable("users", rows, limit, |(user, _)| user.id.to_string(), view))
     }
 
     /// Changes a profile: one's own, or anybody's for operators.
@@ -285,10 +257,7 @@ impl App {
             .map(|zone| text::some(zone.as_deref()).and_then(|zone| check.field("/timeZone", zone.parse::<Zone>())));
         let rate = patch.hourly_rate.map(|rate| rate.and_then(|rate| check.money("/hourlyRate", &rate.into(), None)));
         check.finish(Some(()))?;
-        retry(self.records.random(), || async {
-            let mut unit = self.records.begin().await?;
-            let before = locked_user(&unit, id).await?;
-            expect_version(expected, before.version)?;
+        let change = |before: &table::Model| {
             let mut after = before.clone();
             if let Some(name) = &name {
                 after.name.clone_from(name);
@@ -306,23 +275,28 @@ impl App {
             if let Some(available) = patch.available {
                 after.available = available;
             }
-            let skills = skills_of(unit.db(), id).await?;
+            after
+        };
+        let change = &change;
+        self.change(context, "user.patch", |mut command| async move {
+            let before = locked_user(&command.unit, id).await?;
+            expect_version(expected, before.version)?;
+            let after = change(&before);
+            let skills = users::skills(&command.unit, id).await?;
             let old = UserView::of(before.clone(), skills.clone(), true);
             if after == before {
-                return unchanged(unit, old).await;
+                return Ok(command.unchanged(old));
             }
-            let row = unit.update::<users::Entity>(&before, after).await?;
-            let view = UserView::of(row, skills, true);
-            self.audit(&mut unit, context, "user.patch", ("users", view.id.clone()), (Some(&old), Some(&view))).await?;
-            self.finish(unit, &Context::default(), view).await
+            let row = command.unit.update::<table::Entity>(&before, after).await?;
+            command.changed(Some(old), UserView::of(row, skills, true)).await
         })
         .await
     }
 
     pub(crate) fn own_or_admin(&self, context: &Context, id: &str) -> Result<UserId, AppError> {
-        let actor = context.actor()?;
+        let viewer = context.actor()?.viewer();
         let id: UserId = id.parse().map_err(|_| AppError::NotFound("user"))?;
-        if actor.user_id == id || actor.role == Role::Admin { Ok(id) } else { Err(AppError::NotFound("user")) }
+        if viewer.sees_private(id) { Ok(id) } else { Err(AppError::NotFound("user")) }
     }
 }
 
@@ -339,35 +313,6 @@ impl CloneIntoIf for Option<Option<String>> {
     }
 }
 
-/// The versions at which a change is wanted; any when absent.
-pub type Expected<'a> = Option<&'a [i64]>;
-
-pub(crate) fn expect_version(expected: Expected<'_>, present: i64) -> Result<(), AppError> {
-    match expected {
-        Some(expected) if !expected.contains(&present) => Err(AppError::Stale(present)),
-        _ => Ok(()),
-    }
-}
-
-/// The answer to a patch that changes nothing: no version, no outbox entry, no audit entry.
-pub(crate) async fn unchanged<T>(unit: Unit, value: T) -> Result<Done<T>, AppError> {
-    unit.rollback().await?;
-    Ok(Done { value, token: Token::default(), replayed: false })
-}
-
-pub(crate) async fn locked_user(unit: &Unit, id: UserId) -> Result<users::Model, AppError> {
-    let row = users::Entity::find_by_id(Text(id)).lock_exclusive().one(unit.db()).await?;
-    row.ok_or(AppError::NotFound("user"))
-}
-
-pub(crate) async fn skills_of(
-    db: &impl chainbill_records::sea_orm::ConnectionTrait,
-    id: UserId,
-) -> Result<Vec<user_skills::Model>, AppError> {
-    let rows = user_skills::Entity::find()
-        .filter(user_skills::Column::UserId.eq(Text(id)))
-        .order_by_asc(user_skills::Column::Position)
-        .all(db)
-        .await?;
-    Ok(rows)
+pub(crate) async fn locked_user(unit: &Unit, id: UserId) -> Result<table::Model, AppError> {
+    users::lock(unit, id).await?.ok_or(AppError::NotFound("user"))
 }

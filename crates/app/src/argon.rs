@@ -20,7 +20,7 @@ fn params() -> Params {
 }
 
 fn broken(what: &str, error: impl std::fmt::Display) -> AppError {
-    AppError::Broken(format!("{what}: {error}"))
+    AppError::Hashing(format!("{what}: {error}"))
 }
 
 impl Memory {

@@ -1,94 +1,98 @@
-//! The use cases' common ground.
-
-use std::sync::Arc;
+//! A command, written once: begin, idempotency, rule, saving, audit, events, answer, and the whole of it again where the
+//! primary asks for that. A use case is its rule: it loads what it needs under lock, asks the domain, and saves.
 
 use chainbill_domain::{
-    Timestamp,
-    event::{Event, EventKind},
-    id::Id,
+    id::{Id, UserId},
+    invoice::Invoice,
+    project::Project,
+    transition::{Created, Deleted, Occasion, Transition},
 };
-use chainbill_records::{Records, Unit, entities::audit_entries};
+use chainbill_records::{
+    Unit,
+    repo::{audit, invoices, ledger, projects},
+    retry,
+};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
-use tokio::sync::Notify;
 
-use crate::{AppError, Context, Passwords, Settings, seal::Seal};
+use crate::{
+    App, AppError, Context, Done, InvoiceView, ProjectView,
+    context::{Answered, CREATED, OK},
+    idempotency::{Begun, Keyed},
+    views::{Answer, Identified},
+    zones::issuers_day,
+};
 
-/// The use cases. Cloning shares everything.
-#[derive(Clone)]
-pub struct App {
-    pub(crate) records: Records,
-    pub(crate) settings: Settings,
-    pub(crate) passwords: Passwords,
-    pub(crate) seal: Seal,
-    /// Told of each login.
-    pub(crate) logins: Arc<Notify>,
+/// A command that is being carried out.
+pub(crate) struct Command<'a> {
+    pub app: &'a App,
+    pub context: &'a Context,
+    pub unit: Unit,
+    /// What is done, as `invoice.send`: its name for idempotency keys and in the audit.
+    operation: &'static str,
+    key: Option<Keyed<'a>>,
+}
+
+/// What a rule came to; [`App::command`] commits it.
+#[must_use = "nothing is saved before it is committed"]
+pub(crate) struct Outcome<'a, T> {
+    command: Command<'a>,
+    value: T,
+    status: u16,
+    is_saved: bool,
 }
 
 impl App {
-    /// Use cases over a primary.
-    #[must_use]
-    pub fn new(records: Records, settings: Settings) -> Self {
-        Self { records, settings, passwords: Passwords::default(), seal: Seal::default(), logins: Arc::default() }
+    /// Carries out a command, once per idempotency key where the caller gave one. `asked` is what the key stands for.
+    pub(crate) async fn command<'a, T, F>(
+        &'a self,
+        context: &'a Context,
+        operation: &'static str,
+        asked: &impl Serialize,
+        rule: impl Fn(Command<'a>) -> F,
+    ) -> Result<Done<T>, AppError>
+    where
+        T: Answer,
+        F: Future<Output = Result<Outcome<'a, T>, AppError>>,
+    {
+        retry(self.records.random(), || async {
+            match self.begin(context, operation, asked).await? {
+                Begun::Replay(done) => Ok(done),
+                Begun::Fresh(unit, key) => {
+                    rule(Command { app: self, context, unit, operation, key }).await?.commit().await
+                }
+            }
+        })
+        .await
     }
 
-    /// The primary.
-    #[must_use]
-    pub fn records(&self) -> &Records {
-        &self.records
-    }
-
-    /// The kind of primary: `sqlite`, `mysql` or `mariadb`.
-    #[must_use]
-    pub fn engine(&self) -> &'static str {
-        self.records.dialect().name()
-    }
-
-    /// The present moment.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.records.now()
-    }
-
-    /// A small round trip to the primary.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub async fn ping(&self) -> Result<(), AppError> {
-        Ok(self.records.ping().await?)
-    }
-
-    /// Whether the primary would take a write at the moment.
-    ///
-    /// # Errors
-    /// When it would not.
-    pub async fn takes_writes(&self) -> Result<(), AppError> {
-        Ok(self.records.takes_writes().await?)
-    }
-
-    /// Rows of all synchronised models together, counted on connections that nobody's business waits for.
-    ///
-    /// # Errors
-    /// When the primary does not answer.
-    pub async fn record_count(&self) -> Result<u64, AppError> {
-        let snapshot = self.records.glance().await?;
-        let mut count = 0;
-        for model in chainbill_domain::models::ALL {
-            count += snapshot.count(model).await?;
-        }
-        snapshot.close().await?;
-        Ok(count)
+    /// The same without a key: a change of what is there, which repeated changes nothing more.
+    pub(crate) async fn change<'a, T, F>(
+        &'a self,
+        context: &'a Context,
+        operation: &'static str,
+        rule: impl Fn(Command<'a>) -> F,
+    ) -> Result<Done<T>, AppError>
+    where
+        T: Answer,
+        F: Future<Output = Result<Outcome<'a, T>, AppError>>,
+    {
+        retry(self.records.random(), || async {
+            let unit = self.records.begin().await?;
+            rule(Command { app: self, context, unit, operation, key: None }).await?.commit().await
+        })
+        .await
     }
 
     pub(crate) fn new_id<K>(&self) -> Id<K> {
         Id::new(self.records.now(), self.records.random().bytes())
     }
 
-    pub(crate) fn event(&self, unit: &Unit, kind: EventKind) -> Event {
-        Event::new(self.new_id(), kind, unit.now())
+    /// The moment of a unit of work, and an id for the event that reports it.
+    pub(crate) fn occasion(&self, unit: &Unit) -> Occasion {
+        Occasion { at: unit.now(), event_id: self.new_id() }
     }
 
-    /// Writes down who did what to whom, with the subject before and after.
+    /// Adds to the audit who did what to whom, with the subject before and after.
     pub(crate) async fn audit<T: Serialize>(
         &self,
         unit: &mut Unit,
@@ -97,23 +101,130 @@ impl App {
         subject: (&str, String),
         change: (Option<&T>, Option<&T>),
     ) -> Result<(), AppError> {
-        let text = |view: Option<&T>| view.and_then(|view| serde_json::to_string(view).ok());
-        let entry = audit_entries::Model {
-            id: self.new_id::<()>().to_string(),
-            at: unit.now(),
-            actor_id: context.actor.as_ref().map(|actor| actor.user_id.into()),
-            action: action.to_owned(),
-            subject_model: subject.0.to_owned(),
+        let text = |view: Option<&T>| view.map(serde_json::to_string).transpose().map_err(AppError::unwritable);
+        let entry = audit::Entry {
+            actor_id: context.actor.as_ref().map(|actor| actor.user_id),
+            action,
+            subject_model: subject.0,
             subject_id: subject.1,
-            before_doc: text(change.0),
-            after_doc: text(change.1),
+            before: text(change.0)?,
+            after: text(change.1)?,
             request_id: context.request_id.clone(),
             address: context.address.clone(),
         };
-        Ok(unit.add::<audit_entries::Entity>(entry).await?)
+        Ok(audit::add(unit, entry).await?)
     }
 }
 
-pub(crate) fn sha256_hex(bytes: impl AsRef<[u8]>) -> String {
-    hex::encode(Sha256::digest(bytes))
+impl<'a> Command<'a> {
+    /// Who asks.
+    pub fn actor(&self) -> Result<UserId, AppError> {
+        Ok(self.context.actor()?.user_id)
+    }
+
+    /// The moment of this command, and an id for the event that reports it.
+    pub fn occasion(&self) -> Occasion {
+        self.app.occasion(&self.unit)
+    }
+
+    /// Saves a new invoice, and answers with it.
+    pub async fn create_invoice(mut self, created: Created<Invoice>) -> Result<Outcome<'a, InvoiceView>, AppError> {
+        let invoice = invoices::insert(&mut self.unit, created.state).await?;
+        created.events.iter().for_each(|event| self.unit.event(event));
+        let today = issuers_day(&self.unit, &[&invoice], self.unit.now()).await?;
+        self.created(InvoiceView::of(invoice, &today)).await
+    }
+
+    /// Saves a change of an invoice with its transfers, events and audit entry; the invoice as it stands then.
+    pub async fn save_invoice(&mut self, change: Transition<Invoice>) -> Result<InvoiceView, AppError> {
+        let today = issuers_day(&self.unit, &[&change.before, &change.next], self.unit.now()).await?;
+        let invoice = invoices::update(&mut self.unit, &change.before, change.next).await?;
+        for transfer in &change.transfers {
+            ledger::post(&mut self.unit, transfer).await?;
+        }
+        change.events.iter().for_each(|event| self.unit.event(event));
+        let (before, after) = (InvoiceView::of(change.before, &today), InvoiceView::of(invoice, &today));
+        self.note(Some(&before), Some(&after)).await?;
+        Ok(after)
+    }
+
+    /// Saves a change of an invoice, and answers with it.
+    pub async fn change_invoice(mut self, change: Transition<Invoice>) -> Result<Outcome<'a, InvoiceView>, AppError> {
+        if change.is_unchanged() {
+            let today = issuers_day(&self.unit, &[&change.before], self.unit.now()).await?;
+            return Ok(self.unchanged(InvoiceView::of(change.before, &today)));
+        }
+        let view = self.save_invoice(change).await?;
+        Ok(self.answer(OK, view))
+    }
+
+    /// Removes an invoice.
+    pub async fn delete_invoice(mut self, deleted: Deleted<Invoice>) -> Result<Outcome<'a, ()>, AppError> {
+        let today = issuers_day(&self.unit, &[&deleted.before], self.unit.now()).await?;
+        invoices::delete(&mut self.unit, &deleted.before).await?;
+        self.note(Some(&InvoiceView::of(deleted.before, &today)), None).await?;
+        Ok(self.answer(OK, ()))
+    }
+
+    /// Saves a new project, and answers with it.
+    pub async fn create_project(mut self, created: Created<Project>) -> Result<Outcome<'a, ProjectView>, AppError> {
+        let project = projects::insert(&mut self.unit, created.state).await?;
+        created.events.iter().for_each(|event| self.unit.event(event));
+        self.created(ProjectView::of(project)).await
+    }
+
+    /// Saves a change of a project with its events and audit entry, and answers with it.
+    pub async fn change_project(mut self, change: Transition<Project>) -> Result<Outcome<'a, ProjectView>, AppError> {
+        if change.is_unchanged() {
+            return Ok(self.unchanged(ProjectView::of(change.before)));
+        }
+        let project = projects::update(&mut self.unit, &change.before, change.next).await?;
+        change.events.iter().for_each(|event| self.unit.event(event));
+        self.changed(Some(ProjectView::of(change.before)), ProjectView::of(project)).await
+    }
+
+    /// Answers with something new that was saved, after its audit entry.
+    pub async fn created<T: Identified>(mut self, view: T) -> Result<Outcome<'a, T>, AppError> {
+        self.note(None, Some(&view)).await?;
+        Ok(self.answer(CREATED, view))
+    }
+
+    /// Answers with something that was changed, after its audit entry.
+    pub async fn changed<T: Identified>(mut self, before: Option<T>, after: T) -> Result<Outcome<'a, T>, AppError> {
+        self.note(before.as_ref(), Some(&after)).await?;
+        Ok(self.answer(OK, after))
+    }
+
+    /// Answers with what stays as it is: no version, no outbox entry, no audit entry.
+    pub fn unchanged<T>(self, view: T) -> Outcome<'a, T> {
+        Outcome { command: self, value: view, status: OK, is_saved: false }
+    }
+
+    /// Answers with something whose audit entry is added already.
+    pub fn answer<T>(self, status: u16, value: T) -> Outcome<'a, T> {
+        Outcome { command: self, value, status, is_saved: true }
+    }
+
+    async fn note<T: Identified>(&mut self, before: Option<&T>, after: Option<&T>) -> Result<(), AppError> {
+        let subject = after.or(before).map(|view| view.id().to_owned()).unwrap_or_default();
+        let (app, context, operation) = (self.app, self.context, self.operation);
+        app.audit(&mut self.unit, context, operation, (T::MODEL, subject), (before, after)).await
+    }
+}
+
+impl<T: Answer> Outcome<'_, T> {
+    /// Saves the answer beside its effect, and commits both.
+    async fn commit(self) -> Result<Done<T>, AppError> {
+        let Self { command: Command { unit, key, .. }, value, status, is_saved } = self;
+        if !is_saved {
+            unit.rollback().await?;
+            return Ok(Done { answer: Answered::New(value), status, token: Default::default() });
+        }
+        let token = unit.token();
+        if let Some(key) = key {
+            key.keep(&unit, status, &token, &value).await?;
+        }
+        unit.commit().await?;
+        Ok(Done { answer: Answered::New(value), status, token })
+    }
 }

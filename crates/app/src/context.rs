@@ -1,4 +1,4 @@
-//! Who asks, and what is answered.
+//! The caller of a use case, and its answer.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -9,11 +9,12 @@ use chainbill_domain::{
     freshness::Token,
     id::{SessionId, UserId},
     states::Role,
+    visibility::Viewer,
 };
 
-use crate::{AppError, command::sha256_hex};
+use crate::{AppError, hashes::sha256_hex};
 
-/// Somebody who is known.
+/// An authenticated user.
 #[derive(Debug, Clone)]
 pub struct Actor {
     /// Who.
@@ -24,6 +25,14 @@ pub struct Actor {
     pub session: Option<SessionId>,
     /// Hash of the token that a browser must repeat in a header.
     pub csrf_hash: Option<String>,
+}
+
+impl Actor {
+    /// The actor as who wants to see something.
+    #[must_use]
+    pub const fn viewer(&self) -> Viewer {
+        Viewer { user_id: self.user_id, role: self.role }
+    }
 }
 
 /// The circumstances of a request.
@@ -41,7 +50,7 @@ pub struct Context {
     pub user_agent: Option<String>,
     /// The versions at which a change is wanted (`If-Match`); any when absent.
     pub expected: Option<Vec<i64>>,
-    /// Whom somebody unknown speaks for: the address of an account that is to be made.
+    /// The address of the account that is to be made, where the caller has none yet.
     pub speaks_for: Option<String>,
 }
 
@@ -60,8 +69,8 @@ impl Context {
         Some(network_of(self.address.as_ref()?.parse().ok()?))
     }
 
-    /// Whose idempotency keys these are. Strangers choose keys without knowing of each other, so nobody's keys are one's own
-    /// address's and account's only.
+    /// Whose idempotency keys these are. Callers without an account choose keys without knowing of each other, so their keys
+    /// are those of their address and of the account that is to be made.
     pub(crate) fn owner(&self) -> String {
         if let Some(actor) = &self.actor {
             return actor.user_id.to_string();
@@ -80,13 +89,13 @@ impl Context {
     /// Whether the change is wanted at the present version. Every action that changes a versioned thing asks, once it holds the
     /// lock and knows that the actor may change it.
     pub(crate) fn expects(&self, present: i64) -> Result<(), AppError> {
-        crate::accounts::expect_version(self.expected.as_deref(), present)
+        expect_version(self.expected.as_deref(), present)
     }
 
     /// Who asks.
     ///
     /// # Errors
-    /// When nobody is known.
+    /// When the caller is not authenticated.
     pub fn actor(&self) -> Result<&Actor, AppError> {
         self.actor.as_ref().ok_or(AppError::Unauthenticated)
     }
@@ -94,22 +103,72 @@ impl Context {
     /// Who asks, who must have the role.
     ///
     /// # Errors
-    /// When nobody is known or the role is another.
+    /// When the caller is not authenticated, or the role is another.
     pub fn actor_as(&self, role: Role, otherwise: &'static str) -> Result<&Actor, AppError> {
         let actor = self.actor()?;
         if actor.role == role { Ok(actor) } else { Err(AppError::Forbidden(otherwise)) }
     }
 }
 
+/// The versions at which a change is wanted; any when absent.
+pub type Expected<'a> = Option<&'a [i64]>;
+
+pub(crate) fn expect_version(expected: Expected<'_>, present: i64) -> Result<(), AppError> {
+    match expected {
+        Some(expected) if !expected.contains(&present) => Err(AppError::Stale(present)),
+        _ => Ok(()),
+    }
+}
+
+/// The status of an answer to something new (RFC 9110).
+pub(crate) const CREATED: u16 = 201;
+/// The status of every other answer.
+pub(crate) const OK: u16 = 200;
+
 /// An answer to a command.
 #[derive(Debug, Clone)]
 pub struct Done<T> {
     /// The answer.
-    pub value: T,
+    pub answer: Answered<T>,
+    /// Its status over HTTP.
+    pub status: u16,
     /// What was saved, for reads that must see it.
     pub token: Token,
-    /// Whether the answer is that of an earlier request with the same key.
-    pub replayed: bool,
+}
+
+/// An answer, new or from before.
+#[derive(Debug, Clone)]
+pub enum Answered<T> {
+    /// The command was carried out now.
+    New(T),
+    /// It was carried out by an earlier request with the same key, and this was that request's answer.
+    Replayed(Stored),
+}
+
+/// The answer of an earlier request as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its bytes: JSON.
+    pub body: String,
+    /// Its entity tag, without quotes.
+    pub tag: Option<String>,
+}
+
+impl<T> Done<T> {
+    /// Whether it is the answer of an earlier request.
+    #[must_use]
+    pub const fn is_replayed(&self) -> bool {
+        matches!(self.answer, Answered::Replayed(_))
+    }
+
+    /// The answer of a command that was carried out now.
+    #[must_use]
+    pub fn new(self) -> Option<T> {
+        match self.answer {
+            Answered::New(value) => Some(value),
+            Answered::Replayed(_) => None,
+        }
+    }
 }
 
 /// What an operator may set.

@@ -1,6 +1,6 @@
 //! What a use case may answer instead of its effect.
 
-use chainbill_domain::invoice::Refusal;
+use chainbill_domain::transition::Refusal;
 use chainbill_records::{RecordsError, Retryable};
 use serde::{Deserialize, Serialize};
 
@@ -21,10 +21,10 @@ pub enum AppError {
     /// Fields are refused.
     #[error("{} fields are not accepted", .0.len())]
     Validation(Vec<FieldError>),
-    /// Nobody is known.
+    /// The caller is not authenticated.
     #[error("no identity")]
     Unauthenticated,
-    /// Nobody has this address and this password, or may not log in.
+    /// No account has this address and this password, or it may not log in.
     #[error("the e-mail address or the password is wrong")]
     WrongCredentials,
     /// Too many of the same kind wait already.
@@ -64,15 +64,18 @@ pub enum AppError {
     /// The primary failed.
     #[error(transparent)]
     Records(#[from] RecordsError),
-    /// Something that cannot happen did.
-    #[error("{0}")]
-    Broken(String),
+    /// An answer cannot be written as JSON.
+    #[error("an answer cannot be written: {0}")]
+    Unwritable(#[source] serde_json::Error),
+    /// A password cannot be hashed.
+    #[error("a password cannot be hashed: {0}")]
+    Hashing(String),
 }
 
-/// What a failure of the primary means to the one who asked.
+/// What a failure of the primary means to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// Somebody else changed the row; reading it again helps.
+    /// The row was changed meanwhile; reading it again helps.
     Changed,
     /// The primary does not answer.
     Unreachable,
@@ -86,12 +89,12 @@ pub enum Trouble {
     OutcomeUnknown,
     /// What was asked for holds a value that this release cannot read.
     Unreadable,
-    /// None that the asker could do anything about.
+    /// None that the caller could do anything about.
     Other,
 }
 
 impl AppError {
-    /// What the failure means to the one who asked.
+    /// What the failure means to the caller.
     #[must_use]
     pub fn trouble(&self) -> Trouble {
         match self {
@@ -99,7 +102,7 @@ impl AppError {
             Self::Records(RecordsError::Unavailable(_) | RecordsError::Elsewhere(_)) => Trouble::Unreachable,
             Self::Records(RecordsError::Later(_)) => Trouble::Overloaded,
             Self::Records(RecordsError::Operator { hint, .. }) => Trouble::Operator(hint),
-            Self::Records(RecordsError::Again(_)) => Trouble::Contention,
+            Self::Records(RecordsError::Again(_) | RecordsError::Raced(_)) => Trouble::Contention,
             Self::Records(RecordsError::Unknown(_)) => Trouble::OutcomeUnknown,
             Self::Records(RecordsError::Unreadable(_)) => Trouble::Unreadable,
             _ => Trouble::Other,
@@ -113,6 +116,10 @@ impl AppError {
             Self::Records(RecordsError::Unreadable(value)) => Some(crate::paging::unreadable(&value.column)),
             _ => None,
         }
+    }
+
+    pub(crate) const fn unwritable(error: serde_json::Error) -> Self {
+        Self::Unwritable(error)
     }
 
     /// One field that is refused.
@@ -131,15 +138,9 @@ impl Retryable for AppError {
 impl From<Refusal> for AppError {
     fn from(refusal: Refusal) -> Self {
         Self::Conflict {
-            current: refusal.current.to_string(),
+            current: refusal.current.to_owned(),
             allowed: refusal.allowed.iter().map(|&action| action.to_owned()).collect(),
             detail: refusal.to_string(),
         }
-    }
-}
-
-impl From<chainbill_records::sea_orm::DbErr> for AppError {
-    fn from(error: chainbill_records::sea_orm::DbErr) -> Self {
-        Self::Records(error.into())
     }
 }

@@ -1,42 +1,35 @@
-//! Bills: drafted, changed, read. `content.rs` checks what they say, `sending.rs` sends and voids them.
+//! Invoices: drafted, changed, sent, voided, read. `content.rs` checks what they say, `domain::invoice` decides what they may do.
 
 use chainbill_domain::{
-    event::EventKind,
     id::{InvoiceId, ProjectId, UserId},
-    invoice::Action,
-    money::{Currency, Money},
-    states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus, Role},
+    invoice::{Action, CannotSend, Invoice, NewDraft, Unpayable},
+    money::Currency,
+    states::Role,
     text,
+    zone::Zone,
 };
-use chainbill_records::{
-    Kind, Text, Unit, each,
-    entities::{invoice_lines, invoices, projects},
-    newest, retry,
-    sea_orm::{
-        ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-        QuerySelect as _, Select, Value,
-        sea_query::{Expr, ExprTrait as _, Func},
-    },
+use chainbill_records::repo::{
+    accounts::Account,
+    invoices::{self, List, Listed},
+    numbers, projects,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     Actor, App, AppError, Context, Done, InvoiceView, MoneyView, Page, PageRequest,
-    accounts::{Expected, expect_version, unchanged},
-    content::{Content, checked, fill, line_rows, merged},
-    idempotency::Begun,
-    identity::Account,
-    portion,
-    validate::{given, present},
-    zones::{Zones, issuers_day},
+    command::Command,
+    content::{Asked, checked, merged},
+    context::{Expected, expect_version},
+    validate::{Check, given, present},
+    zones::zone_of,
 };
 
-/// A new bill.
+/// A new invoice.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewInvoice {
-    /// Who is billed.
+    /// Who pays it.
     pub client_id: String,
     /// For which project.
     pub project_id: Option<String>,
@@ -94,7 +87,7 @@ pub struct PatchInvoice {
     pub lines: Option<Vec<NewLine>>,
 }
 
-/// Which bills.
+/// Which invoices.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -110,13 +103,13 @@ pub struct InvoiceFilter {
 }
 
 impl App {
-    /// Drafts a bill.
+    /// Drafts an invoice.
     ///
     /// # Errors
     /// [`AppError::Forbidden`] to others than freelancers.
     pub async fn create_invoice(&self, context: &Context, new: NewInvoice) -> Result<Done<InvoiceView>, AppError> {
-        let freelancer = context.actor_as(Role::Freelancer, "only freelancers write invoices")?.user_id;
-        let content = checked(&Content {
+        let freelancer = context.actor_as(Role::Freelancer, "only freelancers write invoices")?;
+        let (content, currency) = checked(&Asked {
             title: &new.title,
             notes: new.notes.as_deref(),
             due_date: new.due_date.as_deref(),
@@ -124,129 +117,75 @@ impl App {
             discount: new.discount.clone(),
             lines: &new.lines,
         })?;
-        let client = self.billed_client(&new.client_id).await?;
-        let project = match text::some(new.project_id.as_deref()) {
+        let client_id = self.client_of(&new.client_id).await?;
+        let project_id = match text::some(new.project_id.as_deref()) {
             None => None,
-            Some(id) => Some(self.billed_project(id, freelancer, client).await?),
+            Some(id) => Some(self.project_of(id, freelancer, client_id).await?),
         };
-        retry(self.records.random(), || async {
-            let mut unit = match self.begin(context, "invoice.create", &new).await? {
-                Begun::Fresh(unit) => unit,
-                Begun::Replay(done) => return Ok(done),
-            };
-            let mut row = self.draft(&unit, freelancer, client, project, content.currency);
-            fill(&mut row, &content);
-            let lines = line_rows(row.id.0, &content);
-            let row = unit.insert_with::<invoice_lines::Entity>(row, lines.clone()).await?;
-            let mut event = self.event(&unit, EventKind::InvoiceCreated);
-            event.user_id = Some(freelancer);
-            event.invoice_id = Some(row.id.0);
-            event.project_id = project;
-            event.amount = Some(Money { minor: row.total_minor, currency: content.currency });
-            unit.event(&event);
-            let today = issuers_day(unit.db(), &row, unit.now()).await?;
-            let view = InvoiceView::of(row, lines, &today);
-            self.audit(&mut unit, context, "invoice.create", ("invoices", view.id.clone()), (None, Some(&view)))
-                .await?;
-            self.finish(unit, context, view).await
+        let (freelancer_id, content) = (freelancer.user_id, &content);
+        self.command(context, "invoice.create", &new, |command| async move {
+            let id = self.new_id();
+            let new = NewDraft { id, freelancer_id, client_id, project_id, currency, content: content.clone() };
+            let created = Invoice::draft(new, command.occasion());
+            command.create_invoice(created).await
         })
         .await
     }
 
-    async fn billed_client(&self, id: &str) -> Result<UserId, AppError> {
+    async fn client_of(&self, id: &str) -> Result<UserId, AppError> {
         let client: UserId = id.parse().map_err(|error| AppError::field("/clientId", error))?;
-        match Account::of_id(self.records.db(), id).await? {
+        match Account::of_id(&self.records, id).await? {
             Some(account) if account.is(Role::Client) => Ok(client),
             _ => Err(AppError::field("/clientId", "is no client")),
         }
     }
 
-    async fn billed_project(&self, id: &str, freelancer: UserId, client: UserId) -> Result<ProjectId, AppError> {
-        let project: ProjectId = id.parse().map_err(|error| AppError::field("/projectId", error))?;
-        let known = projects::Entity::find_by_id(Text(project)).one(self.records.db()).await?;
-        let of_both =
-            |row: &projects::Model| row.client_id.0 == client && row.freelancer_id.is_some_and(|id| id.0 == freelancer);
-        known
-            .filter(of_both)
-            .map(|_| project)
-            .ok_or_else(|| AppError::field("/projectId", "is no project of this client and this freelancer"))
-    }
-
-    fn draft(
-        &self,
-        unit: &Unit,
-        freelancer: UserId,
-        client: UserId,
-        project: Option<ProjectId>,
-        currency: Currency,
-    ) -> invoices::Model {
-        invoices::Model {
-            id: Text(self.new_id()),
-            version: 0,
-            number: None,
-            number_seq: None,
-            project_id: project.map(Text),
-            freelancer_id: Text(freelancer),
-            client_id: Text(client),
-            title: String::new(),
-            notes: None,
-            status: Text(InvoiceStatus::Draft),
-            payment_status: Text(PaymentStatus::Unpaid),
-            escrow: Text(EscrowStatus::Unfunded),
-            anchor_status: Text(AnchorStatus::None),
-            currency: Text(currency),
-            subtotal_minor: 0,
-            discount_minor: 0,
-            tax_minor: 0,
-            total_minor: 0,
-            paid_minor: 0,
-            due_date: None,
-            canonical_hash: None,
-            token_id: None,
-            tx_hash: None,
-            sent_at: None,
-            paid_at: None,
-            released_at: None,
-            voided_at: None,
-            created_at: unit.now(),
-            updated_at: unit.now(),
+    async fn project_of(&self, id: &str, freelancer: &Actor, client: UserId) -> Result<ProjectId, AppError> {
+        let id: ProjectId = id.parse().map_err(|error| AppError::field("/projectId", error))?;
+        let project = projects::find(&self.records, &freelancer.viewer(), id).await?;
+        let is_of_both = project
+            .is_some_and(|project| project.client_id == client && project.freelancer_id == Some(freelancer.user_id));
+        match is_of_both {
+            true => Ok(id),
+            false => Err(AppError::field("/projectId", "is no project of this client and this freelancer")),
         }
     }
 
-    /// Bills of which the actor is a party; all for operators. Drafts are their writer's alone.
+    /// Invoices of which the actor is a party; all for operators. Drafts are their writer's alone.
     ///
     /// # Errors
     /// [`AppError::Validation`].
     pub async fn invoices(&self, context: &Context, filter: &InvoiceFilter) -> Result<Page<InvoiceView>, AppError> {
-        let actor = context.actor()?;
+        let viewer = context.actor()?.viewer();
         let request = PageRequest { limit: filter.limit, cursor: filter.cursor.clone() };
-        let list = format!("invoices?{:?}&{:?}", filter.status, filter.project_id);
-        let (limit, after) = (request.limit()?, request.after(&list)?);
-        let query = listed(actor, filter, after.as_deref(), u64::from(limit) + 1)?;
-        let (db, now) = (self.records.db(), self.records.now());
-        let mut rows = each(db, query, invoices::Column::Id).await?;
-        let (limit, mut lines) = portion::lines(db, &mut rows, limit).await?;
-        let zones = Zones::of(db, rows.iter().flatten(), now).await?;
-        let view = |row: invoices::Model| {
-            let lines = lines.remove(&row.id.to_string()).unwrap_or_else(|| Ok(Vec::new()));
-            let today = zones.day(&row, now);
-            lines.map(|lines| InvoiceView::of(row, lines, &today)).map_err(|value| value.within("lines"))
+        let name = format!("invoices?{:?}&{:?}", filter.status, filter.project_id);
+        let (limit, after) = (request.limit()?, request.after(&name)?);
+        let status = filter.status.as_deref().map(str::parse).transpose();
+        let status = status.map_err(|error| AppError::field("/status", error))?;
+        let project = filter.project_id.as_deref().map(str::parse).transpose();
+        let project = project.map_err(|error| AppError::field("/projectId", error))?;
+        let list = List { viewer: &viewer, status, project, after: after.as_deref(), limit };
+        let Listed { rows, limit } = invoices::list(&self.records, list).await?;
+        let now = self.records.now();
+        let zones = self.zones(rows.iter().flatten().map(|invoice| &**invoice), now).await?;
+        let view = |invoice: Invoice| {
+            let today = zones.day(&invoice, now);
+            Ok(InvoiceView::of(invoice, &today))
         };
-        Ok(Page::of_readable(&list, rows, limit, |row| row.id.to_string(), view))
+        Ok(Page::of_readable(&name, rows, limit, |invoice| invoice.id.to_string(), view))
     }
 
-    /// One bill.
+    /// One invoice.
     ///
     /// # Errors
     /// [`AppError::NotFound`] for others than its parties.
     pub async fn invoice(&self, context: &Context, id: &str) -> Result<InvoiceView, AppError> {
-        let actor = context.actor()?;
+        let viewer = context.actor()?.viewer();
         let id: InvoiceId = id.parse().map_err(|_| AppError::NotFound("invoice"))?;
-        let row = invoices::Entity::find_by_id(Text(id)).one(self.records.db()).await?;
-        let row = row.filter(|row| sees(actor, row)).ok_or(AppError::NotFound("invoice"))?;
-        let lines = lines_of(self.records.db(), id).await?;
-        let today = issuers_day(self.records.db(), &row, self.records.now()).await?;
-        Ok(InvoiceView::of(row, lines, &today))
+        let invoice = invoices::find(&self.records, &viewer, id).await?.ok_or(AppError::NotFound("invoice"))?;
+        let now = self.records.now();
+        let today = self.zones(std::iter::once(&*invoice), now).await?.day(&invoice, now);
+        Ok(InvoiceView::of(invoice, &today))
     }
 
     /// Changes a draft.
@@ -260,26 +199,13 @@ impl App {
         expected: Expected<'_>,
         patch: PatchInvoice,
     ) -> Result<Done<InvoiceView>, AppError> {
-        retry(self.records.random(), || async {
-            let mut unit = self.records.begin().await?;
-            let before = written_by(&unit, context, id).await?;
-            expect_version(expected, before.version)?;
-            Action::Edit.check(before.status.0, before.paid_minor)?;
-            let kept = lines_of(unit.db(), before.id.0).await?;
-            let today = issuers_day(unit.db(), &before, unit.now()).await?;
-            let old = InvoiceView::of(before.clone(), kept.clone(), &today);
-            let content = merged(&old, &patch)?;
-            let mut after = before.clone();
-            fill(&mut after, &content);
-            let lines = line_rows(before.id.0, &content);
-            if after == before && lines == kept {
-                return unchanged(unit, old).await;
-            }
-            let row = unit.update_with::<invoice_lines::Entity>(&before, after, lines.clone()).await?;
-            let view = InvoiceView::of(row, lines, &today);
-            self.audit(&mut unit, context, "invoice.patch", ("invoices", view.id.clone()), (Some(&old), Some(&view)))
-                .await?;
-            self.finish(unit, &Context::default(), view).await
+        let patch = &patch;
+        self.change(context, "invoice.patch", |command| async move {
+            let invoice = command.own_invoice(id).await?;
+            expect_version(expected, invoice.version)?;
+            invoice.allows(Action::Edit)?;
+            let content = merged(&invoice, patch)?;
+            command.change_invoice(invoice.edit(content)?).await
         })
         .await
     }
@@ -294,104 +220,79 @@ impl App {
         id: &str,
         expected: Expected<'_>,
     ) -> Result<Done<()>, AppError> {
-        retry(self.records.random(), || async {
-            let mut unit = self.records.begin().await?;
-            let before = written_by(&unit, context, id).await?;
-            expect_version(expected, before.version)?;
-            Action::Delete.check(before.status.0, before.paid_minor)?;
-            let today = issuers_day(unit.db(), &before, unit.now()).await?;
-            let old = InvoiceView::of(before.clone(), lines_of(unit.db(), before.id.0).await?, &today);
-            unit.delete_with::<invoice_lines::Entity>(&before).await?;
-            self.audit(&mut unit, context, "invoice.delete", ("invoices", old.id.clone()), (Some(&old), None)).await?;
-            self.finish(unit, &Context::default(), ()).await
+        self.change(context, "invoice.delete", |command| async move {
+            let invoice = command.own_invoice(id).await?;
+            expect_version(expected, invoice.version)?;
+            command.delete_invoice(invoice.delete()?).await
+        })
+        .await
+    }
+
+    /// Sends a draft: it gets its number, its lines and its hash are frozen.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] when it was sent already; [`AppError::Validation`] when it could not be paid, or not in time.
+    pub async fn send_invoice(&self, context: &Context, id: &str) -> Result<Done<InvoiceView>, AppError> {
+        self.command(context, "invoice.send", &id, |mut command| async move {
+            let (invoice, at) = (command.own_invoice(id).await?, command.unit.now());
+            invoice.allows(Action::Send)?;
+            let zone = zone_of(&command.unit, invoice.freelancer_id).await?;
+            let today = zone.day(at);
+            let refused = |error| cannot_send(error, &today, zone);
+            invoice.can_be_sent(&today).map_err(refused)?;
+            let sequence = numbers::next(&mut command.unit, invoice.freelancer_id).await?;
+            let sent = invoice.send(sequence, zone.year(at), &today, at).map_err(refused)?;
+            command.change_invoice(sent).await
+        })
+        .await
+    }
+
+    /// Cancels a sent invoice of which nothing is paid. Its number stays taken.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] when something is paid.
+    pub async fn void_invoice(&self, context: &Context, id: &str) -> Result<Done<InvoiceView>, AppError> {
+        self.command(context, "invoice.void", &id, |command| async move {
+            let invoice = command.own_invoice(id).await?;
+            let voided = invoice.void(command.unit.now())?;
+            command.change_invoice(voided).await
         })
         .await
     }
 }
 
-/// The bills of a list. Each state has its own place in an index behind a party's id: a page reads little more than what it
-/// shows, however many bills of other states there are.
-fn listed(
-    actor: &Actor,
-    filter: &InvoiceFilter,
-    after: Option<&str>,
-    limit: u64,
-) -> Result<Select<invoices::Entity>, AppError> {
-    use invoices::Column::{ClientId, FreelancerId, ProjectId as Project, Status};
-    let status: Option<InvoiceStatus> = match &filter.status {
-        Some(status) => Some(status.parse().map_err(|error| AppError::field("/status", error))?),
-        None => None,
+fn cannot_send(error: CannotSend, today: &str, zone: Zone) -> AppError {
+    let reasons = match error {
+        CannotSend::Refused(refusal) => return refusal.into(),
+        CannotSend::Unpayable(reasons) => reasons,
     };
-    let project: Option<ProjectId> = match &filter.project_id {
-        Some(project) => Some(project.parse().map_err(|error| AppError::field("/projectId", error))?),
-        None => None,
-    };
-    let me = || Value::from(Text(actor.user_id));
-    let of = match (project, actor.role) {
-        (Some(project), _) => Some((Project, Text(project).into())),
-        (None, Role::Freelancer) => Some((FreelancerId, me())),
-        (None, Role::Client) => Some((ClientId, me())),
-        (None, Role::Admin) => None,
-    };
-    let Some(of) = of else {
-        let kind = status.map(|status| (Status, status.word().into())).into_iter().collect();
-        return Ok(newest(&[Kind::of(kind)], after, limit));
-    };
-    let seen = |status: &InvoiceStatus| actor.role != Role::Client || *status != InvoiceStatus::Draft;
-    let wanted = InvoiceStatus::ALL.iter().filter(|is| seen(is) && status.is_none_or(|status| status == **is));
-    let mut kinds: Vec<_> = wanted.map(|status| Kind::of(vec![of.clone(), (Status, status.word().into())])).collect();
-    if status.is_none() {
-        kinds.extend(Kind::unknown(&[of], Status, InvoiceStatus::WORDS));
+    let mut check = Check::default();
+    for reason in reasons {
+        match reason {
+            Unpayable::Nothing => check.refuse("/total", "is 0: an invoice that comes to something is accepted"),
+            Unpayable::Due(due) => {
+                check.refuse("/dueDate", format!("is {due}: a day from {today} ({zone}) on is accepted at sending"));
+            }
+        }
     }
-    let query = newest(&kinds, after, limit);
-    Ok(match (project, actor.role) {
-        // A project's bills are its parties'; whoever else asks for them sees none.
-        (Some(_), Role::Freelancer | Role::Client) => query.filter(visible_to(actor)),
-        _ => query,
-    })
+    check.refused()
 }
 
-/// The condition for [`sees`], in a form that no index answers: rows that were found by another one are judged by it, and it
-/// must not tempt a planner to begin with all bills of a party.
-fn visible_to(actor: &Actor) -> Condition {
-    let party = |column| Expr::expr(Func::coalesce([Expr::col(column), Expr::val("")])).eq(Text(actor.user_id));
-    let sent = Condition::all()
-        .add(party(invoices::Column::ClientId))
-        .add(invoices::Column::Status.ne(InvoiceStatus::Draft.word()));
-    Condition::any().add(party(invoices::Column::FreelancerId)).add(sent)
-}
-
-/// Drafts are seen by their writer only.
-fn sees(actor: &Actor, row: &invoices::Model) -> bool {
-    actor.role == Role::Admin
-        || row.freelancer_id.0 == actor.user_id
-        || (row.client_id.0 == actor.user_id && row.status.0 != InvoiceStatus::Draft)
-}
-
-/// The bill under lock, when the actor is a party.
-pub(crate) async fn locked(unit: &Unit, context: &Context, id: &str) -> Result<invoices::Model, AppError> {
-    let actor = context.actor()?;
-    let id: InvoiceId = id.parse().map_err(|_| AppError::NotFound("invoice"))?;
-    let row = invoices::Entity::find_by_id(Text(id)).lock_exclusive().one(unit.db()).await?;
-    row.filter(|row| sees(actor, row)).ok_or(AppError::NotFound("invoice"))
-}
-
-/// The bill under lock, when the actor wrote it and knows its version.
-pub(crate) async fn written_by(unit: &Unit, context: &Context, id: &str) -> Result<invoices::Model, AppError> {
-    let row = locked(unit, context, id).await?;
-    let actor = context.actor()?;
-    if row.freelancer_id.0 != actor.user_id {
-        return Err(AppError::Forbidden("only its freelancer changes an invoice"));
+impl Command<'_> {
+    /// An invoice under lock, if the actor sees it.
+    pub async fn invoice(&self, id: &str) -> Result<Invoice, AppError> {
+        let viewer = self.context.actor()?.viewer();
+        let id: InvoiceId = id.parse().map_err(|_| AppError::NotFound("invoice"))?;
+        invoices::lock(&self.unit, &viewer, id).await?.ok_or(AppError::NotFound("invoice"))
     }
-    context.expects(row.version)?;
-    Ok(row)
-}
 
-pub(crate) async fn lines_of(db: &impl ConnectionTrait, id: InvoiceId) -> Result<Vec<invoice_lines::Model>, AppError> {
-    let rows = invoice_lines::Entity::find()
-        .filter(invoice_lines::Column::InvoiceId.eq(Text(id)))
-        .order_by_asc(invoice_lines::Column::Position)
-        .all(db)
-        .await?;
-    Ok(rows)
+    /// An invoice under lock, if the actor wrote it and knows its version.
+    async fn own_invoice(&self, id: &str) -> Result<Invoice, AppError> {
+        let invoice = self.invoice(id).await?;
+        if invoice.freelancer_id != self.actor()? {
+            return Err(AppError::Forbidden("only its freelancer changes an invoice"));
+        }
+        self.context.expects(invoice.version)?;
+        Ok(invoice)
+    }
 }

@@ -2,25 +2,23 @@
 
 mod accounts;
 mod argon;
-mod check;
 mod command;
 mod content;
 mod context;
 mod errors;
+mod hashes;
 mod idempotency;
-mod identity;
 mod invoices;
 pub mod jobs;
 mod paging;
 mod password_rules;
 mod passwords;
 mod payments;
-mod portion;
 mod projects;
 mod seal;
-mod sending;
 mod sessions;
 mod skills;
+mod state;
 mod turns;
 mod validate;
 mod views;
@@ -29,10 +27,10 @@ mod zones;
 /// A stored value that cannot be read.
 pub use chainbill_records::Unreadable;
 
-pub use accounts::{AdminOutcome, Expected, PatchProfile, Registration};
-pub use check::{INVARIANTS, Invariant};
-pub use command::App;
-pub use context::{Actor, Context, Done, Settings, network_of};
+pub use accounts::{AdminOutcome, PatchProfile, Registration};
+/// What always holds.
+pub use chainbill_records::repo::invariants::{INVARIANTS, Invariant};
+pub use context::{Actor, Answered, Context, Done, Expected, Settings, Stored, network_of};
 pub use errors::{AppError, FieldError, Trouble};
 pub use invoices::{InvoiceFilter, NewInvoice, NewLine, PatchInvoice};
 pub use paging::{Page, PageRequest, UnreadableRow};
@@ -41,6 +39,7 @@ pub use payments::NewPayment;
 pub use projects::{NewProject, PatchProject, ProjectFilter, StartProject};
 pub use sessions::{Credentials, LoggedIn};
 pub use skills::{NewSkill, NewUserSkill};
+pub use state::App;
 pub use turns::Crowded;
 pub use validate::present;
 pub use views::*;

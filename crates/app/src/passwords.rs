@@ -21,7 +21,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text. Whoever asks answers for where it goes.
+    /// The text. The caller answers for where it goes.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -39,7 +39,7 @@ impl<'de> Deserialize<'de> for Secret {
 pub struct Passwords {
     turns: Turns,
     memory: Memory,
-    /// For whom; nobody but the program itself where there is none.
+    /// The network that asks; none for the program itself.
     network: Option<IpAddr>,
 }
 
@@ -54,7 +54,7 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// The same turns, taken in the name of whoever asks: they are shared fairly among networks.
+    /// The same turns, taken for the network that asks: they are shared fairly among networks.
     pub(crate) fn asked_by(&self, context: &Context) -> Self {
         Self { network: context.network(), ..self.clone() }
     }
@@ -75,7 +75,7 @@ impl Passwords {
     pub async fn matches(&self, password: Secret, hash: Option<String>) -> Result<bool, AppError> {
         self.turn(move |memory| {
             let known = hash.is_some();
-            let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
+            let hash = hash.unwrap_or_else(|| NO_PASSWORD.to_owned());
             Ok(memory.matches(password.reveal().as_bytes(), &hash)? && known)
         })
         .await
@@ -86,16 +86,16 @@ impl Passwords {
         work: impl FnOnce(&Memory) -> Result<T, AppError> + Send + 'static,
     ) -> Result<T, AppError> {
         let turn = self.turns.take(self.network).await.map_err(AppError::Crowded)?;
-        // The work owns its turn: it goes on when whoever asked has gone.
+        // The work owns its turn: it goes on when its caller has gone.
         let memory = self.memory.clone();
         let work = move || {
             let _turn = turn;
             work(&memory)
         };
-        tokio::task::spawn_blocking(work).await.map_err(|error| AppError::Broken(error.to_string()))?
+        tokio::task::spawn_blocking(work).await.map_err(|error| AppError::Hashing(error.to_string()))?
     }
 }
 
 /// A hash with the same cost that no password has.
-const NOBODY: &str =
+const NO_PASSWORD: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";

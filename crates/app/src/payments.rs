@@ -1,58 +1,40 @@
-//! Payments: money that arrived for a bill, recorded once, posted in the ledger, held in escrow.
+//! Payments: money that arrived for an invoice, recorded once, posted in the ledger, held in escrow.
 
 use std::time::Duration;
 
 use chainbill_domain::{
     Timestamp,
-    event::EventKind,
     id::PaymentId,
-    invoice::{Action, pay},
-    money::{Currency, Money},
-    states::{AccountKind, PaymentMethod, Role, TransferKind},
+    invoice::CannotPay,
+    money::Currency,
+    payment::{Payment, Received},
+    states::{PaymentMethod, Role},
     text,
 };
-use chainbill_records::{
-    RecordsError, Text, Unit,
-    entities::{invoices, ledger_postings, payments},
-    retry,
-    sea_orm::EntityTrait as _,
-};
+use chainbill_records::{RecordsError, repo::payments};
 use chrono::Timelike as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{
-    App, AppError, Context, Done, InvoiceView, MoneyView, PaymentView,
-    idempotency::Begun,
-    invoices::{lines_of, locked},
-    validate::Check,
-    zones::issuers_day,
-};
+use crate::{App, AppError, Context, Done, MoneyView, PaymentView, context::CREATED, validate::Check};
 
 /// Money that arrived.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewPayment {
-    /// How much, in the bill's currency, above 0.
+    /// How much, in the invoice's currency, above 0.
     pub amount: MoneyView,
     /// BANK_TRANSFER, CARD, CRYPTO or OTHER.
     pub method: String,
-    /// What the bank or the chain calls it: one name makes one payment.
+    /// The name that the bank or the chain gives it: one name makes one payment.
     pub external_ref: String,
     /// When it arrived, RFC 3339; now when absent.
     pub received_at: Option<String>,
 }
 
-struct Checked {
-    amount: Money,
-    method: PaymentMethod,
-    external_ref: String,
-    received_at: Option<Timestamp>,
-}
-
-fn checked(new: &NewPayment, now: Timestamp) -> Result<Checked, AppError> {
+fn checked(new: &NewPayment, now: Timestamp) -> Result<Received, AppError> {
     let mut check = Check::default();
-    // A bill in a currency that has gone out of use is still paid in it.
+    // An invoice in a currency that has gone out of use is still paid in it.
     let currency = new.amount.currency.parse::<Currency>().ok();
     let amount = check.money("/amount", &new.amount.clone().into(), currency);
     if amount.is_some_and(|amount| amount.minor == 0) {
@@ -63,7 +45,7 @@ fn checked(new: &NewPayment, now: Timestamp) -> Result<Checked, AppError> {
     let received_at =
         check.optional("/receivedAt", text::some(new.received_at.as_deref()).map(|text| moment(text, now)));
     let all = amount.zip(method).zip(external_ref);
-    check.finish(all.map(|((amount, method), external_ref)| Checked { amount, method, external_ref, received_at }))
+    check.finish(all.map(|((amount, method), external_ref)| Received { amount, method, external_ref, received_at }))
 }
 
 /// Clocks of banks may be ahead of ours by so much.
@@ -91,130 +73,65 @@ fn moment(text: &str, now: Timestamp) -> Result<Timestamp, &'static str> {
 }
 
 impl App {
-    /// Records a payment of a bill. Its client or an operator does; the money is held.
+    /// Records a payment of an invoice, by its client or an operator; the money is held.
     ///
     /// # Errors
-    /// [`AppError::Conflict`] when the bill is not to be paid or the payment is known.
+    /// [`AppError::Conflict`] when the invoice is not to be paid or the payment is known.
     pub async fn pay_invoice(
         &self,
         context: &Context,
         id: &str,
         new: NewPayment,
     ) -> Result<Done<PaymentView>, AppError> {
-        context.actor()?;
+        let actor = context.actor()?;
         if context.idempotency_key.is_none() {
             return Err(AppError::IdempotencyRequired);
         }
-        let payment = checked(&new, self.now())?;
-        retry(self.records.random(), || self.pay_once(context, id, &new, &payment)).await
+        let received = &checked(&new, self.now())?;
+        self.command(context, "invoice.pay", &(id, &new), |mut command| async move {
+            let invoice = command.invoice(id).await?;
+            if invoice.client_id != actor.user_id && actor.role != Role::Admin {
+                return Err(AppError::Forbidden("only its client or an operator records a payment"));
+            }
+            context.expects(invoice.version)?;
+            let (id, at) = (self.new_id(), command.unit.now());
+            let payment = Payment::record(id, &invoice, received.clone(), actor.user_id, at);
+            let paid = invoice.pay(&payment, command.occasion())?;
+            match payments::add(&mut command.unit, &payment).await {
+                Err(RecordsError::Duplicate(_)) => return Err(known_payment(&payment.external_ref)),
+                result => result?,
+            }
+            let invoice = command.save_invoice(paid).await?;
+            Ok(command.answer(CREATED, PaymentView::of(payment, invoice)))
+        })
+        .await
     }
 
-    async fn pay_once(
-        &self,
-        context: &Context,
-        id: &str,
-        new: &NewPayment,
-        payment: &Checked,
-    ) -> Result<Done<PaymentView>, AppError> {
-        let mut unit = match self.begin(context, "invoice.pay", &(id, new)).await? {
-            Begun::Fresh(unit) => unit,
-            Begun::Replay(done) => return Ok(done),
-        };
-        let actor = context.actor()?;
-        let before = locked(&unit, context, id).await?;
-        if before.client_id.0 != actor.user_id && actor.role != Role::Admin {
-            return Err(AppError::Forbidden("only its client or an operator records a payment"));
-        }
-        context.expects(before.version)?;
-        Action::Pay.check(before.status.0, before.paid_minor)?;
-        if payment.amount.currency != before.currency.0 {
-            let detail = format!("is {}: the invoice is in {}", payment.amount.currency, before.currency);
-            return Err(AppError::field("/amount/currency", detail));
-        }
-        let paid = pay(before.total_minor, before.paid_minor, payment.amount.minor)
-            .ok_or_else(|| AppError::field("/amount/amount", "makes the sum too large"))?;
-        let row = payments::Model {
-            id: Text(self.new_id()),
-            invoice_id: before.id,
-            payer_id: before.client_id,
-            external_ref: payment.external_ref.clone(),
-            method: Text(payment.method),
-            amount_minor: payment.amount.minor,
-            currency: before.currency,
-            received_at: payment.received_at.unwrap_or(unit.now()),
-            recorded_by: Text(actor.user_id),
-            created_at: unit.now(),
-        };
-        match unit.add::<payments::Entity>(row.clone()).await {
-            Err(RecordsError::Duplicate(_)) => return Err(known_payment(&row.external_ref)),
-            result => result?,
-        }
-        self.post(&mut unit, &row).await?;
-        let mut after = before.clone();
-        after.paid_minor = paid.paid;
-        after.status = Text(paid.status);
-        after.payment_status = Text(paid.payment_status);
-        after.escrow = Text(paid.escrow);
-        if paid.status != before.status.0 {
-            after.paid_at = Some(unit.now());
-        }
-        let invoice = unit.update::<invoices::Entity>(&before, after).await?;
-        let mut event = self.event(&unit, EventKind::PaymentReceived);
-        event.user_id = Some(before.client_id.0);
-        event.receiver_id = Some(before.freelancer_id.0);
-        event.invoice_id = Some(before.id.0);
-        event.project_id = before.project_id.map(|id| id.0);
-        event.amount = Some(payment.amount);
-        unit.event(&event);
-        let lines = lines_of(unit.db(), invoice.id.0).await?;
-        let today = issuers_day(unit.db(), &before, unit.now()).await?;
-        let old = InvoiceView::of(before, lines.clone(), &today);
-        let invoice = InvoiceView::of(invoice, lines, &today);
-        let subject = ("invoices", invoice.id.clone());
-        self.audit(&mut unit, context, "invoice.pay", subject, (Some(&old), Some(&invoice))).await?;
-        self.finish(unit, context, PaymentView::of(row, invoice)).await
-    }
-
-    /// One payment, with its bill as it stands now.
+    /// One payment, with its invoice as it stands now.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] for others than the parties of its bill.
+    /// [`AppError::NotFound`] for others than the parties of its invoice.
     pub async fn payment(&self, context: &Context, id: &str) -> Result<PaymentView, AppError> {
         context.actor()?;
         let missing = AppError::NotFound("payment");
         let Ok(id) = id.parse::<PaymentId>() else { return Err(missing) };
-        let row = payments::Entity::find_by_id(Text(id)).one(self.records.db()).await?;
-        let Some(row) = row else { return Err(missing) };
-        match self.invoice(context, &row.invoice_id.to_string()).await {
-            Ok(invoice) => Ok(PaymentView::of(row, invoice)),
+        let Some(payment) = payments::find(&self.records, id).await? else { return Err(missing) };
+        match self.invoice(context, &payment.invoice_id.to_string()).await {
+            Ok(invoice) => Ok(PaymentView::of(payment, invoice)),
             Err(AppError::NotFound(_)) => Err(missing),
             Err(error) => Err(error),
         }
     }
+}
 
-    /// One transfer of two postings that sum to zero: out of the world, into the bill's escrow.
-    async fn post(&self, unit: &mut Unit, payment: &payments::Model) -> Result<(), AppError> {
-        let transfer_id = self.new_id::<()>().to_string();
-        let posting = |position, account_kind, amount_minor| ledger_postings::Model {
-            id: self.new_id::<()>().to_string(),
-            transfer_id: transfer_id.clone(),
-            position,
-            kind: Text(TransferKind::Payment),
-            invoice_id: Some(payment.invoice_id),
-            payment_id: Some(payment.id),
-            account_kind: Text(account_kind),
-            account_user_id: None,
-            account_method: (account_kind == AccountKind::World).then_some(payment.method),
-            amount_minor,
-            currency: payment.currency,
-            note: None,
-            created_at: unit.now(),
-        };
-        let postings = vec![
-            posting(0, AccountKind::World, -payment.amount_minor),
-            posting(1, AccountKind::Escrow, payment.amount_minor),
-        ];
-        Ok(unit.add_many::<ledger_postings::Entity>(postings).await?)
+impl From<CannotPay> for AppError {
+    fn from(error: CannotPay) -> Self {
+        let detail = error.to_string();
+        match error {
+            CannotPay::Refused(refusal) => refusal.into(),
+            CannotPay::Currency(..) => Self::field("/amount/currency", detail),
+            CannotPay::NotPositive | CannotPay::TooLarge => Self::field("/amount/amount", detail),
+        }
     }
 }
 

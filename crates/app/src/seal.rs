@@ -1,10 +1,10 @@
-//! Freshness tokens under a seal: nobody makes one by himself, for its answer would tell whether somebody else's thing exists.
+//! Freshness tokens under a seal: a token that a client made up would tell whether an object exists that the client does not see.
 
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chainbill_domain::freshness::{NotAToken, Token};
-use chainbill_records::{RecordsError, entities::shared_keys, sea_orm::EntityTrait as _};
+use chainbill_records::repo::shared_keys;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use tokio::sync::OnceCell;
@@ -50,29 +50,7 @@ impl App {
     }
 
     async fn seal_key(&self) -> Result<&str, AppError> {
-        Ok(self.seal.0.get_or_try_init(|| self.shared_key(NAME)).await?)
-    }
-
-    /// The key of this name, made where there is none yet.
-    async fn shared_key(&self, name: &str) -> Result<String, AppError> {
-        let known = || shared_keys::Entity::find_by_id(name).one(self.records.db());
-        if let Some(known) = known().await? {
-            return Ok(known.value);
-        }
-        let value = hex::encode(self.records.random().bytes::<32>());
-        let mut unit = self.records.begin().await?;
-        let row = shared_keys::Model { name: name.to_owned(), value: value.clone(), created_at: unit.now() };
-        match unit.add::<shared_keys::Entity>(row).await {
-            Ok(()) => {
-                unit.commit().await?;
-                Ok(value)
-            }
-            Err(RecordsError::Duplicate(_)) => {
-                unit.rollback().await?;
-                let known = known().await?;
-                known.map(|known| known.value).ok_or_else(|| AppError::Broken(format!("the key {name} came and went")))
-            }
-            Err(error) => Err(error.into()),
-        }
+        let new = || hex::encode(self.records.random().bytes::<32>());
+        Ok(self.seal.0.get_or_try_init(|| shared_keys::find_or_add(&self.records, NAME, new)).await?)
     }
 }

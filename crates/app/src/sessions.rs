@@ -1,32 +1,34 @@
-//! Logins: opaque tokens that can be taken back. Only their hashes are kept.
+//! Logins: opaque tokens that can be revoked. Only their hashes are kept.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chainbill_domain::{
-    event::EventKind,
-    id::{SessionId, UserId},
+    event::{Event, EventKind},
+    id::UserId,
     states::UserStatus,
     text,
 };
 use chainbill_records::{
     RecordsError, Text, Unit,
-    entities::{audit_entries, sessions, users},
+    entities::{
+        sessions as table,
+        users::{Entity as Users, Model as UserRow},
+    },
+    repo::{
+        accounts::{self, Account, Identity},
+        sessions, users,
+    },
     retry,
-    sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _, sea_query::Expr},
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use crate::{
-    Actor, App, AppError, Context, Secret, UserView,
-    accounts::{locked_user, skills_of},
-    command::sha256_hex,
-    identity::{Account, Identity},
-    password_rules,
+    Actor, App, AppError, Context, Secret, UserView, accounts::locked_user, hashes::sha256_hex, password_rules,
     views::moment,
 };
 
-/// Who somebody says to be.
+/// What a user logs in with.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Credentials {
@@ -52,13 +54,13 @@ pub struct LoggedIn {
 }
 
 impl App {
-    /// Logs somebody in.
+    /// Logs a user in.
     ///
     /// # Errors
     /// [`AppError::WrongCredentials`] without saying what was wrong; [`AppError::Crowded`].
     pub async fn login(&self, context: &Context, credentials: Credentials) -> Result<LoggedIn, AppError> {
         let account = match text::email(&credentials.email) {
-            Ok(email) => Account::of_email(self.records.db(), &email).await?,
+            Ok(email) => Account::of_email(&self.records, &email).await?,
             Err(_) => None,
         };
         let matched = self.matching_form(context, &credentials.password, account.as_ref()).await?;
@@ -100,7 +102,7 @@ impl App {
         Ok(None)
     }
 
-    /// Hashes a password in the form of today that was hashed in another. Somebody else's change of the account goes before: the
+    /// Hashes a password in the form of today that was hashed in another. Another change of the account goes before: the
     /// next login does it then.
     async fn hash_anew(&self, context: &Context, id: UserId, password: &Secret) -> Result<(), AppError> {
         let salt = self.records.random().bytes();
@@ -108,8 +110,8 @@ impl App {
         let saved = retry(self.records.random(), || async {
             let mut unit = self.records.begin().await?;
             let before = locked_user(&unit, id).await?;
-            let after = users::Model { password_hash: Some(hash.clone()), ..before.clone() };
-            unit.update::<users::Entity>(&before, after).await?;
+            let after = UserRow { password_hash: Some(hash.clone()), ..before.clone() };
+            unit.update::<Users>(&before, after).await?;
             unit.commit().await?;
             Ok(())
         });
@@ -135,7 +137,7 @@ impl App {
         let mut unit = self.records.begin().await?;
         let expires_at = unit.now() + self.settings.session;
         let cut = |text: &Option<String>, most| text.as_ref().map(|text| text.chars().take(most).collect::<String>());
-        let session = sessions::Model {
+        let session = table::Model {
             id: Text(self.new_id()),
             user_id: Text(user.id),
             token_hash: sha256_hex(&token),
@@ -148,8 +150,8 @@ impl App {
             revoked_at: None,
         };
         let session_id = session.id.to_string();
-        unit.add::<sessions::Entity>(session).await?;
-        let mut event = self.event(&unit, EventKind::UserLogin);
+        unit.add::<table::Entity>(session).await?;
+        let mut event = Event::new(self.new_id(), EventKind::UserLogin, unit.now());
         event.user_id = Some(user.id);
         let details = [("userAgent", cut(&context.user_agent, 300)), ("address", cut(&context.address, 64))];
         event.details.extend(details.into_iter().filter_map(|(name, text)| Some((name, text?))));
@@ -164,11 +166,11 @@ impl App {
         Ok(LoggedIn { token, csrf_token, expires_at: moment(expires_at), user })
     }
 
-    /// The profile of who logs in; none when this release cannot read all of it, which keeps nobody out.
+    /// The profile of the user who logs in; none when this release cannot read all of it, which prevents no login.
     async fn profile(&self, unit: &Unit, id: UserId) -> Result<Option<UserView>, AppError> {
         let read = async {
-            let row = users::Entity::find_by_id(Text(id)).one(unit.db()).await?.ok_or(AppError::NotFound("user"))?;
-            Ok(UserView::of(row, skills_of(unit.db(), id).await?, true))
+            let row = users::find(unit, id).await?.ok_or(AppError::NotFound("user"))?;
+            Ok(UserView::of(row, users::skills(unit, id).await?, true))
         };
         match read.await {
             Ok(view) => Ok(Some(view)),
@@ -177,7 +179,7 @@ impl App {
         }
     }
 
-    /// Who holds a token; nobody when it is unknown, over, taken back, or its account is locked.
+    /// The user of a token; none when it is unknown, expired or revoked, or its account is locked.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -185,18 +187,8 @@ impl App {
         if token.is_empty() || token.len() > 100 {
             return Ok(None);
         }
-        let db = self.records.db();
-        let session: Option<(Text<SessionId>, String)> = sessions::Entity::find()
-            .select_only()
-            .columns([sessions::Column::Id, sessions::Column::UserId])
-            .filter(sessions::Column::TokenHash.eq(sha256_hex(token)))
-            .filter(sessions::Column::RevokedAt.is_null())
-            .filter(sessions::Column::ExpiresAt.gt(self.records.now()))
-            .into_tuple()
-            .one(db)
-            .await?;
-        let Some((Text(session), user)) = session else { return Ok(None) };
-        let Some(account) = Account::of_id(db, &user).await? else { return Ok(None) };
+        let Some((session, user)) = sessions::active(&self.records, &sha256_hex(token)).await? else { return Ok(None) };
+        let Some(account) = Account::of_id(&self.records, &user).await? else { return Ok(None) };
         let user = Some(account.understood()?).filter(|user| user.status == UserStatus::Active);
         Ok(user.map(|user| Actor {
             user_id: user.id,
@@ -224,30 +216,15 @@ impl App {
     /// # Errors
     /// When the primary does not answer.
     pub async fn logout(&self, token: &str) -> Result<(), AppError> {
-        sessions::Entity::update_many()
-            .col_expr(sessions::Column::RevokedAt, Expr::val(self.records.now()))
-            .filter(sessions::Column::TokenHash.eq(sha256_hex(token)))
-            .filter(sessions::Column::RevokedAt.is_null())
-            .exec(self.records.db())
-            .await?;
-        Ok(())
+        Ok(sessions::revoke(&self.records, &sha256_hex(token)).await?)
     }
 
-    /// Whether somebody has ever logged in under this address.
+    /// Whether the account of this address has ever been logged in to.
     ///
     /// # Errors
     /// When the primary does not answer.
     pub async fn has_logged_in(&self, email: &str) -> Result<bool, AppError> {
-        let db = self.records.db();
-        let Some(user) = users::Entity::find().filter(users::Column::Email.eq(email)).one(db).await? else {
-            return Ok(false);
-        };
-        let opened = audit_entries::Entity::find()
-            .filter(audit_entries::Column::ActorId.eq(user.id))
-            .filter(audit_entries::Column::Action.eq("session.open"))
-            .one(db)
-            .await?;
-        Ok(opened.is_some())
+        Ok(accounts::has_logged_in(&self.records, email).await?)
     }
 
     /// Ends with the next login of this process.

@@ -1,19 +1,18 @@
-//! The skill catalogue, and skills of people.
+//! The skill catalogue, and skills of users.
 
 use chainbill_domain::{id::SkillId, states::SkillLevel, text};
 use chainbill_records::{
-    RecordsError, Text, Unit, each,
-    entities::{skills, user_skills},
-    retry,
-    sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _},
+    RecordsError, Text, Unit,
+    entities::{skills as table, user_skills, users::Model as UserRow},
+    repo::{skills, users},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     App, AppError, Context, Done, Page, PageRequest, SkillView, UserView,
-    accounts::{locked_user, skills_of},
-    idempotency::Begun,
+    accounts::locked_user,
+    command::{Command, Outcome},
     validate::Check,
 };
 
@@ -29,7 +28,7 @@ pub struct NewSkill {
     pub description: Option<String>,
 }
 
-/// A skill that a person claims.
+/// A skill that a user claims.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewUserSkill {
@@ -41,7 +40,7 @@ pub struct NewUserSkill {
     pub years: i64,
 }
 
-/// Most skills of one person.
+/// Most skills of one user.
 const MOST_SKILLS: usize = 50;
 
 impl App {
@@ -57,25 +56,19 @@ impl App {
         let description = text::some(new.description.as_deref()).map(|text| text::free(text, 2000));
         let description = check.optional("/description", description);
         let (name, category) = check.finish(name.zip(category))?;
-        retry(self.records.random(), || async {
-            let mut unit = match self.begin(context, "skill.create", &new).await? {
-                Begun::Fresh(unit) => unit,
-                Begun::Replay(done) => return Ok(done),
-            };
-            let row = self.skill(&unit, &name, &category, description.clone());
-            let row = match unit.insert::<skills::Entity>(row).await {
-                Err(RecordsError::Duplicate(_)) => return Err(AppError::field("/name", "is in the catalogue already")),
-                row => row?,
-            };
-            let view = SkillView::from(row);
-            self.audit(&mut unit, context, "skill.create", ("skills", view.id.clone()), (None, Some(&view))).await?;
-            self.finish(unit, context, view).await
+        let (name, category, description) = (&name, &category, &description);
+        self.command(context, "skill.create", &new, |mut command| async move {
+            let row = self.skill(&command.unit, name, category, description.clone());
+            match command.unit.insert::<table::Entity>(row).await {
+                Err(RecordsError::Duplicate(_)) => Err(AppError::field("/name", "is in the catalogue already")),
+                row => command.created(SkillView::from(row?)).await,
+            }
         })
         .await
     }
 
-    fn skill(&self, unit: &Unit, name: &str, category: &str, description: Option<String>) -> skills::Model {
-        skills::Model {
+    fn skill(&self, unit: &Unit, name: &str, category: &str, description: Option<String>) -> table::Model {
+        table::Model {
             id: Text(self.new_id()),
             version: 0,
             name: name.to_owned(),
@@ -95,11 +88,7 @@ impl App {
     pub async fn skills(&self, context: &Context, page: &PageRequest) -> Result<Page<SkillView>, AppError> {
         context.actor()?;
         let (limit, after) = (page.limit()?, page.after("skills")?);
-        let mut query = skills::Entity::find().order_by_desc(skills::Column::Id).limit(u64::from(limit) + 1);
-        if let Some(after) = after {
-            query = query.filter(skills::Column::Id.lt(after));
-        }
-        let rows = each(self.records.db(), query, skills::Column::Id).await?;
+        let rows = skills::page(&self.records, after.as_deref(), u64::from(limit) + 1).await?;
         Ok(Page::of_readable("skills", rows, limit, |row| row.id.to_string(), |row| Ok(SkillView::from(row))))
     }
 
@@ -110,34 +99,11 @@ impl App {
     pub async fn skill_view(&self, context: &Context, id: &str) -> Result<SkillView, AppError> {
         context.actor()?;
         let id: SkillId = id.parse().map_err(|_| AppError::NotFound("skill"))?;
-        let row = skills::Entity::find_by_id(Text(id)).one(self.records.db()).await?;
+        let row = skills::find(&self.records, id).await?;
         row.map(SkillView::from).ok_or(AppError::NotFound("skill"))
     }
 
-    /// The catalogue's entries of these names, made where they are missing.
-    pub(crate) async fn skills_named(&self, unit: &mut Unit, names: &[String]) -> Result<Vec<skills::Model>, AppError> {
-        let mut found = Vec::with_capacity(names.len());
-        for name in names {
-            let key = text::name_key(name);
-            let known = skills::Entity::find().filter(skills::Column::NameKey.eq(key)).one(unit.db()).await?;
-            found.push(match known {
-                Some(row) => row,
-                None => {
-                    let row = self.skill(unit, name, "Other", None);
-                    match unit.insert::<skills::Entity>(row).await {
-                        // Somebody else named it first at this moment: the whole unit runs again and finds that entry.
-                        Err(RecordsError::Duplicate(text)) => {
-                            return Err(RecordsError::Again(DbErr::Custom(text)).into());
-                        }
-                        row => row?,
-                    }
-                }
-            });
-        }
-        Ok(found)
-    }
-
-    /// Adds a skill to a person, or changes level and years of one that is there.
+    /// Adds a skill to a user, or changes level and years of one that is there.
     ///
     /// # Errors
     /// [`AppError::NotFound`] for others.
@@ -153,22 +119,19 @@ impl App {
         let level = check.field("/level", new.level.parse::<SkillLevel>());
         check.refuse_unless((0..=80).contains(&new.years), "/years", "0 to 80 are accepted");
         let (name, level) = check.finish(name.zip(level))?;
-        retry(self.records.random(), || async {
-            let mut unit = match self.begin(context, "user-skill.put", &(id, &new)).await? {
-                Begun::Fresh(unit) => unit,
-                Begun::Replay(done) => return Ok(done),
-            };
-            let user = locked_user(&unit, id).await?;
+        let (name, years) = (std::slice::from_ref(&name), new.years);
+        self.command(context, "user-skill.put", &(id, &new), |mut command| async move {
+            let user = locked_user(&command.unit, id).await?;
             context.expects(user.version)?;
-            let skill = self.skills_named(&mut unit, std::slice::from_ref(&name)).await?.remove(0);
-            let mut skills = skills_of(unit.db(), id).await?;
+            let skill = command.skills_named(name).await?.remove(0);
+            let mut skills = users::skills(&command.unit, id).await?;
             let row = user_skills::Model {
                 user_id: Text(id),
                 position: i64::try_from(skills.len()).unwrap_or(i64::MAX),
                 skill_id: skill.id,
                 name: skill.name,
                 level: Text(level),
-                years: new.years,
+                years,
             };
             if let Some(known) = skills.iter_mut().find(|known| known.skill_id == row.skill_id) {
                 *known = user_skills::Model { position: known.position, ..row };
@@ -177,18 +140,15 @@ impl App {
             } else {
                 return Err(AppError::field("/name", format!("would be one more than {MOST_SKILLS} skills")));
             }
-            let row = unit.update_with::<user_skills::Entity>(&user, user.clone(), skills.clone()).await?;
-            let view = UserView::of(row, skills, true);
-            self.audit(&mut unit, context, "user-skill.put", ("users", view.id.clone()), (None, Some(&view))).await?;
-            self.finish(unit, context, view).await
+            command.change_skills(user, skills).await
         })
         .await
     }
 
-    /// Takes a skill from a person.
+    /// Takes a skill from a user.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] for others, and when the person has it not.
+    /// [`AppError::NotFound`] for others, and when the user does not have it.
     pub async fn remove_user_skill(
         &self,
         context: &Context,
@@ -197,11 +157,10 @@ impl App {
     ) -> Result<Done<UserView>, AppError> {
         let id = self.own_or_admin(context, user_id)?;
         let skill: SkillId = skill_id.parse().map_err(|_| AppError::NotFound("skill"))?;
-        retry(self.records.random(), || async {
-            let mut unit = self.records.begin().await?;
-            let user = locked_user(&unit, id).await?;
+        self.change(context, "user-skill.remove", |command| async move {
+            let user = locked_user(&command.unit, id).await?;
             context.expects(user.version)?;
-            let mut skills = skills_of(unit.db(), id).await?;
+            let mut skills = users::skills(&command.unit, id).await?;
             let before = skills.len();
             skills.retain(|known| known.skill_id.0 != skill);
             if skills.len() == before {
@@ -210,12 +169,26 @@ impl App {
             for (position, skill) in skills.iter_mut().enumerate() {
                 skill.position = i64::try_from(position).unwrap_or(i64::MAX);
             }
-            let row = unit.update_with::<user_skills::Entity>(&user, user.clone(), skills.clone()).await?;
-            let view = UserView::of(row, skills, true);
-            self.audit(&mut unit, context, "user-skill.remove", ("users", view.id.clone()), (None, Some(&view)))
-                .await?;
-            self.finish(unit, &Context::default(), view).await
+            command.change_skills(user, skills).await
         })
         .await
+    }
+}
+
+impl<'a> Command<'a> {
+    /// The catalogue's entries of these names, added where they are missing.
+    pub async fn skills_named(&mut self, names: &[String]) -> Result<Vec<table::Model>, AppError> {
+        let app = self.app;
+        let new = |unit: &Unit, name: &str| app.skill(unit, name, "Other", None);
+        Ok(skills::named(&mut self.unit, names, new).await?)
+    }
+
+    async fn change_skills(
+        mut self,
+        user: UserRow,
+        skills: Vec<user_skills::Model>,
+    ) -> Result<Outcome<'a, UserView>, AppError> {
+        let row = self.unit.update_with::<user_skills::Entity>(&user, user.clone(), skills.clone()).await?;
+        self.changed(None, UserView::of(row, skills, true)).await
     }
 }

@@ -1,8 +1,8 @@
 //! Turns at expensive work: a few run at a time, a short queue waits, and its turns go round robin among the networks that
 //! ask, so that a flood from one of them delays the others by one turn each.
 //!
-//! A turn belongs to the work and not to whoever waits for its result: it is passed on when the work has ended, also where
-//! nobody waits any more.
+//! A turn belongs to the work and not to the caller who waits for its result: it is passed on when the work has ended, also where
+//! no caller waits any more.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -31,7 +31,7 @@ pub(crate) struct Bounds {
 pub enum Crowded {
     /// With requests of the same network.
     Own,
-    /// With everybody's.
+    /// With those of all networks.
     All,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Turn(Option<Arc<Shared>>);
 struct Queue {
     running: usize,
     waiting: usize,
-    /// Networks with somebody who waits, each once, in the order of their turns.
+    /// Networks with waiting callers, each once, in the order of their turns.
     order: VecDeque<Network>,
     of: HashMap<Network, VecDeque<oneshot::Sender<Turn>>>,
 }
@@ -89,7 +89,7 @@ impl Drop for Turn {
         while let Some(next) = queue.next() {
             match next.send(Self(Some(shared.clone()))) {
                 Ok(()) => return,
-                // Whoever waited has gone: the turn that came back is not passed on a second time.
+                // The caller who waited has gone: the turn that came back is not passed on a second time.
                 Err(mut turn) => turn.0 = None,
             }
         }

@@ -1,4 +1,4 @@
-//! Gathering what is wrong with a command, so that the caller hears of everything at once.
+//! Gathering what is wrong with a command, so that the caller gets everything at once.
 
 use chainbill_domain::money::{Currency, Money, WrittenMoney};
 use serde::{Deserialize, Deserializer};
@@ -52,11 +52,16 @@ impl Check {
         self.field(format!("{pointer}/amount"), Money::parse(&written.amount, currency))
     }
 
+    /// The refusal of what was found wrong.
+    pub fn refused(self) -> AppError {
+        AppError::Validation(self.errors)
+    }
+
     /// The values, when nothing is wrong.
     pub fn finish<T>(self, values: Option<T>) -> Result<T, AppError> {
         match values {
             Some(values) if self.errors.is_empty() => Ok(values),
-            _ => Err(AppError::Validation(self.errors)),
+            _ => Err(self.refused()),
         }
     }
 }

@@ -9,10 +9,10 @@ use chainbill_domain::{
     states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus, Role, UserStatus},
 };
 use chainbill_records::{
-    Records, Text, Transaction,
+    Records, Text,
     entities::{audit_entries, invoice_lines, invoices, users},
-    sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait as _, IntoActiveModel},
 };
+use chainbill_testkit::sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait as _, IntoActiveModel};
 
 use crate::rate;
 
@@ -69,7 +69,7 @@ async fn turn(records: &Records, commit: Commit, outbox: bool) -> anyhow::Result
                         unit.commit().await?;
                     }
                     (Commit::Row, false) => {
-                        let tx = records.db().begin().await?;
+                        let tx = records.begin().await?;
                         save(&tx, users::Model { version: 1, ..user(&records) }).await?;
                         tx.commit().await?;
                     }
@@ -89,7 +89,7 @@ async fn turn(records: &Records, commit: Commit, outbox: bool) -> anyhow::Result
 async fn with_outbox(records: &Records) -> anyhow::Result<()> {
     let mut unit = records.begin().await?;
     let (bill, line, audit) = draft(records);
-    parties(unit.db(), &bill).await?;
+    parties(&unit, &bill).await?;
     let mut event = Event::new(Id::new(unit.now(), records.random().bytes()), EventKind::InvoiceCreated, unit.now());
     event.invoice_id = Some(bill.id.0);
     unit.event(&event);
@@ -101,7 +101,7 @@ async fn with_outbox(records: &Records) -> anyhow::Result<()> {
 
 /// The statements that the saving path sends, without the outbox's.
 async fn without_outbox(records: &Records) -> anyhow::Result<()> {
-    let tx = records.db().begin().await?;
+    let tx = records.begin().await?;
     let (bill, line, audit) = draft(records);
     parties(&tx, &bill).await?;
     save(&tx, invoices::Model { version: 1, ..bill }).await?;
@@ -111,7 +111,7 @@ async fn without_outbox(records: &Records) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn save<M, A>(tx: &Transaction, row: M) -> anyhow::Result<()>
+async fn save<M, A>(tx: &impl ConnectionTrait, row: M) -> anyhow::Result<()>
 where
     M: IntoActiveModel<A>,
     A: ActiveModelTrait,

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use chainbill_domain::models;
-use chainbill_records::sea_orm::ConnectionTrait as _;
+use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Bench, enqueue_all, rate};
@@ -23,7 +23,7 @@ impl Bench {
     /// All models copied, twice.
     pub(crate) async fn copy_all(&self) -> anyhow::Result<Seen> {
         let stop = CancellationToken::new();
-        self.records.db().execute_unprepared("DELETE FROM outbox").await?;
+        self.records.execute_unprepared("DELETE FROM outbox").await?;
         let (rows, alone) = self.copied_and_settled(&stop).await?;
         for model in models::ALL {
             enqueue_all(&self.records, model).await?;

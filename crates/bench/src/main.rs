@@ -27,10 +27,10 @@ use chainbill_domain::{
 use chainbill_records::{
     Records,
     outbox::{Entry, Op},
-    sea_orm::ConnectionTrait as _,
 };
 use chainbill_server::demo;
 use chainbill_sync::{Order, RepairPolicy, Replicator, Settings, compare::Level};
+use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use chainbill_testkit::{EMBEDDED, Fresh, server};
 use tokio_util::sync::CancellationToken;
 
@@ -431,7 +431,7 @@ impl Bench {
 
     /// Fills the outbox behind a stopped relay, an entry for every invoice, and lets the relay run.
     async fn drain(&self, backlog: Backlog) -> anyhow::Result<f64> {
-        let db = self.records.db();
+        let db = &self.records;
         db.execute_unprepared("DELETE FROM outbox").await?;
         match backlog {
             Backlog::Creations => {

@@ -6,9 +6,10 @@ use std::{
 };
 
 use chainbill_domain::models::INVOICES;
-use chainbill_records::{Records, sea_orm::ConnectionTrait as _};
+use chainbill_records::Records;
 use chainbill_sync::Replicator;
 use chainbill_testkit::Fresh;
+use chainbill_testkit::sea_orm::ConnectionTrait as _;
 
 use crate::{
     child::{self, Role},
@@ -17,7 +18,7 @@ use crate::{
 
 /// Changes every invoice and lets so many processes, which hold equal shares by then, relay them; changes per second.
 pub(crate) async fn drain(fresh: &Fresh, records: &Records, sync: &Replicator, count: usize) -> anyhow::Result<f64> {
-    let db = records.db();
+    let db = records;
     for statement in ["DELETE FROM outbox", "UPDATE invoices SET version = version + 1"] {
         db.execute_unprepared(statement).await?;
     }

@@ -8,9 +8,10 @@ use chainbill_domain::{
     models,
     models::INVOICES,
 };
-use chainbill_records::{ModelState, Records, sea_orm::ConnectionTrait as _};
+use chainbill_records::{ModelState, Records};
 use chainbill_sync::{Replicator, Settings, SyncError};
 use chainbill_testkit::Fresh;
+use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -41,7 +42,7 @@ pub(crate) async fn reshape(fresh: &Fresh, records: &Records) -> anyhow::Result<
     let stop = CancellationToken::new();
     for column in ["bench_region", "bench_class"] {
         let sql = format!("ALTER TABLE invoices ADD COLUMN {column} VARCHAR(16) NOT NULL DEFAULT 'unknown'");
-        records.db().execute_unprepared(&sql).await?;
+        records.execute_unprepared(&sql).await?;
     }
     let first = with(&INVOICES, text("bench_region", "region"));
     let sync = of_release(fresh, records, first).await;

@@ -10,9 +10,9 @@ use chainbill_records::{
         dispute_votes, disputes, invoice_counters, invoice_lines, invoices, ledger_postings, payments, project_skills,
         projects, reputations, reviews, skills, stored_files, user_skills, users,
     },
-    sea_orm::{ConnectionTrait as _, EntityTrait, IntoActiveModel, QueryTrait as _, Statement},
 };
 use chainbill_testkit::Fresh;
+use chainbill_testkit::sea_orm::{ConnectionTrait as _, EntityTrait, IntoActiveModel, QueryTrait as _, Statement};
 
 use crate::rate;
 
@@ -50,7 +50,7 @@ pub(crate) async fn raw_inserts(fresh: &Fresh, records: &Records) -> anyhow::Res
     let raw = other.records().await;
     let started = Instant::now();
     for (statement, _) in statements {
-        let transaction = raw.db().begin().await?;
+        let transaction = raw.begin().await?;
         transaction.execute_raw(statement).await?;
         transaction.commit().await?;
     }
@@ -80,7 +80,7 @@ pub(crate) async fn rows(records: &Records) -> anyhow::Result<u64> {
         "stored_files",
         "reputations",
     ] {
-        let db = records.db();
+        let db = records;
         let sql = format!("SELECT COUNT(*) FROM {table}");
         let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
         count += row.map_or(Ok(0), |row| row.try_get_by_index::<i64>(0))?.unsigned_abs();
@@ -95,14 +95,14 @@ where
     E::Model: IntoActiveModel<E::ActiveModel> + Sync,
     E::ActiveModel: Send,
 {
-    use chainbill_records::sea_orm::{ActiveModelTrait as _, Iterable as _};
+    use chainbill_testkit::sea_orm::{ActiveModelTrait as _, Iterable as _};
     let per_statement = (30_000 / E::Column::iter().count()).clamp(1, ROWS);
-    let mut rows = E::find().all(records.db()).await?.into_iter().peekable();
+    let mut rows = E::find().all(records).await?.into_iter().peekable();
     while rows.peek().is_some() {
         let batch: Vec<E::ActiveModel> =
             rows.by_ref().take(per_statement).map(|row| row.into_active_model().reset_all()).collect();
         let count = batch.len();
-        let statement = E::insert_many(batch).build(records.db().get_database_backend());
+        let statement = E::insert_many(batch).build(records.get_database_backend());
         statements.push((statement, count));
     }
     Ok(())

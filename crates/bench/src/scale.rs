@@ -4,8 +4,8 @@ use chainbill_domain::models::INVOICES;
 use chainbill_records::{
     Records,
     entities::{invoice_lines, invoices},
-    sea_orm::{ConnectionTrait as _, IdenStatic, Iterable},
 };
+use chainbill_testkit::sea_orm::{ConnectionTrait as _, IdenStatic, Iterable};
 
 /// Copies all bills with their lines until there are at least so many; how many there are then.
 pub(crate) async fn multiply(records: &Records, bills: u64) -> anyhow::Result<u64> {
@@ -16,7 +16,7 @@ pub(crate) async fn multiply(records: &Records, bills: u64) -> anyhow::Result<u6
         copying("invoice_lines", "invoice_id", columns::<invoice_lines::Column>()),
     ];
     // The copies have ids beside those of their originals, so each round takes the originals alone.
-    let db = records.db();
+    let db = records;
     for table in ["invoices", "invoice_lines"] {
         db.execute_unprepared(&format!("CREATE TABLE original_{table} AS SELECT * FROM {table}")).await?;
     }

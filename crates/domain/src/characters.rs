@@ -24,7 +24,7 @@ pub(crate) fn is_blank(character: char) -> bool {
     character.is_whitespace() || is_ignorable(character) || character == '\u{2800}'
 }
 
-/// Whether somebody who looks at it sees something: marks show only on what they are put on.
+/// Whether it is visible: marks show only on what they are put on.
 pub(crate) fn is_seen(character: char) -> bool {
     !is_blank(character) && !character.is_control() && !is_combining_mark(character)
 }
@@ -58,7 +58,7 @@ fn joins(character: char) -> bool {
     !character.is_ascii() && !alphabetic && (!is_blank(character) || matches!(character, '\u{FE0E}' | '\u{FE0F}'))
 }
 
-/// The first character of a name that nobody sees and that does nothing there. Joiners and selectors stand after what they
+/// The first invisible character of a name that has no effect there. Joiners and selectors stand after what they
 /// change (as PRECIS' rule ContextJ has it, RFC 5892), marks of direction in what is written from right to left.
 pub(crate) fn hidden(name: &str) -> Option<char> {
     let turns = name.chars().any(|character| is_right_to_left(character) && !is_ignorable(character));
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_sees_is_found_and_what_scripts_need_is_not() {
+    fn invisible_characters_are_found_and_those_that_scripts_need_are_not() {
         for bad in [
             "A\u{200B}da",
             "Ad\u{AD}a",

@@ -1,4 +1,4 @@
-//! Time as an argument: nothing in ChainBill reads the clock but through [`Clock`].
+//! Time as an argument: ChainBill reads the clock through [`Clock`] only.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 

@@ -104,7 +104,7 @@ impl Digest {
         hex::encode(self.0)
     }
 
-    /// Reads the stored form; `None` when it is not 64 hexadecimal digits, or not in lower case: nobody here wrote it then.
+    /// Reads the stored form; `None` when it is not 64 hexadecimal digits, or not in lower case, in which every digest is written.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
         from_lower_hex(text).map(Self)

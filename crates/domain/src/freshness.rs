@@ -18,7 +18,7 @@ pub enum Mark {
         /// The version that must be reached.
         version: i64,
     },
-    /// A tracked happening.
+    /// A tracked event.
     Event {
         /// Its id.
         id: String,
@@ -67,7 +67,7 @@ pub struct NotAToken;
 /// More than this one write through the API leaves nowhere; headers must stay short.
 pub const MOST_MARKS: usize = 32;
 
-/// The line of a happening begins so, as if its collection were a model.
+/// The line of an event begins so, as if its collection were a model.
 const EVENT: &str = "analytics";
 /// The line of a token that does not name everything.
 const MORE: &str = "+";

@@ -115,11 +115,11 @@ kinds! {
     Skill => SkillId;
     /// A piece of work that a client offers.
     Project => ProjectId;
-    /// A freelancer's bill.
+    /// A freelancer's invoice.
     Invoice => InvoiceId;
     /// A party's opinion of the other.
     Review => ReviewId;
-    /// A quarrel over held money.
+    /// A dispute over held money.
     Dispute => DisputeId;
     /// A sealed file.
     StoredFile => StoredFileId;
@@ -129,7 +129,7 @@ kinds! {
     Payment => PaymentId;
     /// A login of one device.
     Session => SessionId;
-    /// A tracked happening.
+    /// A tracked event.
     Event => EventId;
     /// A run of the synchronisation over a model.
     Run => RunId;

@@ -18,7 +18,7 @@ pub struct Step {
 }
 
 /// The hash of a leaf: of an entity's id, its version and the digest of its document, so that a path speaks of all three,
-/// also where nobody has the document.
+/// also where the document is not known.
 #[must_use]
 pub fn leaf(id: &str, version: i64, digest: Digest) -> Digest {
     let mut hash = Sha256::new_with_prefix([0]);

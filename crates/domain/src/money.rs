@@ -56,6 +56,22 @@ impl Money {
         if minor > MOST_MINOR { Err(BadAmount::TooLarge) } else { Ok(Self { minor, currency }) }
     }
 
+    /// The sum of two amounts of one currency; none when it does not fit, or the currencies differ.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        let minor = self.minor.checked_add(other.minor).filter(|_| self.currency == other.currency)?;
+        Some(Self { minor, ..self })
+    }
+
+    /// The opposite amount; none when it does not fit.
+    #[must_use]
+    pub const fn checked_neg(self) -> Option<Self> {
+        match self.minor.checked_neg() {
+            Some(minor) => Some(Self { minor, currency: self.currency }),
+            None => None,
+        }
+    }
+
     /// The amount as a decimal number with all decimals of its currency.
     #[must_use]
     pub fn amount(&self) -> String {
@@ -154,6 +170,16 @@ mod tests {
         assert_eq!(scaled(-5, 1, 2), Some(-3));
         assert_eq!(scaled(1005, 1900, 10_000), Some(191));
         assert_eq!(scaled(i64::MAX, 2, 1), None);
+    }
+
+    #[test]
+    fn sums_are_of_one_currency_and_fit() {
+        let money = |minor, code| Money { minor, currency: currency(code) };
+        assert_eq!(money(1, "EUR").checked_add(money(2, "EUR")), Some(money(3, "EUR")));
+        assert_eq!(money(1, "EUR").checked_add(money(2, "USD")), None);
+        assert_eq!(money(i64::MAX, "EUR").checked_add(money(1, "EUR")), None);
+        assert_eq!(money(7, "EUR").checked_neg(), Some(money(-7, "EUR")));
+        assert_eq!(money(i64::MIN, "EUR").checked_neg(), None);
     }
 
     proptest! {

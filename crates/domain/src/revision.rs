@@ -1,6 +1,6 @@
 //! The revision of a model: which description its documents were made by.
 //!
-//! Nobody sets it. It is a hash over everything in the description that decides a document, so a column that comes, goes or is
+//! It is not set but derived: a hash over everything in the description that decides a document, so a column that comes, goes or is
 //! renamed makes another revision by itself. Which of two revisions is the newer one it does not say: that is a matter of who
 //! came last (`chainbill_sync`, `schema`).
 

@@ -68,11 +68,11 @@ macro_rules! words {
 }
 
 words! {
-    /// What a person is on the platform.
+    /// The role of a user.
     Role {
         /// Hires and pays.
         Client = "CLIENT",
-        /// Works and bills.
+        /// Works and issues invoices.
         Freelancer = "FREELANCER",
         /// Operates the platform.
         Admin = "ADMIN",
@@ -86,15 +86,15 @@ words! {
         /// Closed for good.
         Closed = "CLOSED",
     }
-    /// How well somebody masters a skill.
+    /// The level of a skill.
     SkillLevel {
-        /// Learning it.
+        /// Is learning it.
         Beginner = "BEGINNER",
         /// Works with it.
         Intermediate = "INTERMEDIATE",
-        /// Teaches it.
+        /// Can teach it.
         Advanced = "ADVANCED",
-        /// Shapes it.
+        /// Leads the field.
         Expert = "EXPERT",
     }
     /// Where a project stands.

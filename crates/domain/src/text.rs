@@ -29,7 +29,7 @@ pub enum BadText {
         /// How many are accepted.
         most: usize,
     },
-    /// A character that nobody sees.
+    /// An invisible character.
     #[error("holds the character U+{0:04X}, which nobody sees and which is not accepted here")]
     Hidden(u32),
     /// A word that only looks like another.
@@ -43,19 +43,19 @@ pub enum BadText {
     NotADate,
 }
 
-/// Whether nobody who looks at it sees anything: such a text stands for none.
+/// Whether a text is invisible as a whole: it stands for none.
 #[must_use]
 pub fn is_empty(text: &str) -> bool {
     !text.chars().any(is_seen)
 }
 
-/// An optional text: none where nobody would see any.
+/// An optional text: none where all of it is invisible.
 #[must_use]
 pub fn some(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !is_empty(text))
 }
 
-/// A text of at most so many characters, trimmed and in Unicode's composed form (NFC); empty when nobody would see it. What
+/// A text of at most so many characters, trimmed and in Unicode's composed form (NFC); empty when all of it is invisible. What
 /// scripts and pictures need of characters that are not seen stays.
 ///
 /// # Errors
@@ -86,10 +86,10 @@ pub fn line(text: &str, most: usize) -> Result<String, BadText> {
     if text.is_empty() { Err(BadText::Empty) } else { Ok(text) }
 }
 
-/// What somebody or something is called: a line in which nothing is hidden and no word only looks like another.
+/// A name: a line in which nothing is hidden and no word only looks like another.
 ///
 /// # Errors
-/// As [`line`], and when it holds a character that nobody sees and no script needs there, or a word of letters that are not
+/// As [`line`], and when it holds an invisible character that no script needs there, or a word of letters that are not
 /// written together.
 pub fn name(text: &str, most: usize) -> Result<String, BadText> {
     let name = line(text, most)?;
@@ -118,7 +118,7 @@ pub const SKILL_NAME: usize = 100;
 /// What others call a thing, and what it is found by: a line in which everything is seen.
 ///
 /// # Errors
-/// As [`line`], and when it holds a character that nobody sees.
+/// As [`line`], and when it holds an invisible character.
 pub fn reference(text: &str, most: usize) -> Result<String, BadText> {
     let text = line(text, most)?;
     match text.chars().find(|character| is_blank(*character) && !character.is_whitespace()) {
@@ -164,7 +164,7 @@ pub fn date(text: &str) -> Result<String, BadText> {
     day.map(|_| text.to_owned()).ok_or(BadText::NotADate)
 }
 
-/// The key by which names of skills are the same: compatibility-composed, lower case, without what nobody sees, blanks folded.
+/// The key by which names of skills are the same: compatibility-composed, lower case, without invisible characters, blanks folded.
 #[must_use]
 pub fn name_key(name: &str) -> String {
     let seen = name.chars().filter(|character| !is_ignorable(*character));
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(free("abc", 2), Err(BadText::TooLong { found: 3, most: 2 }));
     }
     #[test]
-    fn what_nobody_sees_is_no_text() {
+    fn an_invisible_text_is_none() {
         for nothing in
             ["", " \t ", "\u{3164}", "\u{200B}\u{200B}", "\u{2060}", "\u{AD}", "\u{2800}", "\u{FEFF}", "\u{301}"]
         {

@@ -50,7 +50,7 @@ pub struct Asked(pub Vec<Term>);
 pub enum Term {
     /// A document's word is this.
     Whole(String),
-    /// A document's word begins so: the last word of somebody who is still typing, or one character of a script without
+    /// A document's word begins so: the last word of a query that is still being typed, or one character of a script without
     /// spaces.
     Beginning(String),
 }
@@ -129,7 +129,7 @@ fn document_words(text: &str) -> Vec<String> {
             }
             Piece::Run(characters) => {
                 words.extend(characters.windows(2).map(|pair| pair.iter().collect()));
-                // The pairs say nothing of the last character when somebody asks for it alone.
+                // The pairs say nothing of the last character when it is searched for alone.
                 words.extend(characters.last().map(char::to_string));
             }
         }
@@ -201,7 +201,7 @@ impl<'t> Pieces<'t> {
         let signs = self.rest.len() - self.rest.trim_start_matches(SIGNS).len();
         let (signs, after) = self.rest.split_at(signs);
         if belongs(signs, after) {
-            // `google+` is found by `google` too, but `c++` is not what somebody means who asks for `c`.
+            // `google+` is found by `google` too, but `c++` is not meant by a search for `c`.
             if text.chars().count() > 1 {
                 parts.push(text.clone());
             }
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_is_a_beginning_while_somebody_types() {
+    fn the_last_word_is_a_beginning_while_it_is_typed() {
         assert!(finds("block", "blockchain") && !finds("block ", "blockchain") && !finds("c", "cobol"));
         assert!(!finds("block chain", "blockchains of others") && !finds("c+", "c++"));
     }

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use crate::Timestamp;
 
-/// A time zone of the IANA database. UTC until somebody chooses another.
+/// A time zone of the IANA database. UTC until another is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Zone(Tz);
 

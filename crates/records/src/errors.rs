@@ -10,7 +10,7 @@ use crate::{
 /// A failure of the primary.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordsError {
-    /// Somebody else changed or removed the row since it was read; nothing was done.
+    /// The row was changed or removed since it was read; nothing was done.
     #[error("{model} {id} has changed since it was read")]
     Changed {
         /// Table.
@@ -21,6 +21,9 @@ pub enum RecordsError {
     /// A unique value is taken; nothing was done. The text is the database's and names the constraint or the columns.
     #[error("a unique value is taken: {0}")]
     Duplicate(String),
+    /// Another unit of work saved the same row at this moment: the whole unit runs again, and finds it.
+    #[error("another transaction saved the same row at this moment: {0}")]
+    Raced(String),
     /// A deadlock or a serialization failure: the whole unit of work was undone and may run again.
     #[error("the database asked to run the transaction again: {0}")]
     Again(#[source] DbErr),
@@ -37,7 +40,7 @@ pub enum RecordsError {
     /// Full, locked or too slow: later it may work.
     #[error("the primary database is busy: {0}")]
     Later(#[source] DbErr),
-    /// Somebody has to see to the database.
+    /// An operator has to see to the database.
     #[error("the primary database needs its operator: {cause}")]
     Operator {
         /// What can be done.
@@ -65,13 +68,21 @@ impl RecordsError {
     /// Whether running the whole unit of work again is right.
     #[must_use]
     pub fn is_again(&self) -> bool {
-        matches!(self, Self::Again(_) | Self::Elsewhere(_))
+        matches!(self, Self::Again(_) | Self::Elsewhere(_) | Self::Raced(_))
     }
 
-    /// Whether somebody else held a row or a table for longer than one waits.
+    /// Whether a row or a table was locked for longer than one waits.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         matches!(self, Self::Later(cause) if mysql_number(cause) == Some(LOCK_WAIT))
+    }
+
+    /// A taken value, where the row that has it can be used as well as the one that was to be saved.
+    pub(crate) fn raced(self) -> Self {
+        match self {
+            Self::Duplicate(text) => Self::Raced(text),
+            other => other,
+        }
     }
 
     /// The same failure, met at COMMIT: only what certainly undid the transaction keeps its meaning.
@@ -116,7 +127,7 @@ impl From<DbErr> for RecordsError {
             Class::Unit => Self::Again(error),
             Class::Elsewhere | Class::Moved => Self::Elsewhere(error),
             Class::Lost => Self::Unavailable(error),
-            // Nobody answered within our own deadline.
+            // No answer within our own deadline.
             Class::Later if matches!(cause, sqlx::Error::Io(_)) => Self::Unavailable(error),
             Class::Statement | Class::Later => Self::Later(error),
             Class::Operator(hint) => Self::Operator { hint, cause: error },

@@ -2,7 +2,7 @@
 //!
 //! A job is a row. It is enqueued in the unit of work that needs it, so it exists if and only if that unit committed. A
 //! worker claims it by one conditional update that raises its `epoch` and moves `run_at` to the end of the worker's lease:
-//! a worker that dies loses the job to the next one when the lease ends. Whoever ends a job names the epoch that it
+//! a worker that dies loses the job to the next one when the lease ends. A worker that ends a job names the epoch that it
 //! claimed; a worker that outlived its lease finds another epoch there and changes nothing. A handler that ends its job in
 //! the unit of its effect ([`Unit::end_job`]) therefore has that effect exactly once, whatever is killed when.
 //!

@@ -46,9 +46,8 @@ impl Records {
         Self { db, ..self.clone() }
     }
 
-    /// The connections, for reading and for tables that are not synchronised.
-    #[must_use]
-    pub fn db(&self) -> &Connections {
+    /// The connections. They stay in this crate: others read through [`crate::repo`] and save through [`Unit`].
+    pub(crate) fn db(&self) -> &Connections {
         &self.db
     }
 
@@ -126,7 +125,7 @@ impl Records {
         Ok(())
     }
 
-    /// As [`Self::snapshot`], on the connections of [`Self::ping`]: for counts that nobody's business waits for.
+    /// As [`Self::snapshot`], on the connections of [`Self::ping`]: for counts that no request waits for.
     ///
     /// # Errors
     /// When the primary does not answer.

@@ -30,6 +30,25 @@ pub trait Child: EntityTrait {
     const PARENT: Self::Column;
 }
 
+/// An entity whose rows are not synchronised: neither a synchronised one nor a child of one.
+///
+/// ```
+/// # use chainbill_records::{Unit, entities::audit_entries};
+/// async fn beside(unit: &mut Unit, row: audit_entries::Model) {
+///     unit.add::<audit_entries::Entity>(row).await.expect("the primary answers");
+/// }
+/// ```
+///
+/// A synchronised row cannot be saved past its version and its outbox entry:
+///
+/// ```compile_fail
+/// # use chainbill_records::{Unit, entities::users};
+/// async fn past(unit: &mut Unit, row: users::Model) {
+///     unit.add::<users::Entity>(row).await.expect("the primary answers");
+/// }
+/// ```
+pub trait Unsynced: EntityTrait {}
+
 macro_rules! synced {
     ($($entity:ident: $model:ident;)*) => {$(
         impl Synced for entities::$entity::Entity {
@@ -49,6 +68,12 @@ macro_rules! synced {
                 }
             }
         }
+    )*};
+}
+
+macro_rules! unsynced {
+    ($($entity:ident),* $(,)?) => {$(
+        impl Unsynced for entities::$entity::Entity {}
     )*};
 }
 
@@ -78,3 +103,5 @@ children! {
     invoice_lines of invoices by InvoiceId;
     dispute_votes of disputes by DisputeId;
 }
+
+unsynced! { payments, ledger_postings, invoice_counters, sessions, idempotency_keys, audit_entries, shared_keys }

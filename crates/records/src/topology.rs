@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 
-use crate::{Connections, dialect::Dialect};
+use crate::{Connections, Records, RecordsError, dialect::Dialect};
 
 /// What an operator says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,11 +76,11 @@ impl Topology {
     ///
     /// # Errors
     /// When it does not answer.
-    pub async fn recognise(db: &Connections, dialect: Dialect, expected: Expected) -> Result<Self, DbErr> {
-        match (dialect, expected) {
+    pub async fn recognise(records: &Records, expected: Expected) -> Result<Self, RecordsError> {
+        match (records.dialect(), expected) {
             (Dialect::Sqlite, _) => Ok(Self::Embedded),
             (_, Expected::Single) => Ok(Self::SaidSingle),
-            (_, expected) => match asked(db).await? {
+            (_, expected) => match asked(records.db()).await? {
                 Self::Single if expected == Expected::Cluster => Ok(Self::SaidCluster),
                 known => Ok(known),
             },

@@ -65,7 +65,7 @@ impl Transaction {
         }
     }
 
-    /// Sends statements together with COMMIT; whoever asks for it knows a server that takes them so. It stops at the first
+    /// Sends statements together with COMMIT, to servers that take them so. It stops at the first
     /// that fails: then there is no COMMIT.
     pub(crate) async fn commit_after(self, statements: &str) -> Result<(), DbErr> {
         match self.0 {
@@ -97,7 +97,7 @@ impl Open {
         loop {
             attempt += 1;
             let mut link = server.borrow().await?;
-            // From here on: whoever stops waiting for the answer must not leave it open.
+            // From here on: a caller that stops waiting for the answer must not leave it open.
             link.open = true;
             match link.ask(begin).await {
                 Ok(_) => return Ok(Self { link: Mutex::new(link), server: server.clone() }),

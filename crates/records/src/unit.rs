@@ -13,7 +13,7 @@ use sea_orm::{
 };
 
 use crate::{
-    Child, Records, RecordsError, Synced, Transaction,
+    Child, Records, RecordsError, Synced, Transaction, Unsynced,
     outbox::{self, Entry, Op},
 };
 
@@ -45,10 +45,8 @@ impl Unit {
         self.now
     }
 
-    /// The transaction, for reading (with locks where a decision depends on it) and for tables that are not
-    /// synchronised. Saving a synchronised row here would leave it without an outbox entry.
-    #[must_use]
-    pub fn db(&self) -> &Transaction {
+    /// The transaction. It stays in this crate: saving a synchronised row here would leave it without an outbox entry.
+    pub(crate) fn db(&self) -> &Transaction {
         &self.tx
     }
 
@@ -87,7 +85,7 @@ impl Unit {
         <C::Parent as EntityTrait>::ActiveModel: Send,
     {
         let row = self.insert::<C::Parent>(row).await?;
-        self.add_many::<C>(children).await?;
+        self.write_many::<C>(children).await?;
         Ok(row)
     }
 
@@ -105,7 +103,7 @@ impl Unit {
             E::stamp(row, 1, None);
             self.note(E::MODEL, E::id(row), 1, Op::Upsert);
         }
-        self.add_many::<E>(rows.clone()).await?;
+        self.write_many::<E>(rows.clone()).await?;
         Ok(rows)
     }
 
@@ -126,7 +124,7 @@ impl Unit {
         <C::Parent as EntityTrait>::ActiveModel: Send,
     {
         let rows = self.insert_many::<C::Parent>(rows).await?;
-        self.add_many::<C>(children).await?;
+        self.write_many::<C>(children).await?;
         Ok(rows)
     }
 
@@ -175,7 +173,7 @@ impl Unit {
     {
         let row = self.update::<C::Parent>(before, after).await?;
         self.remove_children::<C>(&C::Parent::id(before)).await?;
-        self.add_many::<C>(children).await?;
+        self.write_many::<C>(children).await?;
         Ok(row)
     }
 
@@ -224,11 +222,11 @@ impl Unit {
     /// As [`Self::insert`].
     pub async fn add<E>(&mut self, row: E::Model) -> Result<(), RecordsError>
     where
-        E: EntityTrait,
+        E: Unsynced,
         E::Model: IntoActiveModel<E::ActiveModel>,
         E::ActiveModel: Send,
     {
-        self.add_many::<E>(vec![row]).await
+        self.write_many::<E>(vec![row]).await
     }
 
     /// Saves many rows of a table that is not synchronised, in few statements.
@@ -236,6 +234,15 @@ impl Unit {
     /// # Errors
     /// As [`Self::insert`].
     pub async fn add_many<E>(&mut self, rows: Vec<E::Model>) -> Result<(), RecordsError>
+    where
+        E: Unsynced,
+        E::Model: IntoActiveModel<E::ActiveModel>,
+        E::ActiveModel: Send,
+    {
+        self.write_many::<E>(rows).await
+    }
+
+    async fn write_many<E>(&self, rows: Vec<E::Model>) -> Result<(), RecordsError>
     where
         E: EntityTrait,
         E::Model: IntoActiveModel<E::ActiveModel>,

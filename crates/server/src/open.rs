@@ -82,7 +82,7 @@ pub async fn beside(primary: &Primary, settings: &Settings) -> anyhow::Result<Pr
     let statement_timeout = options.statement_timeout.map(|patience| patience * SYNC_STATEMENTS);
     let options = ConnectSettings { statement_timeout, ..options };
     let beside = chainbill_records::connect::beside(primary, &options).await?;
-    let recognised = Topology::recognise(beside.db(), beside.dialect(), settings.database_topology.into());
+    let recognised = Topology::recognise(&beside, settings.database_topology.into());
     let topology = recognised.await.context("the primary does not say which servers stand behind its address")?;
     match topology.is_cluster() {
         true => tracing::info!("Sync: the primary is {topology}; reads of lagging servers are detected"),

@@ -2,12 +2,12 @@
 
 use chainbill_records::{
     Connections,
-    connect::{ConnectSettings, Connected, connect},
+    connect::{ConnectSettings, connect},
     migrations,
-    sea_orm::ConnectionTrait as _,
 };
+use sea_orm::ConnectionTrait as _;
 
-use crate::{Fresh, open, run, wish, with_database};
+use crate::{Fresh, open, records_of, run, wish, with_database};
 
 /// Tables that the synchronisation reads of a server that may be behind: entries and marks first, so that no row is older
 /// than an entry that shows.
@@ -38,8 +38,8 @@ impl Fresh {
                 (with_database(&self.primary, &own), self.name.clone(), own)
             }
         };
-        let Connected { db, dialect, .. } = open(&url).await;
-        migrations::up(&db, dialect, None).await.unwrap();
+        let connected = open(&url).await;
+        migrations::up(&records_of(&connected), None).await.unwrap();
         let alone = ConnectSettings { max_connections: 1, ..wish(&url) };
         let catching_up = connect(&alone).await.unwrap().db;
         if self.admin.is_none() {
@@ -49,7 +49,7 @@ impl Fresh {
             // Otherwise it would lock what it reads against the primary's own writers.
             catching_up.execute_unprepared("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await.unwrap();
         }
-        Behind { db, catching_up, primary, own, admin: self.admin.clone() }
+        Behind { db: connected.db, catching_up, primary, own, admin: self.admin.clone() }
     }
 }
 

@@ -15,8 +15,8 @@ use chainbill_records::{
     Records,
     connect::{ConnectSettings, Connected, connect},
     migrations,
-    sea_orm::ConnectionTrait as _,
 };
+use sea_orm::ConnectionTrait as _;
 
 mod answering;
 mod behind;
@@ -40,6 +40,8 @@ pub use foreign::{Foreign, ForeignDocuments, insert_bytes, with_other_bytes};
 /// The plain driver, for tests that come to the second database as strangers.
 pub use mongodb;
 pub use proxy::{Fault, Proxy};
+/// The ORM, for tests that come to the primary as strangers. The product has it in `records` alone.
+pub use sea_orm;
 pub use wire::{Wire, refusal, refusals};
 
 /// The word for a database without a server.
@@ -132,8 +134,9 @@ impl Fresh {
     /// The same with another clock.
     pub async fn records_at(&self, clock: Arc<dyn Clock>) -> Records {
         let Connected { db, dialect, .. } = open(&self.primary).await;
-        migrations::up(&db, dialect, None).await.unwrap();
-        Records::new(db, dialect, clock, Arc::new(SystemRandom))
+        let records = Records::new(db, dialect, clock, Arc::new(SystemRandom));
+        migrations::up(&records, None).await.unwrap();
+        records
     }
 
     /// The same primary through the synchronisation's own connections, as the product has them.
@@ -175,6 +178,12 @@ impl Fresh {
         // What is left of a folder in the system's place for such is no failure.
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// The primary through connections that are open.
+#[must_use]
+pub fn records_of(connected: &Connected) -> Records {
+    Records::new(connected.db.clone(), connected.dialect, Arc::new(SystemClock), Arc::new(SystemRandom))
 }
 
 /// Opens a primary as the product does.

@@ -163,7 +163,9 @@ impl From<AppError> for Problem {
             AppError::IdempotencyMismatch => Self::new(Is::UNPROCESSABLE_ENTITY, "idempotency-mismatch", detail),
             AppError::IdempotencyRequired => Self::new(Is::BAD_REQUEST, "idempotency-key-required", detail),
             AppError::Busy => Self::new(Is::CONFLICT, "still-running", detail).retry_after(1),
-            AppError::Records(_) | AppError::Broken(_) => of_primary(error.trouble(), &error),
+            AppError::Records(_) | AppError::Unwritable(_) | AppError::Hashing(_) => {
+                of_primary(error.trouble(), &error)
+            }
         }
     }
 }

@@ -71,7 +71,7 @@ impl App {
     /// Durable jobs, newest first. Operators only.
     ///
     /// # Errors
-    /// [`AppError::Forbidden`] for everybody else.
+    /// [`AppError::Forbidden`] for others.
     pub async fn jobs(
         &self,
         context: &Context,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chainbill_app::{App, INVARIANTS};
-use chainbill_records::sea_orm::ConnectionTrait as _;
+use chainbill_testkit::sea_orm::ConnectionTrait as _;
 
 use crate::world::{on_every_primary, paid_bill, somebody};
 
@@ -73,7 +73,7 @@ const TABLES: &[&str] =
     &["users", "invoices", "invoice_lines", "invoice_counters", "payments", "ledger_postings", "disputes"];
 
 async fn run(app: &App, sql: &str) {
-    app.records().db().execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    app.records().execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 
 async fn broken(app: &App) -> BTreeSet<&'static str> {

@@ -17,8 +17,8 @@ use chainbill_records::{
     RecordsError, Text,
     entities::skills,
     jobs::{Ended, Job, NewJob},
-    sea_orm::{EntityTrait as _, PaginatorTrait as _},
 };
+use chainbill_testkit::sea_orm::{EntityTrait as _, PaginatorTrait as _};
 use chainbill_testkit::{EMBEDDED, Fresh, ManualClock, primaries};
 
 use crate::world::operator;
@@ -32,7 +32,7 @@ async fn with_a_clock(story: impl AsyncFn(&App, &ManualClock)) {
         let clock = Arc::new(ManualClock::running());
         let app = App::new(fresh.records_at(clock.clone()).await, Settings::default());
         story(&app, &clock).await;
-        app.records().db().clone().close().await.unwrap();
+        app.records().close().await;
         fresh.remove().await;
     }
 }
@@ -74,7 +74,7 @@ async fn claim(app: &App, owner: &str) -> Vec<Job> {
 }
 
 async fn skills(app: &App) -> u64 {
-    skills::Entity::find().count(app.records().db()).await.unwrap()
+    skills::Entity::find().count(app.records()).await.unwrap()
 }
 
 #[tokio::test]

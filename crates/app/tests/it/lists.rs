@@ -13,23 +13,24 @@ use chainbill_domain::{
     states::{InvoiceStatus, ProjectStatus},
 };
 use chainbill_records::{
-    Records, Text,
+    Connections, Records, Text,
     connect::{ConnectSettings, connect},
     dialect::Dialect,
     entities::{invoices, projects},
     migrations,
-    sea_orm::{ConnectionTrait as _, Statement},
 };
-use chainbill_testkit::{EMBEDDED, Fresh, primaries};
+use chainbill_testkit::sea_orm::{ConnectionTrait as _, Statement};
+use chainbill_testkit::{EMBEDDED, Fresh, primaries, records_of};
 
 use crate::world::{operator, somebody};
 
 /// A primary with one connection, so that what the session has read is what the list has read.
-async fn on_one_connection(fresh: &Fresh) -> Records {
+async fn on_one_connection(fresh: &Fresh) -> (Records, Connections) {
     let wish = ConnectSettings { max_connections: 1, ..ConnectSettings::of(&fresh.primary) };
     let connected = connect(&wish).await.unwrap_or_else(|error| panic!("{error}"));
-    migrations::up(&connected.db, connected.dialect, None).await.unwrap();
-    Records::new(connected.db, connected.dialect, Arc::new(SystemClock), Arc::new(SystemRandom))
+    let records = records_of(&connected);
+    migrations::up(&records, None).await.unwrap();
+    (records, connected.db)
 }
 
 /// Counts what the one connection does.
@@ -39,12 +40,11 @@ struct Meter {
 }
 
 impl Meter {
-    async fn of(records: &Records) -> Self {
+    async fn of(records: &Records, db: &Connections) -> Self {
         let steps = Arc::new(AtomicU64::new(0));
         if records.dialect() == Dialect::Sqlite {
             let counted = steps.clone();
-            let mut connection =
-                records.db().of_sqlite().unwrap().get_sqlite_connection_pool().acquire().await.unwrap();
+            let mut connection = db.of_sqlite().unwrap().get_sqlite_connection_pool().acquire().await.unwrap();
             connection.lock_handle().await.unwrap().set_progress_handler(1, move || {
                 counted.fetch_add(1, Relaxed);
                 true
@@ -54,7 +54,7 @@ impl Meter {
     }
 
     async fn now(&self) -> u64 {
-        let db = self.records.db();
+        let db = &self.records;
         if self.records.dialect() == Dialect::Sqlite {
             return self.steps.load(Relaxed);
         }
@@ -163,12 +163,12 @@ async fn fill(records: &Records, cast: &Cast, many: usize) {
     unit.commit().await.unwrap();
     if records.dialect() != Dialect::Sqlite {
         // Servers look at their tables from time to time; the test does not wait for that.
-        records.db().query_all_raw(ask(records, "ANALYZE TABLE invoices, projects")).await.unwrap();
+        records.query_all_raw(ask(records, "ANALYZE TABLE invoices, projects")).await.unwrap();
     }
 }
 
 fn ask(records: &Records, sql: &str) -> Statement {
-    Statement::from_string(records.db().get_database_backend(), sql)
+    Statement::from_string(records.get_database_backend(), sql)
 }
 
 /// What every list with every filter costs, first page and next.
@@ -210,7 +210,7 @@ async fn costs(app: &App, meter: &Meter, people: &[(&str, &Context)], project: T
 async fn every_list_and_filter_reads_about_what_it_returns_however_many_rows_there_are() {
     for primary in primaries() {
         let fresh = Fresh::make(&primary, EMBEDDED).await;
-        let records = on_one_connection(&fresh).await;
+        let (records, db) = on_one_connection(&fresh).await;
         let app = App::new(records.clone(), Settings::default());
         let root = operator(&app).await;
         let (freelancer, femi) = somebody(&app, "femi", "FREELANCER").await;
@@ -218,7 +218,7 @@ async fn every_list_and_filter_reads_about_what_it_returns_however_many_rows_the
         let (stranger, _) = somebody(&app, "sam", "CLIENT").await;
         let cast = Cast { freelancer: femi.id.parse().unwrap(), client: carla.id.parse().unwrap(), project: id() };
         let people = [("operator", &root), ("freelancer", &freelancer), ("client", &client), ("stranger", &stranger)];
-        let meter = Meter::of(&records).await;
+        let meter = Meter::of(&records, &db).await;
         fill(&records, &cast, 400).await;
         let few = costs(&app, &meter, &people, cast.project).await;
         fill(&records, &cast, 4000).await;
@@ -226,7 +226,7 @@ async fn every_list_and_filter_reads_about_what_it_returns_however_many_rows_the
         for ((what, few), (_, many)) in few.iter().zip(&many) {
             assert!(*many <= few * 2 + 200, "{what} on {primary}: {few} among 520 rows, {many} among 4,640");
         }
-        records.db().clone().close().await.unwrap();
+        records.close().await;
         fresh.remove().await;
     }
 }

@@ -1,6 +1,6 @@
 use crate::mapping::{Embed, Model, minutes, omitted, text, time};
 
-/// Quarrels over held money, with their votes.
+/// Disputes over held money, with their votes.
 pub static DISPUTES: Model = Model {
     name: "disputes",
     columns: &[

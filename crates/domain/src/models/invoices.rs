@@ -1,6 +1,6 @@
 use crate::mapping::{Embed, Model, int, minutes, money, omitted, text, time};
 
-/// Bills of a freelancer to a client.
+/// Invoices of a freelancer to a client.
 pub static INVOICES: Model = Model {
     name: "invoices",
     columns: &[

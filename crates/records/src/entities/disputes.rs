@@ -1,4 +1,4 @@
-//! Quarrels over held money.
+//! Disputes over held money.
 
 use chainbill_domain::{
     Timestamp,

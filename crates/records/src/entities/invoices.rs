@@ -1,4 +1,4 @@
-//! Bills.
+//! Invoices.
 
 use chainbill_domain::{
     Timestamp,
@@ -51,7 +51,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Lines of a bill, inside its document.
+/// Lines of an invoice, inside its document.
 pub mod invoice_lines {
     use chainbill_domain::{id::InvoiceId, money::Currency};
     use sea_orm::entity::prelude::*;

@@ -1,4 +1,4 @@
-//! Money that arrived, where it went, and the numbers of bills.
+//! Payments, the ledger, and the numbers of invoices.
 
 /// Money that arrived; one row per external event.
 pub mod payments {

@@ -24,7 +24,8 @@ use sea_orm::{
 use sea_orm_migration::{IntoSchemaManagerConnection, MigrationStatus, MigrationTrait, MigratorTrait, SchemaManager};
 
 use crate::{
-    Connections, RecordsError, connect::for_migrations, connections::Server, dialect::Dialect, errors::mysql_number,
+    Connections, Records, RecordsError, connect::for_migrations, connections::Server, dialect::Dialect,
+    errors::mysql_number,
 };
 
 /// One migration as it stands.
@@ -77,7 +78,8 @@ impl Way {
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn up(db: &Connections, dialect: Dialect, steps: Option<u32>) -> Result<(), RecordsError> {
+pub async fn up(records: &Records, steps: Option<u32>) -> Result<(), RecordsError> {
+    let (db, dialect) = (records.db(), records.dialect());
     if db.of_server().is_some() && applied(db).await? == names() {
         return Ok(());
     }
@@ -88,15 +90,16 @@ pub async fn up(db: &Connections, dialect: Dialect, steps: Option<u32>) -> Resul
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn down(db: &Connections, dialect: Dialect, steps: Option<u32>) -> Result<(), RecordsError> {
-    alone(db, dialect, Way::Down(steps)).await
+pub async fn down(records: &Records, steps: Option<u32>) -> Result<(), RecordsError> {
+    alone(records.db(), records.dialect(), Way::Down(steps)).await
 }
 
 /// All migrations in their order.
 ///
 /// # Errors
 /// When the database does not answer, or a newer release has migrated it.
-pub async fn status(db: &Connections) -> Result<Vec<Migration>, RecordsError> {
+pub async fn status(records: &Records) -> Result<Vec<Migration>, RecordsError> {
+    let db = records.db();
     if let Some(db) = db.of_sqlite() {
         let all = Migrator::get_migration_with_status(db).await?;
         let step = |migration: &sea_orm_migration::Migration| Migration {

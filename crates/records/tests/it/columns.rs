@@ -6,11 +6,8 @@ use chainbill_domain::{
     mapping::{Column, Omitted},
     models,
 };
-use chainbill_records::{
-    Records,
-    dialect::Dialect,
-    sea_orm::{ConnectionTrait as _, Statement},
-};
+use chainbill_records::{Records, dialect::Dialect};
+use chainbill_testkit::sea_orm::{ConnectionTrait as _, Statement};
 use chainbill_testkit::{EMBEDDED, Fresh, primaries};
 
 async fn columns_of(records: &Records, table: &str) -> BTreeSet<String> {
@@ -20,7 +17,7 @@ async fn columns_of(records: &Records, table: &str) -> BTreeSet<String> {
             "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = '{table}'"
         ),
     };
-    let db = records.db();
+    let db = records;
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
     rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
 }
@@ -50,7 +47,7 @@ async fn every_column_is_mapped_or_left_out_with_a_reason() {
                 );
             }
         }
-        records.db().clone().close().await.unwrap();
+        records.close().await;
         fresh.remove().await;
     }
 }

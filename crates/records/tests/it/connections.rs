@@ -11,8 +11,8 @@ use chainbill_records::{
     classes::{Class, SERVER_ERRORS},
     connect::{ConnectError, ConnectSettings, Connected, connect},
     migrations, retry,
-    sea_orm::ConnectionTrait as _,
 };
+use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use chainbill_testkit::{Answering, EMBEDDED, Fresh, Proxy, Reply, address, primaries};
 
 /// Every real server, with a database of its own.
@@ -21,7 +21,7 @@ async fn servers() -> Vec<Fresh> {
     for primary in primaries().iter().filter(|primary| *primary != EMBEDDED) {
         let fresh = Fresh::make(primary, EMBEDDED).await;
         // MySQL checks a password without encryption only after it has once checked it with.
-        fresh.records().await.db().clone().close().await.unwrap();
+        fresh.records().await.close().await;
         all.push(fresh);
     }
     all
@@ -34,7 +34,7 @@ async fn records(settings: &ConnectSettings) -> Records {
 
 async fn fact(records: &Records, name: &str) -> Result<(), RecordsError> {
     let unit = records.begin().await?;
-    unit.db().execute_unprepared(&format!("INSERT INTO facts (name, value) VALUES ('{name}', 'so')")).await?;
+    unit.execute_unprepared(&format!("INSERT INTO facts (name, value) VALUES ('{name}', 'so')")).await?;
     unit.commit().await.map(drop)
 }
 
@@ -56,8 +56,8 @@ async fn connections_of(fresh: &Fresh, watching: &Records, is_so: impl Fn(i64) -
     let mut look = tokio::time::interval(Duration::from_millis(50));
     let until = Instant::now() + Duration::from_secs(30);
     loop {
-        let backend = watching.db().get_database_backend();
-        let row = watching.db().query_one_raw(chainbill_records::sea_orm::Statement::from_string(backend, sql.clone()));
+        let backend = watching.get_database_backend();
+        let row = watching.query_one_raw(chainbill_testkit::sea_orm::Statement::from_string(backend, sql.clone()));
         let count: i64 = row.await.unwrap().unwrap().try_get_by_index(0).unwrap();
         if is_so(count) {
             return;
@@ -78,7 +78,7 @@ async fn connections_that_the_server_has_closed_are_replaced_and_nobody_notices(
             let mut units = Vec::new();
             for _ in 0..6 {
                 let unit = records.begin().await.unwrap();
-                unit.db().execute_unprepared("SET SESSION wait_timeout=1").await.unwrap();
+                unit.execute_unprepared("SET SESSION wait_timeout=1").await.unwrap();
                 units.push(unit);
             }
             for unit in units {
@@ -190,12 +190,12 @@ async fn a_locked_table_holds_up_its_own_readers_and_nobody_else() {
             ..ConnectSettings::of(&fresh.primary)
         };
         let through = records(&settings).await;
-        let locking = fresh.records().await.db().begin().await.unwrap();
+        let locking = fresh.records().await.begin().await.unwrap();
         locking.execute_unprepared("LOCK TABLES reviews WRITE").await.unwrap();
         let readers: Vec<_> = (0..20)
             .map(|_| {
                 let through = through.clone();
-                tokio::spawn(async move { through.db().execute_unprepared("SELECT COUNT(*) FROM reviews").await })
+                tokio::spawn(async move { through.execute_unprepared("SELECT COUNT(*) FROM reviews").await })
             })
             .collect();
         for number in 0..20 {
@@ -208,7 +208,7 @@ async fn a_locked_table_holds_up_its_own_readers_and_nobody_else() {
         // No connection stays behind with the server: half of a statement's time is waited for a table.
         connections_of(&fresh, &records(&settings).await, |count| count <= 16).await;
         locking.execute_unprepared("UNLOCK TABLES").await.unwrap();
-        through.db().execute_unprepared("SELECT COUNT(*) FROM reviews").await.unwrap();
+        through.execute_unprepared("SELECT COUNT(*) FROM reviews").await.unwrap();
         drop(locking);
         fresh.remove().await;
     }
@@ -224,17 +224,17 @@ async fn what_takes_too_long_is_ended_at_the_server_and_the_connection_goes_on()
         };
         let through = records(&settings).await;
         let id = async || {
-            let sql = chainbill_records::sea_orm::Statement::from_string(
-                through.db().get_database_backend(),
+            let sql = chainbill_testkit::sea_orm::Statement::from_string(
+                through.get_database_backend(),
                 "SELECT CONNECTION_ID()",
             );
-            let row = through.db().query_one_raw(sql).await.unwrap().unwrap();
+            let row = through.query_one_raw(sql).await.unwrap().unwrap();
             row.try_get_by_index::<u64>(0).unwrap()
         };
         let before = id().await;
         let endless = "SELECT COUNT(*) FROM information_schema.columns a, information_schema.columns b, \
                        information_schema.columns c, information_schema.columns d WHERE a.column_name<b.column_type";
-        let error = RecordsError::from(through.db().execute_unprepared(endless).await.unwrap_err());
+        let error = RecordsError::from(through.execute_unprepared(endless).await.unwrap_err());
         assert!(matches!(error, RecordsError::Later(_)), "{error}");
         assert_eq!(id().await, before, "the server ended the statement, not we the connection");
         fresh.remove().await;
@@ -288,14 +288,14 @@ async fn where_named_locks_are_forbidden_a_row_is_leased_and_nobody_asks_when_no
         proxy.arm(Reply::to("get_lock", 1105, "HY000"));
         let start = async || {
             let through = records(&ConnectSettings::of(proxy.instead_of(&fresh.primary))).await;
-            migrations::up(through.db(), through.dialect(), None).await.unwrap();
+            migrations::up(&through, None).await.unwrap();
             through
         };
         let (one, two, _three) = tokio::join!(start(), start(), start());
-        assert!(migrations::status(one.db()).await.unwrap().iter().all(|step| step.applied), "{primary}");
+        assert!(migrations::status(&one).await.unwrap().iter().all(|step| step.applied), "{primary}");
         let refused = proxy.answered();
         assert!(refused > 0);
-        migrations::up(two.db(), two.dialect(), None).await.unwrap();
+        migrations::up(&two, None).await.unwrap();
         assert_eq!(proxy.answered(), refused, "nothing is to be done");
         fresh.remove().await;
     }

@@ -1,13 +1,11 @@
 //! Migrations survive an end at any moment, and starts beside each other.
 
-use chainbill_records::{
-    Records, migrations,
-    sea_orm::{ConnectionTrait as _, Statement},
-};
-use chainbill_testkit::{EMBEDDED, Fresh, open, primaries};
+use chainbill_records::{Records, migrations};
+use chainbill_testkit::sea_orm::{ConnectionTrait as _, Statement};
+use chainbill_testkit::{EMBEDDED, Fresh, open, primaries, records_of};
 
 async fn is_complete(records: &Records) -> bool {
-    migrations::status(records.db()).await.unwrap().iter().all(|migration| migration.applied)
+    migrations::status(&records).await.unwrap().iter().all(|migration| migration.applied)
 }
 
 #[tokio::test]
@@ -21,15 +19,15 @@ async fn what_was_interrupted_is_gone_on_with() {
             "DROP TABLE audit_entries",
             "DROP TABLE sync_runs",
         ] {
-            records.db().execute_unprepared(sql).await.unwrap();
+            records.execute_unprepared(sql).await.unwrap();
         }
         assert!(!is_complete(&records).await);
-        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        migrations::up(&records, None).await.unwrap();
         assert!(is_complete(&records).await, "{primary}");
         for table in ["audit_entries", "sync_runs"] {
-            records.db().execute_unprepared(&format!("SELECT COUNT(*) FROM {table}")).await.unwrap();
+            records.execute_unprepared(&format!("SELECT COUNT(*) FROM {table}")).await.unwrap();
         }
-        records.db().clone().close().await.unwrap();
+        records.close().await;
         fresh.remove().await;
     }
 }
@@ -40,13 +38,13 @@ async fn two_first_starts_beside_each_other_both_go_well() {
         let fresh = Fresh::make(&primary, EMBEDDED).await;
         let start = async || {
             let opened = open(&fresh.primary).await;
-            migrations::up(&opened.db, opened.dialect, None).await.unwrap();
+            migrations::up(&records_of(&opened), None).await.unwrap();
             opened.db.close().await.unwrap();
         };
         tokio::join!(start(), start(), start());
         let records = fresh.records().await;
         assert!(is_complete(&records).await, "{primary}");
-        records.db().clone().close().await.unwrap();
+        records.close().await;
         fresh.remove().await;
     }
 }
@@ -71,9 +69,9 @@ fn payment(id: &str, payer: &str) -> String {
 
 /// Takes back all migrations after the one of this name.
 async fn back_to(records: &Records, name: &str) {
-    let all = migrations::status(records.db()).await.unwrap();
+    let all = migrations::status(&records).await.unwrap();
     let later = all.iter().rev().take_while(|migration| migration.name != name).count();
-    migrations::down(records.db(), records.dialect(), Some(u32::try_from(later).unwrap())).await.unwrap();
+    migrations::down(&records, Some(u32::try_from(later).unwrap())).await.unwrap();
 }
 
 #[tokio::test]
@@ -81,24 +79,24 @@ async fn a_payments_name_becomes_its_payers_own_and_no_payment_is_lost() {
     for primary in primaries() {
         let fresh = Fresh::make(&primary, EMBEDDED).await;
         let records = fresh.records().await;
-        let run = async |sql: &str| records.db().execute_unprepared(sql).await;
+        let run = async |sql: &str| records.execute_unprepared(sql).await;
         back_to(&records, "m0005_payers").await;
-        migrations::down(records.db(), records.dialect(), Some(1)).await.unwrap();
+        migrations::down(&records, Some(1)).await.unwrap();
         run(&payment("1", "ada")).await.unwrap();
         run(&payment("2", "bob")).await.unwrap_err();
-        migrations::up(records.db(), records.dialect(), Some(1)).await.unwrap();
+        migrations::up(&records, Some(1)).await.unwrap();
         run(&payment("2", "bob")).await.unwrap();
         run(&payment("3", "ada")).await.unwrap_err();
-        migrations::down(records.db(), records.dialect(), Some(1)).await.unwrap_err();
+        migrations::down(&records, Some(1)).await.unwrap_err();
         run("DELETE FROM payments WHERE id = '2'").await.unwrap();
         // As after a kill between the two halves: each can run again.
-        migrations::down(records.db(), records.dialect(), Some(1)).await.unwrap();
-        migrations::up(records.db(), records.dialect(), Some(1)).await.unwrap();
+        migrations::down(&records, Some(1)).await.unwrap();
+        migrations::up(&records, Some(1)).await.unwrap();
         run("DELETE FROM seaql_migrations WHERE version = 'm0005_payers'").await.unwrap();
-        migrations::up(records.db(), records.dialect(), Some(1)).await.unwrap();
+        migrations::up(&records, Some(1)).await.unwrap();
         run(&payment("2", "bob")).await.unwrap();
         assert_eq!(run("DELETE FROM payments").await.unwrap().rows_affected(), 2, "{primary}");
-        records.db().clone().close().await.unwrap();
+        records.close().await;
         fresh.remove().await;
     }
 }
@@ -108,18 +106,18 @@ async fn columns_that_were_added_or_taken_away_before_a_kill_are_gone_on_with() 
     for primary in primaries().into_iter().filter(|primary| primary != EMBEDDED) {
         let fresh = Fresh::make(&primary, EMBEDDED).await;
         let records = fresh.records().await;
-        let run = async |sql: &str| records.db().execute_unprepared(sql).await.unwrap();
+        let run = async |sql: &str| records.execute_unprepared(sql).await.unwrap();
         run("ALTER TABLE sync_runs DROP COLUMN parked").await;
         run("DROP INDEX sync_evidence_at ON sync_evidence").await;
         run("DELETE FROM seaql_migrations WHERE version = 'm0006_runs'").await;
-        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        migrations::up(&records, None).await.unwrap();
         assert!(is_complete(&records).await, "{primary}");
         run("SELECT total, parked, certificate FROM sync_runs").await;
         run("ALTER TABLE sync_runs DROP COLUMN total").await;
         back_to(&records, "m0005_payers").await;
-        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        migrations::up(&records, None).await.unwrap();
         run("SELECT total, parked, certificate FROM sync_runs").await;
-        records.db().clone().close().await.unwrap();
+        records.close().await;
         fresh.remove().await;
     }
 }
@@ -141,7 +139,7 @@ async fn references_of_postings_become_columns_and_what_cannot_be_read_stays_kno
     for primary in primaries() {
         let fresh = Fresh::make(&primary, EMBEDDED).await;
         let records = fresh.records().await;
-        let run = async |sql: &str| records.db().execute_unprepared(sql).await.unwrap();
+        let run = async |sql: &str| records.execute_unprepared(sql).await.unwrap();
         back_to(&records, "m0006_runs").await;
         for (id, account, reason, _) in POSTINGS {
             run(&format!(
@@ -155,21 +153,21 @@ async fn references_of_postings_become_columns_and_what_cannot_be_read_stays_kno
             let sql = "SELECT CONCAT(kind, '|', COALESCE(payment_id, ''), '|', account_kind, '|', \
                        COALESCE(account_user_id, ''), '|', COALESCE(account_method, ''), '|', COALESCE(note, '')) FROM \
                        ledger_postings ORDER BY id";
-            let db = records.db();
+            let db = &records;
             let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
             rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>()
         };
         let expected: Vec<&str> = POSTINGS.iter().map(|(_, _, _, expected)| *expected).collect();
-        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        migrations::up(&records, None).await.unwrap();
         assert_eq!(read().await, expected, "{primary}");
         // As after a kill at its end: all of it can run again.
         run("DELETE FROM seaql_migrations WHERE version = 'm0013_references'").await;
-        migrations::up(records.db(), records.dialect(), None).await.unwrap();
+        migrations::up(&records, None).await.unwrap();
         assert_eq!(read().await, expected, "again on {primary}");
         // There and back: what could be read is what it was.
         run("DELETE FROM ledger_postings WHERE note IS NOT NULL").await;
         back_to(&records, "m0006_runs").await;
-        let db = records.db();
+        let db = &records;
         let sql = "SELECT CONCAT(account, ' ', reason) FROM ledger_postings ORDER BY id";
         let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
         let texts: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
@@ -184,7 +182,7 @@ async fn references_of_postings_become_columns_and_what_cannot_be_read_stays_kno
             ],
             "{primary}"
         );
-        records.db().clone().close().await.unwrap();
+        records.close().await;
         fresh.remove().await;
     }
 }

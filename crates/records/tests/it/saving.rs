@@ -12,8 +12,8 @@ use chainbill_records::{
     dialect::Dialect,
     entities::skills,
     outbox::{Entry, Op, PARTITIONS, Queued, partition_of},
-    sea_orm::{ConnectionTrait as _, EntityTrait as _},
 };
+use chainbill_testkit::sea_orm::{ConnectionTrait as _, EntityTrait as _};
 use chainbill_testkit::{EMBEDDED, Fresh, ManualClock, primaries};
 
 async fn on_every_primary(story: impl AsyncFn(&Records)) {
@@ -21,7 +21,7 @@ async fn on_every_primary(story: impl AsyncFn(&Records)) {
         let fresh = Fresh::make(&primary, EMBEDDED).await;
         let records = fresh.records().await;
         story(&records).await;
-        records.db().clone().close().await.unwrap();
+        records.close().await;
         fresh.remove().await;
     }
 }
@@ -120,7 +120,7 @@ async fn what_is_undone_leaves_neither_row_nor_entry() {
         let mut unit = records.begin().await.unwrap();
         unit.insert::<skills::Entity>(row.clone()).await.unwrap();
         unit.rollback().await.unwrap();
-        assert!(skills::Entity::find_by_id(row.id).one(records.db()).await.unwrap().is_none());
+        assert!(skills::Entity::find_by_id(row.id).one(records).await.unwrap().is_none());
         assert!(waiting(records, &id).await.is_empty());
     })
     .await;
@@ -158,7 +158,7 @@ async fn of_many_writers_of_one_row_each_change_counts() {
                 while done < 5 {
                     let work = async {
                         let mut unit = records.begin().await?;
-                        let row = skills::Entity::find_by_id(id).one(unit.db()).await?.unwrap();
+                        let row = skills::Entity::find_by_id(id).one(&unit).await?.unwrap();
                         unit.update::<skills::Entity>(&row, row.clone()).await?;
                         unit.commit().await
                     };
@@ -173,7 +173,7 @@ async fn of_many_writers_of_one_row_each_change_counts() {
         while let Some(ended) = writers.join_next().await {
             ended.unwrap();
         }
-        let row = skills::Entity::find_by_id(row.id).one(records.db()).await.unwrap().unwrap();
+        let row = skills::Entity::find_by_id(row.id).one(records).await.unwrap().unwrap();
         assert_eq!(row.version, 41);
         assert_eq!(waiting(records, &row.id.to_string()).await.len(), 41);
     })
@@ -219,9 +219,9 @@ async fn an_entry_that_cannot_be_kept_keeps_its_row_from_being_saved() {
         let row = skill(records, "Rust");
         let mut unit = records.begin().await.unwrap();
         unit.insert::<skills::Entity>(row.clone()).await.unwrap();
-        records.db().execute_unprepared("ALTER TABLE outbox ADD CONSTRAINT no CHECK (version < 0)").await.unwrap();
+        records.execute_unprepared("ALTER TABLE outbox ADD CONSTRAINT no CHECK (version < 0)").await.unwrap();
         unit.commit().await.unwrap_err();
-        assert!(skills::Entity::find_by_id(row.id).one(records.db()).await.unwrap().is_none());
+        assert!(skills::Entity::find_by_id(row.id).one(records).await.unwrap().is_none());
     })
     .await;
 }
@@ -240,7 +240,7 @@ async fn a_lease_is_held_by_one_and_passes_on_when_it_ends() {
         let second = records.take_lease(&name, "other", ttl).await.unwrap().unwrap();
         assert!(second.epoch > first.epoch);
         assert!(records.renew_leases(&[name], "one", ttl).await.unwrap().is_empty(), "the first has lost it");
-        records.db().clone().close().await.unwrap();
+        records.close().await;
         fresh.remove().await;
     }
 }

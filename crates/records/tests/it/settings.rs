@@ -4,9 +4,9 @@ use chainbill_domain::models;
 use chainbill_records::{
     connect::{ConnectSettings, connect},
     migrations,
-    sea_orm::{ConnectionTrait as _, Statement},
 };
-use chainbill_testkit::{Answering, EMBEDDED, Fresh, address, primaries};
+use chainbill_testkit::sea_orm::{ConnectionTrait as _, Statement};
+use chainbill_testkit::{Answering, EMBEDDED, Fresh, address, primaries, records_of};
 
 /// Settings of servers, as a session finds them.
 const ODD: &[&str] = &[
@@ -29,7 +29,7 @@ async fn sessions_of_any_server_are_made_alike() {
     for primary in primaries().iter().filter(|primary| *primary != EMBEDDED) {
         let fresh = Fresh::make(primary, EMBEDDED).await;
         // MySQL checks a password without encryption only after it has once checked it with.
-        fresh.records().await.db().clone().close().await.unwrap();
+        fresh.records().await.close().await;
         let seen = async |url: &str| {
             let db = connect(&ConnectSettings::of(url)).await.unwrap_or_else(|error| panic!("{error}")).db;
             let sql = "SELECT CONCAT_WS(' ', @@sql_mode, @@time_zone, @@autocommit, @@completion_type, @@sql_safe_updates, \
@@ -65,7 +65,7 @@ async fn tables_are_made_and_written_on_a_server_of_another_time_zone_mode_and_c
         let name = fresh.primary.rsplit('/').next().unwrap();
         let alter = format!("ALTER DATABASE {name} CHARACTER SET latin1 COLLATE latin1_swedish_ci");
         through.db.execute_unprepared(&alter).await.unwrap();
-        migrations::up(&through.db, through.dialect, None).await.unwrap();
+        migrations::up(&records_of(&through), None).await.unwrap();
         for value in ["🎉 naïve", "\"quoted\" 'text' \\"] {
             let insert = "INSERT INTO facts (name, value) VALUES (?, ?)";
             let values = [format!("{}", value.len()).into(), value.into()];
@@ -73,8 +73,8 @@ async fn tables_are_made_and_written_on_a_server_of_another_time_zone_mode_and_c
             through.db.execute_raw(statement).await.unwrap();
         }
         let direct = fresh.records().await;
-        let rows = Statement::from_string(direct.db().get_database_backend(), "SELECT value FROM facts ORDER BY name");
-        let rows = direct.db().query_all_raw(rows).await.unwrap();
+        let rows = Statement::from_string(direct.get_database_backend(), "SELECT value FROM facts ORDER BY name");
+        let rows = direct.query_all_raw(rows).await.unwrap();
         assert_eq!(rows.len(), 2, "both are committed");
         fresh.remove().await;
     }

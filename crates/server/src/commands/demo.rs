@@ -6,12 +6,8 @@ use std::{
 };
 
 use anyhow::bail;
-use chainbill_domain::{Clock as _, SystemClock, states::Role};
-use chainbill_records::{
-    Records,
-    entities::users,
-    sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _},
-};
+use chainbill_domain::{Clock as _, SystemClock};
+use chainbill_records::{Records, repo::accounts};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +27,7 @@ pub(super) async fn demo(
     stop: &CancellationToken,
 ) -> anyhow::Result<Went> {
     let records = open::patient(settings).await?;
-    chainbill_records::migrations::up(records.db(), records.dialect(), None).await?;
+    chainbill_records::migrations::up(&records, None).await?;
     if !request.yes && !may_fill(&records, out).await? {
         return Ok(Went::Wrong);
     }
@@ -77,11 +73,7 @@ fn described(made: &Made, plan: &Plan, seconds: f64) -> String {
 
 /// Whether the primary may be filled: it holds only operators and people of demos, or the user confirms it.
 async fn may_fill(records: &Records, out: Output) -> anyhow::Result<bool> {
-    let people = users::Entity::find()
-        .filter(users::Column::Role.ne(Role::Admin.word()))
-        .filter(users::Column::Email.not_like(format!("%{}", demo::ADDRESSES)))
-        .count(records.db())
-        .await?;
+    let people = accounts::people_without(records, demo::ADDRESSES).await?;
     if people == 0 {
         return Ok(true);
     }

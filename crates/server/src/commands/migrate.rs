@@ -12,16 +12,15 @@ use crate::{cli::Migrate, open, output::Output, settings::Settings};
 
 pub(super) async fn migrate(settings: &Settings, out: Output, request: Migrate) -> anyhow::Result<Went> {
     let records = open::patient(settings).await?;
-    let (db, dialect) = (records.db(), records.dialect());
     match request {
-        Migrate::Up { steps } => migrations::up(db, dialect, steps).await?,
+        Migrate::Up { steps } => migrations::up(&records, steps).await?,
         Migrate::Down { yes: false, steps } => {
             bail!("{steps} steps back would drop their tables with everything in them; --yes confirms it")
         }
-        Migrate::Down { steps, .. } => migrations::down(db, dialect, Some(steps)).await?,
+        Migrate::Down { steps, .. } => migrations::down(&records, Some(steps)).await?,
         Migrate::Status => {}
     }
-    let all = migrations::status(db).await?;
+    let all = migrations::status(&records).await?;
     open::close(&records, None).await;
     let rows: Vec<_> = all.iter().map(|step| json!({"name": step.name, "applied": step.applied})).collect();
     out.result(&json!({"migrations": rows}), || {
@@ -36,7 +35,7 @@ pub(super) async fn migrate(settings: &Settings, out: Output, request: Migrate) 
 /// Refuses to work on tables that are older than the program.
 pub(super) async fn up_to_date(records: &Records) -> anyhow::Result<()> {
     let missing: Vec<Migration> =
-        migrations::status(records.db()).await?.into_iter().filter(|step| !step.applied).collect();
+        migrations::status(&records).await?.into_iter().filter(|step| !step.applied).collect();
     if missing.is_empty() {
         return Ok(());
     }

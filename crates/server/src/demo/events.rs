@@ -4,9 +4,11 @@ use chainbill_domain::{
     Timestamp,
     event::{Event, EventKind},
     id::{InvoiceId, ProjectId, UserId},
+    invoice::InvoiceState,
     money::Money,
+    payment::Payment,
 };
-use chainbill_records::entities::{disputes, invoices, payments, projects, users};
+use chainbill_records::entities::{disputes, projects, users};
 use chrono::Duration;
 
 use super::{EVENT_DAYS, Maker};
@@ -64,19 +66,19 @@ impl Maker<'_> {
         self.event(EventKind::ProjectCreated, row.created_at, row.client_id.0, about)
     }
 
-    pub(super) fn of_invoice(&mut self, row: &invoices::Model) -> Option<Event> {
-        let about = About { invoice: Some(row.id.0), project: row.project_id.map(|id| id.0), ..About::default() };
-        self.event(EventKind::InvoiceCreated, row.created_at, row.freelancer_id.0, about)
+    pub(super) fn of_invoice(&mut self, made: &InvoiceState) -> Option<Event> {
+        let about = About { invoice: Some(made.id), project: made.project_id, ..About::default() };
+        self.event(EventKind::InvoiceCreated, made.created_at, made.freelancer_id, about)
     }
 
-    pub(super) fn of_payment(&mut self, invoice: &invoices::Model, row: &payments::Model) -> Option<Event> {
+    pub(super) fn of_payment(&mut self, invoice: &InvoiceState, payment: &Payment) -> Option<Event> {
         let about = About {
-            receiver: Some(invoice.freelancer_id.0),
-            invoice: Some(invoice.id.0),
-            project: invoice.project_id.map(|id| id.0),
-            amount: Some(Money { minor: row.amount_minor, currency: row.currency.0 }),
+            receiver: Some(invoice.freelancer_id),
+            invoice: Some(invoice.id),
+            project: invoice.project_id,
+            amount: Some(payment.amount),
         };
-        self.event(EventKind::PaymentReceived, row.received_at, row.payer_id.0, about)
+        self.event(EventKind::PaymentReceived, payment.received_at, payment.payer_id, about)
     }
 
     pub(super) fn of_dispute(&mut self, row: &disputes::Model) -> Option<Event> {

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chainbill_records::{Text, Unit, entities::stored_files};
 use sha2::{Digest as _, Sha256};
 
-use super::{BATCH, Maker, invoices::Bill};
+use super::{BATCH, Maker, invoices::Issued};
 
 const NAMES: &[(&str, &str)] = &[
     ("contract.pdf", "application/pdf"),
@@ -14,10 +14,10 @@ const NAMES: &[(&str, &str)] = &[
     ("notes.txt", "text/plain"),
 ];
 
-pub(super) async fn files(maker: &mut Maker<'_>, bills: &[Bill]) -> anyhow::Result<()> {
+pub(super) async fn files(maker: &mut Maker<'_>, invoices: &[Issued]) -> anyhow::Result<()> {
     let places: Vec<usize> = (0..maker.plan.files()).collect();
     for chunk in places.chunks(BATCH) {
-        let rows: Vec<stored_files::Model> = chunk.iter().map(|_| file(maker, bills)).collect();
+        let rows: Vec<stored_files::Model> = chunk.iter().map(|_| file(maker, invoices)).collect();
         let event = |row: &stored_files::Model| {
             maker.of_file(row.owner_id.0, row.invoice_id.map(|id| id.0), row.created_at, &row.filename)
         };
@@ -28,9 +28,9 @@ pub(super) async fn files(maker: &mut Maker<'_>, bills: &[Bill]) -> anyhow::Resu
     Ok(())
 }
 
-fn file(maker: &mut Maker<'_>, bills: &[Bill]) -> stored_files::Model {
-    let bill = maker.dice.one(bills);
-    let at = maker.later(bill.at, 3);
+fn file(maker: &mut Maker<'_>, invoices: &[Issued]) -> stored_files::Model {
+    let invoice = maker.dice.one(invoices);
+    let at = maker.later(invoice.at, 3);
     let id = maker.id(at);
     let (filename, content_type) = *maker.dice.one(NAMES);
     let sealed: [u8; 240] = maker.dice.bytes();
@@ -39,8 +39,8 @@ fn file(maker: &mut Maker<'_>, bills: &[Bill]) -> stored_files::Model {
     stored_files::Model {
         id: Text(id),
         version: 0,
-        owner_id: Text(bill.freelancer),
-        invoice_id: maker.dice.chance(85).then_some(Text(bill.id)),
+        owner_id: Text(invoice.freelancer),
+        invoice_id: maker.dice.chance(85).then_some(Text(invoice.id)),
         filename: filename.to_owned(),
         content_type: content_type.to_owned(),
         file_size: 212,

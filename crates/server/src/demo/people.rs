@@ -11,7 +11,7 @@ use chainbill_domain::{
 use chainbill_records::{
     Text,
     entities::{skills, user_skills, users},
-    sea_orm::{EntityTrait as _, QuerySelect as _},
+    repo,
 };
 
 use super::{
@@ -22,11 +22,11 @@ use super::{
 /// A skill of the catalogue.
 pub(super) type Skill = (SkillId, &'static str);
 
-/// Everybody: freelancers first.
+/// All people: freelancers first.
 pub(super) struct People {
     ids: Vec<UserId>,
     freelancers: usize,
-    bill_in: HashMap<UserId, Currency>,
+    currencies: HashMap<UserId, Currency>,
 }
 
 impl People {
@@ -38,9 +38,9 @@ impl People {
         &self.ids[..self.freelancers]
     }
 
-    /// The currency in which a freelancer bills.
-    pub fn bills_in(&self, freelancer: UserId) -> Currency {
-        self.bill_in.get(&freelancer).copied().unwrap_or_else(|| prices::currency("USD"))
+    /// The currency in which a freelancer issues invoices.
+    pub fn invoices_in(&self, freelancer: UserId) -> Currency {
+        self.currencies.get(&freelancer).copied().unwrap_or_else(|| prices::currency("USD"))
     }
 
     pub fn clients(&self) -> &[UserId] {
@@ -50,12 +50,7 @@ impl People {
 
 /// The catalogue. Names that are there already are used as they are.
 pub(super) async fn skills(maker: &mut Maker<'_>) -> anyhow::Result<Vec<Skill>> {
-    let known: Vec<(String, String)> = skills::Entity::find()
-        .select_only()
-        .columns([skills::Column::NameKey, skills::Column::Id])
-        .into_tuple()
-        .all(maker.records.db())
-        .await?;
+    let known = repo::skills::keys(maker.records).await?;
     // An entry with a strange id is somebody's to look at, and none of the demo's.
     let known: HashMap<String, SkillId> =
         known.into_iter().filter_map(|(key, id)| Some((key, id.parse().ok()?))).collect();
@@ -90,7 +85,7 @@ pub(super) async fn skills(maker: &mut Maker<'_>) -> anyhow::Result<Vec<Skill>> 
 pub(super) async fn people(maker: &mut Maker<'_>, skills: &[Skill], hash: &str) -> anyhow::Result<People> {
     let (freelancers, clients) = (maker.plan.freelancers(), maker.plan.clients());
     let all = freelancers + clients;
-    let (mut ids, mut bill_in) = (Vec::with_capacity(all), HashMap::new());
+    let (mut ids, mut currencies) = (Vec::with_capacity(all), HashMap::new());
     let places: Vec<usize> = (0..all).collect();
     for batch in places.chunks(BATCH) {
         let (mut rows, mut children, mut events) = (Vec::new(), Vec::new(), Vec::new());
@@ -100,7 +95,7 @@ pub(super) async fn people(maker: &mut Maker<'_>, skills: &[Skill], hash: &str) 
             if place < freelancers {
                 children.extend(skills_of(maker, row.id.0, skills));
             }
-            bill_in.extend(row.hourly_rate_currency.map(|Text(currency)| (row.id.0, currency)));
+            currencies.extend(row.hourly_rate_currency.map(|Text(currency)| (row.id.0, currency)));
             events.extend(maker.of_person(&row));
             rows.push(row);
         }
@@ -109,7 +104,7 @@ pub(super) async fn people(maker: &mut Maker<'_>, skills: &[Skill], hash: &str) 
         };
         maker.save(&[("users", batch.len())], events, saving).await?;
     }
-    Ok(People { ids, freelancers, bill_in })
+    Ok(People { ids, freelancers, currencies })
 }
 
 fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, hash: &str) -> users::Model {
@@ -127,7 +122,7 @@ fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, h
         format!("We run {business} and look for people who can help with a {thing}.")
     };
     let (location, code) = *dice.one(PLACES);
-    // Some bill abroad in the currency that everybody takes.
+    // Some issue invoices abroad, in the currency that everybody takes.
     let currency = prices::currency(if dice.chance(25) { "USD" } else { code });
     let rate = prices::price(dice.between(3, 36) * 5, currency);
     let status = match dice.below(60) {

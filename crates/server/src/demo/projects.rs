@@ -19,7 +19,7 @@ use super::{
     words::{BUSINESSES, PRAISE, THINGS, VERBS},
 };
 
-/// A project that bills may be for.
+/// A project that invoices may be for.
 pub(super) struct Project {
     pub id: ProjectId,
     pub client: UserId,

@@ -214,7 +214,7 @@ pub(super) const PRAISE: &[&str] = &[
     "très professionnel, merci 🙏",
 ];
 
-pub(super) const QUARRELS: &[(&str, &str)] = &[
+pub(super) const DISPUTES: &[(&str, &str)] = &[
     ("Not delivered", "The last milestone never arrived, though it was billed."),
     ("Not as agreed", "The delivery differs from what the project's description says."),
     ("Late", "It arrived three weeks after the agreed day and the campaign was over."),

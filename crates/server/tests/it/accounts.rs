@@ -1,9 +1,7 @@
 //! Registration, logins, profiles, skills.
 
-use chainbill_records::{
-    entities::audit_entries,
-    sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _},
-};
+use chainbill_records::entities::audit_entries;
+use chainbill_testkit::sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use reqwest::Method;
 use serde_json::json;
 
@@ -49,7 +47,7 @@ fn a_wrong_password_and_an_unknown_address_look_the_same() {
         let records = world.fresh.records().await;
         let refused = audit_entries::Entity::find()
             .filter(audit_entries::Column::Action.eq("session.refuse"))
-            .all(records.db())
+            .all(&records)
             .await
             .unwrap();
         let mut subjects: Vec<&str> = refused.iter().map(|entry| entry.subject_id.as_str()).collect();

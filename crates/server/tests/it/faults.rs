@@ -225,7 +225,7 @@ fn what_somebody_did_to_either_database_is_found_named_and_repaired() {
             world.server.drained().await;
             let db = chainbill_testkit::open(&world.fresh.primary).await.db;
             let sql = format!("UPDATE users SET location = 'elsewhere' WHERE id = '{}'", ada.id);
-            chainbill_records::sea_orm::ConnectionTrait::execute_unprepared(&db, &sql).await.unwrap();
+            chainbill_testkit::sea_orm::ConnectionTrait::execute_unprepared(&db, &sql).await.unwrap();
             db.close().await.unwrap();
             let (code, said) = world.command(&["sync", "verify", "--deep", "--model", "users"]);
             let difference: &Value = &said["models"][0]["differences"][0];

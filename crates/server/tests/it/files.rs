@@ -60,7 +60,7 @@ impl Files {
     }
 
     async fn end(self) {
-        self.records.db().clone().close().await.unwrap();
+        self.records.close().await;
     }
 }
 

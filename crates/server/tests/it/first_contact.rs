@@ -97,11 +97,9 @@ fn a_demo_that_is_interrupted_at_any_moment_leaves_every_invariant_intact() {
                 // It is among the invoices when there are some.
                 let records = fresh.records().await;
                 let invoices = async || {
-                    use chainbill_records::{
-                        entities::invoices,
-                        sea_orm::{EntityTrait as _, PaginatorTrait as _},
-                    };
-                    invoices::Entity::find().count(records.db()).await.unwrap()
+                    use chainbill_records::entities::invoices;
+                    use chainbill_testkit::sea_orm::{EntityTrait as _, PaginatorTrait as _};
+                    invoices::Entity::find().count(&records).await.unwrap()
                 };
                 while invoices().await < batches * 1000 {
                     assert!(demo.try_wait().unwrap().is_none(), "it is still at work");

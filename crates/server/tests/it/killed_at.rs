@@ -6,7 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chainbill_records::{Records, outbox::PARTITIONS, sea_orm::ConnectionTrait as _};
+use chainbill_records::{Records, outbox::PARTITIONS};
+use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use chainbill_testkit::{Fault, Fresh, Proxy, address, server};
 use reqwest::Method;
 
@@ -140,7 +141,7 @@ fn killed_between_a_document_and_the_end_of_its_entry_the_entry_is_carried_out_a
             let parts: Vec<u16> = (0..PARTITIONS).collect();
             let queued = records.queued(&parts, 100, &[]).await.unwrap();
             let entry = queued.iter().find(|queued| queued.entry.entity_id == id).unwrap();
-            let holding = records.db().begin().await.unwrap();
+            let holding = records.begin().await.unwrap();
             let hold = format!("SELECT 1 FROM outbox WHERE part={} AND id='{}' FOR UPDATE", entry.partition, entry.id);
             holding.execute_unprepared(&hold).await.unwrap();
             mongo.set(Fault::None);
@@ -157,7 +158,7 @@ fn killed_between_a_document_and_the_end_of_its_entry_the_entry_is_carried_out_a
             holding.rollback().await.unwrap();
             world.server.drained().await;
             world.assert_equal();
-            records.db().clone().close().await.unwrap();
+            records.close().await;
             world.end().await;
         }
     });
@@ -210,7 +211,7 @@ async fn killed_when(world: &World, mongo: &Proxy, arguments: &[&str], so_far: i
     child.kill().await.unwrap();
     assert_eq!(newest_run(&records).await.1, "running", "{arguments:?} was killed in the middle");
     mongo.set(Fault::None);
-    records.db().clone().close().await.unwrap();
+    records.close().await;
 }
 
 #[test]
@@ -222,7 +223,7 @@ fn killed_in_the_middle_of_a_comparison_and_of_a_repair_the_next_one_ends_equal(
             world.server.drained().await;
             let records = world.fresh.records().await;
             // Somebody changes bills behind the application's back: fewer than the breaker thinks a program's mistake.
-            records.db().execute_unprepared("UPDATE invoices SET title='stolen' ORDER BY id LIMIT 40").await.unwrap();
+            records.execute_unprepared("UPDATE invoices SET title='stolen' ORDER BY id LIMIT 40").await.unwrap();
             let written_down = async |run: &str| records.resume(run).await.unwrap().is_some();
             killed_when(&world, &mongo, &["sync", "verify", "--deep"], written_down).await;
             let repairing =
@@ -235,7 +236,7 @@ fn killed_in_the_middle_of_a_comparison_and_of_a_repair_the_next_one_ends_equal(
             let entities: std::collections::BTreeSet<&str> =
                 evidence.iter().map(|evidence| evidence.entity_id.as_str()).collect();
             assert_eq!(entities.len(), 40, "each was found, and its evidence kept");
-            records.db().clone().close().await.unwrap();
+            records.close().await;
             world.end().await;
         }
     });

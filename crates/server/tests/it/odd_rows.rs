@@ -1,6 +1,6 @@
 //! Rows that another hand, a newer release or an older one has written: their neighbours are served, and they are named.
 
-use chainbill_records::sea_orm::ConnectionTrait as _;
+use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 

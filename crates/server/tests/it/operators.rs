@@ -1,9 +1,7 @@
 //! Health, the synchronisation's desk, descriptions, figures.
 
-use chainbill_records::{
-    outbox::{Entry, Op},
-    sea_orm::ConnectionTrait as _,
-};
+use chainbill_records::outbox::{Entry, Op};
+use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -145,7 +143,7 @@ fn lists_come_in_pages_that_neither_skip_nor_repeat() {
         }
         let failures = server.get("/api/sync/failures?model=users", admin).await.expect(200);
         assert_eq!(failures["data"].as_array().unwrap().len(), 2);
-        records.db().clone().close().await.unwrap();
+        records.close().await;
     });
 }
 
@@ -161,7 +159,7 @@ fn a_parked_entity_is_listed_tried_again_and_forgotten() {
             "UPDATE users SET bio = replace(hex(zeroblob(9000000)), '00', 'xx'), version = 2 WHERE id = '{}'",
             ada.id
         );
-        records.db().execute_unprepared(&sql).await.unwrap();
+        records.execute_unprepared(&sql).await.unwrap();
         let entry =
             Entry { model: "users".to_owned(), entity_id: ada.id.clone(), version: 2, op: Op::Upsert, body: None };
         records.enqueue(&[entry]).await.unwrap();
@@ -179,7 +177,7 @@ fn a_parked_entity_is_listed_tried_again_and_forgotten() {
                 server.get("/api/sync/failures", admin).await.expect(200)["data"][0]["attempts"].as_u64() >= Some(2)
             })
             .await;
-        records.db().execute_unprepared(&format!("UPDATE users SET bio = NULL WHERE id = '{}'", ada.id)).await.unwrap();
+        records.execute_unprepared(&format!("UPDATE users SET bio = NULL WHERE id = '{}'", ada.id)).await.unwrap();
         server.send(Method::DELETE, &one, Some(admin), None).await.expect(204);
         assert_eq!(server.get("/api/sync/failures", admin).await.expect(200)["data"], json!([]));
         let repaired = server.act(&format!("/api/sync/users/{}", ada.id), admin).await.expect(200);

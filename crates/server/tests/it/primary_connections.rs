@@ -3,10 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use chainbill_records::{
-    classes::{Class, SERVER_ERRORS},
-    sea_orm::ConnectionTrait as _,
-};
+use chainbill_records::classes::{Class, SERVER_ERRORS};
+use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use chainbill_testkit::{Answering, EMBEDDED, Fresh, Reply, address, primaries, server};
 use reqwest::Method;
 
@@ -18,7 +16,7 @@ async fn servers() -> Vec<Fresh> {
     for primary in primaries().iter().filter(|primary| *primary != EMBEDDED) {
         let fresh = Fresh::make(primary, EMBEDDED).await;
         // MySQL checks a password without encryption only after it has once checked it with.
-        fresh.records().await.db().clone().close().await.unwrap();
+        fresh.records().await.close().await;
         all.push(fresh);
     }
     all
@@ -42,7 +40,7 @@ fn a_locked_table_does_not_end_the_service_however_often_health_is_asked() {
             let direct = fresh.records().await;
             let world = World::start(fresh).await;
             let (client, freelancer) = world.client_and_freelancer().await;
-            let locking = direct.db().begin().await.unwrap();
+            let locking = direct.begin().await.unwrap();
             locking.execute_unprepared("LOCK TABLES reviews WRITE").await.unwrap();
             for round in 0..40 {
                 let asked = Instant::now();
@@ -57,7 +55,7 @@ fn a_locked_table_does_not_end_the_service_however_often_health_is_asked() {
             drop(locking);
             world.server.drained().await;
             world.assert_equal();
-            direct.db().clone().close().await.unwrap();
+            direct.close().await;
             world.end().await;
         }
     });
@@ -131,7 +129,7 @@ fn a_start_where_named_locks_are_forbidden_goes_well() {
     run(async {
         let Some(mysql) = server("MYSQL_TEST_URL") else { return };
         let mut fresh = Fresh::make(&mysql, EMBEDDED).await;
-        fresh.records().await.db().clone().close().await.unwrap();
+        fresh.records().await.close().await;
         let proxy = Answering::before(address(&mysql)).await;
         let through = proxy.instead_of(&fresh.primary);
         let direct = std::mem::replace(&mut fresh.primary, through);

@@ -1,7 +1,8 @@
 //! What people write: lengths, what is not seen, what looks alike, and passwords.
 
 use chainbill_app::{Passwords, Secret};
-use chainbill_records::{entities::users, sea_orm::ActiveModelTrait as _};
+use chainbill_records::entities::users;
+use chainbill_testkit::sea_orm::ActiveModelTrait as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -137,9 +138,9 @@ fn what_was_hashed_as_it_was_typed_still_logs_in_and_is_hashed_anew() {
         world.server.register("Ada", "CLIENT").await;
         let records = world.fresh.records().await;
         let hash_of = async || {
-            use chainbill_records::sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+            use chainbill_testkit::sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
             let ada = users::Entity::find().filter(users::Column::Email.eq("ada@example.org"));
-            ada.one(records.db()).await.unwrap().unwrap()
+            ada.one(&records).await.unwrap().unwrap()
         };
         // As a release before wrote it: of the text as it came.
         for typed in [APART, COMPOSED] {
@@ -149,7 +150,7 @@ fn what_was_hashed_as_it_was_typed_still_logs_in_and_is_hashed_anew() {
                 password_hash: sea_orm_set(Some(old.clone())),
                 ..Default::default()
             };
-            ada.update(records.db()).await.unwrap();
+            ada.update(&records).await.unwrap();
             assert_eq!(login(world, "quite another one").await, 401);
             assert_eq!(hash_of().await.password_hash, Some(old.clone()), "a wrong one changes nothing");
             assert_eq!(login(world, typed).await, 200);
@@ -157,14 +158,14 @@ fn what_was_hashed_as_it_was_typed_still_logs_in_and_is_hashed_anew() {
             assert_ne!(new, old);
             assert!(Passwords::default().matches(Secret::new(COMPOSED), Some(new)).await.unwrap());
         }
-        records.db().clone().close().await.unwrap();
+        records.close().await;
         world.server.drained().await;
         world.assert_equal();
     });
 }
 
-fn sea_orm_set<T: Into<chainbill_records::sea_orm::Value>>(value: T) -> chainbill_records::sea_orm::ActiveValue<T> {
-    chainbill_records::sea_orm::ActiveValue::Set(value)
+fn sea_orm_set<T: Into<chainbill_testkit::sea_orm::Value>>(value: T) -> chainbill_testkit::sea_orm::ActiveValue<T> {
+    chainbill_testkit::sea_orm::ActiveValue::Set(value)
 }
 
 #[test]

@@ -11,9 +11,9 @@ use chainbill_records::{
     Connections, Expected, Topology,
     connect::{ConnectSettings, connect},
     entities::users,
-    sea_orm::ConnectionTrait as _,
 };
 use chainbill_sync::{Order, Outcome, RepairPolicy, Replicator, compare::Level};
+use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use chainbill_testkit::{EMBEDDED, Fresh, Proxy, address, open, server, with_database};
 use tokio_util::sync::CancellationToken;
 
@@ -49,7 +49,7 @@ impl Group {
 async fn known(database: &Fresh) -> World {
     let (records, mirror) = (database.records().await, database.mirror().await);
     let beside = database.beside(&records).await;
-    let topology = Topology::recognise(beside.db(), beside.dialect(), Expected::Auto).await.unwrap();
+    let topology = Topology::recognise(&beside, Expected::Auto).await.unwrap();
     assert_eq!(topology, Topology::Group { several_writers: true, online: Some(2) });
     assert_eq!(topology.to_string(), "Group Replication with several writers, 2 servers online");
     let sync = Replicator::new(beside.within(topology), mirror.clone(), quick());

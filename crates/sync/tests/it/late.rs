@@ -18,7 +18,9 @@ async fn reading(database: &Fresh, servers: Vec<&Behind>, primary_too: bool, set
     let (records, mirror) = (database.records().await, database.mirror().await);
     let beside = database.beside(&records).await;
     let mut readers: Vec<_> = servers.into_iter().map(|server| server.db.clone()).collect();
-    readers.extend(primary_too.then(|| beside.db().clone()));
+    if primary_too {
+        readers.push(chainbill_testkit::open(&database.primary).await.db);
+    }
     let sync = Replicator::new(beside.reading_in_turn(readers), mirror.clone(), settings);
     World { records, mirror, sync }
 }

@@ -13,6 +13,7 @@ use chainbill_records::{
     entities::{dispute_votes, disputes, invoice_lines, stored_files, users},
     outbox::Op,
 };
+use chainbill_testkit::sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _};
 use chrono::DateTime;
 
 use crate::world::{World, on_all_pairs};
@@ -205,9 +206,8 @@ fn a_document_over_sixteen_megabytes_is_parked_with_its_cause_and_blocks_nobody(
         let row = unit.insert_with::<dispute_votes::Entity>(row, Vec::new()).await.unwrap();
         unit.commit().await.unwrap();
         for position in 0..2 {
-            let mut unit = world.records.begin().await.unwrap();
-            unit.add::<dispute_votes::Entity>(vote(position)).await.unwrap();
-            unit.commit().await.unwrap();
+            let vote = vote(position).into_active_model().reset_all();
+            dispute_votes::Entity::insert(vote).exec_without_returning(&world.records).await.unwrap();
         }
         let entry = chainbill_records::outbox::Entry {
             model: DISPUTES.name.to_owned(),

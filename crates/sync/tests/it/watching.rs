@@ -234,8 +234,8 @@ fn a_process_that_does_not_relay_says_nothing_of_the_rates_of_others() {
 fn a_primary_that_is_away_leaves_everything_unknown_instead_of_well() {
     on_every_database(async |database| {
         let world = World::open(database, quick()).await;
-        world.records.db().clone().close().await.unwrap();
-        world.sync.records().db().clone().close().await.unwrap();
+        world.records.close().await;
+        world.sync.records().close().await;
         let status = world.sync.status().await;
         assert_eq!((status.status, status.primary_reachable), ("unreachable", false));
         assert_eq!((status.backlog, status.oldest_seconds, status.parked, status.stalled), (None, None, None, None));

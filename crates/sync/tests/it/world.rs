@@ -207,8 +207,8 @@ impl World {
 
     /// Writes past the application.
     pub async fn sql(&self, sql: &str) {
-        use chainbill_records::sea_orm::ConnectionTrait as _;
-        self.records.db().execute_unprepared(sql).await.unwrap();
+        use chainbill_testkit::sea_orm::ConnectionTrait as _;
+        self.records.execute_unprepared(sql).await.unwrap();
     }
 
     /// Waits until a condition holds.

@@ -243,7 +243,7 @@ async fn copied(world: &World, other: &Replicator, faulty: &Faulty, seed: u64) -
 async fn late(world: &World, database: &Fresh, seed: u64) -> Vec<String> {
     let (mut words, mut dice, mut alive) = (Vec::new(), Dice(seed ^ 0x1A7E), Vec::new());
     let server = database.behind("late").await;
-    let readers = vec![server.db.clone(), world.records.db().clone()];
+    let readers = vec![server.db.clone(), chainbill_testkit::open(&database.primary).await.db];
     let sync = Replicator::new(world.records.reading_in_turn(readers), world.mirror.clone(), settings());
     let looking = World { records: world.records.clone(), mirror: world.mirror.clone(), sync };
     for _ in 0..60 {
@@ -272,7 +272,7 @@ async fn late(world: &World, database: &Fresh, seed: u64) -> Vec<String> {
 async fn late_cut(world: &World, database: &Fresh) -> Vec<String> {
     let mut words = Vec::new();
     let server = database.behind("late").await;
-    let sync = Sync::new(world.records.reading_in_turn(vec![server.db.clone()]), world.mirror.clone(), settings());
+    let sync = Replicator::new(world.records.reading_in_turn(vec![server.db.clone()]), world.mirror.clone(), settings());
     let looking = World { records: world.records.clone(), mirror: world.mirror.clone(), sync };
     let running = world.sync.start();
     let mut people = Vec::new();
@@ -290,7 +290,7 @@ async fn late_cut(world: &World, database: &Fresh) -> Vec<String> {
     world.sync.drained(Duration::from_secs(20)).await.unwrap();
     let over = CancellationToken::new();
     let comparing = async {
-        verify(&looking, Mending::Report, &mut words).await;
+        verify(&looking, RepairPolicy::Report, &mut words).await;
         over.cancel();
     };
     // It catches up, so that a right comparison ends; late enough that a wrong one has ended before.

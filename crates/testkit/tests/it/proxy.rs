@@ -6,8 +6,8 @@ use chainbill_domain::{SystemClock, SystemRandom};
 use chainbill_records::{
     Records, RecordsError,
     connect::{ConnectSettings, Connected, connect},
-    sea_orm::ConnectionTrait as _,
 };
+use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use chainbill_testkit::{EMBEDDED, Fault, Fresh, Proxy, address, primaries};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -151,7 +151,7 @@ fn a_commit_whose_answer_is_lost_is_durable_and_said_to_be_unknown() {
             proxy.set(fault);
             let unit = through.begin().await.unwrap();
             let insert = format!("INSERT INTO facts (name, value) VALUES ('fact-{round}', 'so')");
-            unit.db().execute_unprepared(&insert).await.unwrap();
+            unit.execute_unprepared(&insert).await.unwrap();
             let told = unit.commit().await;
             match fault {
                 Fault::None => drop(told.unwrap()),
@@ -174,12 +174,12 @@ fn whoever_stops_waiting_for_a_transaction_leaves_none_open() {
         };
         let Connected { db, dialect, .. } = connect(&settings).await.unwrap();
         let through = Records::new(db, dialect, Arc::new(SystemClock), Arc::new(SystemRandom));
-        through.db().execute_unprepared("SELECT 1").await.unwrap();
+        through.execute_unprepared("SELECT 1").await.unwrap();
         // Its BEGIN is with the server then, and the answer is on its way.
         proxy.set(Fault::Latency(Duration::from_millis(400)));
         assert!(timeout(Duration::from_millis(600), through.begin()).await.is_err(), "it began");
         proxy.set(Fault::None);
-        through.db().execute_unprepared("INSERT INTO facts (name, value) VALUES ('after', 'so')").await.unwrap();
+        through.execute_unprepared("INSERT INTO facts (name, value) VALUES ('after', 'so')").await.unwrap();
         assert_eq!(direct.fact("after").await.unwrap().as_deref(), Some("so"));
     });
 }

@@ -6,11 +6,11 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::IntoResponse,
 };
-use chainbill_app::{App, AppError, Credentials, LoggedIn, Registration, UserView};
+use chainbill_app::{Answer as AppAnswer, App, AppError, Credentials, LoggedIn, Registration, UserView};
 use serde::Serialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Answer, Versioned, created, tagged};
+use super::{Answer, created, tagged};
 use crate::{
     State,
     extract::{COOKIE, Principal, StrictJson, Unauthenticated, tokens},
@@ -31,7 +31,7 @@ async fn register(
     StrictJson(new): StrictJson<Registration>,
 ) -> Answer {
     let user = state.app.register(&context, new).await?;
-    Ok(created(&state, "/api/users", &user.value.id, &user).await)
+    Ok(created(&state, "/api/users", |it| &it.id, &user).await)
 }
 
 /// Log in. The token goes into `Authorization: Bearer`; browsers get it as a cookie too, and then repeat `csrfToken` in
@@ -76,9 +76,9 @@ struct Me {
     csrf_token: String,
 }
 
-impl Versioned for Me {
-    fn version(&self) -> i64 {
-        self.user.version
+impl AppAnswer for Me {
+    fn tag(&self) -> Option<String> {
+        self.user.tag()
     }
 }
 

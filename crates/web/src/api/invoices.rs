@@ -49,7 +49,7 @@ async fn create(
     StrictJson(new): StrictJson<NewInvoice>,
 ) -> Answer {
     let invoice = state.app.create_invoice(&context, new).await?;
-    Ok(created(&state, "/api/invoices", &invoice.value.id, &invoice).await)
+    Ok(created(&state, "/api/invoices", |it| &it.id, &invoice).await)
 }
 
 /// An invoice.
@@ -71,7 +71,7 @@ async fn patch(
     IfMatch(versions): IfMatch,
     StrictJson(change): StrictJson<PatchInvoice>,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.patch_invoice(&context, &id, versions.as_deref(), change).await?).await)
+    Ok(done(&state, &state.app.patch_invoice(&context, &id, versions.as_deref(), change).await?).await)
 }
 
 /// Delete a draft.
@@ -100,7 +100,7 @@ async fn send(
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.send_invoice(&context.at(versions), &id).await?).await)
+    Ok(done(&state, &state.app.send_invoice(&context.at(versions), &id).await?).await)
 }
 
 /// Void an invoice on which nothing was paid.
@@ -113,7 +113,7 @@ async fn void(
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.void_invoice(&context.at(versions), &id).await?).await)
+    Ok(done(&state, &state.app.void_invoice(&context.at(versions), &id).await?).await)
 }
 
 /// Record a payment (the invoice's client, or an operator); `Idempotency-Key` is required.
@@ -129,7 +129,7 @@ async fn pay(
     StrictJson(payment): StrictJson<NewPayment>,
 ) -> Answer {
     let payment = state.app.pay_invoice(&context.at(versions), &id, payment).await?;
-    Ok(created(&state, "/api/payments", &payment.value.id, &payment).await)
+    Ok(created(&state, "/api/payments", |it| &it.id, &payment).await)
 }
 
 /// A payment, with the current state of its invoice. For the invoice's parties.

@@ -20,66 +20,20 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use chainbill_app::{Done, InvoiceView, Page, PaymentView, ProjectView, SkillView, UserView};
-use serde::Serialize;
+use chainbill_app::{Answer as AppAnswer, Answered, Done, Page, Stored};
+use serde::{Deserialize, Serialize};
 
 use crate::{Problem, State, extract::requested_freshness};
 
 type Answer = Result<Response, Problem>;
 
-/// Objects with a version.
-trait Versioned: Serialize {
-    fn version(&self) -> i64;
-
-    /// What the clock derives and no version counts. It is a part of the entity tag, so that a client with the earlier state is sent
-    /// the new one.
-    fn derived(&self) -> &'static str {
-        ""
-    }
+/// A response with its entity tag (RFC 9110, 8.8.3).
+fn tagged<T: AppAnswer>(status: StatusCode, thing: &T) -> Response {
+    with_tag((status, Json(thing)).into_response(), thing.tag().as_deref())
 }
 
-impl Versioned for UserView {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
-impl Versioned for SkillView {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
-impl Versioned for ProjectView {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
-impl Versioned for InvoiceView {
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn derived(&self) -> &'static str {
-        if self.overdue { "-overdue" } else { "" }
-    }
-}
-
-impl Versioned for PaymentView {
-    fn version(&self) -> i64 {
-        self.invoice.version
-    }
-
-    fn derived(&self) -> &'static str {
-        self.invoice.derived()
-    }
-}
-
-/// An object, with its version and derived state as the entity tag (RFC 9110, 8.8.3).
-fn tagged<T: Versioned>(status: StatusCode, thing: &T) -> Response {
-    let mut response = (status, Json(thing)).into_response();
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}{}\"", thing.version(), thing.derived())) {
+fn with_tag(mut response: Response, tag: Option<&str>) -> Response {
+    if let Some(Ok(tag)) = tag.map(|tag| HeaderValue::from_str(&format!("\"{tag}\""))) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
@@ -93,20 +47,38 @@ fn listed<T: Serialize>(list: &str, page: &Page<T>) -> Response {
     Json(page).into_response()
 }
 
-/// The response to a change: the object, and the Sync-Token for reads of the mirror that must reflect it.
-async fn done<T: Versioned>(state: &State, status: StatusCode, done: &Done<T>) -> Response {
-    let mut response = tagged(status, &done.value);
+/// The response to a command: the object, and the Sync-Token for reads of the mirror that must reflect it. A replay is the stored
+/// answer of the first request with the same key.
+async fn done<T: AppAnswer>(state: &State, done: &Done<T>) -> Response {
+    let status = StatusCode::from_u16(done.status).unwrap_or(StatusCode::OK);
+    let mut response = match &done.answer {
+        Answered::New(thing) => tagged(status, thing),
+        Answered::Replayed(Stored { body, tag }) => {
+            let json = [(header::CONTENT_TYPE, "application/json")];
+            with_tag((status, json, body.clone()).into_response(), tag.as_deref())
+        }
+    };
     write_headers(state, &mut response, done).await;
     response
 }
 
 /// A new object, with its location.
-async fn created<T: Versioned>(state: &State, path: &str, id: &str, new: &Done<T>) -> Response {
-    let mut response = done(state, StatusCode::CREATED, new).await;
-    if let Ok(place) = HeaderValue::from_str(&format!("{path}/{id}")) {
+async fn created<T: AppAnswer>(state: &State, path: &str, id: impl Fn(&T) -> &str, new: &Done<T>) -> Response {
+    let mut response = done(state, new).await;
+    let id = match &new.answer {
+        Answered::New(thing) => Some(id(thing).to_owned()),
+        Answered::Replayed(stored) => serde_json::from_str::<Known>(&stored.body).ok().map(|known| known.id),
+    };
+    if let Some(Ok(place)) = id.map(|id| HeaderValue::from_str(&format!("{path}/{id}"))) {
         response.headers_mut().insert(header::LOCATION, place);
     }
     response
+}
+
+/// What the answer for one object has in every release.
+#[derive(Deserialize)]
+struct Known {
+    id: String,
 }
 
 async fn write_headers<T>(state: &State, response: &mut Response, done: &Done<T>) {
@@ -119,7 +91,7 @@ async fn write_headers<T>(state: &State, response: &mut Response, done: &Done<T>
             Err(error) => tracing::warn!("a change is answered without its token: {error}"),
         }
     }
-    if done.replayed {
+    if done.is_replayed() {
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
 }

@@ -45,7 +45,7 @@ async fn create(
     StrictJson(new): StrictJson<NewProject>,
 ) -> Answer {
     let project = state.app.create_project(&context, new).await?;
-    Ok(created(&state, "/api/projects", &project.value.id, &project).await)
+    Ok(created(&state, "/api/projects", |it| &it.id, &project).await)
 }
 
 /// A project that is on offer, or of which one is a party.
@@ -67,7 +67,7 @@ async fn patch(
     IfMatch(versions): IfMatch,
     StrictJson(change): StrictJson<PatchProject>,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.patch_project(&context, &id, versions.as_deref(), change).await?).await)
+    Ok(done(&state, &state.app.patch_project(&context, &id, versions.as_deref(), change).await?).await)
 }
 
 /// Give the project to a freelancer.
@@ -81,7 +81,7 @@ async fn start(
     IfMatch(versions): IfMatch,
     StrictJson(who): StrictJson<StartProject>,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.start_project(&context.at(versions), &id, who).await?).await)
+    Ok(done(&state, &state.app.start_project(&context.at(versions), &id, who).await?).await)
 }
 
 /// Say that the work is done.
@@ -94,7 +94,7 @@ async fn complete(
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.complete_project(&context.at(versions), &id).await?).await)
+    Ok(done(&state, &state.app.complete_project(&context.at(versions), &id).await?).await)
 }
 
 /// Take the project back.
@@ -107,5 +107,5 @@ async fn cancel(
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.cancel_project(&context.at(versions), &id).await?).await)
+    Ok(done(&state, &state.app.cancel_project(&context.at(versions), &id).await?).await)
 }

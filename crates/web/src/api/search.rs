@@ -7,12 +7,12 @@ use axum::{
     response::IntoResponse,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chainbill_app::{Actor, Page};
+use chainbill_app::Page;
 use chainbill_domain::{
     Digest, Document, Model,
     id::Id,
     models::{PROJECTS, USERS},
-    states::{ProjectStatus, Role, UserStatus},
+    visibility::{ProjectRule, Visible},
     words,
 };
 use chainbill_mirror::{Hit, SearchPosition, SearchQuery};
@@ -222,11 +222,7 @@ async fn users(
     headers: HeaderMap,
     StrictQuery(query): StrictQuery<SearchParameters>,
 ) -> Answer {
-    let actor = context.actor()?;
-    let among = match actor.role {
-        Role::Admin => Vec::new(),
-        _ => vec![("status", UserStatus::Active.word().to_owned())],
-    };
+    let among = among(context.actor()?.viewer().users(), |status| ("status", status.word().to_owned()));
     answer::<UserHit>(&state, &headers, &query, &USERS, &among).await
 }
 
@@ -240,16 +236,19 @@ async fn projects(
     headers: HeaderMap,
     StrictQuery(query): StrictQuery<SearchParameters>,
 ) -> Answer {
-    let actor = context.actor()?;
-    answer::<ProjectHit>(&state, &headers, &query, &PROJECTS, &visible_projects(actor)).await
+    let among = among(context.actor()?.viewer().projects(), |rule| match rule {
+        ProjectRule::Status(status) => ("status", status.word().to_owned()),
+        ProjectRule::Client(user) => ("clientId", user.to_string()),
+        ProjectRule::Freelancer(user) => ("freelancerId", user.to_string()),
+    });
+    answer::<ProjectHit>(&state, &headers, &query, &PROJECTS, &among).await
 }
 
-/// The projects that the actor may see: those that match one of these fields.
-fn visible_projects(actor: &Actor) -> Vec<(&'static str, String)> {
-    let me = actor.user_id.to_string();
-    match actor.role {
-        Role::Admin => Vec::new(),
-        _ => vec![("status", ProjectStatus::Open.word().to_owned()), ("clientId", me.clone()), ("freelancerId", me)],
+/// What the viewer sees, as values of fields of which a hit has one; none where every hit is seen.
+fn among<R>(visible: Visible<R>, field: fn(R) -> (&'static str, String)) -> Vec<(&'static str, String)> {
+    match visible {
+        Visible::All => Vec::new(),
+        Visible::AnyOf(rules) => rules.into_iter().map(field).collect(),
     }
 }
 

@@ -38,7 +38,7 @@ async fn create(
     StrictJson(new): StrictJson<NewSkill>,
 ) -> Answer {
     let skill = state.app.create_skill(&context, new).await?;
-    Ok(created(&state, "/api/skills", &skill.value.id, &skill).await)
+    Ok(created(&state, "/api/skills", |it| &it.id, &skill).await)
 }
 
 /// An entry of the catalogue.

@@ -53,7 +53,7 @@ async fn patch(
     IfMatch(versions): IfMatch,
     StrictJson(change): StrictJson<PatchProfile>,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.patch_profile(&context, &id, versions.as_deref(), change).await?).await)
+    Ok(done(&state, &state.app.patch_profile(&context, &id, versions.as_deref(), change).await?).await)
 }
 
 /// Give a person a skill, or change its level.
@@ -67,7 +67,7 @@ async fn put_skill(
     IfMatch(versions): IfMatch,
     StrictJson(skill): StrictJson<NewUserSkill>,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.put_user_skill(&context.at(versions), &id, skill).await?).await)
+    Ok(done(&state, &state.app.put_user_skill(&context.at(versions), &id, skill).await?).await)
 }
 
 /// Take a skill from a person.
@@ -80,5 +80,5 @@ async fn remove_skill(
     Path((id, skill)): Path<(String, String)>,
     IfMatch(versions): IfMatch,
 ) -> Answer {
-    Ok(done(&state, StatusCode::OK, &state.app.remove_user_skill(&context.at(versions), &id, &skill).await?).await)
+    Ok(done(&state, &state.app.remove_user_skill(&context.at(versions), &id, &skill).await?).await)
 }

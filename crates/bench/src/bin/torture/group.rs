@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use chainbill_records::sea_orm::ConnectionTrait as _;
+use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use chainbill_testkit::{Proxy, address, open, with_database};
 
 /// Servers as tests name them.

@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use chainbill_records::{
     Connections,
     connect::{ConnectSettings, connect},
-    sea_orm::ConnectionTrait as _,
 };
+use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use tokio::time::sleep;
 
 use super::{Hand, Side};
@@ -123,7 +123,7 @@ impl Hand {
 async fn sessions(stranger: &Connections, url: &str, which: &str) -> anyhow::Result<Vec<u64>> {
     let name = url.rsplit('/').next().unwrap_or("").split('?').next().unwrap_or("");
     let sql = format!("SELECT id FROM information_schema.processlist WHERE db='{name}' AND id<>CONNECTION_ID(){which}");
-    let statement = chainbill_records::sea_orm::Statement::from_string(stranger.get_database_backend(), sql);
+    let statement = chainbill_testkit::sea_orm::Statement::from_string(stranger.get_database_backend(), sql);
     let rows = stranger.query_all_raw(statement).await?;
     Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
 }

@@ -1,8 +1,8 @@
-//! The invariants as questions to the primary: each lists what breaks it.
+//! The invariants of money, numbers and references, each as one statement that selects what breaks it.
 
-use chainbill_records::sea_orm::{ConnectionTrait as _, Statement};
+use sea_orm::{ConnectionTrait as _, Statement};
 
-use crate::{App, AppError};
+use crate::{Records, RecordsError};
 
 /// Something that always holds.
 #[derive(Debug, Clone, Copy)]
@@ -137,15 +137,12 @@ pub const INVARIANTS: &[Invariant] = &[
     },
 ];
 
-impl App {
-    /// What breaks an invariant, at most a hundred.
-    ///
-    /// # Errors
-    /// When the primary does not answer.
-    pub async fn violations(&self, invariant: &Invariant) -> Result<Vec<String>, AppError> {
-        let db = self.records.db();
-        let sql = format!("{} LIMIT 100", invariant.sql);
-        let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
-        rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
-    }
+/// What breaks an invariant, at most a hundred.
+///
+/// # Errors
+/// When the primary does not answer.
+pub async fn violations(records: &Records, invariant: &Invariant) -> Result<Vec<String>, RecordsError> {
+    let sql = format!("{} LIMIT 100", invariant.sql);
+    let rows = records.query_all_raw(Statement::from_string(records.get_database_backend(), sql)).await?;
+    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }

@@ -1,0 +1,87 @@
+//! What the use cases share.
+
+use std::sync::Arc;
+
+use chainbill_domain::Timestamp;
+use chainbill_records::{
+    Records,
+    repo::invariants::{self, Invariant},
+};
+use tokio::sync::Notify;
+
+use crate::{AppError, Passwords, Settings, seal::Seal};
+
+/// The use cases. Cloning shares everything.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) records: Records,
+    pub(crate) settings: Settings,
+    pub(crate) passwords: Passwords,
+    pub(crate) seal: Seal,
+    /// Notified of each login.
+    pub(crate) logins: Arc<Notify>,
+}
+
+impl App {
+    /// Use cases over a primary.
+    #[must_use]
+    pub fn new(records: Records, settings: Settings) -> Self {
+        Self { records, settings, passwords: Passwords::default(), seal: Seal::default(), logins: Arc::default() }
+    }
+
+    /// The primary.
+    #[must_use]
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// The kind of primary: `sqlite`, `mysql` or `mariadb`.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        self.records.dialect().name()
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.records.now()
+    }
+
+    /// A small round trip to the primary.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn ping(&self) -> Result<(), AppError> {
+        Ok(self.records.ping().await?)
+    }
+
+    /// Whether the primary would take a write at the moment.
+    ///
+    /// # Errors
+    /// When it would not.
+    pub async fn takes_writes(&self) -> Result<(), AppError> {
+        Ok(self.records.takes_writes().await?)
+    }
+
+    /// Rows of all synchronised models together, counted on connections that no request waits for.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn record_count(&self) -> Result<u64, AppError> {
+        let snapshot = self.records.glance().await?;
+        let mut count = 0;
+        for model in chainbill_domain::models::ALL {
+            count += snapshot.count(model).await?;
+        }
+        snapshot.close().await?;
+        Ok(count)
+    }
+
+    /// What breaks an invariant, at most a hundred.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn violations(&self, invariant: &Invariant) -> Result<Vec<String>, AppError> {
+        Ok(invariants::violations(&self.records, invariant).await?)
+    }
+}

@@ -1,0 +1,111 @@
+//! What is answered: the API's own form of things.
+
+mod invoices;
+mod projects;
+mod users;
+
+use chainbill_domain::{
+    Timestamp,
+    money::{Money, WrittenMoney},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub use self::{
+    invoices::{InvoiceView, LineView, PaymentView},
+    projects::{ProjectSkillView, ProjectView},
+    users::{SkillView, UserSkillView, UserView},
+};
+
+/// An answer to a command.
+pub trait Answer: Serialize {
+    /// The entity tag, without quotes, where it has one: the version, and what the clock derives, so that a reader who has the
+    /// thing as it was before gets it anew.
+    fn tag(&self) -> Option<String>;
+}
+
+/// An answer that shows one thing: what its audit entry is about.
+pub trait Identified: Answer {
+    /// The table of the thing.
+    const MODEL: &'static str;
+    /// Its id.
+    fn id(&self) -> &str;
+}
+
+impl Answer for () {
+    fn tag(&self) -> Option<String> {
+        None
+    }
+}
+
+macro_rules! versioned {
+    ($($view:ident: $model:literal;)*) => {$(
+        impl Answer for $view {
+            fn tag(&self) -> Option<String> {
+                Some(self.version.to_string())
+            }
+        }
+
+        impl Identified for $view {
+            const MODEL: &'static str = $model;
+            fn id(&self) -> &str {
+                &self.id
+            }
+        }
+    )*};
+}
+
+versioned! {
+    UserView: "users";
+    SkillView: "skills";
+    ProjectView: "projects";
+}
+
+impl Answer for InvoiceView {
+    fn tag(&self) -> Option<String> {
+        let derived = if self.overdue { "-overdue" } else { "" };
+        Some(format!("{}{derived}", self.version))
+    }
+}
+
+impl Identified for InvoiceView {
+    const MODEL: &'static str = "invoices";
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Answer for PaymentView {
+    fn tag(&self) -> Option<String> {
+        self.invoice.tag()
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds.
+#[must_use]
+pub fn moment(at: Timestamp) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+/// Money in the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MoneyView {
+    /// A decimal number with all decimals of the currency.
+    pub amount: String,
+    /// The ISO 4217 code.
+    pub currency: String,
+}
+
+impl From<Money> for MoneyView {
+    fn from(money: Money) -> Self {
+        let WrittenMoney { amount, currency } = money.into();
+        Self { amount, currency }
+    }
+}
+
+impl From<MoneyView> for WrittenMoney {
+    fn from(view: MoneyView) -> Self {
+        Self { amount: view.amount, currency: view.currency }
+    }
+}
