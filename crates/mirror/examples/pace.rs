@@ -10,8 +10,8 @@ use chainbill_domain::{
     models::{INVOICES, USERS},
 };
 use chainbill_mirror::{
-    Content, EmbeddedMirror, Guard, Mirror, MirrorHealth as _, MirrorQuery as _, MirrorStore as _, MongoMirror,
-    MongoSettings, Outcome, Page, Retention, SearchQuery, Write,
+    Content, EmbeddedMirror, Guard, Mirror, MirrorStore as _, MongoMirror, MongoSettings, Outcome, Page, Retention,
+    SearchQuery, Write,
 };
 use mongodb::bson::{Bson, DateTime, doc};
 

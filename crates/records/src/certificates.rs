@@ -1,4 +1,4 @@
-//! The certificates that deep verifications issue, and the leaves that proofs are made from.
+//! Certificates of deep verifications, and the leaves that proofs are made from.
 
 use chainbill_domain::{Model, proof::Certificate};
 use sea_orm::{ConnectionTrait, QueryResult, Value};
@@ -8,7 +8,7 @@ use crate::{Records, RecordsError};
 /// Leaves of a certificate, a tile at a time: what proofs are made from.
 #[derive(Debug, Clone)]
 pub struct Tile {
-    /// Its place.
+    /// Its position.
     pub number: i64,
     /// The first id in it.
     pub first_id: String,
@@ -26,7 +26,7 @@ impl Records {
     /// # Errors
     /// When the primary does not answer.
     pub async fn certificate(&self, model: &Model) -> Result<Option<(String, Certificate)>, RecordsError> {
-        // Ids follow a clock, which may have jumped: the newest is the one that no other names as its predecessor.
+        // Ids follow a clock, which may have jumped: the newest certificate is the one that is no other's predecessor.
         let sql = format!("SELECT {CERTIFICATE}, id FROM sync_certificates WHERE model=? ORDER BY id DESC LIMIT 1");
         let mut row = self.db().query_one_raw(self.statement(sql, [model.name.into()])).await?;
         let mut newest = None;
@@ -40,8 +40,8 @@ impl Records {
         Ok(newest)
     }
 
-    /// Keeps a certificate that names its predecessor; its tiles are there before it. [`RecordsError::Duplicate`] when
-    /// somebody else has issued one with the same predecessor.
+    /// Saves a certificate that names its predecessor, after its tiles. [`RecordsError::Duplicate`] when another process has issued
+    /// one with the same predecessor.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -67,7 +67,7 @@ impl Records {
         Ok(())
     }
 
-    /// Writes tiles of a certificate down, before the certificate itself.
+    /// Saves tiles of a certificate, before the certificate itself.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -87,7 +87,7 @@ impl Records {
         Ok(())
     }
 
-    /// Forgets the tiles of all certificates of the model but one, a few at a time: nobody waits for a long delete.
+    /// Deletes the tiles of all certificates of the model but one, a few at a time, so that no delete takes long.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -113,7 +113,7 @@ impl Records {
         rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
     }
 
-    /// The tile of a certificate in which an id stands, if it stands anywhere.
+    /// The tile of a certificate that holds an id, if there is one.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -148,7 +148,7 @@ impl Records {
     }
 }
 
-/// The place of a certificate in its model's chain, which no two may take.
+/// The position of a certificate in its model's chain, which is unique.
 fn link(model: &str, previous: Option<&str>) -> String {
     format!("{model}:{}", previous.unwrap_or("first"))
 }

@@ -1,4 +1,4 @@
-//! What has changed since a moment, for partial recovery.
+//! Rows that have changed since a moment, for partial recovery.
 
 use chainbill_domain::{
     Model, Timestamp,
@@ -9,8 +9,8 @@ use sea_orm::{ConnectionTrait as _, QueryResult};
 use crate::{Records, RecordsError};
 
 impl Records {
-    /// Ids of rows that have changed since a moment, ascending, after an id, at most so many. There is no index by the time
-    /// of the last change, which every write would pay for: the table is read in the order of its keys.
+    /// Ids of rows that have changed since a moment, ascending, after an id, at most so many. There is no index by
+    /// `updated_at`, which every write would pay for: the table is read in the order of its keys.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -27,12 +27,12 @@ impl Records {
         ids(&self.db().query_all_raw(self.statement(sql, values)).await?)
     }
 
-    /// Ids of a model's rows that have been deleted since a moment, as the audit knows them, ascending.
+    /// Ids of a model's rows that were deleted since a moment according to the audit, ascending.
     ///
     /// # Errors
     /// When the primary does not answer.
     pub async fn deleted_since(&self, model: &Model, since: Timestamp) -> Result<Vec<String>, RecordsError> {
-        // Entries of the audit have ids of their moments: those from before are not looked at.
+        // Ids of audit entries begin with their time: older entries are not read.
         let first: EventId = Id::new(since, [0; 10]);
         let sql = "SELECT DISTINCT subject_id FROM audit_entries WHERE id>=? AND subject_model=? AND action LIKE '%.delete' \
                    ORDER BY subject_id";

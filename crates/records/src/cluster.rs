@@ -1,4 +1,4 @@
-//! The servers behind the primary's address, and which of them answers.
+//! The servers behind the primary's address, and which of them reads go to.
 
 use std::sync::{
     Arc,
@@ -9,14 +9,14 @@ use tokio::sync::Mutex;
 
 use crate::{Connections, Records, Topology};
 
-/// What is known of them.
+/// The known topology and the readers.
 pub(crate) struct Cluster {
     topology: Topology,
-    /// Where questions go that may land behind a commit; to the connections themselves without any.
+    /// Connections for reads that may be late; empty where reads use the primary's own connections.
     readers: Vec<Connections>,
     turn: AtomicUsize,
-    /// Whoever holds it may keep connections to servers that are behind, so as to be led to others: one at a time, or all
-    /// of them would keep all.
+    /// Held while connections to late servers are kept open, so that the next one leads to another server. One task at a time: several
+    /// would take all connections.
     pub apart: Mutex<()>,
 }
 
@@ -27,13 +27,13 @@ impl Cluster {
 }
 
 impl Records {
-    /// What is known of the servers behind it.
+    /// The topology of the servers behind it.
     #[must_use]
     pub fn topology(&self) -> &Topology {
         &self.cluster.topology
     }
 
-    /// The same primary, with what is known of the servers behind it.
+    /// The same primary with another topology.
     #[must_use]
     pub fn within(&self, topology: Topology) -> Self {
         let mut same = self.clone();
@@ -41,9 +41,8 @@ impl Records {
         same
     }
 
-    /// The same primary, whose rows, snapshots and waiting entries are read through connections to several servers of its
-    /// cluster in turn: what a proxy before the cluster does unseen. Each of them may be behind. Everything is written through
-    /// the connections that it has.
+    /// The same primary, whose rows, snapshots and pending entries are read through connections to several servers of its cluster in
+    /// turn, as a proxy before the cluster does. Each server may be behind. All writes use the primary's own connections.
     #[must_use]
     pub fn reading_in_turn(&self, servers: Vec<Connections>) -> Self {
         let mut same = self.clone();
@@ -51,10 +50,10 @@ impl Records {
         same
     }
 
-    /// Where the next question goes.
+    /// The connections of the next read.
     pub(crate) fn reader(&self) -> &Connections {
         let Cluster { readers, turn, .. } = self.cluster.as_ref();
-        // None where there are no readers: their number is no divisor then.
+        // `None` where there are no readers, whose number is no divisor then.
         let place = turn.fetch_add(1, Relaxed).checked_rem(readers.len());
         place.map_or_else(|| self.db(), |place| &readers[place])
     }

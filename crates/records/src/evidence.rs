@@ -1,4 +1,4 @@
-//! Evidence of repairs: what was there, what should have been, what was done. Written before anything is changed.
+//! Evidence of repairs: the document before, the expected one, and what was done. Saved before anything is changed.
 
 use chainbill_domain::Timestamp;
 use sea_orm::{ConnectionTrait, QueryResult, Value};
@@ -20,7 +20,7 @@ pub struct Evidence {
     pub class: String,
     /// The document as it was found.
     pub before: Option<String>,
-    /// The document as it should be; none when there is no row.
+    /// The expected document; `None` when there is no row.
     pub expected: Option<String>,
     /// The document after the repair.
     pub after: Option<String>,
@@ -28,9 +28,9 @@ pub struct Evidence {
     pub fields: String,
     /// The moment of the primary that proved it.
     pub cut: Timestamp,
-    /// What the journal of changes said of the entity: the outbox, what is parked, the audit.
+    /// What the outbox, the dead letters and the audit held on the entity.
     pub journal: Option<String>,
-    /// When it was written down.
+    /// When it was saved.
     pub at: Timestamp,
     /// What was done; `none` until it is done.
     pub action: String,
@@ -40,7 +40,7 @@ const COLUMNS: &str =
     "id, run_id, model, entity_id, class, before_doc, expected_doc, after_doc, fields, cut, journal, at, action";
 
 impl Records {
-    /// Writes evidence down, before the repair.
+    /// Saves evidence, before the repair.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -65,7 +65,7 @@ impl Records {
         Ok(())
     }
 
-    /// Completes evidence with what was done and what is there now.
+    /// Completes evidence with what was done and the document after it.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -111,7 +111,7 @@ impl Records {
         self.db().query_all_raw(self.statement(sql, values)).await?.iter().map(evidence).collect()
     }
 
-    /// Forgets some evidence that is older than a moment; how much.
+    /// Deletes some evidence that is older than a moment, and returns its number.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -121,8 +121,7 @@ impl Records {
         self.forget("sync_evidence", &old).await
     }
 
-    /// The last change of an entity that the audit knows: what was done, and when. What was written behind the
-    /// application's back has left no trace there.
+    /// The last audited change of an entity: its action and time. Writes past the application are not audited.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -134,10 +133,10 @@ impl Records {
     }
 }
 
-/// Evidence is large: fewer pieces are forgotten at once than of other things.
+/// Evidence is large, so fewer rows are deleted at once than of other tables.
 const FORGOTTEN_AT_ONCE: u32 = 200;
 
-/// Somebody else's `_id` may be of any length: what does not fit into the key is told apart by its digest.
+/// An `_id` that was written by another program may have any length: one that does not fit into the key is cut and given its digest.
 pub(crate) fn key(id: &str) -> String {
     const FITS: usize = 255;
     if id.len() <= FITS {
@@ -147,7 +146,7 @@ pub(crate) fn key(id: &str) -> String {
     format!("{}…{}", id.chars().take(60).collect::<String>(), digest.to_hex())
 }
 
-/// Documents of megabytes are kept by their beginning: servers bound the size of a statement.
+/// Cuts documents of megabytes: servers bound the size of a statement.
 fn cut(text: &str) -> String {
     const ENOUGH: usize = 1 << 20;
     match text.char_indices().find(|(place, _)| *place >= ENOUGH) {

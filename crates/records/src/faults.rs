@@ -62,7 +62,7 @@ impl Records {
         self.put(&upsert, values).await
     }
 
-    /// Takes a fault away; whether there was one.
+    /// Ends a fault. Returns whether there was one.
     ///
     /// # Errors
     /// When the primary does not answer.

@@ -1,17 +1,16 @@
-//! Reads that may land behind a commit, and how one proves that it has not.
+//! Fences: proofs that a read is not behind a commit.
 //!
-//! One server answers each question from its present state. In a cluster, or behind a proxy that spreads connections over
-//! servers, a read may land on a server that has not applied the newest commits yet: it shows rows as they were, none
-//! where one was just made, and one where it was just removed. No setting of a session helps on all of them, so nothing
-//! here depends on which cluster it is. Two proofs are enough, and both need only that a transaction becomes visible as a
-//! whole and that a server shows commits in the order in which they were made:
+//! One server answers each query from its present state. In a cluster, or behind a proxy that spreads connections over servers, a
+//! read may land on a server that has not applied the newest commits yet: it shows old versions, misses new rows, and shows
+//! deleted ones. No session setting helps on all clusters, so nothing here depends on their kind. Two proofs are enough. Both
+//! need only that a transaction becomes visible as a whole, and that a server shows commits in their order:
 //!
 //! - a read that shows an **entry of the outbox** is of a moment after the commit that wrote it ([`Records::rows_beside`]);
-//! - a read that shows a **fence**, a mark that was committed for the purpose, has reached everything that was committed
-//!   before the mark ([`Records::snapshot_after`]).
+//! - a read that shows a **fence**, a mark that was committed for the purpose, shows everything that was committed before the
+//!   mark ([`Records::snapshot_after`]).
 //!
-//! Group Replication is the exception to that order: what is committed at a server shows there before what others have
-//! committed earlier and it has not applied yet. There a mark is committed by a session that applies all of that first.
+//! Group Replication is the exception to that order: a commit at a server is visible there before earlier commits of other servers
+//! that it has not applied yet. There a mark is committed by a session that applies all of those first.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -30,17 +29,17 @@ struct Mark {
     at: Timestamp,
 }
 
-/// How long a read that has reached a fence is looked for. A server that is further behind does not become a reader.
+/// How long reads are repeated until one shows a fence.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long one server of a group is waited for to have applied what others have committed.
+/// How long one server of a group may take to apply the commits of others.
 const ONE_TRY: Duration = Duration::from_secs(1);
 /// Shortest and longest pause between two reads.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
-/// A fence is set anew after this: marks are forgotten after a day.
+/// A fence is replaced after this: marks are deleted after a day.
 const OLD: Duration = Duration::from_secs(3600);
 
 impl Records {
-    /// Sets a fence. Where every read shows every commit, as of an embedded primary, nothing is written.
+    /// Sets a fence. Where every read shows every commit, as in an embedded primary, nothing is written.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -57,7 +56,7 @@ impl Records {
         Ok(Fence(Some(mark)))
     }
 
-    /// One server may be far behind: another connection may lead to one that is not.
+    /// One server may be far behind; another connection may lead to one that is not.
     async fn fence_of_group(&self) -> Result<Fence, RecordsError> {
         let began = Instant::now();
         loop {
@@ -70,7 +69,7 @@ impl Records {
         }
     }
 
-    /// Sets a mark by a session of Group Replication that waits for whatever was committed anywhere before it.
+    /// Sets a mark in a session of Group Replication that first applies everything that was committed before.
     async fn set_behind_all(&self, Mark { id, at }: &Mark) -> Result<(), RecordsError> {
         const VARIABLE: &str = "SET SESSION group_replication_consistency";
         let Some(server) = self.db().of_server() else { return Ok(()) };
@@ -79,17 +78,17 @@ impl Records {
         let text = format!("{VARIABLE}='BEFORE';{insert};{VARIABLE}=DEFAULT");
         let wish = Wish::Text(&text);
         let mut link = server.borrow().await?;
-        // A connection whose answer nobody waits for any more is closed, and the next one may lead elsewhere.
+        // After the timeout the connection is closed, and the next one may lead to another server.
         let done = tokio::time::timeout(ONE_TRY, link.ask(wish)).await;
         done.map_err(|_| RecordsError::Late(ONE_TRY.as_secs()))?.map_err(|error| wish.failed(error))?;
         Ok(())
     }
 
-    /// Opens a consistent view that shows everything that was committed before the fence. Views that are behind it are
-    /// closed again, and asked for anew: other connections may lead to other servers.
+    /// Opens a snapshot that shows everything that was committed before the fence. Late snapshots are closed and opened again: other
+    /// connections may lead to other servers.
     ///
     /// # Errors
-    /// [`RecordsError::Late`] when none has reached it within half a minute; when the primary does not answer.
+    /// [`RecordsError::Late`] when none shows the fence within half a minute; when the primary does not answer.
     pub async fn snapshot_after(&self, fence: &mut Fence) -> Result<Snapshot, RecordsError> {
         if fence.0.as_ref().is_some_and(|mark| mark.at + OLD < self.now()) {
             *fence = self.fence().await?;
@@ -111,8 +110,8 @@ impl Records {
         }
     }
 
-    /// Rows as [`Self::rows`], and which of these entries of the outbox the very same read showed. What such an entry
-    /// tells of has been committed before the read's moment. Some connections are asked until one shows all.
+    /// Rows as [`Self::rows`], and which of these entries the same read has shown: their changes were committed before it. A few
+    /// connections are tried until one shows all.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -133,11 +132,11 @@ impl Records {
             }
             behind.keep(snapshot).await?;
         }
-        // The last one is taken as it is.
+        // Unreachable: the last read is returned whatever it shows.
         Err(RecordsError::Late(0))
     }
 
-    /// Forgets marks that were set before a moment.
+    /// Deletes marks that were set before a moment.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -146,13 +145,13 @@ impl Records {
     }
 }
 
-/// Views that are behind. While they are kept, the next connection is another one.
+/// Late snapshots. While they are open, the next connection is another one.
 struct Behind<'r> {
     turn: Option<MutexGuard<'r, ()>>,
     kept: Vec<Snapshot>,
 }
 
-/// So many are kept at most.
+/// So many stay open at most.
 const KEPT: usize = 2;
 
 impl<'r> Behind<'r> {

@@ -1,7 +1,7 @@
-//! Leases: who may do what at the moment. A lease is a row with an owner and an end, taken by one conditional update.
+//! Leases: a row with an owner and an end, acquired by one conditional update.
 //!
 //! A lease makes work efficient, never correct: what a relay writes is fenced by versions, so an owner that slept past
-//! its lease harms nothing. Every taking raises the `epoch`, which names the reign in logs and runs.
+//! its lease harms nothing. Each acquisition raises the `epoch`, which identifies it in logs.
 
 use std::time::Duration;
 
@@ -13,27 +13,27 @@ use crate::{Records, RecordsError, outbox::marks, retry};
 /// A lease that is held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// What it is about.
+    /// Its name.
     pub name: String,
-    /// Rises with every taking.
+    /// Rises with every acquisition.
     pub epoch: i64,
 }
 
-/// A lease as anybody sees it.
+/// A lease as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseView {
-    /// What it is about.
+    /// Its name.
     pub name: String,
-    /// Who holds it; none when it was given back.
+    /// Its holder; `None` when it was released.
     pub owner: Option<String>,
-    /// Rises with every taking.
+    /// Rises with every acquisition.
     pub epoch: i64,
     /// When it ends.
     pub until: Timestamp,
 }
 
 impl Records {
-    /// Makes the lease rows that are missing, free.
+    /// Inserts missing lease rows, without an owner.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -68,8 +68,8 @@ impl Records {
             .collect()
     }
 
-    /// Takes a lease when it is free, over, or ends implausibly late (its owner's clock was wrong). `None` when
-    /// somebody else holds it.
+    /// Acquires a lease when it is free, expired, or ends implausibly late (its owner's clock was wrong). `None` when another owner
+    /// holds it.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -87,7 +87,7 @@ impl Records {
         row.map(|row| Ok(Lease { name: name.to_owned(), epoch: row.try_get_by_index(0)? })).transpose()
     }
 
-    /// Prolongs leases that are still this owner's; the names of those that are.
+    /// Renews leases that this owner still holds, and returns their names.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -103,7 +103,7 @@ impl Records {
         if self.prolong(names, owner, ttl).await? == names.len() {
             return Ok(names.to_vec());
         }
-        // They are lost, or this server has not heard of their taking yet.
+        // They are lost, or this server has not applied their acquisition yet.
         let mut fence = self.fence().await?;
         let snapshot = self.snapshot_after(&mut fence).await?;
         let held = snapshot.leases_of(owner).await?;
@@ -121,7 +121,7 @@ impl Records {
         Ok(usize::try_from(self.run(&sql, values).await?).unwrap_or(usize::MAX))
     }
 
-    /// Gives leases back, so that nobody has to wait for their end.
+    /// Releases leases, so that their next holder need not wait for their end.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -135,7 +135,7 @@ impl Records {
         Ok(())
     }
 
-    /// Says that this worker lives, forgets those silent for a day, and counts those seen within `within`.
+    /// Records a sign of life of this worker, deletes those silent for a day, and counts those seen within `within`.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -148,7 +148,7 @@ impl Records {
             let day_ago = now - Duration::from_secs(86_400);
             self.run("DELETE FROM sync_workers WHERE seen_at<?", [day_ago.into()]).await?;
         }
-        // One seen in the future had a clock that was ahead: nobody knows whether it lives.
+        // A worker seen in the future had a clock that was ahead, and may be dead.
         let count = "SELECT COUNT(*) FROM sync_workers WHERE seen_at>=? AND seen_at<=?";
         let span = [(now - within).into(), (now + 3 * within).into()];
         let row = self.db().query_one_raw(self.statement(count, span)).await?;
@@ -156,7 +156,7 @@ impl Records {
         Ok(u64::try_from(count).unwrap_or(1).max(1))
     }
 
-    /// Says that this worker is gone.
+    /// Removes this worker.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -165,8 +165,8 @@ impl Records {
         Ok(())
     }
 
-    /// Runs a statement that is a transaction of its own, again where another has had it undone: servers of a cluster
-    /// that all take writes find out at its commit.
+    /// Executes a statement that is a transaction of its own, and retries it after a conflict: in a cluster with several writers that
+    /// is detected at its commit.
     pub(crate) async fn run(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, RecordsError> {
         let statement = self.statement(sql, values);
         let once = || async { Ok(self.db().execute_raw(statement.clone()).await?.rows_affected()) };

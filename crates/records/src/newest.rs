@@ -1,4 +1,4 @@
-//! Pages of lists, newest first, that read about what they return however many rows there are.
+//! Pages of lists, newest first. They read about as many rows as they return, whatever the size of the table.
 
 use chainbill_domain::Model;
 use sea_orm::{
@@ -8,14 +8,14 @@ use sea_orm::{
 
 use crate::Synced;
 
-/// One kind of row of a list: columns with the values that they have. None for every row.
+/// One kind of row of a list: columns and their values; no columns for every row.
 ///
-/// An index begins with the columns of each kind that is asked for and goes on with the id: its rows are found in the order
-/// of the list, and nothing is sorted or passed over.
+/// An index begins with the columns of each kind and continues with the id, so rows are found in the order of the list, without
+/// sorting or skipping.
 #[derive(Debug, Clone)]
 pub struct Kind<E: EntityTrait> {
     values: Vec<(E::Column, Value)>,
-    /// A column whose text is above the one and below the other.
+    /// A column whose text lies between two bounds.
     between: Option<(E::Column, Option<&'static str>, Option<&'static str>)>,
 }
 
@@ -26,9 +26,9 @@ impl<E: EntityTrait> Kind<E> {
         Self { values, between: None }
     }
 
-    /// Rows with these values whose word in a column is none of these, which a newer release may know: there are few, if any.
-    /// Before the first word, behind the last one, and between each two neighbours are kinds of their own, for an index
-    /// answers ranges, and neither NOT IN nor OR everywhere.
+    /// Rows with these values whose word in a column is unknown here, and may be known to a newer release: there are few, if any. The
+    /// ranges before the first word, after the last one, and between neighbours are kinds of their own, since an index answers
+    /// ranges, but not NOT IN or OR on every server.
     pub fn unknown(
         values: &[(E::Column, Value)],
         column: E::Column,
@@ -54,14 +54,14 @@ impl<E: EntityTrait> Kind<E> {
 
 /// The newest rows of these kinds, at most `limit`, of ids below `before`.
 ///
-/// A row that may be seen for one reason or another would be looked for with OR, which databases answer by reading
-/// everything that either holds for. Here each kind gives its newest ids, by its own index, and the newest of those are read.
+/// A condition with OR would make databases read every row that matches either side. Here each kind yields its newest ids from its own
+/// index, and the newest of those are read.
 #[must_use]
 pub fn newest<E: Synced>(kinds: &[Kind<E>], before: Option<&str>, limit: u64) -> Select<E> {
     let rows = E::find().order_by(E::ID, Order::Desc);
     match kinds {
         [] => rows.filter(Expr::val(1).eq(0)),
-        // Every row: there is nothing to be found.
+        // Every row: no index of a kind is needed.
         [Kind { values, between: None }] if values.is_empty() => {
             let rows = before.into_iter().fold(rows, |rows, before| rows.filter(Expr::col(E::ID).lt(before)));
             rows.limit(limit)
@@ -72,7 +72,7 @@ pub fn newest<E: Synced>(kinds: &[Kind<E>], before: Option<&str>, limit: u64) ->
                 all.union(UnionType::Distinct, ids::<E>(kind, before, limit));
             }
             all.order_by(E::ID, Order::Desc).limit(limit);
-            // MySQL takes a limit inside IN only one level deeper. What else is asked of these rows judges these alone.
+            // MySQL accepts a limit inside IN only one level deeper. Further conditions apply to these rows alone.
             rows.filter(Expr::col((E::default(), E::ID)).in_subquery(within::<E>(all)))
         }
     }
@@ -88,7 +88,7 @@ fn ids<E: Synced>(kind: &Kind<E>, before: Option<&str>, limit: u64) -> SelectSta
     if let Some(before) = before {
         ids.and_where(Expr::col(E::ID).lt(before));
     }
-    // SQLite takes an order and a limit within a union only one level deeper.
+    // SQLite accepts an order and a limit within a union only one level deeper.
     within::<E>(ids)
 }
 

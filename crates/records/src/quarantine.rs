@@ -1,5 +1,5 @@
-//! Copies that are known to be wrong and are left so: they were repaired too often, or no repair helped. They are on
-//! record until one is seen to be right, so that nobody takes the synchronisation for healthy meanwhile.
+//! Quarantined documents: known to be wrong and no longer repaired, because they were repaired too often, or no repair helped. They
+//! are listed until they are verified, and the synchronisation is not healthy meanwhile.
 
 use chainbill_domain::{Model, Timestamp};
 use sea_orm::{ConnectionTrait, Value};
@@ -11,23 +11,23 @@ use crate::{
     upsert::Upsert,
 };
 
-/// A copy that is known to be wrong.
+/// A quarantined document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantined {
     /// The model's name.
     pub model: String,
     /// The entity.
     pub entity_id: String,
-    /// In which way: `lost`, `stale`, `phantom`, `mutated` or `ahead`.
+    /// The class of the difference: `lost`, `stale`, `phantom`, `mutated` or `ahead`.
     pub class: String,
-    /// Why it is left so.
+    /// Why it is quarantined.
     pub cause: String,
     /// Since when.
     pub since: Timestamp,
 }
 
 impl Records {
-    /// Writes down that a copy is wrong and left so.
+    /// Quarantines a document.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -40,7 +40,7 @@ impl Records {
         self.put(&upsert, values).await
     }
 
-    /// These copies were seen to be right; how many of them were on record.
+    /// Ends the quarantine of documents. Returns how many were quarantined.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -53,7 +53,7 @@ impl Records {
         Ok(ended)
     }
 
-    /// How many copies of each model are on record.
+    /// The number of quarantined documents per model.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -64,7 +64,7 @@ impl Records {
         rows.iter().map(|row| Ok((row.try_get_by_index(0)?, count(row.try_get_by_index(1)?)))).collect()
     }
 
-    /// Copies that are on record, the oldest first, at most so many.
+    /// Quarantined documents, the oldest first, at most so many.
     ///
     /// # Errors
     /// When the primary does not answer.

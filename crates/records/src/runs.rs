@@ -22,7 +22,7 @@ pub struct Run {
     pub level: String,
     /// When it began.
     pub started_at: Timestamp,
-    /// When it ended; none while it runs, or when its process died.
+    /// When it ended; `None` while it runs, or when its process died.
     pub finished_at: Option<Timestamp>,
     /// `running`, `equal`, `repaired`, `behind`, `drift`, `breaker`, `failed` or `interrupted`.
     pub outcome: String,
@@ -30,17 +30,17 @@ pub struct Run {
     pub compared: i64,
     /// Rows that there were to compare when it began.
     pub total: i64,
-    /// Wrong copies.
+    /// Wrong documents.
     pub drift: i64,
-    /// Wrong copies made right.
+    /// Repaired documents.
     pub repaired: i64,
-    /// Differences on their way.
+    /// Differences with a change in flight.
     pub in_flight: i64,
-    /// Differences that have been on their way for too long.
+    /// Differences whose change has been in flight for too long.
     pub waiting: i64,
-    /// Entities that are parked.
+    /// Dead letters.
     pub parked: i64,
-    /// Rows with values that cannot be read.
+    /// Rows with unreadable values.
     pub unreadable: i64,
     /// Documents of another revision.
     pub outdated: i64,
@@ -54,21 +54,21 @@ pub struct Run {
     pub findings: Option<String>,
 }
 
-/// How far an unfinished run is.
+/// The progress of an unfinished run.
 #[derive(Debug, Clone)]
 pub struct Resume {
     /// The last id that it has compared.
     pub cursor: String,
-    /// What it had found by then, in the run's own words.
+    /// Its findings so far, in the run's own format.
     pub state: String,
 }
 
 const COLUMNS: &str = "id, kind, model, level, started_at, finished_at, outcome, compared, total, drift, repaired, \
                        in_flight, waiting, parked, unreadable, certificate, error, cut, findings, outdated";
-/// Runs past their time are forgotten so many at once: nobody waits for a long delete.
+/// Runs past their retention are deleted so many at once, so that no delete takes long.
 const FORGOTTEN_AT_ONCE: u32 = 1000;
 
-/// What is saved of a run, its key last.
+/// The saved columns, the key last.
 const SAVED: &[&str] = &[
     "kind",
     "model",
@@ -93,7 +93,7 @@ const SAVED: &[&str] = &[
 ];
 
 impl Records {
-    /// Writes a run down, or what has become of it.
+    /// Saves a run.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -125,7 +125,7 @@ impl Records {
         self.put(&upsert, values).await
     }
 
-    /// Writes down how far a run is: shown in its record, and kept for whoever goes on with it when it is interrupted.
+    /// Saves the progress of a run: shown in its record, and resumed from after an interruption.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -144,7 +144,7 @@ impl Records {
             .await
     }
 
-    /// How far a run is; none when it has not come far, or is over.
+    /// The progress of a run; `None` when none was saved, or the run is over.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -154,7 +154,7 @@ impl Records {
         row.map(|row| Ok(Resume { cursor: row.try_get_by_index(0)?, state: row.try_get_by_index(1)? })).transpose()
     }
 
-    /// Forgets how far a run was: it is over.
+    /// Deletes the progress of a run that is over.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -196,7 +196,7 @@ impl Records {
         self.db().query_one_raw(self.statement(sql, [id.into()])).await?.as_ref().map(run).transpose()
     }
 
-    /// Runs over a model that have not ended: one that goes on, and those whose process died.
+    /// Unfinished runs over a model: one that is under way, and those whose process died.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -205,7 +205,7 @@ impl Records {
         self.db().query_all_raw(self.statement(sql, [model.name.into()])).await?.iter().map(run).collect()
     }
 
-    /// The newest comparison of each model that has ended, without its findings.
+    /// The newest finished comparison of each model, without its findings.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -220,7 +220,7 @@ impl Records {
         self.db().query_all_raw(self.statement(sql, names)).await?.iter().map(run).collect()
     }
 
-    /// Forgets some runs that ended before a moment; how many. The newest of each kind over each model stays: schedules
+    /// Deletes some runs that ended before a moment, and returns their number. The newest of each kind over each model stays: schedules
     /// count from it.
     ///
     /// # Errors
@@ -268,7 +268,7 @@ fn run(row: &QueryResult) -> Result<Run, RecordsError> {
     })
 }
 
-/// Findings may be megabytes: lists do without them.
+/// Findings may be megabytes, so lists leave them out.
 fn without_findings() -> String {
     COLUMNS.replace("findings", "NULL")
 }

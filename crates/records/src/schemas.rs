@@ -1,7 +1,7 @@
-//! With which descriptions releases have been seen on these databases, in which order, and when last.
+//! Schemas of the releases that were at work on these databases: their order, and when each was last seen.
 //!
-//! A schema is the set of revisions that a release knows. Its place is the order in which schemas came to rule: a new one comes
-//! behind all others, one that comes back moves there. Places only grow, and no two schemas have the same.
+//! A schema is the set of revisions that a release knows. Its place is its position in the order in which schemas came to rule: a new
+//! one gets the last place, and so does one that returns. Places only grow, and are unique.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,12 +10,12 @@ use sea_orm::{ConnectionTrait, QueryResult, Value};
 
 use crate::{Records, RecordsError};
 
-/// The descriptions of one release, or of several that have the same.
+/// The schema of one release, or of several with the same descriptions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schema {
     /// Its name, a hash over all revisions.
     pub id: Revision,
-    /// The higher, the later it came to rule.
+    /// Its place in the order.
     pub place: i64,
     /// The revision of each model.
     pub revisions: BTreeMap<String, Revision>,
@@ -24,14 +24,15 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Whether no process with it has been at work for so long. One seen far in the future was seen by a clock that jumped.
+    /// Whether no process with it has been at work for so long. One seen far in the future was seen by a clock that has jumped back
+    /// since.
     #[must_use]
     pub fn is_gone(&self, now: Timestamp, after: Duration) -> bool {
         self.seen_at + after < now || self.seen_at > now + 3 * after
     }
 }
 
-/// How often a place is fought for before somebody else's turn is waited for.
+/// Attempts at a place before the state is returned as it is.
 const ROUNDS: usize = 5;
 
 impl Records {
@@ -44,8 +45,8 @@ impl Records {
         self.db().query_all_raw(self.statement(sql, [])).await?.iter().map(schema).collect()
     }
 
-    /// Says that a process with these descriptions is at work. They come to rule when they are new here, or when nobody with
-    /// the ruling ones has been at work for `gone`. All schemas then, the ruling one first.
+    /// Registers that a process with this schema is at work. The schema comes to rule when it is new here, or when no process with the
+    /// ruling one has been at work for `gone`. Returns all schemas, the ruling one first.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -75,7 +76,7 @@ impl Records {
                 }
             };
             match taken {
-                // Somebody else has come to this place, or has made the same schema known: who rules is looked at again.
+                // Another process has taken this place, or registered the same schema: the order is read again.
                 Ok(_) | Err(RecordsError::Duplicate(_)) => {}
                 Err(error) => return Err(error),
             }

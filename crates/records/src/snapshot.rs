@@ -14,7 +14,7 @@ use crate::{
     outbox::{EntryKey, Op, marks, oldest_of_each, pad},
 };
 
-/// A consistent view of the primary. The first read fixes its moment.
+/// A consistent view of the primary, of the moment of its first read.
 pub struct Snapshot {
     tx: Transaction,
 }
@@ -41,7 +41,7 @@ pub struct Pending {
     pub since: Timestamp,
 }
 
-/// Rows are read in portions of about this many bytes where a model has large texts.
+/// Rows are read in portions of about so many bytes where a model has large texts.
 const PORTION_BYTES: i64 = 8 << 20;
 
 impl Snapshot {
@@ -231,7 +231,7 @@ impl Snapshot {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// Ends the view.
+    /// Closes the snapshot.
     ///
     /// # Errors
     /// When the connection broke; nothing depends on it.
@@ -311,7 +311,7 @@ async fn rows_at_once(db: &impl ConnectionTrait, model: &Model, ids: &[String]) 
     }
     children.sort_by_key(|(_, _, order, _)| *order);
     for (id, slot, _, cells) in children {
-        // A child without its parent is in no document.
+        // A child without a parent is in no document.
         if let Some(&place) = places.get(&id) {
             rows[place].children[slot].push(cells);
         }
@@ -375,7 +375,7 @@ fn keyset(column: &str, page: RowPage<'_>) -> (String, Vec<SqlValue>) {
     (clause, values)
 }
 
-/// Large texts are those whose description says so; `LENGTH` counts bytes on MySQL and, of a blob, on SQLite.
+/// Large texts are marked in the description; `LENGTH` counts bytes on MySQL and, of a blob, on SQLite.
 fn size_expression(model: &Model) -> Option<String> {
     let large: Vec<String> = model
         .columns
@@ -418,7 +418,7 @@ fn read_rows(model: &Model, results: &[QueryResult]) -> Result<Vec<Row>, Records
         .collect()
 }
 
-/// Puts child rows into their parents. Children of rows that are not in the list belong to nobody and stay away.
+/// Puts child rows into their parents. Children without a parent in the list are skipped.
 fn adopt(rows: &mut [Row], slot: usize, embed: &Embed, results: &[QueryResult]) -> Result<(), RecordsError> {
     let places: HashMap<String, usize> = rows.iter().enumerate().map(|(place, row)| (row.id.clone(), place)).collect();
     for result in results {

@@ -1,4 +1,4 @@
-//! What stands behind the primary's address: one server, or several of which some may be behind.
+//! The topology behind the primary's address: one server, or several of which some may be behind.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -6,35 +6,35 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use crate::{Connections, Records, RecordsError, dialect::Dialect};
 
-/// What an operator says of it.
+/// The topology that an operator has configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// It is to be recognised; reads are not believed to be of the present without proof.
+    /// It is to be recognised; reads may be late.
     Auto,
     /// One server: each read shows every commit.
     Single,
-    /// Several servers, whatever can be seen of them.
+    /// Several servers, even if that cannot be recognised.
     Cluster,
 }
 
-/// What is known of it.
+/// The recognised topology.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Topology {
     /// A file of this process.
     Embedded,
-    /// Nobody has asked.
+    /// Not recognised yet.
     Unknown,
-    /// All connections reach the same server, which is of no cluster that can be seen.
+    /// All connections reach the same server, which is of no recognisable cluster.
     Single,
-    /// One server, by the operator's word.
+    /// One server, as configured.
     SaidSingle,
-    /// Several servers, by the operator's word.
+    /// Several servers, as configured.
     SaidCluster,
     /// Group Replication.
     Group {
         /// Whether more than one server takes writes.
         several_writers: bool,
-        /// Servers that are online, where this may be asked.
+        /// Servers that are online, where this user may ask.
         online: Option<u64>,
     },
     /// Galera: MariaDB's, or Percona `XtraDB` Cluster.
@@ -42,15 +42,15 @@ pub enum Topology {
         /// Servers of the cluster.
         nodes: u64,
     },
-    /// Connections reach different servers, and what binds those cannot be seen.
+    /// Connections reach different servers of an unrecognisable kind.
     Several {
-        /// How many of them were met.
+        /// How many were met.
         servers: usize,
     },
 }
 
 impl Topology {
-    /// What is known before anybody has asked.
+    /// The topology before it is recognised.
     #[must_use]
     pub const fn of(dialect: Dialect) -> Self {
         match dialect {
@@ -59,20 +59,20 @@ impl Topology {
         }
     }
 
-    /// Whether a read may show less than what was committed before it. Only who is certain of the contrary goes without
-    /// proof: a proxy hides what stands behind it.
+    /// Whether a read may be late. Only an embedded primary and a configured single server are certain, since a proxy hides the servers
+    /// behind it.
     #[must_use]
     pub const fn reads_may_be_late(&self) -> bool {
         !matches!(self, Self::Embedded | Self::SaidSingle)
     }
 
-    /// Whether several servers are known to answer.
+    /// Whether there are several servers.
     #[must_use]
     pub const fn is_cluster(&self) -> bool {
         matches!(self, Self::SaidCluster | Self::Group { .. } | Self::Galera { .. } | Self::Several { .. })
     }
 
-    /// Asks the primary.
+    /// Recognises the topology.
     ///
     /// # Errors
     /// When it does not answer.
@@ -107,7 +107,7 @@ impl fmt::Display for Topology {
     }
 }
 
-/// Connections that are asked who answers them: a proxy that takes servers in turn shows two of them by then.
+/// The number of connections whose servers are compared: a proxy that takes servers in turn shows two of them by then.
 const ASKED: usize = 4;
 
 async fn asked(db: &Connections) -> Result<Topology, DbErr> {
@@ -130,13 +130,13 @@ async fn asked(db: &Connections) -> Result<Topology, DbErr> {
     Ok(if servers > 1 { Topology::Several { servers } } else { Topology::Single })
 }
 
-/// Two texts; none where the server does not know the question or does not answer it to this user.
+/// Two texts; `None` where the server does not know the query, or does not answer it to this user.
 async fn two(db: &Connections, sql: &str) -> Option<(String, String)> {
     let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await.ok()??;
     Some((row.try_get_by_index(0).ok()?, row.try_get_by_index(1).ok()?))
 }
 
-/// Who answers: names of the servers that some connections, all open at once, have reached.
+/// The names of the servers that some connections, all open at once, have reached.
 async fn servers(db: &Connections) -> Result<BTreeSet<String>, DbErr> {
     let most = ASKED.min(db.most());
     let (mut open, mut names) = (Vec::with_capacity(most), BTreeSet::new());

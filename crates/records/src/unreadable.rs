@@ -1,5 +1,5 @@
-//! Rows of which a value cannot be read: written by a newer release, by another hand, or before a rule. Each stands for itself;
-//! its neighbours are read.
+//! Rows with unreadable values: written by a newer release, by another program, or before a rule was added. Such a row is reported; its
+//! neighbours are read.
 
 use std::{collections::HashMap, error::Error};
 
@@ -11,9 +11,9 @@ use crate::{RecordsError, errors::driver};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the column {column} cannot be read: {cause}")]
 pub struct Unreadable {
-    /// The column; several parts where a child's is meant, as `lines.currency`.
+    /// The column; of a child as a path, as `lines.currency`.
     pub column: String,
-    /// What is wrong with it, for operators: it may hold the value.
+    /// The cause, for operators: it may contain the value.
     pub cause: String,
 }
 
@@ -22,11 +22,11 @@ pub struct Unreadable {
 pub struct OddRow {
     /// Its key as it is stored.
     pub id: String,
-    /// Of its values, the first that cannot be read.
+    /// The first of its unreadable values.
     pub value: Unreadable,
 }
 
-/// A text that its column's type does not know.
+/// A text that its column's type does not accept.
 #[derive(Debug, thiserror::Error)]
 #[error("{text:?} is no {kind}")]
 pub(crate) struct Unknown {
@@ -36,7 +36,7 @@ pub(crate) struct Unknown {
 }
 
 impl Unreadable {
-    /// What an error of reading is about; none when the reading failed for another reason.
+    /// The unreadable value that an error is about; `None` for other errors.
     pub(crate) fn of(error: &DbErr) -> Option<Self> {
         if let DbErr::TryIntoErr { source, .. } = error {
             let source: &(dyn Error + 'static) = source.as_ref();
@@ -47,7 +47,7 @@ impl Unreadable {
             (_, Some(sqlx::Error::ColumnDecode { index, source })) => {
                 Some(Self { column: bare(index).to_owned(), cause: source.to_string() })
             }
-            // The ORM says so of NULL in a column that has none.
+            // The ORM's error for NULL in a column that is NOT NULL.
             (DbErr::Type(text), None) => {
                 Some(Self { column: bare(text.rsplit(' ').next().unwrap_or("")).to_owned(), cause: text.clone() })
             }
@@ -55,7 +55,7 @@ impl Unreadable {
         }
     }
 
-    /// The same value, as part of a field of its parent.
+    /// The same value as a path from its parent.
     #[must_use]
     pub fn within(self, field: &str) -> Self {
         Self { column: format!("{field}.{}", self.column), ..self }
@@ -77,7 +77,7 @@ fn read<M: FromQueryResult>(row: &QueryResult, key: &str) -> Result<Result<M, Od
     }
 }
 
-/// Rows of a query in its order, each by itself: read, or known by its key.
+/// Rows of a query in its order: each is read, or reported with its key.
 ///
 /// # Errors
 /// When the primary does not answer.
@@ -90,7 +90,7 @@ pub async fn each<E: EntityTrait>(
     rows.iter().map(|row| read(row, key.as_str())).collect()
 }
 
-/// Children by their parent's id, in the query's order; of a parent with a child that cannot be read, that child's value.
+/// Children by their parent's id, in the query's order. A parent with an unreadable child has that child's value instead.
 ///
 /// # Errors
 /// When the primary does not answer.

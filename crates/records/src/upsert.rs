@@ -1,18 +1,18 @@
-//! Writing a row whether it is there or not, in one statement. Looking first and writing then is not enough where the look
-//! may land on a server that is behind: what it did not see would be written again, or over what is there.
+//! Inserting or updating a row in one statement. A read before the write is not enough where it may be late: a row that it does not
+//! show would be inserted again.
 
 use sea_orm::Value;
 
 use crate::{Records, RecordsError, dialect::Dialect};
 
-/// A row of a table of the synchronisation's own.
+/// An upsert into a table of the synchronisation.
 pub(crate) struct Upsert<'u> {
     pub table: &'u str,
     /// Its primary key.
     pub key: &'u [&'u str],
-    /// All columns that a new row gets, the key among them.
+    /// All columns of a new row, the key among them.
     pub columns: &'u [&'u str],
-    /// Those that a row which is there gets.
+    /// The columns that are updated in an existing row.
     pub updated: &'u [&'u str],
 }
 
@@ -38,7 +38,7 @@ impl Upsert<'_> {
 }
 
 impl Records {
-    /// Writes it; the values are of all columns, in their order.
+    /// Executes it; the values are those of all columns, in their order.
     pub(crate) async fn put(
         &self,
         upsert: &Upsert<'_>,

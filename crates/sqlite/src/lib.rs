@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::log::Log;
 pub use crate::log::MOST_LOG_BYTES;
 
-/// What all connections of the process may hold together, pages and statements, before they give pages back.
+/// Memory of all connections of the process together, pages and statements, above which pages are freed.
 pub const MOST_MEMORY_BYTES: u64 = 48 << 20;
 /// Pages that one connection keeps, in KiB: a transaction that changes more of them writes the first ones to the log early.
 const CACHE_KIB: u32 = 8000;
@@ -31,10 +31,10 @@ pub struct Usage {
     pub patience: Duration,
 }
 
-/// Opens a file. Which one, and what else is asked of its connections, stands in `options`.
+/// Opens the file of `options`, which may contain further options of its connections.
 ///
-/// While others make a new file ready for writing ahead, it waits for them: each of them reads before it writes then, and
-/// SQLite refuses all but one of those at once, whatever the busy timeout.
+/// While other connections switch a new file to write-ahead logging, it waits for them: each reads before it writes then, and SQLite
+/// refuses all but one of those at once, whatever the busy timeout.
 ///
 /// # Errors
 /// When it cannot be opened, or is no SQLite database.
@@ -55,7 +55,7 @@ pub async fn open(options: SqliteConnectOptions, usage: Usage) -> Result<SqliteP
         .max_connections(usage.max_connections)
         .min_connections(1)
         .acquire_timeout(usage.patience)
-        // They are tested when they come back.
+        // Connections are tested when they are released.
         .test_before_acquire(false)
         .before_acquire(move |_, _| {
             let log = merging.clone();
@@ -95,7 +95,7 @@ pub async fn close(pool: &SqlitePool) {
 /// Whether a connection may be used again. A full disk makes SQLite end a transaction by itself, which the driver takes for
 /// still open: what it begins next would be a part of it.
 async fn is_free(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // What was begun to be undone is undone by then.
+    // A rollback that was begun is finished by then.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
 }

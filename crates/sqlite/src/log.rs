@@ -9,12 +9,12 @@ use std::{
 use sqlx::{AssertSqlSafe, SqliteConnection};
 use tokio::sync::RwLock;
 
-/// A log that is larger is merged at the cost of a moment in which writers wait.
+/// A larger log is merged at the cost of a moment in which writers wait.
 pub const MOST_LOG_BYTES: u64 = 32 << 20;
-/// How long writers may be held back for readers that still use it.
+/// How long writers may wait for readers that still use the log.
 const MOMENT: Duration = Duration::from_millis(500);
-/// After a reader was in the way for longer, it is tried again when the log has grown by so much: whoever reads for long costs
-/// writers a moment now and then, and not all the time.
+/// After a longer reader has prevented a merge, the next one is tried when the log has grown by so much: long reads delay writers now
+/// and then, not all the time.
 const GROWN_BYTES: u64 = 16 << 20;
 
 /// The log of one file.
@@ -22,8 +22,8 @@ pub(crate) struct Log {
     path: PathBuf,
     /// The connections' own busy timeout.
     patience: Duration,
-    /// The size that is too large. Whoever holds it for writing is merging, and nobody begins anything meanwhile: SQLite lets
-    /// those who wait for its locks ask again and again, so that one who comes late may never get them.
+    /// The size from which the log is merged. Locked for writing during a merge, so that no connection is handed out meanwhile: SQLite's
+    /// waiters poll for its locks, so a merge beside them might never get them.
     most: RwLock<u64>,
 }
 
@@ -49,7 +49,7 @@ impl Log {
         if size <= *most {
             return Ok(());
         }
-        // Most of it can be merged without holding anybody back.
+        // Most of it can be merged without delaying writers.
         sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut *connection).await?;
         wait_for(connection, MOMENT).await?;
         let merged = merge(connection).await;
@@ -59,7 +59,7 @@ impl Log {
     }
 }
 
-/// Merges all of the log and empties it; `false` when readers or writers were in the way for too long.
+/// Merges the whole log and empties it; `false` when readers or writers prevented it for too long.
 pub(crate) async fn merge(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await?;
     Ok(busy == 0)

@@ -1,4 +1,4 @@
-//! Figures over tracked happenings and log lines.
+//! Statistics of tracked events and log lines.
 
 use chainbill_domain::{Document, Timestamp};
 use sqlx::{AssertSqlSafe, FromRow, SqlitePool, sqlite::SqliteRow};
@@ -8,12 +8,12 @@ use crate::port::{Activity, MirrorError};
 
 const RECENT: u32 = 20;
 
-/// Whose doing it was.
+/// The user who caused the event.
 const DOER: &str = "user_id = ?";
-/// Who received the money; its index is in `schema`.
+/// The user who received the money; its index is in `schema`.
 const RECEIVER: &str = "body ->> '$.receiverId' = ?";
 
-/// Asks one question about the events of a span.
+/// A query over the events of a span.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     readers: &'a SqlitePool,

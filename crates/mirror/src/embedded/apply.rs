@@ -150,7 +150,7 @@ fn upsert(model: &Model, guard: Guard, rows: usize) -> String {
              \"{name}\".deleted_at IS NULL AND excluded.revision IS NOT \"{name}\".revision)"
         ),
         Guard::NotNewer => {
-            // The second half: of what is nobody's, as reading says it, no version is believed.
+            // The second half: a document with unusable metadata has no version.
             write!(
                 sql,
                 " WHERE excluded.version >= \"{name}\".version OR typeof(\"{name}\".version) <> 'integer' OR \

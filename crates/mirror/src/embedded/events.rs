@@ -1,4 +1,4 @@
-//! Tracked happenings and log lines, and the end of their time.
+//! Tracked events and log lines, and their retention.
 
 use chainbill_domain::{Document, Timestamp, Value, wire};
 use serde_json::Value as Json;
@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, SqlitePool};
 use super::{failed, schema};
 use crate::port::{LogLine, MirrorError, Retention, Tracked};
 
-/// Keeps happenings; known ids are left alone.
+/// Stores events; known ids are skipped.
 pub(super) async fn track(writer: &SqlitePool, events: &[Tracked]) -> Result<(), MirrorError> {
     let sql = "INSERT INTO analytics(id, at, event, user_id, currency, minor, body) VALUES (?, ?, ?, ?, ?, ?, ?) \
                ON CONFLICT(id) DO NOTHING";
@@ -29,7 +29,7 @@ pub(super) async fn track(writer: &SqlitePool, events: &[Tracked]) -> Result<(),
     transaction.commit().await.map_err(|e| failed(&e))
 }
 
-/// Whether a happening is kept.
+/// Whether an event is stored.
 pub(super) async fn has_tracked(reader: &SqlitePool, id: &str) -> Result<bool, MirrorError> {
     let found = sqlx::query("SELECT 1 FROM analytics WHERE id = ?").bind(id).fetch_optional(reader).await;
     Ok(found.map_err(|e| failed(&e))?.is_some())
@@ -56,7 +56,7 @@ fn integer(body: &Document, path: &str) -> Option<i64> {
     }
 }
 
-/// Keeps log lines; known ids are left alone.
+/// Stores log lines; known ids are skipped.
 pub(super) async fn log(writer: &SqlitePool, lines: &[LogLine]) -> Result<(), MirrorError> {
     let sql = "INSERT INTO app_logs(id, at, level, target, message, fields) VALUES (?, ?, ?, ?, ?, ?) \
                ON CONFLICT(id) DO NOTHING";
@@ -82,7 +82,7 @@ pub(super) async fn log(writer: &SqlitePool, lines: &[LogLine]) -> Result<(), Mi
     transaction.commit().await.map_err(|e| failed(&e))
 }
 
-/// Removes what is past its retention: happenings, log lines, and the tombstones of every model.
+/// Deletes events, log lines and tombstones of every model past their retention.
 pub(super) async fn expire(writer: &SqlitePool, retention: Retention, now: Timestamp) -> Result<u64, MirrorError> {
     let before = |kept: std::time::Duration| {
         now.timestamp_millis().saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX))

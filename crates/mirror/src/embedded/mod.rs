@@ -13,6 +13,7 @@ mod query;
 mod read;
 mod schema;
 mod search;
+mod search_index;
 mod store;
 mod telemetry;
 

@@ -25,13 +25,13 @@ const DELETED_AT: usize = 4;
 const APPLIED_AT: usize = 5;
 const BODY: usize = 6;
 
-/// An id as the file has it: a text of ours, or whatever somebody else got past SQLite, which takes any bytes for text.
+/// An id in the file: a string as rows have, or what another program wrote, since SQLite takes any bytes for text.
 #[derive(Debug)]
 pub(super) enum Id {
     Text(String),
     /// A text that is no UTF-8.
     Bytes(Vec<u8>),
-    /// No text at all: only a table that somebody made anew holds such a thing.
+    /// No text at all: only a table that another program created can hold one.
     Blob(Vec<u8>),
 }
 
@@ -48,7 +48,7 @@ impl Id {
         }
     }
 
-    /// What stands for it in a statement.
+    /// Its placeholder in a statement.
     pub fn place(&self) -> &'static str {
         match self {
             Self::Bytes(_) => "CAST(? AS TEXT)",
@@ -176,8 +176,8 @@ fn json_text(value: &Value) -> String {
     wire::to_json(&wrapped).get("v").map_or_else(|| "null".to_owned(), Json::to_string)
 }
 
-/// As in MongoDB: without a moment, or with what is of tombstones and what is of documents, it is somebody else's. So is one
-/// with a value of another type, which a table holds that somebody made anew.
+/// As in MongoDB, metadata is unusable without a time, or with members of both tombstones and documents. So is metadata with a value of
+/// another type, which a table can hold that another program created.
 fn stamp(row: &SqliteRow) -> Stamp {
     let (version, applied, deleted) = (integer(row, VERSION), integer(row, APPLIED_AT), integer(row, DELETED_AT));
     let (digest, revision) = (text(row, DIGEST), text(row, REVISION));
@@ -194,7 +194,7 @@ fn stamp(row: &SqliteRow) -> Stamp {
         (Ok(Some(deleted)), Ok(None)) => applied == Ok(Some(deleted)) && revision == Ok(None),
         _ => false,
     };
-    // What stands in the place of a revision and is none is nobody's.
+    // An invalid revision makes the metadata unusable.
     let named = revision == Ok(None) || stamp.revision.is_some();
     stamp.keep_if_ours(version.is_ok() && matches!(applied, Ok(Some(_))) && ended && named);
     stamp
@@ -204,7 +204,7 @@ fn stored(row: &SqliteRow) -> Stored {
     let stamp = stamp(row);
     let body = match text(row, BODY) {
         Err(Strange) => foreign("no text"),
-        // What is left of a removed entity has no fields, and not even the place for them.
+        // A tombstone has no body, not even an empty one.
         Ok(Some(text)) if stamp.tombstone && read(text).0.is_empty() => foreign("fields of a tombstone"),
         Ok(text) => body(text),
     };

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp};
 
-use super::{EmbeddedMirror, apply, events, failed, read, schema};
+use super::{EmbeddedMirror, apply, events, failed, read, schema, search_index};
 use crate::{
     disk_probe::{self, DISK_PROBE},
     limits::within,
@@ -92,9 +92,9 @@ impl MirrorStore for EmbeddedMirror {
 
     async fn search_is_off(&self, model: &'static Model, rebuild: bool) -> Result<bool, MirrorError> {
         within(self.deadlines.bulk * 10, "search index", async {
-            let off = schema::search_is_off(&self.readers, model).await?;
+            let off = search_index::is_off(&self.readers, model).await?;
             if off && rebuild {
-                schema::make_search_anew(&self.writer, model).await?;
+                search_index::rebuild(&self.writer, model).await?;
             }
             Ok(off)
         })

@@ -1,4 +1,4 @@
-//! Figures over tracked happenings and log lines, counted by the server.
+//! Statistics of tracked events and log lines, counted by the server.
 
 use chainbill_domain::{Document as Body, Timestamp};
 use mongodb::{
@@ -45,7 +45,7 @@ pub(super) async fn activity(
         }
     };
     let (users, by_kind, by_day, moved, received) = futures::try_join!(users, kinds, days, moved, received)?;
-    // What one person moved was paid by that person; what all moved, somebody received.
+    // Money that one user moved was paid by that user; all moved money was received.
     let (received, paid) = if user.is_some() { (received, moved) } else { (moved, Vec::new()) };
     Ok(Activity {
         events: by_kind.iter().map(|(_, count)| count.unsigned_abs()).sum(),

@@ -1,11 +1,11 @@
-//! Guarded writes: unordered `update` commands of many replacements, each with the condition that what is there is older.
-//! Documents that are expected to be new are inserted instead, which can replace nothing and is several times cheaper;
-//! those that meet a taken `_id` go the guarded way.
+//! Guarded writes: unordered `update` commands of many replacements, each on condition that the stored document is older. Fresh
+//! documents are inserted instead, which can replace nothing and is several times cheaper; those whose `_id` is taken are then
+//! updated.
 //!
 //! Every command writes in the order of ids.
 //!
-//! A statement whose condition does not hold tries to insert and meets the `_id` that is taken. That means "stale" only
-//! when what is there is indeed as new: two first writes of one document may also meet, so the versions are looked at.
+//! An upsert whose condition does not hold tries to insert, and its `_id` is taken. That means "stale" only if the stored document is
+//! as new: two first writes of one document may also collide, so versions are compared.
 
 use std::collections::HashMap;
 
@@ -34,10 +34,10 @@ use crate::{
 
 /// Statements in one command.
 const MAX_STATEMENTS: usize = 1000;
-/// Commands on their way at once: while the server works on one, the next is being written.
-const LANES: usize = 2;
-/// A batch of fewer writes goes as one command.
-const WORTH_TWO_LANES: usize = 400;
+/// Commands in flight at once: while the server executes one, the next is being encoded.
+const COMMANDS_AT_ONCE: usize = 2;
+/// A batch of fewer writes is one command.
+const WORTH_TWO_COMMANDS: usize = 400;
 /// How often a write may lose the race against other first writes of its document.
 const ROUNDS: usize = 5;
 
@@ -91,9 +91,9 @@ pub(super) async fn apply(
             Err(why) => outcomes[index] = Outcome::Rejected(why),
         }
     }
-    // Two who write the same documents (a relay beside a copy, say) wait for each other in one direction only. In different
-    // orders they would block each other document by document, each time until the server notices. The sort is stable:
-    // of one document written twice the later one stays the later.
+    // Two writers of the same documents (a relay beside a backfill) wait for each other in one direction only. In different orders
+    // they would deadlock document by document, each time until the server notices. The sort is stable: of two writes of one
+    // document the later one stays the later.
     waiting.sort_by(|a, b| a.write.id.cmp(&b.write.id));
     let fresh: Vec<Sent<'_>> = waiting.extract_if(.., |sent| sent.write.fresh).collect();
     waiting.extend(batch.send_all(Command::Insert, &fresh, &mut outcomes).await?);
@@ -120,9 +120,9 @@ impl<'a> Batch<'a> {
     ) -> Result<Vec<Sent<'a>>, MirrorError> {
         let mut taken = Vec::new();
         let statements =
-            if sent.len() < WORTH_TWO_LANES { MAX_STATEMENTS } else { sent.len().div_ceil(2).min(MAX_STATEMENTS) };
+            if sent.len() < WORTH_TWO_COMMANDS { MAX_STATEMENTS } else { sent.len().div_ceil(2).min(MAX_STATEMENTS) };
         let requests: Vec<_> = chunks(sent, statements).map(|chunk| self.send(way, chunk)).collect();
-        let mut answers = stream::iter(requests).buffer_unordered(LANES);
+        let mut answers = stream::iter(requests).buffer_unordered(COMMANDS_AT_ONCE);
         while let Some(fates) = answers.try_next().await? {
             for (sent, fate) in fates {
                 match fate {
@@ -158,7 +158,7 @@ impl<'a> Batch<'a> {
         .boxed()
     }
 
-    /// A server that refuses every update has no quarrel with a document: that is asked first.
+    /// A server that refuses every update refuses no particular document: that is probed first.
     async fn find_culprit(
         &self,
         way: Command,
@@ -179,7 +179,7 @@ impl<'a> Batch<'a> {
         self.database.run_raw_command(command).await
     }
 
-    /// Of the writes that met a taken `_id`, those that are newer than what is there after all.
+    /// The writes whose `_id` was taken and that are newer than the stored document after all.
     async fn older_than(&self, taken: Vec<Sent<'a>>, outcomes: &mut [Outcome]) -> Result<Vec<Sent<'a>>, MirrorError> {
         let (mut again, mut strange) = (Vec::new(), Vec::new());
         for chunk in taken.chunks(MAX_STATEMENTS) {
@@ -222,8 +222,8 @@ impl<'a> Batch<'a> {
         there.version == Some(write.version) && !there.tombstone && other
     }
 
-    /// Replaces a document whose `_sync` is nobody's and yet looks newer to the guard: `[{ version: 99 }]`, or a version
-    /// beside a member that we do not write. The condition is the `_sync` that was seen, so whatever was written since
+    /// Replaces a document with unusable sync metadata that looks newer to the guard: `[{ version: 99 }]`, or a version beside an
+    /// unknown member. The condition is the `_sync` that was seen, so whatever was written since
     /// stays; whether it was replaced.
     async fn replace_strange(&self, sent: &Sent<'_>) -> Result<bool, MirrorError> {
         let write = sent.write;
@@ -283,8 +283,8 @@ fn fates<'a>(sent: &[Sent<'a>], errors: Vec<WriteError>) -> Result<Vec<(Sent<'a>
             Some(Class::Document) => Fate::Is(Outcome::Rejected(error.said())),
             Some(Class::Collection) => Fate::Is(Outcome::Refused(error.said())),
             Some(Class::Throttled) => Fate::Is(Outcome::Throttled(error.said())),
-            // An ended operation, a full disk, whatever a later release says: nothing of it is known to be the document's
-            // fault. Should one document cause it all the same, it fails alone as well, which is for the caller to find out.
+            // A killed operation, a full disk, a code of a later release: none is known to be caused by the document. If one document
+            // causes it all the same, it also fails alone, which the caller finds out.
             Some(Class::Passing) | None => return Err(MirrorError::Unavailable(error.said())),
         };
     }
@@ -306,7 +306,7 @@ pub(super) async fn remove(database: &Database, model: &'static Model, ids: &[St
     Ok(removed)
 }
 
-/// Remembers something about the copy itself.
+/// Saves a fact about the mirror itself.
 pub(super) async fn set_fact(database: &Database, key: &str, value: &str) -> Result<(), MirrorError> {
     let collection = database.collection::<mongodb::bson::Document>(OWN);
     collection
@@ -327,7 +327,7 @@ mod tests {
         port::{Content, MirrorError, Outcome, Write},
     };
 
-    /// What a statement came to of which the server said this; its neighbour met no error.
+    /// The fate of a statement with this error; its neighbour has none.
     fn fate(error: Document) -> Result<Fate, MirrorError> {
         let write = Write { id: "a".to_owned(), version: 1, content: Content::Tombstone, fresh: false };
         let sent = [0, 1].map(|index| Sent { index, write: &write, words: &[], bytes: 0 });
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_says_of_one_statement_goes_by_the_class_of_its_code() {
+    fn the_error_of_one_statement_is_classified_by_its_code() {
         for (code, class, name) in CODES {
             let why = format!("it says why (code {code})");
             let is_so = match (class, fate(doc! { "code": code })) {
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_id_is_told_from_a_unique_index_of_somebody_else() {
+    fn a_taken_id_is_told_from_another_unique_index() {
         let on = |name: &str| doc! { "code": 11000, "keyPattern": { name: 1 } };
         assert!(matches!(fate(on("_id")), Ok(Fate::Taken)));
         assert!(matches!(fate(on("email")), Ok(Fate::Is(Outcome::Rejected(_)))));

@@ -1,18 +1,17 @@
-//! What the codes of servers mean to us: the one table. Codes are those of MongoDB's `src/mongo/base/error_codes.yml`
-//! (its names are given) where nothing else is said.
+//! The classes of servers' error codes: the one table. Codes and names are those of MongoDB's `src/mongo/base/error_codes.yml` unless
+//! noted otherwise.
 
-/// What is done about a refusal.
+/// The class of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
-    /// It passes by itself or with what is behind it: elections, shutdowns, lost neighbours, a full disk, operations that
-    /// somebody ended. Whether the request had its effect may be unknown. Come back later.
+    /// Transient: elections, shutdowns, lost members, a full disk, killed operations. Whether the request took effect may be unknown.
+    /// Retry later.
     Passing,
-    /// More was asked for at once than is granted, or than could be done in time: ask for less, and more slowly. Nobody needs
-    /// to do anything, and no document is the reason.
+    /// Too much at once, or too slow: retry smaller and slower. No operator is needed, and no document is the cause.
     Throttled,
     /// The document can never be stored as it is.
     Document,
-    /// The collection, or all of the database, takes nothing of this kind: an operator must see to it.
+    /// The collection, or the whole database, refuses it: an operator is needed.
     Collection,
 }
 
@@ -95,7 +94,7 @@ pub(super) const CODES: &[(i32, Class, &str)] = &[
 /// two apart (<https://www.mongodb.com/docs/atlas/reference/free-shared-limitations/>).
 const QUOTA: &str = "space quota";
 
-/// The class of a refusal; none of a code that nobody here knows.
+/// The class of an error code; `None` for an unknown one.
 pub(super) fn class_of(code: i32, message: &str) -> Option<Class> {
     if code == 8000 && message.contains(QUOTA) {
         return Some(Collection);

@@ -1,4 +1,4 @@
-//! Tracked happenings and log lines, and the end of their time.
+//! Tracked events and log lines, and their retention.
 
 use std::time::Duration;
 
@@ -11,14 +11,15 @@ use mongodb::{
 use super::{
     ANALYTICS, DELETED_AT, LOGS,
     answer::write_errors,
-    encode::{Position, Writer, unordered_majority},
+    encode::unordered_majority,
     errors::{failed, refused},
+    writer::{Position, Writer},
 };
 use crate::port::{LogLine, MirrorError, Retention, Tracked};
 
 const MAX_STATEMENTS: usize = 1000;
 
-/// Keeps happenings; known ids are left alone. They are written in the order of ids, as documents are.
+/// Stores events; known ids are skipped. They are written in the order of ids, as documents are.
 pub(super) async fn track(database: &Database, events: &[Tracked]) -> Result<(), MirrorError> {
     let mut events: Vec<&Tracked> = events.iter().collect();
     events.sort_by(|a, b| a.id.cmp(&b.id));
@@ -28,7 +29,7 @@ pub(super) async fn track(database: &Database, events: &[Tracked]) -> Result<(),
     Ok(())
 }
 
-/// Whether a happening is kept.
+/// Whether an event is stored.
 pub(super) async fn has_tracked(database: &Database, id: &str) -> Result<bool, MirrorError> {
     let collection = database.collection::<RawDocumentBuf>(ANALYTICS);
     let found = collection.find_one(doc! { "_id": id }).projection(doc! { "_id": 1 }).await;
@@ -82,7 +83,7 @@ async fn insert<'a>(
     }
 }
 
-/// Removes what is past its retention, for servers whose TTL indexes are slow or absent.
+/// Deletes what is past its retention, for servers whose TTL indexes are slow or absent.
 pub(super) async fn expire(
     database: &Database,
     models: &[&'static str],

@@ -18,7 +18,7 @@ impl MirrorHealth for MongoMirror {
     async fn ping(&self) -> Result<(), MirrorError> {
         let answer = self.reach.ping(&self.client, self.deadlines.ping).await;
         if answer.is_err() {
-            self.reach.find_out(&self.client, self.deadlines.ping);
+            self.reach.watch(&self.client, self.deadlines.ping);
         }
         answer
     }

@@ -1,5 +1,5 @@
-//! Any `_id` that a document may have. One that is not text was written by somebody else: it is named by its value and its
-//! type (see [`crate::id_codec`]), and the name leads back to the `_id`, so that the document can be looked at and removed.
+//! Any `_id` that a document may have. A non-string one was written by another program. It gets a reversible printable name of its
+//! value and type (see [`crate::id_codec`]), so that the document can be inspected and removed.
 
 use std::borrow::Cow;
 
@@ -10,23 +10,23 @@ use mongodb::bson::{
     spec::ElementType,
 };
 
-use super::encode::{STRING, Writer};
+use super::writer::{STRING, Writer};
 use crate::id_codec::{self, Named, hex};
 
 pub(super) const SYMBOL: &str = "symbol";
-/// Whatever has no shorter name: the type's number and the value as BSON holds them.
+/// The kind of ids without a shorter name: the type's number and the value's BSON.
 const BSON: &str = "bson";
 
 /// An `_id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Id {
-    /// A text, as ours are.
+    /// A string, as rows have.
     Text(String),
     /// Any other: the type's number and the value's bytes.
     Other(u8, Vec<u8>),
 }
 
-/// Where an `_id` stands in the order of a server. A symbol, and a text that is no UTF-8, stand among the texts.
+/// The position of an `_id` in a server's order relative to strings. Symbols, and strings that are no UTF-8, sort among the strings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Before,
@@ -65,7 +65,7 @@ impl Id {
     }
 }
 
-/// Where an `_id` of such a type stands.
+/// The position of an `_id` of such a type.
 pub(super) fn place(kind: u8) -> Place {
     match ElementType::from(kind) {
         Some(ElementType::String | ElementType::Symbol) => Place::Among,
@@ -106,7 +106,7 @@ pub(super) fn name_in(raw: &RawDocument) -> String {
     }
 }
 
-/// The first field of a name, whatever stands there: the type's number and the value's bytes.
+/// The first field of a name: the type's number and the value's bytes.
 pub(super) fn element_of<'r>(raw: &'r RawDocument, name: &str) -> Option<(u8, &'r [u8])> {
     let (bytes, mut start) = (raw.as_bytes(), 4);
     for element in raw.iter_elements() {

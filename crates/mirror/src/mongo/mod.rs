@@ -1,4 +1,4 @@
-//! The second database on MongoDB 6 or later and on servers that speak its protocol.
+//! The mirror on MongoDB 6 or later and on servers that speak its protocol.
 //!
 //! It needs no transactions, no change streams and no client-level bulk writes, so that older servers and compatible
 //! engines serve as well. Every request ends within a deadline of its own, whatever the driver does.
@@ -23,6 +23,8 @@ mod read;
 mod search;
 mod store;
 mod telemetry;
+mod values;
+mod writer;
 
 use std::{
     collections::BTreeSet,
@@ -50,7 +52,7 @@ const LOGS: &str = "app_logs";
 /// When a tombstone was made.
 const DELETED_AT: &str = "_sync.deletedAt";
 
-/// The second database on a MongoDB server.
+/// A mirror on a MongoDB server.
 #[derive(Debug)]
 pub struct MongoMirror {
     client: Arc<Lazy>,
@@ -94,7 +96,7 @@ impl MongoMirror {
     ) -> Result<T, MirrorError> {
         let answer = within(deadline, what, work).await;
         if matches!(answer, Err(MirrorError::Unavailable(_))) {
-            self.reach.find_out(&self.client, self.deadlines.ping);
+            self.reach.watch(&self.client, self.deadlines.ping);
         }
         answer
     }

@@ -13,10 +13,11 @@ use mongodb::{
 
 use super::{
     answer::{integer, write_errors},
-    encode::{Writer, unordered_majority},
+    encode::unordered_majority,
     errors::{failed, refused},
     ids::{self, Id, Place},
     read::{Depth, all},
+    writer::Writer,
 };
 use crate::port::{MirrorError, Stored};
 
@@ -51,7 +52,7 @@ impl Find<'_> {
     }
 }
 
-/// A page of texts after an `_id` that stands among them and is none.
+/// A page of strings after a non-string `_id` that sorts among them.
 pub(super) async fn texts(
     database: &Database,
     model: &'static Model,
@@ -70,7 +71,7 @@ pub(super) async fn texts(
     Find { database, model, depth, limit }.run(filter).await
 }
 
-/// A page of what stands before all texts and then behind them.
+/// A page of ids before all strings and then after them.
 pub(super) async fn page(
     database: &Database,
     model: &'static Model,
@@ -95,7 +96,7 @@ pub(super) async fn page(
     Ok(found)
 }
 
-/// Whether the `_id` at an end of the index stands beyond all texts there.
+/// Whether the `_id` at an end of the index is beyond all strings.
 async fn stands(database: &Database, model: &'static Model, end: i32, place: Place) -> Result<bool, MirrorError> {
     let collection = database.collection::<RawDocumentBuf>(model.name);
     let find = collection.find_one(doc! {}).sort(doc! { "_id": end }).projection(doc! { "_id": 1 });
@@ -104,7 +105,7 @@ async fn stands(database: &Database, model: &'static Model, end: i32, place: Pla
     Ok(kind.is_some_and(|kind| ids::place(kind as u8) == place))
 }
 
-/// The condition that an `_id` stands there, and after this one.
+/// The condition that an `_id` is there, and after this one.
 fn write_place(command: &mut Writer, place: Place, after: Option<&Id>) {
     let across_types = command.open("$expr");
     let both = command.open_list("$and");

@@ -27,13 +27,13 @@ const TTL: &str = "cb_ttl";
 /// Building an index over a large collection takes its time; the server works on when we stop waiting.
 const BUILDING: Duration = Duration::from_secs(600);
 
-/// A collection and what is asked of it.
+/// A collection and its wanted indexes and options.
 struct Wanted {
     collection: &'static str,
     indexes: Vec<Document>,
 }
 
-/// Makes what is missing, all collections side by side; see [`crate::Mirror::prepare`].
+/// Creates what is missing, all collections side by side; see [`crate::MirrorStore::prepare`].
 pub(super) async fn prepare(
     database: &Database,
     models: &[&'static Model],
@@ -62,7 +62,7 @@ pub(super) async fn prepare(
     Ok(refused)
 }
 
-/// Brings one collection to what is asked of it.
+/// Prepares one collection.
 async fn collection(
     database: &Database,
     wanted: &Wanted,

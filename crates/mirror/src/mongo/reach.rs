@@ -1,4 +1,4 @@
-//! Whether the server is known to be away: then nobody who waits for an answer is kept waiting for that again.
+//! Reachability: while the server is known to be unreachable, requests that a person waits for fail at once.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -8,56 +8,55 @@ use std::{
 use super::{client::Lazy, read};
 use crate::{limits::within, port::MirrorError};
 
-/// A server that is away is asked about this often whether it is back.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// An unreachable server is probed about this often.
+const PROBE_EVERY: Duration = Duration::from_millis(500);
 
-/// What the last small round trips have shown. Nothing else says that a server is away: one that refuses writes, or is slow
-/// to answer one question, may answer others.
+/// The result of the last probe. Only probes decide: a server that refuses writes, or is slow with one query, may answer others.
 #[derive(Debug, Default)]
 pub(super) struct Reach(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Why nobody answers, since the last time that somebody did.
-    away: Option<String>,
-    /// Whether somebody asks again and again.
-    is_asked: bool,
+    /// The error of the last probe; `None` after an answer.
+    error: Option<String>,
+    /// Whether probes are being repeated.
+    is_probed: bool,
 }
 
 impl Reach {
-    /// An error at once while the server is known to be away.
+    /// An error, at once, while the server is known to be unreachable.
     pub fn known(&self) -> Result<(), MirrorError> {
-        match &self.lock().away {
-            Some(why) => Err(MirrorError::Unavailable(format!("known to be away: {why}"))),
+        match &self.lock().error {
+            Some(why) => Err(MirrorError::Unavailable(format!("known to be unreachable: {why}"))),
             None => Ok(()),
         }
     }
 
-    /// A small round trip.
+    /// Probes the server.
     pub async fn ping(&self, client: &Lazy, deadline: Duration) -> Result<(), MirrorError> {
         let answer = within(deadline, "ping", async { read::fact(client.database().await?, "ping").await }).await;
-        self.lock().away = match &answer {
+        self.lock().error = match &answer {
             Err(MirrorError::Unavailable(why)) => Some(why.clone()),
             _ => None,
         };
         answer.map(drop)
     }
 
-    /// Asks, beside whatever goes on, whether anybody is there, until somebody is.
-    pub fn find_out(self: &Arc<Self>, client: &Arc<Lazy>, deadline: Duration) {
-        if std::mem::replace(&mut self.lock().is_asked, true) {
+    /// Probes the server in the background until it answers.
+    pub fn watch(self: &Arc<Self>, client: &Arc<Lazy>, deadline: Duration) {
+        if std::mem::replace(&mut self.lock().is_probed, true) {
             return;
         }
         let (reach, client) = (Arc::downgrade(self), Arc::downgrade(client));
         tokio::spawn(async move {
-            // It ends with those whom it asks for.
+            // The task ends with the mirror that it probes for.
             while let (Some(reach), Some(client)) = (reach.upgrade(), client.upgrade()) {
                 if !matches!(reach.ping(&client, deadline).await, Err(MirrorError::Unavailable(_))) {
-                    reach.lock().is_asked = false;
+                    reach.lock().is_probed = false;
                     return;
                 }
                 drop((reach, client));
-                tokio::time::sleep(LOOK_AGAIN).await;
+                tokio::time::sleep(PROBE_EVERY).await;
             }
         });
     }

@@ -14,10 +14,11 @@ use super::{
     DELETED_AT, OWN,
     answer::integer,
     decode,
-    encode::Writer,
     errors::failed,
     ids::{self, Id, Place},
     non_string_ids,
+    values::Names,
+    writer::Writer,
 };
 use crate::port::{MirrorError, Page, Stamp, Stored};
 
@@ -40,7 +41,7 @@ pub(super) async fn all(
     cursor: mongodb::error::Result<Cursor<RawDocumentBuf>>,
 ) -> Result<Vec<Stored>, MirrorError> {
     let mut cursor = cursor.map_err(|cause| failed(&cause))?;
-    let (mut found, mut names) = (Vec::new(), decode::Names::of(model));
+    let (mut found, mut names) = (Vec::new(), Names::of(model));
     while cursor.advance().await.map_err(|cause| failed(&cause))? {
         found.push(decode::stored(cursor.current(), &mut names));
     }
@@ -94,7 +95,7 @@ pub(super) fn sorted_out(names: &[String]) -> (Vec<String>, Vec<Id>) {
     (texts, others)
 }
 
-/// A page of documents. Those whose `_id` stands before or behind all texts follow after all others, on pages without an upper
+/// A page of documents. Those whose `_id` sorts before or after all strings follow after all others, on pages without an upper
 /// end.
 pub(super) async fn page(
     database: &Database,
@@ -160,7 +161,7 @@ fn at_depth(find: Find<'_, RawDocumentBuf>, depth: Depth) -> Find<'_, RawDocumen
     }
 }
 
-/// What is said by whatever is there under these ids.
+/// The sync metadata of the documents with these ids.
 pub(super) async fn stamps_of(
     database: &Database,
     model: &'static Model,
@@ -197,7 +198,7 @@ pub(super) async fn count(database: &Database, model: &'static Model, guesses: b
     Ok(u64::try_from(all.saturating_sub(tombstones)).unwrap_or(0))
 }
 
-/// Whether the server stands on PostgreSQL, whose quick counts are estimates of the last analysis.
+/// Whether the server is based on PostgreSQL, whose quick counts are estimates of the last analysis.
 pub(super) async fn guesses_counts(database: &Database) -> Result<bool, MirrorError> {
     let info = database.client().database("admin").run_command(doc! { "buildInfo": 1 }).await;
     Ok(info.map_err(|cause| failed(&cause))?.contains_key("ferretdb"))
@@ -247,14 +248,14 @@ fn bson(value: &Value) -> Bson {
     document.get("v").cloned().unwrap_or(Bson::Null)
 }
 
-/// Something the copy remembers about itself.
+/// A fact about the mirror itself.
 pub(super) async fn fact(database: &Database, key: &str) -> Result<Option<String>, MirrorError> {
     let collection = database.collection::<Document>(OWN);
     let found = collection.find_one(doc! { "_id": key }).await.map_err(|cause| failed(&cause))?;
     Ok(found.and_then(|fact| fact.get_str("value").ok().map(str::to_owned)))
 }
 
-/// Names of the collections, ascending, without what servers and the copy keep for themselves.
+/// Names of the collections, ascending, without those that servers and the mirror keep for themselves.
 pub(super) async fn collections(database: &Database) -> Result<Vec<String>, MirrorError> {
     let mut names = database.list_collection_names().await.map_err(|cause| failed(&cause))?;
     names.retain(|name| !name.starts_with('_') && !name.starts_with("system."));

@@ -10,14 +10,14 @@ use mongodb::{
     options::Collation,
 };
 
-use super::{decode, errors::failed};
+use super::{decode, errors::failed, values::Names};
 use crate::{
     port::{Hit, MirrorError, SearchQuery},
     search_terms::{WORDS, weighed},
 };
 
 const SCORE: &str = "_score";
-/// The words where they are a list, as nobody but a stranger writes them otherwise.
+/// The search terms where they are a list; only another program writes anything else.
 const LIST: &str = "_list";
 
 /// Answers a search; see [`crate::MirrorQuery::search`].
@@ -37,7 +37,7 @@ pub(super) async fn search(
         aggregate = aggregate.collation(collation);
     }
     let mut cursor = aggregate.with_type::<RawDocumentBuf>().await.map_err(|cause| failed(&cause))?;
-    let (mut hits, mut names) = (Vec::new(), decode::Names::unsearched(model));
+    let (mut hits, mut names) = (Vec::new(), Names::unsearched(model));
     while cursor.advance().await.map_err(|cause| failed(&cause))? {
         let raw = cursor.current();
         let score = match raw.get(SCORE) {
@@ -55,7 +55,7 @@ pub(super) async fn search(
 fn pipeline(model: &Model, asked: &[Asked], search: SearchQuery<'_>) -> Vec<Document> {
     let weights = words::weights(model);
     let held: Vec<Document> = asked.iter().map(|asked| holds(asked, &weights)).collect();
-    // Ids that are no text were written by somebody else.
+    // Documents with non-string ids were written by other programs.
     let mut found = doc! { "$and": [{ "$or": held }, { "_id": { "$gte": "" } }] };
     if !search.among.is_empty() {
         let among: Vec<Document> = search.among.iter().map(|(field, text)| doc! { *field: { "$eq": text } }).collect();

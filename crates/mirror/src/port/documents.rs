@@ -47,10 +47,10 @@ pub enum Content {
     Tombstone,
 }
 
-/// When a write may replace what is there.
+/// When a write may replace the stored document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
-    /// Only an older version, or nothing (the relay, the initial copy).
+    /// Only an older version (the relay).
     Newer,
     /// The same, and a document of the same version and another revision than the model's (the backfill after a change of the
     /// revision). Tombstones of the same version stay.
