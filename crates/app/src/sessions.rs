@@ -1,17 +1,12 @@
 //! Logins: opaque tokens that can be taken back. Only their hashes are kept.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chainbill_domain::{
-    event::EventKind,
-    id::{SessionId, UserId},
-    states::UserStatus,
-    text,
-};
+use chainbill_domain::{event::EventKind, id::UserId, states::UserStatus, text};
 use chainbill_records::{
     RecordsError, Text, Unit,
     entities::{audit_entries, sessions, users},
     retry,
-    sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _, sea_query::Expr},
+    sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::Expr},
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -185,23 +180,11 @@ impl App {
         if token.is_empty() || token.len() > 100 {
             return Ok(None);
         }
-        let db = self.records.db();
-        let session: Option<(Text<SessionId>, String)> = sessions::Entity::find()
-            .select_only()
-            .columns([sessions::Column::Id, sessions::Column::UserId])
-            .filter(sessions::Column::TokenHash.eq(sha256_hex(token)))
-            .filter(sessions::Column::RevokedAt.is_null())
-            .filter(sessions::Column::ExpiresAt.gt(self.records.now()))
-            .into_tuple()
-            .one(db)
-            .await?;
-        let Some((Text(session), user)) = session else { return Ok(None) };
-        let Some(account) = Account::of_id(db, &user).await? else { return Ok(None) };
-        let user = Some(account.understood()?).filter(|user| user.status == UserStatus::Active);
-        Ok(user.map(|user| Actor {
-            user_id: user.id,
+        let found = self.records.session_user(&sha256_hex(token)).await?;
+        Ok(found.filter(|user| user.status == UserStatus::Active).map(|user| Actor {
+            user_id: user.user,
             role: user.role,
-            session: Some(session),
+            session: Some(user.session),
             csrf_hash: Some(sha256_hex(Self::csrf_token(token))),
         }))
     }

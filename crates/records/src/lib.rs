@@ -28,6 +28,7 @@ mod recent;
 mod retry;
 mod runs;
 mod schemas;
+mod session_users;
 mod snapshot;
 mod store;
 mod synced;
@@ -53,6 +54,7 @@ pub use runs::{Resume, Run};
 pub use schemas::Schema;
 /// The ORM, for those who read tables of their own.
 pub use sea_orm;
+pub use session_users::SessionUser;
 pub use snapshot::{Pending, RowPage, Snapshot};
 pub use store::{Commits, Records};
 pub use synced::{Child, Synced};
