@@ -187,13 +187,11 @@ impl App {
         if token.is_empty() || token.len() > 100 {
             return Ok(None);
         }
-        let Some((session, user)) = sessions::active(&self.records, &sha256_hex(token)).await? else { return Ok(None) };
-        let Some(account) = Account::of_id(&self.records, &user).await? else { return Ok(None) };
-        let user = Some(account.understood()?).filter(|user| user.status == UserStatus::Active);
-        Ok(user.map(|user| Actor {
-            user_id: user.id,
+        let found = self.records.session_user(&sha256_hex(token)).await?;
+        Ok(found.filter(|user| user.status == UserStatus::Active).map(|user| Actor {
+            user_id: user.user,
             role: user.role,
-            session: Some(session),
+            session: Some(user.session),
             csrf_hash: Some(sha256_hex(Self::csrf_token(token))),
         }))
     }

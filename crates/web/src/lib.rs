@@ -8,6 +8,7 @@ mod description;
 mod extract;
 mod framing;
 mod limits;
+mod measured;
 mod mirror_reads;
 mod objects;
 mod pages;

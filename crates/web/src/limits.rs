@@ -49,6 +49,7 @@ pub(crate) struct Gate {
 struct Class {
     name: &'static str,
     a_minute: u32,
+    policy: Option<HeaderValue>,
     limiter: Limiter,
 }
 
@@ -56,11 +57,8 @@ impl Class {
     fn new(name: &'static str, a_minute: u32) -> Arc<Self> {
         let quota = Quota::per_minute(NonZeroU32::new(a_minute).unwrap_or(NonZeroU32::MIN));
         let limiter = RateLimiter::keyed(quota).with_middleware();
-        Arc::new(Self { name, a_minute, limiter })
-    }
-
-    fn policy(&self) -> String {
-        format!("\"{}\";q={};w=60", self.name, self.a_minute)
+        let policy = HeaderValue::try_from(format!("\"{name}\";q={a_minute};w=60")).ok();
+        Arc::new(Self { name, a_minute, policy, limiter })
     }
 }
 
@@ -88,7 +86,7 @@ impl Gate {
         let class = self.class(path);
         match class.limiter.check_key(&network_of(client)) {
             Ok(state) => Ok(Passed {
-                policy: class.policy(),
+                policy: class.policy.clone(),
                 left: format!("\"{}\";r={}", class.name, state.remaining_burst_capacity()),
             }),
             Err(until) => {
@@ -98,7 +96,7 @@ impl Gate {
                 let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", detail).retry_after(seconds);
                 let mut response = problem.into_response();
                 let left = format!("\"{}\";r=0;t={seconds}", class.name);
-                Passed { policy: class.policy(), left }.write(&mut response);
+                Passed { policy: class.policy.clone(), left }.write(&mut response);
                 Err(Box::new(response))
             }
         }
@@ -120,14 +118,14 @@ fn is_probe(path: &str) -> bool {
 
 /// The rate-limit headers of a counted request.
 pub(crate) struct Passed {
-    policy: String,
+    policy: Option<HeaderValue>,
     left: String,
 }
 
 impl Passed {
-    pub fn write(&self, response: &mut Response) {
-        for (name, value) in [("ratelimit-policy", &self.policy), ("ratelimit", &self.left)] {
-            if let Ok(value) = HeaderValue::from_str(value) {
+    pub fn write(self, response: &mut Response) {
+        for (name, value) in [("ratelimit-policy", self.policy), ("ratelimit", self.left.try_into().ok())] {
+            if let Some(value) = value {
                 response.headers_mut().insert(HeaderName::from_static(name), value);
             }
         }

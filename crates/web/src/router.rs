@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{MatchedPath, Request, State as Shared},
-    http::{HeaderName, HeaderValue, Method, StatusCode},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
@@ -27,6 +27,7 @@ use crate::{
     extract::{under_request_id, without_body},
     framing,
     limits::Gate,
+    measured::Measured,
     pages,
     tags::IfNoneMatch,
 };
@@ -80,6 +81,7 @@ pub struct State {
     pub(crate) gauges: Arc<SharedRead<()>>,
     trusted_proxies: Arc<[IpNet]>,
     gate: Gate,
+    measured: Arc<Measured>,
 }
 
 impl State {
@@ -110,6 +112,7 @@ impl State {
             gauges: Arc::default(),
             trusted_proxies: serving.trusted_proxies.into(),
             gate: Gate::new(serving.rates),
+            measured: Arc::default(),
         }
     }
 }
@@ -213,28 +216,35 @@ fn late(method: &Method) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "deadline", detail).retry_after(2)
 }
 
+/// Headers of every response.
+static ALWAYS: [(HeaderName, HeaderValue); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    ),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+
 async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> Response {
     let id = request_id_of(&request);
     let method = request.method().clone();
-    let matched = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", id, %method, path = matched.as_str());
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let path = matched.as_ref().map_or("(none)", MatchedPath::as_str);
+    let span = tracing::info_span!("request", id, %method, path);
     let started = tokio::time::Instant::now();
-    let mut response = under_request_id(id.clone(), guarded(&state, request, next, &matched)).instrument(span).await;
-    let status = response.status().as_u16().to_string();
-    let labels = [("method", known(&method).to_owned()), ("path", matched), ("status", status)];
-    metrics::counter!("chainbill_http_requests_total", &labels).increment(1);
-    metrics::histogram!("chainbill_http_request_seconds", &labels).record(started.elapsed().as_secs_f64());
-    for (name, value) in [
-        ("x-request-id", id.as_str()),
-        ("x-content-type-options", "nosniff"),
-        ("x-frame-options", "DENY"),
-        ("referrer-policy", "no-referrer"),
-        ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
-        ("cache-control", "no-store"),
-    ] {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
-        }
+    // Boxed once here: each of the futures around it would otherwise move the whole of it.
+    let work = Box::pin(guarded(&state, request, next, path));
+    let mut response = under_request_id(id.clone(), work).instrument(span).await;
+    state.measured.record(known(&method), path, response.status(), started.elapsed());
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert("x-request-id", id);
+    }
+    for (name, value) in &ALWAYS {
+        headers.insert(name, value.clone());
     }
     if let Some(clock) = &state.test_clock
         && let Ok(now) = HeaderValue::from_str(&chainbill_app::moment(clock.now()))
@@ -245,11 +255,15 @@ async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> R
 }
 
 /// A method as a metric label; unknown methods share one, so that clients cannot grow the set of labels.
-fn known(method: &Method) -> &str {
+fn known(method: &Method) -> &'static str {
     match *method {
-        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
-            method.as_str()
-        }
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
         _ => "other",
     }
 }
@@ -289,7 +303,8 @@ async fn answered(state: &State, request: Request, next: Next, matched: &str) ->
     if let Some(name) = unreadable(matched, request.uri().path()) {
         return Problem::field(name, "is not UTF-8 when it is decoded").into_response();
     }
-    if !state.bodiless.contains(&format!("{} {matched}", request.method())) {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if reads || !state.bodiless.contains(&format!("{} {matched}", request.method())) {
         return next.run(request).await;
     }
     match without_body(request, state).await {
@@ -305,6 +320,9 @@ fn unreadable(template: &str, path: &str) -> Option<String> {
 }
 
 fn is_text(part: &str) -> bool {
+    if !part.contains('%') {
+        return true;
+    }
     let mut bytes = Vec::with_capacity(part.len());
     let mut rest = part.as_bytes();
     while let [first, after @ ..] = rest {
