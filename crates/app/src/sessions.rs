@@ -187,7 +187,7 @@ impl App {
         if token.is_empty() || token.len() > 100 {
             return Ok(None);
         }
-        let found = self.records.session_user(&sha256_hex(token)).await?;
+        let found = sessions::active(&self.records, &sha256_hex(token)).await?;
         Ok(found.filter(|user| user.status == UserStatus::Active).map(|user| Actor {
             user_id: user.user,
             role: user.role,
