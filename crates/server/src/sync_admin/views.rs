@@ -2,7 +2,7 @@
 
 use chainbill_app::moment;
 use chainbill_domain::{Model, Timestamp};
-use chainbill_records::{Evidence, Parked, Run};
+use chainbill_records::{DeadLetter as StoredDeadLetter, Evidence, Run};
 use chainbill_sync::{Comparison, BackfillReport, ModelStatus, Recovery, Status, SyncError, Explanation};
 use chainbill_web::{
     Backfilled, Certified, DeadLetter, Difference, EntityDiagnosis, FailedRun, LastRepair, ModelSyncStatus,
@@ -256,7 +256,7 @@ pub(crate) fn diagnosis(found: Explanation) -> EntityDiagnosis {
     }
 }
 
-pub(crate) fn dead_letter(parked: &Parked) -> DeadLetter {
+pub(crate) fn dead_letter(parked: &StoredDeadLetter) -> DeadLetter {
     DeadLetter {
         model: parked.entry.model.to_string(),
         id: parked.entry.entity_id.clone(),
