@@ -3,7 +3,7 @@
 use chainbill_app::moment;
 use chainbill_domain::{Model, Timestamp};
 use chainbill_records::{DeadLetter as StoredDeadLetter, Evidence, Run};
-use chainbill_sync::{Comparison, BackfillReport, ModelStatus, Recovery, Status, SyncError, Explanation};
+use chainbill_sync::{BackfillReport, Comparison, Explanation, ModelStatus, Recovery, Status, SyncError};
 use chainbill_web::{
     Backfilled, Certified, DeadLetter, Difference, EntityDiagnosis, FailedRun, LastRepair, ModelSyncStatus,
     RecentRepair, RepairEvidence, RunRecord, RunReport, SyncAdminError, SyncStatus, UnreadableEntity,
