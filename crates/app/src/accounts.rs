@@ -1,7 +1,7 @@
 //! Accounts: registration, profiles, operators.
 
 use chainbill_domain::{
-    event::EventKind,
+    event::EventData,
     freshness::Token,
     id::UserId,
     states::{Role, UserStatus},
@@ -145,9 +145,7 @@ impl App {
             Err(RecordsError::Duplicate(_)) => return Err(AppError::field("/email", "belongs to an account already")),
             row => row?,
         };
-        let mut event = self.event(&unit, EventKind::UserRegistered);
-        event.user_id = Some(row.id.0);
-        unit.event(&event);
+        self.record(&mut unit, EventData::UserRegistered { user: row.id.0 });
         let view = UserView::of(row, Vec::new(), true);
         self.audit(&mut unit, context, "user.register", ("users", view.id.clone()), (None, Some(&view))).await?;
         self.finish(unit, context, view).await

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chainbill_domain::{
     Timestamp,
-    event::{Event, EventKind},
+    event::{Event, EventData},
     id::Id,
 };
 use chainbill_records::{Records, Unit, entities::audit_entries};
@@ -84,8 +84,9 @@ impl App {
         Id::new(self.records.now(), self.records.random().bytes())
     }
 
-    pub(crate) fn event(&self, unit: &Unit, kind: EventKind) -> Event {
-        Event::new(self.new_id(), kind, unit.now())
+    /// Records an event of the unit's moment.
+    pub(crate) fn record(&self, unit: &mut Unit, data: EventData) {
+        unit.event(&Event { id: self.new_id(), at: unit.now(), data });
     }
 
     /// Writes down who did what to whom, with the subject before and after.

@@ -1,7 +1,7 @@
 //! Bills: drafted, changed, read. `content.rs` checks what they say, `sending.rs` sends and voids them.
 
 use chainbill_domain::{
-    event::EventKind,
+    event::EventData,
     id::{InvoiceId, ProjectId, UserId},
     invoice::Action,
     money::{Currency, Money},
@@ -138,12 +138,9 @@ impl App {
             fill(&mut row, &content);
             let lines = line_rows(row.id.0, &content);
             let row = unit.insert_with::<invoice_lines::Entity>(row, lines.clone()).await?;
-            let mut event = self.event(&unit, EventKind::InvoiceCreated);
-            event.user_id = Some(freelancer);
-            event.invoice_id = Some(row.id.0);
-            event.project_id = project;
-            event.amount = Some(Money { minor: row.total_minor, currency: content.currency });
-            unit.event(&event);
+            let total = Money { minor: row.total_minor, currency: content.currency };
+            let created = EventData::InvoiceCreated { freelancer, invoice: row.id.0, project, total };
+            self.record(&mut unit, created);
             let today = issuers_day(unit.db(), &row, unit.now()).await?;
             let view = InvoiceView::of(row, lines, &today);
             self.audit(&mut unit, context, "invoice.create", ("invoices", view.id.clone()), (None, Some(&view)))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chainbill_domain::{
     Timestamp,
-    event::EventKind,
+    event::EventData,
     id::PaymentId,
     invoice::{Action, pay},
     money::{Currency, Money},
@@ -159,13 +159,14 @@ impl App {
             after.paid_at = Some(unit.now());
         }
         let invoice = unit.update::<invoices::Entity>(&before, after).await?;
-        let mut event = self.event(&unit, EventKind::PaymentReceived);
-        event.user_id = Some(before.client_id.0);
-        event.receiver_id = Some(before.freelancer_id.0);
-        event.invoice_id = Some(before.id.0);
-        event.project_id = before.project_id.map(|id| id.0);
-        event.amount = Some(payment.amount);
-        unit.event(&event);
+        let received = EventData::PaymentReceived {
+            payer: before.client_id.0,
+            receiver: before.freelancer_id.0,
+            invoice: before.id.0,
+            project: before.project_id.map(|id| id.0),
+            amount: payment.amount,
+        };
+        self.record(&mut unit, received);
         let lines = lines_of(unit.db(), invoice.id.0).await?;
         let today = issuers_day(unit.db(), &before, unit.now()).await?;
         let old = InvoiceView::of(before, lines.clone(), &today);

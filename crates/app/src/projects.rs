@@ -1,7 +1,7 @@
 //! Projects: offered by clients, done by freelancers.
 
 use chainbill_domain::{
-    event::EventKind,
+    event::EventData,
     id::{ProjectId, UserId},
     money::Money,
     states::{ProjectStatus, Role},
@@ -183,10 +183,7 @@ impl App {
         fill(&mut row, checked);
         let skills = self.project_skills(&mut unit, row.id.0, checked.skills.as_deref().unwrap_or(&[])).await?;
         let row = unit.insert_with::<project_skills::Entity>(row, skills.clone()).await?;
-        let mut event = self.event(&unit, EventKind::ProjectCreated);
-        event.user_id = Some(client);
-        event.project_id = Some(row.id.0);
-        unit.event(&event);
+        self.record(&mut unit, EventData::ProjectCreated { client, project: row.id.0 });
         let view = ProjectView::of(row, skills);
         self.audit(&mut unit, context, "project.create", ("projects", view.id.clone()), (None, Some(&view))).await?;
         self.finish(unit, context, view).await

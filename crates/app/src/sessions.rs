@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chainbill_domain::{
-    event::EventKind,
+    event::EventData,
     id::{SessionId, UserId},
     states::UserStatus,
     text,
@@ -149,11 +149,8 @@ impl App {
         };
         let session_id = session.id.to_string();
         unit.add::<sessions::Entity>(session).await?;
-        let mut event = self.event(&unit, EventKind::UserLogin);
-        event.user_id = Some(user.id);
-        let details = [("userAgent", cut(&context.user_agent, 300)), ("address", cut(&context.address, 64))];
-        event.details.extend(details.into_iter().filter_map(|(name, text)| Some((name, text?))));
-        unit.event(&event);
+        let (user_agent, address) = (cut(&context.user_agent, 300), cut(&context.address, 64));
+        self.record(&mut unit, EventData::UserLogin { user: user.id, user_agent, address });
         let as_user = Context {
             actor: Some(Actor { user_id: user.id, role: user.role, session: None, csrf_hash: None }),
             ..context.clone()

@@ -200,7 +200,7 @@ impl Snapshot {
         Ok(shown)
     }
 
-    /// When the oldest entry of the outbox that is there was written.
+    /// When the oldest entry of the outbox, or event on its way, that is there was written.
     ///
     /// # Errors
     /// When the primary does not answer.

@@ -330,7 +330,7 @@ impl Lane {
 }
 
 /// Counts what was done.
-fn note(engine: &Engine, settlement: &Settlement) {
+pub(crate) fn note(engine: &Engine, settlement: &Settlement) {
     let now = engine.now();
     Figures::add(&engine.figures.applied, settlement.applied);
     Figures::add(&engine.figures.stale, settlement.stale);

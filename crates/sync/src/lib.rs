@@ -9,6 +9,7 @@ mod copy;
 mod counting;
 mod engine;
 mod errors;
+mod events;
 mod examine;
 mod freshness;
 mod head;
@@ -50,7 +51,7 @@ pub use reconcile::{Comparison, Finding};
 pub use repair::Repaired;
 pub use runs::{Mending, Order, Outcome, RunReport};
 pub use settings::{RepairMode, Settings};
-pub use status::{ModelStatus, Status};
+pub use status::{EventsStatus, ModelStatus, Status};
 pub use synchronise::{Running, Sync};
 pub use why::{Certified, LastRepair, Why};
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use chainbill_domain::{Model, Revision};
-use chainbill_records::{Copy, CopyState, ModelFault, Run, outbox::Backlog};
+use chainbill_records::{Copy, CopyState, ModelFault, Run, events::EventsWaiting, outbox::Backlog};
 use futures::future::join_all;
 use serde::Serialize;
 
@@ -46,7 +46,7 @@ pub struct Status {
     pub primary_reachable: bool,
     /// Whether the second database answered.
     pub mirror_reachable: bool,
-    /// Entries that wait, of all models.
+    /// Entries that wait, of all models, and events that have not reached the mirror.
     pub backlog: Option<u64>,
     /// Age of the oldest.
     pub oldest_seconds: Option<f64>,
@@ -75,8 +75,26 @@ pub struct Status {
     /// For how long this process has been able to judge what waits: since its start, or since both databases have answered
     /// again. Nothing for one that only looks.
     pub judging_seconds: Option<f64>,
+    /// Events on their way; unknown while the primary is away.
+    pub events: Option<EventsStatus>,
     /// Each model.
     pub models: Vec<ModelStatus>,
+}
+
+/// Events on their way from the primary to their consumers.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventsStatus {
+    /// Committed events that have no position yet.
+    pub unsequenced: u64,
+    /// Of each consumer, the events that it has not taken.
+    pub behind: BTreeMap<String, u64>,
+}
+
+impl From<EventsWaiting> for EventsStatus {
+    fn from(waiting: EventsWaiting) -> Self {
+        Self { unsequenced: waiting.unsequenced, behind: waiting.behind.into_iter().collect() }
+    }
 }
 
 /// One model.
@@ -135,7 +153,7 @@ async fn in_time<T>(work: impl Future<Output = Result<T, impl Into<SyncError>>>)
 /// Everything; without the counts of both sides, which take longest on large tables, where they are not wanted.
 pub(crate) async fn status(engine: &Arc<Engine>, counted: bool) -> Status {
     let models = engine.settings.models();
-    let (primary, ping, oldest, backlog, parked, copies, faults, wrong, waiting, runs, sides, beat) = futures::join!(
+    let (primary, ping, oldest, backlog, parked, copies, faults, wrong, waiting, runs, sides, beat, events) = futures::join!(
         in_time(engine.records.ping()),
         in_time(engine.mirror.ping()),
         in_time(engine.records.oldest_waiting()),
@@ -152,6 +170,7 @@ pub(crate) async fn status(engine: &Arc<Engine>, counted: bool) -> Status {
             (None, None)
         })),
         in_time(last_beat(engine)),
+        in_time(engine.records.events_waiting()),
     );
     engine.note_answer(Side::Primary, primary.is_some());
     engine.note_answer(Side::Mirror, ping.is_some());
@@ -191,6 +210,7 @@ pub(crate) async fn status(engine: &Arc<Engine>, counted: bool) -> Status {
         failures: engine.figures.of_relay(&engine.figures.failures),
         trouble: engine.figures.trouble().map(|(at, text)| format!("{}: {text}", written(at))),
         judging_seconds: Some(engine.judges_for()).filter(|span| *span != Duration::MAX).map(|span| span.as_secs_f64()),
+        events: events.map(EventsStatus::from),
         models: models.iter().zip(sides).map(|(model, sides)| model_status(engine, model, known, sides)).collect(),
     };
     status.stalled = stalled(engine, &status);

@@ -7,7 +7,7 @@ use std::{
 
 use chainbill_domain::{Model, Timestamp, freshness::Token, proof::Proof};
 use chainbill_mirror::Mirror;
-use chainbill_records::{CopyState, Parked, Records};
+use chainbill_records::{CopyState, Parked, Records, outbox::ANALYTICS};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,7 @@ use crate::{
     compare::Level,
     copy::{self, Purpose, models_at_once},
     engine::Engine,
+    events,
     examine::CarriedOut,
     freshness, keeper,
     lane::Lane,
@@ -80,6 +81,7 @@ impl Sync {
             lanes.spawn(Lane::new(self.engine.clone(), index, width.clone(), partitions.held()).run(stop.clone()));
         }
         others.spawn(partitions.run(stop.clone(), lanes_ended.clone()));
+        events::start(&self.engine, &mut others, &stop);
         Running { stop, lanes_ended, lanes, others }
     }
 
@@ -279,7 +281,7 @@ impl Sync {
         &self.engine.records
     }
 
-    /// Waits until nothing waits in the outbox but heartbeats, at most so long; whether it came to that.
+    /// Waits until neither entries nor events wait, heartbeats left out, at most so long; whether it came to that.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -359,6 +361,8 @@ pub(crate) async fn recognise(engine: &Arc<Engine>) -> Result<(), SyncError> {
         copy.cursor = None;
         engine.records.save_copy(&copy).await?;
     }
+    // Before anything says that the mirror is ours: what was interrupted here begins again.
+    engine.records.rewind_consumer(ANALYTICS).await?;
     engine.mirror.set_identity(&ours).await?;
     Ok(())
 }

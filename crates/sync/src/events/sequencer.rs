@@ -1,0 +1,30 @@
+//! The sequencer: gives committed events their positions.
+
+use async_trait::async_trait;
+use chainbill_records::events::{ConsumerLease, SEQUENCER, Sequenced};
+use tokio::sync::watch;
+
+use super::leased::{Leased, Turn};
+use crate::{SyncError, engine::Engine};
+
+pub(super) struct Sequencer;
+
+#[async_trait]
+impl Leased for Sequencer {
+    fn name(&self) -> &'static str {
+        SEQUENCER
+    }
+
+    fn wakes(&self, engine: &Engine) -> watch::Receiver<u64> {
+        engine.records.event_commits()
+    }
+
+    async fn turn(&self, engine: &Engine, lease: &mut ConsumerLease) -> Result<Turn, SyncError> {
+        let settings = &engine.settings;
+        Ok(match engine.records.sequence_events(lease, settings.batch, settings.lease).await? {
+            Sequenced::Lost => Turn::Lost,
+            Sequenced::Events(0) => Turn::Idle,
+            Sequenced::Events(count) => Turn::Events(count as usize),
+        })
+    }
+}
