@@ -90,9 +90,10 @@ fn giving(dialect: Dialect, last: i64, ids: &[String], advanced: &str) -> String
              WHERE e.position IS NULL AND {advanced}",
             list()
         ),
+        // The plus keeps the index of positions out: it would lead from every event without one through the whole list.
         Dialect::Sqlite => format!(
             "UPDATE events SET position={}+given.place FROM (SELECT key AS place, value AS id FROM json_each({})) given \
-             WHERE events.id=given.id AND events.position IS NULL AND {advanced}",
+             WHERE events.id=given.id AND +events.position IS NULL AND {advanced}",
             last + 1,
             sqlite_text(&serde_json::json!(ids).to_string())
         ),

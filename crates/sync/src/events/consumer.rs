@@ -1,5 +1,7 @@
 //! Consumers: each takes every event once it has its position, in the order of positions, and remembers how far it has come.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chainbill_records::events::{ConsumerLease, PositionedEvent};
 use tokio::sync::watch;
@@ -32,6 +34,11 @@ impl Leased for Consumer {
 
     fn wakes(&self, engine: &Engine) -> watch::Receiver<u64> {
         engine.records.event_positions()
+    }
+
+    /// What is new comes in the sequencer's batches, at its pace.
+    fn pace(&self, _engine: &Engine) -> Duration {
+        Duration::ZERO
     }
 
     async fn turn(&self, engine: &Engine, lease: &mut ConsumerLease) -> Result<Turn, SyncError> {

@@ -1,7 +1,7 @@
 //! A task that one process at a time does: it holds the lease of its row among the consumers while it works, looks when it
 //! is woken, and polls for what other processes have done.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chainbill_records::events::ConsumerLease;
@@ -19,6 +19,10 @@ pub(crate) trait Leased: Send + Sync {
     /// Changes when there may be something to do.
     fn wakes(&self, engine: &Engine) -> watch::Receiver<u64>;
 
+    /// The shortest time between the beginnings of two turns over few events: what comes meanwhile makes one batch instead
+    /// of several.
+    fn pace(&self, engine: &Engine) -> Duration;
+
     /// Does some of what there is to do.
     async fn turn(&self, engine: &Engine, lease: &mut ConsumerLease) -> Result<Turn, SyncError>;
 }
@@ -33,8 +37,7 @@ pub(crate) enum Turn {
     Lost,
 }
 
-/// A turn over fewer events is followed by the next one no sooner than [`crate::Settings::pace`] after its beginning: what
-/// comes meanwhile makes one batch instead of several.
+/// Fewer events are few.
 const FEW: usize = 256;
 
 /// Works until asked to stop. A turn that has begun is brought to its end.
@@ -95,7 +98,7 @@ async fn turns(
                 succeeded(engine, backoff);
                 (pause, renewed) = (shortest, began);
                 if count < FEW {
-                    tokio::time::sleep_until(began + engine.settings.pace).await;
+                    tokio::time::sleep_until(began + task.pace(engine)).await;
                 }
                 continue;
             }

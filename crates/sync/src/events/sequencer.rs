@@ -1,5 +1,7 @@
 //! The sequencer: gives committed events their positions.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chainbill_records::events::{ConsumerLease, SEQUENCER, Sequenced};
 use tokio::sync::watch;
@@ -17,6 +19,10 @@ impl Leased for Sequencer {
 
     fn wakes(&self, engine: &Engine) -> watch::Receiver<u64> {
         engine.records.event_commits()
+    }
+
+    fn pace(&self, engine: &Engine) -> Duration {
+        engine.settings.pace
     }
 
     async fn turn(&self, engine: &Engine, lease: &mut ConsumerLease) -> Result<Turn, SyncError> {
