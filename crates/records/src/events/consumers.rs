@@ -51,7 +51,8 @@ impl Records {
         let values: [Value; 6] =
             [owner.into(), (now + ttl).into(), name.into(), owner.into(), now.into(), (now + 3 * ttl).into()];
         let acquire = async || Ok::<_, RecordsError>(self.run(sql, values.clone()).await? == 1);
-        if !acquire().await? && !(self.add_consumer(name).await? && acquire().await?) {
+        let acquired = acquire().await? || (self.add_consumer(name).await? && acquire().await?);
+        if !acquired {
             return Ok(None);
         }
         let sql = "SELECT epoch, position FROM event_consumers WHERE name=? AND owner=?";

@@ -68,14 +68,15 @@ impl Records {
             "EXISTS (SELECT 1 FROM event_consumers s WHERE s.name='{SEQUENCER}' AND s.epoch={epoch} AND s.position={next})"
         );
         let give = giving(self.dialect(), last, ids, &advanced);
-        let tx = Transaction::begin(self.db(), Purpose::Writing).await?;
-        if self.dialect() == Dialect::TiDb {
-            // It takes one statement at a time.
-            tx.execute_unprepared(&advance).await?;
-            tx.execute_unprepared(&give).await?;
-            return tx.commit().await.map_err(RecordsError::at_commit);
+        if self.dialect() != Dialect::TiDb {
+            let both = format!("{advance};{give}");
+            return Transaction::whole(self.db(), &both).await.map_err(RecordsError::at_commit);
         }
-        tx.commit_after(&format!("{advance};{give}")).await.map_err(RecordsError::at_commit)
+        // It takes one statement at a time.
+        let tx = Transaction::begin(self.db(), Purpose::Writing).await?;
+        tx.execute_unprepared(&advance).await?;
+        tx.execute_unprepared(&give).await?;
+        tx.commit().await.map_err(RecordsError::at_commit)
     }
 }
 
