@@ -77,6 +77,18 @@ impl Transaction {
         }
     }
 
+    /// Runs statements as a transaction. A server gets all of it in one text, BEGIN and COMMIT included, and no process can
+    /// fall asleep within it; whoever asks for it knows a server that takes several statements at once.
+    pub(crate) async fn whole(db: &Connections, statements: &str) -> Result<(), DbErr> {
+        let Some(server) = db.of_server() else {
+            return Self::begin(db, Purpose::Writing).await?.commit_after(statements).await;
+        };
+        let mut link = server.borrow().await?;
+        link.open = true;
+        let open = Open { link: Mutex::new(link), server: server.clone() };
+        Box::pin(open.end(&format!("BEGIN;{statements};COMMIT"))).await
+    }
+
     /// Undoes it at once instead of when dropped.
     ///
     /// # Errors
