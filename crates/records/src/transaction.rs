@@ -77,8 +77,8 @@ impl Transaction {
         }
     }
 
-    /// Runs statements as a transaction. A server gets all of it in one text, BEGIN and COMMIT included, and no process can
-    /// fall asleep within it; whoever asks for it knows a server that takes several statements at once.
+    /// Runs statements as a transaction. A server that takes several statements at once gets all of it in one text, BEGIN and COMMIT
+    /// included, and no process can fall asleep within it.
     pub(crate) async fn whole(db: &Connections, statements: &str) -> Result<(), DbErr> {
         let Some(server) = db.of_server() else {
             return Self::begin(db, Purpose::Writing).await?.commit_after(statements).await;

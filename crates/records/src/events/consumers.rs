@@ -123,7 +123,7 @@ impl Records {
         Ok(())
     }
 
-    /// Sends a consumer back before the first event that is kept. Whoever works for it at the moment loses the lease.
+    /// Sends a consumer back before the first event that is kept. The process that works for it at the moment loses the lease.
     ///
     /// # Errors
     /// When the primary does not answer.
