@@ -66,7 +66,7 @@ async fn open(settings: &Settings, options: ConnectSettings) -> anyhow::Result<(
     };
     let records = Records::new(connected.db, connected.dialect, clock, Arc::new(SystemRandom));
     if let Some(clock) = &test_clock
-        && migrations::status(records.db()).await?.iter().all(|step| step.applied)
+        && migrations::status(&records).await?.iter().all(|step| step.applied)
     {
         records.follow_test_clock(clock).await?;
     }

@@ -180,7 +180,7 @@ impl SyncAdmin for ServerSyncAdmin {
         let running = Running::new("it continues in the background; the log reports its end");
         self.work("repairs recent changes", running, async move {
             let recent = sync.since(model, since, &|_| {}, &stop).await?;
-            Ok(ModelReport::Recovery(views::recent_repair(model, since, &recent)))
+            Ok(ModelReport::Recent(views::recent_repair(model, since, &recent)))
         })
         .await
     }

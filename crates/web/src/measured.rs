@@ -18,8 +18,11 @@ struct Series {
 }
 
 /// The series by method and status, then by path. There are few: methods and paths are those of the routes.
+type All = HashMap<(&'static str, u16), HashMap<String, Series>>;
+
+/// The series that requests have had so far.
 #[derive(Default)]
-pub(crate) struct Measured(RwLock<HashMap<(&'static str, u16), HashMap<String, Series>>>);
+pub(crate) struct Measured(RwLock<All>);
 
 impl Measured {
     /// Counts a request.

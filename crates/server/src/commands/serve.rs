@@ -33,7 +33,6 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(600);
 pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationToken) -> anyhow::Result<Went> {
     let prometheus = recorder()?;
     let connections = descriptors::connections(settings);
-    let alerts = Alerts::new(settings)?;
     let (records, test_clock) = open::serving(settings).await?;
     migrations::up(&records, None).await.context("the tables could not be brought up to date")?;
     let test_clock = test_clock.map(|clock| SharedClock::new(clock, records.clone()));

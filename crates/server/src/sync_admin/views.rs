@@ -2,11 +2,11 @@
 
 use chainbill_app::moment;
 use chainbill_domain::{Model, Timestamp};
-use chainbill_records::{Evidence, Parked, Run};
-use chainbill_sync::{Comparison, BackfillReport, EventsStatus, ModelStatus, Recovery, Status, SyncError, Explanation};
+use chainbill_records::{DeadLetter as StoredDeadLetter, Evidence, Run};
+use chainbill_sync::{BackfillReport, Comparison, EventsStatus, Explanation, ModelStatus, Recovery, Status, SyncError};
 use chainbill_web::{
-    Backfilled, Certified, DeadLetter, Difference, EntityDiagnosis, EventsSyncStatus, FailedRun, LastRepair, ModelSyncStatus,
-    RecentRepair, RepairEvidence, RunRecord, RunReport, SyncAdminError, SyncStatus, UnreadableEntity,
+    Backfilled, Certified, DeadLetter, Difference, EntityDiagnosis, EventsSyncStatus, FailedRun, LastRepair,
+    ModelSyncStatus, RecentRepair, RepairEvidence, RunRecord, RunReport, SyncAdminError, SyncStatus, UnreadableEntity,
     VerificationReport, Verified,
 };
 use serde_json::Value as Json;
@@ -261,7 +261,7 @@ pub(crate) fn diagnosis(found: Explanation) -> EntityDiagnosis {
     }
 }
 
-pub(crate) fn dead_letter(parked: &Parked) -> DeadLetter {
+pub(crate) fn dead_letter(parked: &StoredDeadLetter) -> DeadLetter {
     DeadLetter {
         model: parked.entry.model.to_string(),
         id: parked.entry.entity_id.clone(),

@@ -40,7 +40,7 @@ fn settings() -> Settings {
 }
 
 /// A world whose second database fails, and another process on the same databases.
-async fn worlds(database: &Fresh, seed: u64) -> (World, Sync, Arc<Between<Faulty>>) {
+async fn worlds(database: &Fresh, seed: u64) -> (World, Replicator, Arc<Between<Faulty>>) {
     let mut world = World::open(database, settings()).await;
     let faulty = Between::before(world.mirror.clone(), Faulty::new(seed, &world));
     world.sync = Replicator::new(world.records.clone(), faulty.clone(), settings());
