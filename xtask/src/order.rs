@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 
 const SOURCES: &str = "crates/sync/src";
 /// The folders, each importing only from those before it. The files beside them come first,
-const FOLDERS: [&str; 7] = ["engine", "cluster", "verify", "repair", "relay", "backfill", "status"];
+const FOLDERS: [&str; 8] = ["engine", "cluster", "verify", "repair", "relay", "events", "backfill", "status"];
 /// except for these, which come last.
 const LAST: [&str; 2] = ["tasks", "replicator"];
 

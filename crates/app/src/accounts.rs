@@ -1,7 +1,7 @@
 //! Accounts: registration, profiles, operators.
 
 use chainbill_domain::{
-    event::{Event, EventKind},
+    event::EventData,
     id::UserId,
     states::{Role, UserStatus},
     text,
@@ -125,9 +125,7 @@ impl App {
                     }
                     row => row?,
                 };
-                let mut event = Event::new(self.new_id(), EventKind::UserRegistered, command.unit.now());
-                event.user_id = Some(row.id.0);
-                command.unit.event(&event);
+                self.record(&mut command.unit, EventData::UserRegistered { user: row.id.0 });
                 command.created(UserView::of(row, Vec::new(), true)).await
             })
             .await?;

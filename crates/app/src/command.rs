@@ -2,6 +2,7 @@
 //! primary asks for that. A use case is its rule: it loads what it needs under lock, asks the domain, and saves.
 
 use chainbill_domain::{
+    event::EventData,
     id::{Id, UserId},
     invoice::Invoice,
     project::Project,
@@ -90,6 +91,12 @@ impl App {
     /// The moment of a unit of work, and an id for the event that reports it.
     pub(crate) fn occasion(&self, unit: &Unit) -> Occasion {
         Occasion { at: unit.now(), event_id: self.new_id() }
+    }
+
+    /// Records an event of the unit's moment. Aggregates report theirs with their transitions.
+    pub(crate) fn record(&self, unit: &mut Unit, data: EventData) {
+        let event = self.occasion(unit).event(data);
+        unit.event(&event);
     }
 
     /// Adds to the audit who did what to whom, with the subject before and after.

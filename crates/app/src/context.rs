@@ -178,10 +178,13 @@ pub struct Settings {
     pub session: Duration,
     /// How long answers are kept for replays.
     pub replay: Duration,
+    /// How long events are kept that every consumer has taken.
+    pub keep_events: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { session: Duration::from_secs(24 * 3600), replay: Duration::from_secs(24 * 3600) }
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        Self { session: DAY, replay: DAY, keep_events: 90 * DAY }
     }
 }

@@ -1,12 +1,7 @@
 //! Logins: opaque tokens that can be revoked. Only their hashes are kept.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chainbill_domain::{
-    event::{Event, EventKind},
-    id::UserId,
-    states::UserStatus,
-    text,
-};
+use chainbill_domain::{event::EventData, id::UserId, states::UserStatus, text};
 use chainbill_records::{
     RecordsError, Text, Unit,
     entities::{
@@ -151,11 +146,8 @@ impl App {
         };
         let session_id = session.id.to_string();
         unit.add::<table::Entity>(session).await?;
-        let mut event = Event::new(self.new_id(), EventKind::UserLogin, unit.now());
-        event.user_id = Some(user.id);
-        let details = [("userAgent", cut(&context.user_agent, 300)), ("address", cut(&context.address, 64))];
-        event.details.extend(details.into_iter().filter_map(|(name, text)| Some((name, text?))));
-        unit.event(&event);
+        let (user_agent, address) = (cut(&context.user_agent, 300), cut(&context.address, 64));
+        self.record(&mut unit, EventData::UserLogin { user: user.id, user_agent, address });
         let as_user = Context {
             actor: Some(Actor { user_id: user.id, role: user.role, session: None, csrf_hash: None }),
             ..context.clone()

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use chainbill_domain::{
-    event::{Event, EventKind},
+    event::{Event, EventData},
     id::{Id, InvoiceId, UserId},
-    money::Currency,
+    money::{Currency, Money},
     states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus, Role, UserStatus},
 };
 use chainbill_records::{
@@ -22,7 +22,7 @@ pub(crate) enum Commit {
     /// One row: the smallest commit there is.
     Row,
     /// A bill's draft: its parties are looked up; the bill, a line and the audit's entry are saved. The outbox takes an
-    /// entry and a happening.
+    /// entry, and an event is saved.
     Draft,
 }
 
@@ -90,9 +90,13 @@ async fn with_outbox(records: &Records) -> anyhow::Result<()> {
     let mut unit = records.begin().await?;
     let (bill, line, audit) = draft(records);
     parties(&unit, &bill).await?;
-    let mut event = Event::new(Id::new(unit.now(), records.random().bytes()), EventKind::InvoiceCreated, unit.now());
-    event.invoice_id = Some(bill.id.0);
-    unit.event(&event);
+    let data = EventData::InvoiceCreated {
+        freelancer: bill.freelancer_id.0,
+        invoice: bill.id.0,
+        project: None,
+        total: Money { minor: bill.total_minor, currency: bill.currency.0 },
+    };
+    unit.event(&Event { id: Id::new(unit.now(), records.random().bytes()), at: unit.now(), data });
     unit.insert_with::<invoice_lines::Entity>(bill, vec![line]).await?;
     unit.add::<audit_entries::Entity>(audit).await?;
     unit.commit().await?;

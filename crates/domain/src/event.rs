@@ -1,31 +1,121 @@
-//! Happenings that analytics keeps. They live in the second database only; on the way there they wait in the outbox, so
-//! a committed happening is never lost.
+//! Events: facts of the business that consumers count, pass on or act on. An event is typed per kind; it is saved in the
+//! transaction of its cause, so it exists if and only if that was committed.
+//!
+//! Stored events outlive releases. A stored event ([`EventRecord`]) therefore names its kind by text: a release passes on
+//! what it does not know, and only a consumer that acts on a kind reads it back ([`Event::try_from`]).
 
 use crate::{
     Timestamp,
     document::{Document, Value},
     id::{EventId, InvoiceId, ProjectId, UserId},
     money::Money,
+    wire,
 };
 
-/// What happened.
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its own id; writing it twice keeps one.
+    pub id: EventId,
+    /// When.
+    pub at: Timestamp,
+    /// What happened.
+    pub data: EventData,
+}
+
+/// What happened, with what each kind says of it. Never a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventData {
+    /// An account was made.
+    UserRegistered {
+        /// The account.
+        user: UserId,
+    },
+    /// A person logged in.
+    UserLogin {
+        /// The account.
+        user: UserId,
+        /// The program that asked, as it names itself.
+        user_agent: Option<String>,
+        /// The address that asked.
+        address: Option<String>,
+    },
+    /// A project was made.
+    ProjectCreated {
+        /// Its client.
+        client: UserId,
+        /// The project.
+        project: ProjectId,
+    },
+    /// An invoice was drafted.
+    InvoiceCreated {
+        /// Its issuer.
+        freelancer: UserId,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// The project that it is for.
+        project: Option<ProjectId>,
+        /// What it amounts to.
+        total: Money,
+    },
+    /// Money arrived for an invoice.
+    PaymentReceived {
+        /// The paying party.
+        payer: UserId,
+        /// The party that it is for.
+        receiver: UserId,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// The project that the invoice is for.
+        project: Option<ProjectId>,
+        /// What arrived.
+        amount: Money,
+    },
+    /// A file was sealed and stored.
+    FileUploaded {
+        /// Its owner.
+        owner: UserId,
+        /// The invoice that it belongs to.
+        invoice: Option<InvoiceId>,
+        /// Its name.
+        filename: String,
+    },
+    /// An invoice became a token on the chain.
+    NftMinted {
+        /// The invoice's issuer.
+        freelancer: UserId,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// The token.
+        token: String,
+    },
+    /// A dispute was opened.
+    DisputeOpened {
+        /// The opening party.
+        opener: UserId,
+        /// The disputed invoice.
+        invoice: InvoiceId,
+    },
+}
+
+/// The kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EventKind {
-    /// An account was made.
+    /// See [`EventData::UserRegistered`].
     UserRegistered,
-    /// Somebody logged in.
+    /// See [`EventData::UserLogin`].
     UserLogin,
-    /// A project was made.
+    /// See [`EventData::ProjectCreated`].
     ProjectCreated,
-    /// An invoice was drafted.
+    /// See [`EventData::InvoiceCreated`].
     InvoiceCreated,
-    /// Money arrived for an invoice.
+    /// See [`EventData::PaymentReceived`].
     PaymentReceived,
-    /// A file was sealed and stored.
+    /// See [`EventData::FileUploaded`].
     FileUploaded,
-    /// An invoice became a token on the chain.
+    /// See [`EventData::NftMinted`].
     NftMinted,
-    /// A dispute was opened.
+    /// See [`EventData::DisputeOpened`].
     DisputeOpened,
 }
 
@@ -58,67 +148,264 @@ impl EventKind {
     }
 }
 
-/// One happening.
-#[derive(Debug, Clone)]
-pub struct Event {
-    /// Its own id; writing it twice keeps one.
-    pub id: EventId,
-    /// What happened.
-    pub kind: EventKind,
-    /// When.
-    pub at: Timestamp,
-    /// Whose doing it was.
-    pub user_id: Option<UserId>,
-    /// Who received the money that moved.
-    pub receiver_id: Option<UserId>,
-    /// The invoice it is about.
-    pub invoice_id: Option<InvoiceId>,
-    /// The project it is about.
-    pub project_id: Option<ProjectId>,
-    /// Money that moved.
-    pub amount: Option<Money>,
-    /// Short further facts (user agent, address, file name). Never a secret.
-    pub details: Vec<(&'static str, String)>,
-}
-
-impl Event {
-    /// A happening with no references yet.
+impl EventData {
+    /// Its kind.
     #[must_use]
-    pub fn new(id: EventId, kind: EventKind, at: Timestamp) -> Self {
-        Self {
-            id,
-            kind,
-            at,
-            user_id: None,
-            receiver_id: None,
-            invoice_id: None,
-            project_id: None,
-            amount: None,
-            details: Vec::new(),
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::UserRegistered { .. } => EventKind::UserRegistered,
+            Self::UserLogin { .. } => EventKind::UserLogin,
+            Self::ProjectCreated { .. } => EventKind::ProjectCreated,
+            Self::InvoiceCreated { .. } => EventKind::InvoiceCreated,
+            Self::PaymentReceived { .. } => EventKind::PaymentReceived,
+            Self::FileUploaded { .. } => EventKind::FileUploaded,
+            Self::NftMinted { .. } => EventKind::NftMinted,
+            Self::DisputeOpened { .. } => EventKind::DisputeOpened,
         }
     }
 
-    /// The document's fields without its id. Fields: `event`, `at`, `userId`, `receiverId`, `invoiceId`, `projectId`,
-    /// `amount` (`minor`, `currency`), `details`.
+    fn references(&self) -> References {
+        let of = |user: UserId| References { user: Some(user), ..References::default() };
+        match self.clone() {
+            Self::UserRegistered { user } => of(user),
+            Self::UserLogin { user, user_agent, address } => {
+                let details = [("userAgent", user_agent), ("address", address)];
+                let details = details.into_iter().filter_map(|(name, text)| Some((name, text?))).collect();
+                References { details, ..of(user) }
+            }
+            Self::ProjectCreated { client, project } => References { project: Some(project), ..of(client) },
+            Self::InvoiceCreated { freelancer, invoice, project, total } => {
+                References { invoice: Some(invoice), project, amount: Some(total), ..of(freelancer) }
+            }
+            Self::PaymentReceived { payer, receiver, invoice, project, amount } => References {
+                receiver: Some(receiver),
+                invoice: Some(invoice),
+                project,
+                amount: Some(amount),
+                ..of(payer)
+            },
+            Self::FileUploaded { owner, invoice, filename } => {
+                References { invoice, details: vec![("filename", filename)], ..of(owner) }
+            }
+            Self::NftMinted { freelancer, invoice, token } => {
+                References { invoice: Some(invoice), details: vec![("tokenId", token)], ..of(freelancer) }
+            }
+            Self::DisputeOpened { opener, invoice } => References { invoice: Some(invoice), ..of(opener) },
+        }
+    }
+}
+
+/// What the kinds refer to, as it is stored.
+#[derive(Default)]
+struct References {
+    user: Option<UserId>,
+    receiver: Option<UserId>,
+    invoice: Option<InvoiceId>,
+    project: Option<ProjectId>,
+    amount: Option<Money>,
+    details: Vec<(&'static str, String)>,
+}
+
+/// An event as it is stored, by this or another release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    /// Its own id.
+    pub id: String,
+    /// The name of its kind.
+    pub kind: String,
+    /// When.
+    pub at: Timestamp,
+    /// The acting party.
+    pub user_id: Option<String>,
+    /// The party that received the money.
+    pub receiver_id: Option<String>,
+    /// The invoice that it is about.
+    pub invoice_id: Option<String>,
+    /// The project that it is about.
+    pub project_id: Option<String>,
+    /// The minor units of the money that moved,
+    pub amount_minor: Option<i64>,
+    /// and its currency.
+    pub currency: Option<String>,
+    /// Short further facts: a JSON object.
+    pub details: String,
+}
+
+impl From<&Event> for EventRecord {
+    fn from(event: &Event) -> Self {
+        let References { user, receiver, invoice, project, amount, details } = event.data.references();
+        let details = details.into_iter().map(|(name, text)| (name.into(), Value::Text(text))).collect();
+        Self {
+            id: event.id.to_string(),
+            kind: event.data.kind().name().to_owned(),
+            at: event.at,
+            user_id: user.map(|id| id.to_string()),
+            receiver_id: receiver.map(|id| id.to_string()),
+            invoice_id: invoice.map(|id| id.to_string()),
+            project_id: project.map(|id| id.to_string()),
+            amount_minor: amount.map(|money| money.minor),
+            currency: amount.map(|money| money.currency.to_string()),
+            details: wire::to_json(&Document(details)).to_string(),
+        }
+    }
+}
+
+impl EventRecord {
+    /// The fields of the mirrored document, without its id: `event`, `at`, `userId`, `receiverId`, `invoiceId`, `projectId`,
+    /// `amount` (`minor`, `currency`), `details`. Details that are no JSON object, as only a hand writes them, are passed on
+    /// as the text that they are.
     #[must_use]
     pub fn document(&self) -> Document {
-        let optional = |text: Option<String>| text.map_or(Value::Null, Value::Text);
-        let mut document = Document::default();
-        document.push("event", Value::Text(self.kind.name().to_owned()));
-        document.push("at", Value::Time(self.at.timestamp_millis()));
-        document.push("userId", optional(self.user_id.map(|id| id.to_string())));
-        document.push("receiverId", optional(self.receiver_id.map(|id| id.to_string())));
-        document.push("invoiceId", optional(self.invoice_id.map(|id| id.to_string())));
-        document.push("projectId", optional(self.project_id.map(|id| id.to_string())));
-        let amount = self.amount.map_or(Value::Null, |money| {
-            Value::Map(Document(vec![
-                ("minor".into(), Value::Int(money.minor)),
-                ("currency".into(), Value::Text(money.currency.to_string())),
-            ]))
-        });
-        document.push("amount", amount);
-        let details = self.details.iter().map(|(name, text)| ((*name).into(), Value::Text(text.clone()))).collect();
-        document.push("details", Value::Map(Document(details)));
-        document
+        let optional = |text: &Option<String>| text.clone().map_or(Value::Null, Value::Text);
+        let amount = match (self.amount_minor, &self.currency) {
+            (Some(minor), Some(currency)) => Value::Map(Document(vec![
+                ("minor".into(), Value::Int(minor)),
+                ("currency".into(), Value::Text(currency.clone())),
+            ])),
+            _ => Value::Null,
+        };
+        let details = match self.details() {
+            Some(details) => Value::Map(wire::from_json(details)),
+            None => Value::Text(self.details.clone()),
+        };
+        Document(vec![
+            ("event".into(), Value::Text(self.kind.clone())),
+            ("at".into(), Value::Time(self.at.timestamp_millis())),
+            ("userId".into(), optional(&self.user_id)),
+            ("receiverId".into(), optional(&self.receiver_id)),
+            ("invoiceId".into(), optional(&self.invoice_id)),
+            ("projectId".into(), optional(&self.project_id)),
+            ("amount".into(), amount),
+            ("details".into(), details),
+        ])
+    }
+
+    fn details(&self) -> Option<serde_json::Map<String, serde_json::Value>> {
+        serde_json::from_str(&self.details).ok()
+    }
+}
+
+/// A stored event that this release cannot act on: its kind is not known here, or lacks what the kind has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the event {id} of kind {kind} cannot be read by this release")]
+pub struct UnknownEvent {
+    /// Its id.
+    pub id: String,
+    /// The name of its kind.
+    pub kind: String,
+}
+
+impl TryFrom<&EventRecord> for Event {
+    type Error = UnknownEvent;
+
+    fn try_from(record: &EventRecord) -> Result<Self, UnknownEvent> {
+        let read = || Some(Self { id: record.id.parse().ok()?, at: record.at, data: record.data()? });
+        read().ok_or_else(|| UnknownEvent { id: record.id.clone(), kind: record.kind.clone() })
+    }
+}
+
+impl EventRecord {
+    fn data(&self) -> Option<EventData> {
+        let user = || self.user_id.as_deref()?.parse().ok();
+        let invoice = || self.invoice_id.as_deref()?.parse().ok();
+        let project = || self.project_id.as_deref()?.parse().ok();
+        let amount = || Some(Money { minor: self.amount_minor?, currency: self.currency.as_deref()?.parse().ok()? });
+        let details = self.details()?;
+        let detail = |name: &str| Some(details.get(name)?.as_str()?.to_owned());
+        Some(match EventKind::ALL.into_iter().find(|kind| kind.name() == self.kind)? {
+            EventKind::UserRegistered => EventData::UserRegistered { user: user()? },
+            EventKind::UserLogin => {
+                EventData::UserLogin { user: user()?, user_agent: detail("userAgent"), address: detail("address") }
+            }
+            EventKind::ProjectCreated => EventData::ProjectCreated { client: user()?, project: project()? },
+            EventKind::InvoiceCreated => EventData::InvoiceCreated {
+                freelancer: user()?,
+                invoice: invoice()?,
+                project: project(),
+                total: amount()?,
+            },
+            EventKind::PaymentReceived => EventData::PaymentReceived {
+                payer: user()?,
+                receiver: self.receiver_id.as_deref()?.parse().ok()?,
+                invoice: invoice()?,
+                project: project(),
+                amount: amount()?,
+            },
+            EventKind::FileUploaded => {
+                EventData::FileUploaded { owner: user()?, invoice: invoice(), filename: detail("filename")? }
+            }
+            EventKind::NftMinted => {
+                EventData::NftMinted { freelancer: user()?, invoice: invoice()?, token: detail("tokenId")? }
+            }
+            EventKind::DisputeOpened => EventData::DisputeOpened { opener: user()?, invoice: invoice()? },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Id;
+
+    fn id<K>(number: u8) -> Id<K> {
+        Id::new(Timestamp::UNIX_EPOCH, [number; 10])
+    }
+
+    fn every_kind() -> Vec<EventData> {
+        let amount = Money { minor: 1_050, currency: "EUR".parse().unwrap() };
+        vec![
+            EventData::UserRegistered { user: id(1) },
+            EventData::UserLogin { user: id(1), user_agent: Some("a \"quoted\" 😀".to_owned()), address: None },
+            EventData::ProjectCreated { client: id(1), project: id(2) },
+            EventData::InvoiceCreated { freelancer: id(1), invoice: id(3), project: None, total: amount },
+            EventData::PaymentReceived { payer: id(1), receiver: id(4), invoice: id(3), project: Some(id(2)), amount },
+            EventData::FileUploaded { owner: id(1), invoice: Some(id(3)), filename: "$date".to_owned() },
+            EventData::NftMinted { freelancer: id(1), invoice: id(3), token: "0x7".to_owned() },
+            EventData::DisputeOpened { opener: id(1), invoice: id(3) },
+        ]
+    }
+
+    #[test]
+    fn every_kind_comes_back_from_its_record() {
+        let kinds: Vec<EventKind> = every_kind().iter().map(EventData::kind).collect();
+        assert_eq!(kinds, EventKind::ALL);
+        for data in every_kind() {
+            let event = Event { id: id(9), at: Timestamp::UNIX_EPOCH, data };
+            assert_eq!(Event::try_from(&EventRecord::from(&event)), Ok(event));
+        }
+    }
+
+    #[test]
+    fn a_document_has_all_fields_in_their_order() {
+        let data = every_kind().swap_remove(4);
+        let record = EventRecord::from(&Event { id: id(9), at: Timestamp::UNIX_EPOCH, data });
+        let [user, receiver, invoice, project] = [1, 4, 3, 2].map(|number| id::<()>(number).to_string());
+        assert_eq!(
+            wire::to_json(&record.document()).to_string(),
+            format!(r#"{{"event":"PAYMENT_RECEIVED","at":{{"$date":0}},"userId":"{user}","receiverId":"{receiver}","#)
+                + &format!(
+                    r#""invoiceId":"{invoice}","projectId":"{project}","amount":{{"minor":1050,"currency":"EUR"}},"#
+                )
+                + r#""details":{}}"#
+        );
+        let login =
+            EventRecord::from(&Event { id: id(9), at: Timestamp::UNIX_EPOCH, data: every_kind().swap_remove(1) });
+        let json = wire::to_json(&login.document());
+        assert_eq!((&json["amount"], &json["invoiceId"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+        assert_eq!(json["details"], serde_json::json!({"userAgent": "a \"quoted\" 😀"}));
+    }
+
+    #[test]
+    fn what_another_release_wrote_is_passed_on_and_not_acted_on() {
+        let event = Event { id: id(9), at: Timestamp::UNIX_EPOCH, data: every_kind().swap_remove(0) };
+        let known = EventRecord::from(&event);
+        let newer = EventRecord { kind: "MOON_LANDED".to_owned(), ..known.clone() };
+        let lacking = EventRecord { user_id: None, ..known.clone() };
+        for record in [newer, lacking] {
+            assert!(Event::try_from(&record).is_err(), "{record:?}");
+            assert_eq!(record.document().get("event"), Some(&Value::Text(record.kind.clone())));
+        }
+        let odd = EventRecord { details: "no JSON".to_owned(), ..known };
+        assert_eq!(odd.document().get("details"), Some(&Value::Text("no JSON".to_owned())));
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use crate::{
     Timestamp,
-    event::EventKind,
+    event::EventData,
     id::{ProjectId, SkillId, UserId},
     money::Money,
     states::ProjectStatus,
@@ -108,9 +108,7 @@ impl Project {
 
     /// Offers a project.
     pub fn offer(id: ProjectId, client_id: UserId, content: Content, occasion: Occasion) -> Created<Self> {
-        let mut event = occasion.event(EventKind::ProjectCreated);
-        event.user_id = Some(client_id);
-        event.project_id = Some(id);
+        let event = occasion.event(EventData::ProjectCreated { client: client_id, project: id });
         let state = ProjectState {
             id,
             version: 0,

@@ -6,7 +6,7 @@
 
 use crate::{
     Timestamp,
-    event::{Event, EventKind},
+    event::{Event, EventData},
     id::EventId,
     ledger::Transfer,
 };
@@ -21,8 +21,10 @@ pub struct Occasion {
 }
 
 impl Occasion {
-    pub(crate) fn event(self, kind: EventKind) -> Event {
-        Event::new(self.event_id, kind, self.at)
+    /// The event of this moment.
+    #[must_use]
+    pub const fn event(self, data: EventData) -> Event {
+        Event { id: self.event_id, at: self.at, data }
     }
 }
 

@@ -4,6 +4,7 @@ pub mod classes;
 pub mod connect;
 pub mod dialect;
 pub mod entities;
+pub mod events;
 pub mod jobs;
 pub mod migrations;
 pub mod outbox;

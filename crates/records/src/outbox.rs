@@ -1,18 +1,21 @@
 //! The outbox: a queue of changed entities. An entry is added in the transaction of its change, and removed by the relay after the
 //! mirror has applied it. Entries are claimed, applied and deleted; there is no cursor to lose.
 //!
+//! Events have a table of their own ([`crate::events`]). Entries that hold one in `body` are of an older release, which may run
+//! beside this one: they are relayed like the others.
+//!
 //! Entries are divided into [`PARTITIONS`] partitions by a hash of the entity's id. A relay leases partitions, so two healthy relays
 //! never have entries of one entity, and a batch costs no update per entry.
 
-use chainbill_domain::{Model, Random, Timestamp, id::EventId};
+use chainbill_domain::{Model, Random, Timestamp, event::EventRecord, id::EventId};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
 
-use crate::{Records, RecordsError, Transaction, dialect::Dialect};
+use crate::{Records, RecordsError, Transaction, dialect::Dialect, events};
 
 /// Number of partitions: the most relays that can share the work.
 pub const PARTITIONS: u16 = 16;
 
-/// The pseudo model of tracked happenings, as the collection is called.
+/// The pseudo model of events, as their collection and the consumer that fills it are called.
 pub const ANALYTICS: &str = "analytics";
 
 /// The pseudo model of the heartbeat that goes through the whole pipe.
@@ -25,7 +28,7 @@ pub enum Op {
     Upsert,
     /// The row was deleted.
     Delete,
-    /// Keep the happening in `body`.
+    /// Keep the event in `body`, of an older release.
     Event,
     /// An operation that this release does not know: of a newer release, or written by hand.
     Unknown,
@@ -60,7 +63,7 @@ pub struct Entry {
     pub version: i64,
     /// What happened.
     pub op: Op,
-    /// The happening itself, of events only.
+    /// The event itself, of events only.
     pub body: Option<String>,
 }
 
@@ -93,6 +96,14 @@ pub struct Backlog {
     pub oldest: Option<Timestamp>,
 }
 
+impl Backlog {
+    /// Counts further entries.
+    pub(crate) fn add(&mut self, entries: u64, oldest: Option<Timestamp>) {
+        self.entries += entries;
+        self.oldest = self.oldest.into_iter().chain(oldest).min();
+    }
+}
+
 /// The partition of an entity: FNV-1a of its id, so that every program and every release agrees.
 #[must_use]
 pub fn partition_of(entity_id: &str) -> u16 {
@@ -108,8 +119,8 @@ const FEW: usize = 256;
 const INSERT: &str = "INSERT INTO outbox (part,id,model,entity_id,version,op,body,created_at) VALUES ";
 const ENTRY_COLUMNS: usize = 8;
 const ENTRIES_PER_STATEMENT: usize = 1000;
-/// Entries that travel together with COMMIT; more are cheaper as a prepared statement.
-const ENTRIES_WITH_COMMIT: usize = 32;
+/// Entries and events that travel together with COMMIT; more are cheaper as prepared statements.
+const FEW_WITH_COMMIT: usize = 32;
 
 /// The entries as they will be queued.
 pub(crate) fn queued_now(entries: Vec<Entry>, now: Timestamp, random: &dyn Random) -> Vec<Queued> {
@@ -123,16 +134,26 @@ pub(crate) fn queued_now(entries: Vec<Entry>, now: Timestamp, random: &dyn Rando
     entries.into_iter().map(queued).collect()
 }
 
-/// Writes the entries and makes the transaction durable. Where the server takes two statements at once, few entries travel
-/// together with COMMIT: no commit waits for a round trip of the outbox while it holds locks.
-pub(crate) async fn commit(tx: Transaction, dialect: Dialect, entries: &[Queued]) -> Result<(), RecordsError> {
-    let together = matches!(dialect, Dialect::MySql | Dialect::MariaDb) && entries.len() <= ENTRIES_WITH_COMMIT;
-    if !together {
+/// Writes entries and events and makes the transaction durable. Where the server takes several statements at once, a few
+/// travel together with COMMIT: no commit waits for a round trip of the outbox while it holds locks.
+pub(crate) async fn commit(
+    tx: Transaction,
+    dialect: Dialect,
+    entries: &[Queued],
+    events: &[EventRecord],
+    now: Timestamp,
+) -> Result<(), RecordsError> {
+    let are_few = entries.len() + events.len() <= FEW_WITH_COMMIT;
+    if !are_few || !matches!(dialect, Dialect::MySql | Dialect::MariaDb) {
         write(&tx, dialect, entries).await?;
+        events::write(&tx, dialect, events, now).await?;
         return tx.commit().await.map_err(RecordsError::at_commit);
     }
     let rows: Vec<String> = entries.iter().map(literals).collect();
-    tx.commit_after(&format!("{INSERT}{}", rows.join(","))).await.map_err(RecordsError::at_commit)
+    let entries = (!rows.is_empty()).then(|| format!("{INSERT}{}", rows.join(",")));
+    let events = (!events.is_empty()).then(|| events::literals(events, now));
+    let statements: Vec<String> = entries.into_iter().chain(events).collect();
+    tx.commit_after(&statements.join(";")).await.map_err(RecordsError::at_commit)
 }
 
 /// The row of an entry, as text.
@@ -141,12 +162,17 @@ fn literals(queued: &Queued) -> String {
     let Entry { model, entity_id, version, op, body } = entry;
     let body = body.as_deref().map_or_else(|| "NULL".to_owned(), literal);
     let (model, entity_id) = (literal(model), literal(entity_id));
-    let at = created_at.format("%Y-%m-%d %H:%M:%S%.3f");
-    format!("({partition},'{id}',{model},{entity_id},{version},'{}',{body},'{at}')", op.name())
+    let at = moment(*created_at);
+    format!("({partition},'{id}',{model},{entity_id},{version},'{}',{body},{at})", op.name())
+}
+
+/// A time literal.
+pub(crate) fn moment(at: Timestamp) -> String {
+    format!("'{}'", at.format("%Y-%m-%d %H:%M:%S%.3f"))
 }
 
 /// A text literal that does not depend on the session's quoting rules: anything but plain characters is hexadecimal.
-fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if text.bytes().all(plain) { format!("'{text}'") } else { format!("_utf8mb4 X'{}'", hex::encode_upper(text)) }
 }
@@ -266,8 +292,8 @@ impl Records {
         }
     }
 
-    /// When the oldest pending entry was written. Only the oldest of each partition is read, so the cost does not grow with the
-    /// backlog.
+    /// When the oldest pending entry or event was written. Only the oldest of each partition is read, so the cost does not grow with
+    /// the backlog.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -306,22 +332,28 @@ impl Records {
         }
     }
 
-    /// The backlog per model. All entries are counted: with millions of them it takes seconds.
+    /// The backlog per model, events that have not reached analytics among it. All of it is counted: with millions it takes seconds.
     ///
     /// # Errors
     /// When the primary does not answer.
     pub async fn backlog(&self) -> Result<Vec<Backlog>, RecordsError> {
         let sql = "SELECT model, COUNT(*), MIN(created_at) FROM outbox GROUP BY model ORDER BY model";
         let rows = self.db().query_all_raw(self.statement(sql, [])).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Backlog {
-                    model: row.try_get_by_index(0)?,
-                    entries: u64::try_from(row.try_get_by_index::<i64>(1)?).unwrap_or(0),
-                    oldest: row.try_get_by_index(2)?,
-                })
+        let entries = |row: &QueryResult| {
+            Ok::<_, RecordsError>(Backlog {
+                model: row.try_get_by_index(0)?,
+                entries: u64::try_from(row.try_get_by_index::<i64>(1)?).unwrap_or(0),
+                oldest: row.try_get_by_index(2)?,
             })
-            .collect()
+        };
+        let mut backlog: Vec<Backlog> = rows.iter().map(entries).collect::<Result<_, _>>()?;
+        let events = self.events_backlog().await?;
+        match backlog.iter_mut().find(|waiting| waiting.model == events.model) {
+            Some(waiting) => waiting.add(events.entries, events.oldest),
+            None if events.entries > 0 => backlog.push(events),
+            None => {}
+        }
+        Ok(backlog)
     }
 
     /// Pending entries of one entity, oldest first.
@@ -339,7 +371,7 @@ impl Records {
             .collect()
     }
 
-    /// Whether an entry of this entity or event is pending.
+    /// Whether an entry of this entity is pending, or one that holds this event.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -395,10 +427,11 @@ fn queued(row: &QueryResult) -> Result<Queued, RecordsError> {
     })
 }
 
-/// The query for the time of each partition's oldest entry.
+/// The query for the times of each partition's oldest entry and of the oldest pending events.
 pub(crate) fn oldest_of_each() -> (String, Vec<Value>) {
-    let one = "SELECT * FROM (SELECT created_at FROM outbox WHERE part=? ORDER BY id LIMIT 1) p";
-    (vec![one; usize::from(PARTITIONS)].join(" UNION ALL "), (0..PARTITIONS).map(Value::from).collect())
+    let one = "SELECT * FROM (SELECT created_at FROM outbox WHERE part=? ORDER BY id LIMIT 1) p UNION ALL ";
+    let sql = format!("{}{}", one.repeat(usize::from(PARTITIONS)), events::oldest_events());
+    (sql, (0..PARTITIONS).map(Value::from).collect())
 }
 
 /// Lists are padded to powers of two with their first item, so that servers keep few prepared statements.

@@ -199,7 +199,7 @@ impl Snapshot {
         Ok(shown)
     }
 
-    /// When the oldest pending entry was written.
+    /// When the oldest pending entry or event was written.
     ///
     /// # Errors
     /// When the primary does not answer.

@@ -24,6 +24,8 @@ pub struct Records {
     random: Arc<dyn Random>,
     commits: watch::Sender<Commits>,
     recent: Arc<RecentCommits>,
+    events: watch::Sender<u64>,
+    positions: watch::Sender<u64>,
     pub(crate) cluster: Arc<Cluster>,
 }
 
@@ -36,7 +38,8 @@ impl Records {
     pub fn new(db: Connections, dialect: Dialect, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let commits = watch::Sender::new([0; PARTITIONS as usize]);
         let cluster = Cluster::new(Topology::of(dialect), None).into();
-        Self { db, dialect, clock, random, commits, recent: Arc::default(), cluster }
+        let (events, positions) = (watch::Sender::default(), watch::Sender::default());
+        Self { db, dialect, clock, random, commits, recent: Arc::default(), events, positions, cluster }
     }
 
     /// The same primary through other connections, so that a flood on either side does not starve the other. Commits on
@@ -97,6 +100,18 @@ impl Records {
         self.commits.subscribe()
     }
 
+    /// Changes when this process has committed events, so that its sequencer need not wait for its next poll.
+    #[must_use]
+    pub fn event_commits(&self) -> watch::Receiver<u64> {
+        self.events.subscribe()
+    }
+
+    /// Changes when this process has given events their positions, so that its consumers need not wait for their next poll.
+    #[must_use]
+    pub fn event_positions(&self) -> watch::Receiver<u64> {
+        self.positions.subscribe()
+    }
+
     /// A small round trip, on connections of its own: it neither waits behind requests nor holds them up.
     ///
     /// # Errors
@@ -154,6 +169,14 @@ impl Records {
                 self.recent.keep(*count, queued);
             }
         });
+    }
+
+    pub(crate) fn wake_sequencer(&self) {
+        self.events.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    pub(crate) fn wake_consumers(&self) {
+        self.positions.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     pub(crate) fn statement(&self, sql: impl Into<String>, values: impl IntoIterator<Item = Value>) -> Statement {

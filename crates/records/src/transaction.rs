@@ -77,6 +77,18 @@ impl Transaction {
         }
     }
 
+    /// Runs statements as a transaction. A server that takes several statements at once gets all of it in one text, BEGIN and COMMIT
+    /// included, and no process can fall asleep within it.
+    pub(crate) async fn whole(db: &Connections, statements: &str) -> Result<(), DbErr> {
+        let Some(server) = db.of_server() else {
+            return Self::begin(db, Purpose::Writing).await?.commit_after(statements).await;
+        };
+        let mut link = server.borrow().await?;
+        link.open = true;
+        let open = Open { link: Mutex::new(link), server: server.clone() };
+        Box::pin(open.end(&format!("BEGIN;{statements};COMMIT"))).await
+    }
+
     /// Undoes it at once instead of when dropped.
     ///
     /// # Errors

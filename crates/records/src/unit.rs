@@ -3,9 +3,9 @@
 
 use chainbill_domain::{
     Model, Timestamp,
-    event::Event,
+    event::{Event, EventRecord},
     freshness::{MOST_MARKS, Mark, Token},
-    models, wire,
+    models,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, ModelTrait, QueryFilter,
@@ -24,19 +24,20 @@ pub struct Unit {
     records: Records,
     now: Timestamp,
     entries: Vec<Entry>,
+    events: Vec<EventRecord>,
 }
 
 /// What a commit saved.
 #[derive(Debug, Clone, Default)]
 pub struct Committed {
-    /// The synchronised rows with the versions that they reached, and the happenings.
+    /// The synchronised rows with the versions that they reached, and the events.
     pub token: Token,
 }
 
 impl Unit {
     pub(crate) fn new(tx: Transaction, records: Records) -> Self {
         let now = records.now();
-        Self { tx, records, now, entries: Vec::new() }
+        Self { tx, records, now, entries: Vec::new(), events: Vec::new() }
     }
 
     /// The moment of this unit: all its rows carry the same.
@@ -205,15 +206,9 @@ impl Unit {
         self.remove_children::<C>(&C::Parent::id(row)).await
     }
 
-    /// Tracks a happening: it reaches analytics if and only if this unit commits.
+    /// Records an event: it exists, and reaches every consumer of events, if and only if this unit commits.
     pub fn event(&mut self, event: &Event) {
-        self.entries.push(Entry {
-            model: outbox::ANALYTICS.into(),
-            entity_id: event.id.to_string(),
-            version: 1,
-            op: Op::Event,
-            body: Some(wire::to_json(&event.document()).to_string()),
-        });
+        self.events.push(event.into());
     }
 
     /// Saves a row of a table that is not synchronised.
@@ -267,23 +262,26 @@ impl Unit {
     /// What will have been saved when this unit commits, as far as it is known now.
     #[must_use]
     pub fn token(&self) -> Token {
-        token(&self.entries)
+        token(&self.entries, &self.events)
     }
 
-    /// Makes it durable and wakes the relay.
+    /// Makes it durable, and wakes the relay and the sequencer of events.
     ///
     /// # Errors
     /// [`RecordsError::Unknown`] when it cannot be told whether it is durable.
     pub async fn commit(self) -> Result<Committed, RecordsError> {
-        let Self { tx, records, now, entries } = self;
-        if entries.is_empty() {
+        let Self { tx, records, now, entries, events } = self;
+        if entries.is_empty() && events.is_empty() {
             tx.commit().await.map_err(RecordsError::at_commit)?;
             return Ok(Committed::default());
         }
-        let token = token(&entries);
+        let token = token(&entries, &events);
         let queued = outbox::queued_now(entries, now, records.random());
-        outbox::commit(tx, records.dialect(), &queued).await?;
+        outbox::commit(tx, records.dialect(), &queued, &events, now).await?;
         records.wake_relay(&queued);
+        if !events.is_empty() {
+            records.wake_sequencer();
+        }
         Ok(Committed { token })
     }
 
@@ -310,8 +308,8 @@ impl Unit {
     }
 }
 
-/// The last version of each synchronised row of the unit, and its happenings.
-fn token(entries: &[Entry]) -> Token {
+/// The last version of each synchronised row of the unit, and its events.
+fn token(entries: &[Entry], events: &[EventRecord]) -> Token {
     let mut newest: Vec<&Entry> = Vec::new();
     for entry in entries {
         match newest.iter().position(|known| known.entity_id == entry.entity_id && known.model == entry.model) {
@@ -322,12 +320,13 @@ fn token(entries: &[Entry]) -> Token {
         }
     }
     let mut token = Token::default();
-    for Entry { model, entity_id, version, op, .. } in newest {
-        match (op, models::named(model)) {
-            (Op::Event, _) => token.push(Mark::Event { id: entity_id.clone() }),
-            (_, Some(model)) => token.push(Mark::Entity { model, id: entity_id.clone(), version: *version }),
-            (_, None) => {}
+    for Entry { model, entity_id, version, .. } in newest {
+        if let Some(model) = models::named(model) {
+            token.push(Mark::Entity { model, id: entity_id.clone(), version: *version });
         }
+    }
+    for event in events.iter().take(MOST_MARKS + 1) {
+        token.push(Mark::Event { id: event.id.clone() });
     }
     token
 }

@@ -25,8 +25,12 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("chainbill_sync_stalled", Gauge, "1 while the same change has been the oldest for longer than SYNC_STALL_AFTER."),
     ("chainbill_sync_state", Gauge, "1 at the state of the model."),
     ("chainbill_sync_backlog", Gauge, "Waiting changes of the model."),
-    ("chainbill_sync_backlog_entries", Gauge, "Entries of the outbox, heartbeats and events among them."),
-    ("chainbill_sync_oldest_seconds", Gauge, "Age of the oldest entry of the outbox."),
+    (
+        "chainbill_sync_backlog_entries",
+        Gauge,
+        "Entries of the outbox, heartbeats among them, and events that have not reached the mirror.",
+    ),
+    ("chainbill_sync_oldest_seconds", Gauge, "Age of the oldest pending entry or event."),
     ("chainbill_sync_lag_seconds", Histogram, "Replication lag: time from the commit to the mirror."),
     ("chainbill_sync_heartbeat_seconds", Gauge, "Age of the oldest partition's heartbeat in the mirror."),
     ("chainbill_sync_parked", Gauge, "Dead letters."),
@@ -56,6 +60,8 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("chainbill_sync_primary_rows", Gauge, "Rows of the model in the primary."),
     ("chainbill_sync_secondary_documents", Gauge, "Documents of the model in the mirror."),
     ("chainbill_sync_outdated", Gauge, "Documents of another revision that the last comparison of the model found."),
+    ("chainbill_events_unsequenced", Gauge, "Committed events that have no position yet."),
+    ("chainbill_events_behind", Gauge, "Events that the consumer has not taken yet."),
     ("chainbill_jobs", Gauge, "Durable jobs by their state."),
     (
         "chainbill_app_logs_dropped_total",

@@ -46,6 +46,12 @@ pub(crate) fn publish(status: &Status) {
     if let Some(count) = status.quarantined {
         gauge!("chainbill_sync_quarantined").set(count as f64);
     }
+    if let Some(events) = &status.events {
+        gauge!("chainbill_events_unsequenced").set(events.unsequenced as f64);
+        for (consumer, count) in &events.behind {
+            gauge!("chainbill_events_behind", "consumer" => consumer.clone()).set(*count as f64);
+        }
+    }
     for model in &status.models {
         if let Some(at) = model.last_verified.as_deref().and_then(|at| DateTime::parse_from_rfc3339(at).ok()) {
             gauge!("chainbill_sync_last_verification_timestamp_seconds", "model" => model.model)

@@ -285,6 +285,11 @@ pub struct Settings {
     /// The mail server.
     #[arg(skip)]
     pub smtp_url: Option<Hidden>,
+    /// How many days events are kept in the primary, once every consumer has taken them, 1 to 3650. A mirror that was lost gets
+    /// those back.
+    #[arg(long, env, global = true, default_value_t = 90, value_name = "EVENTS_KEEP_DAYS",
+        value_parser = whole(1, 3650))]
+    pub events_keep_days: u32,
     /// How many days analytics are kept in the mirror, 1 to 3650.
     #[arg(long, env, global = true, default_value_t = 90, value_name = "ANALYTICS_KEEP_DAYS",
         value_parser = whole(1, 3650))]
@@ -312,8 +317,12 @@ impl Settings {
 
     /// For the use cases.
     #[must_use]
-    pub const fn app(&self) -> chainbill_app::Settings {
-        chainbill_app::Settings { session: self.session_lifetime, replay: self.idempotency_lifetime }
+    pub fn app(&self) -> chainbill_app::Settings {
+        chainbill_app::Settings {
+            session: self.session_lifetime,
+            replay: self.idempotency_lifetime,
+            keep_events: Duration::from_secs(u64::from(self.events_keep_days) * 86_400),
+        }
     }
 
     /// The addresses of API and pages, of a server that listens at `address`.

@@ -10,9 +10,10 @@
 //! 4. `verify`: comparison, inspection, certificates
 //! 5. `repair`: runs, repair of drift, quarantine, recovery
 //! 6. `relay`: workers, batches, acks, dead letters, heartbeat
-//! 7. `backfill`: whole models, preparation and identity of the mirror
-//! 8. `status`: reports, alarms, freshness, explanations
-//! 9. `tasks`, `replicator`: what runs, and the public face
+//! 7. `events`: sequencer and consumers of events
+//! 8. `backfill`: whole models, preparation and identity of the mirror
+//! 9. `status`: reports, alarms, freshness, explanations
+//! 10. `tasks`, `replicator`: what runs, and the public face
 
 mod backfill;
 mod backoff;
@@ -20,6 +21,7 @@ mod cluster;
 mod comparison;
 mod engine;
 mod errors;
+mod events;
 #[cfg(feature = "planted-bugs")]
 pub mod mutants;
 #[cfg(not(feature = "planted-bugs"))]
@@ -51,7 +53,7 @@ pub use settings::{RepairMode, Settings};
 pub use status::{
     explain::{Explanation, LastRepair},
     freshness::Freshness,
-    report::{ModelStatus, Status},
+    report::{EventsStatus, ModelStatus, Status},
 };
 pub use tasks::Running;
 pub use verify::{certificate::Certified, compare};

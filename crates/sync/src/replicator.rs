@@ -253,7 +253,7 @@ impl Replicator {
         &self.engine.records
     }
 
-    /// Waits until the outbox holds heartbeats only, at most so long. Returns whether it does.
+    /// Waits until neither entries nor events are pending, heartbeats left out, at most so long. Returns whether none is.
     ///
     /// # Errors
     /// When the primary does not answer.

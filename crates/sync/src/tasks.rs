@@ -17,6 +17,7 @@ use crate::{
         scheduler::{self, Job},
     },
     engine::context::Engine,
+    events::{consumer::Consumer, kinds, leased, sequencer::Sequencer},
     relay::{concurrency::Concurrency, dead_letters, heartbeat, worker::Worker},
     repair::{quarantine, schedule},
     status::{observer::Observer, watch::watch},
@@ -45,7 +46,7 @@ impl Running {
     }
 }
 
-/// Starts the relay alone: its workers, and the sharing of partitions.
+/// Starts what empties the primary's queues: the relay's workers, the sharing of partitions, the sequencer and every consumer of events.
 pub(crate) fn start_relay(engine: &Arc<Engine>) -> Running {
     engine.metrics.relays.store(true, Ordering::Relaxed);
     let (stop, workers_ended) = (CancellationToken::new(), CancellationToken::new());
@@ -58,6 +59,10 @@ pub(crate) fn start_relay(engine: &Arc<Engine>) -> Running {
         workers.spawn(worker.run(stop.clone()));
     }
     others.spawn(partitions.run(stop.clone(), workers_ended.clone()));
+    others.spawn(leased::run(engine.clone(), Sequencer, stop.clone()));
+    for kind in kinds::all() {
+        others.spawn(leased::run(engine.clone(), Consumer(kind), stop.clone()));
+    }
     Running { stop, workers_ended, workers, others }
 }
 

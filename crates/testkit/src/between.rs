@@ -31,6 +31,11 @@ pub trait Writing: Send + Sync + 'static {
         inner.count(model).await
     }
 
+    /// Keeps events.
+    async fn track(&self, inner: &dyn Mirror, events: &[Tracked]) -> Result<(), MirrorError> {
+        inner.track(events).await
+    }
+
     /// Answers whether writes are taken at the moment.
     async fn takes_writes(&self, inner: &dyn Mirror, model: &'static Model) -> Result<(), MirrorError> {
         inner.takes_writes(model).await
@@ -249,7 +254,7 @@ impl<W: Writing> MirrorQuery for Between<W> {
 #[async_trait]
 impl<W: Writing> MirrorTelemetry for Between<W> {
     async fn track(&self, events: &[Tracked]) -> Result<(), MirrorError> {
-        self.inner.track(events).await
+        self.writing.track(self.inner.as_ref(), events).await
     }
 
     async fn has_tracked(&self, id: &str) -> Result<bool, MirrorError> {

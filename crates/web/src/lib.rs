@@ -28,8 +28,8 @@ pub use problem::Problem;
 pub use router::{PublicUrls, Serving, State, metrics_router, openapi, router};
 pub use serve::{ConnectionLimits, serve};
 pub use sync_admin::{
-    BackfillReport, Backfilled, CertificateView, Certified, DeadLetter, Difference, EntityDiagnosis, FailedRun,
-    LastRepair, ModelReport, ModelSyncStatus, PageBounds, Progress, ProofView, RecentRepair, RepairEvidence,
+    BackfillReport, Backfilled, CertificateView, Certified, DeadLetter, Difference, EntityDiagnosis, EventsSyncStatus,
+    FailedRun, LastRepair, ModelReport, ModelSyncStatus, PageBounds, Progress, ProofView, RecentRepair, RepairEvidence,
     RepairedEntity, Row, RunRecord, RunReport, Running, StartedRun, SyncAdmin, SyncAdminError, SyncStatus,
     UnreadableEntity, Verification, VerificationReport, Verified,
 };

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 pub use self::{
     proof::{CertificateView, ProofView},
-    status::{ModelSyncStatus, SyncStatus},
+    status::{EventsSyncStatus, ModelSyncStatus, SyncStatus},
     views::{
         BackfillReport, Backfilled, Certified, DeadLetter, Difference, EntityDiagnosis, FailedRun, LastRepair,
         ModelReport, Progress, RecentRepair, RepairEvidence, RepairedEntity, RunRecord, RunReport, Running, StartedRun,

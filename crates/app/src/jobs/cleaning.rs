@@ -1,4 +1,4 @@
-//! What is over is cleaned away: answers kept for replays, and logins.
+//! What is over is cleaned away: answers kept for replays, logins, and events that every consumer has taken.
 
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ impl JobKind for Cleaning {
     async fn run(&self, app: &App, job: &Job) -> Result<(), JobError> {
         // Removing what is over may be repeated: nothing is lost by a second time.
         app.clean().await?;
+        app.records.purge_events(app.now() - app.settings.keep_events).await?;
         app.records.end_job(job, Ended::Again(app.now() + EVERY)).await?;
         Ok(())
     }

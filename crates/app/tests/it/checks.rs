@@ -66,11 +66,22 @@ const BREAKING: &[(&str, &str)] = &[
     ("tokens-are-unique", "UPDATE invoices SET token_id = 'same'"),
     ("parties-exist", "DELETE FROM users WHERE role = 'CLIENT'"),
     ("children-have-parents", "UPDATE invoice_lines SET invoice_id = 'none'"),
+    ("events-are-sequenced", "UPDATE events SET position = 1 WHERE invoice_id = '{part}' AND kind = 'INVOICE_CREATED'"),
+    ("events-are-sequenced", "INSERT INTO event_consumers VALUES ('early', 5, NULL, 0, '2026-01-01')"),
     ("one-active-dispute", "UPDATE disputes SET active_invoice_id = NULL"),
 ];
 
-const TABLES: &[&str] =
-    &["users", "invoices", "invoice_lines", "invoice_counters", "payments", "ledger_postings", "disputes"];
+const TABLES: &[&str] = &[
+    "users",
+    "invoices",
+    "invoice_lines",
+    "invoice_counters",
+    "payments",
+    "ledger_postings",
+    "disputes",
+    "events",
+    "event_consumers",
+];
 
 async fn run(app: &App, sql: &str) {
     app.records().execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));

@@ -16,7 +16,7 @@ pub use self::{
 };
 use crate::{
     Timestamp,
-    event::EventKind,
+    event::EventData,
     id::{InvoiceId, ProjectId, UserId},
     money::Currency,
     payment::Payment,
@@ -155,11 +155,12 @@ impl Invoice {
             created_at: occasion.at,
             updated_at: occasion.at,
         });
-        let mut event = occasion.event(EventKind::InvoiceCreated);
-        event.user_id = Some(invoice.freelancer_id);
-        event.invoice_id = Some(invoice.id);
-        event.project_id = invoice.project_id;
-        event.amount = Some(invoice.total());
+        let event = occasion.event(EventData::InvoiceCreated {
+            freelancer: invoice.freelancer_id,
+            invoice: invoice.id,
+            project: invoice.project_id,
+            total: invoice.total(),
+        });
         Created { state: invoice, events: vec![event] }
     }
 
@@ -247,12 +248,13 @@ impl Invoice {
             next.status = InvoiceStatus::Paid;
             next.paid_at = Some(occasion.at);
         }
-        let mut event = occasion.event(EventKind::PaymentReceived);
-        event.user_id = Some(self.client_id);
-        event.receiver_id = Some(self.freelancer_id);
-        event.invoice_id = Some(self.id);
-        event.project_id = self.project_id;
-        event.amount = Some(payment.amount);
+        let event = occasion.event(EventData::PaymentReceived {
+            payer: self.client_id,
+            receiver: self.freelancer_id,
+            invoice: self.id,
+            project: self.project_id,
+            amount: payment.amount,
+        });
         Ok(Transition { before: self, next: Self(next), transfers: vec![transfer], events: vec![event] })
     }
 

@@ -13,6 +13,7 @@ mod m0008_reads;
 mod m0011_values;
 mod m0013_references;
 mod m0014_jobs;
+mod m0015_events;
 
 mod lock;
 
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_values::Migration),
             Box::new(m0013_references::Migration),
             Box::new(m0014_jobs::Migration),
+            Box::new(m0015_events::Migration),
         ]
     }
 }

@@ -3,6 +3,7 @@
 
 mod columns;
 mod connections;
+mod events;
 mod migrating;
 mod saving;
 mod settings;

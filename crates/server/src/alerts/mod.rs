@@ -145,6 +145,7 @@ mod tests {
             failures: Some(0),
             trouble: None,
             judging_seconds: Some(3600.0),
+            events: None,
             models: vec![model(Some("LIVE"), Some(false))],
         }
     }

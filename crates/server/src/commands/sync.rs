@@ -156,6 +156,10 @@ fn described(status: &Status) -> String {
             text.push_str(&format!("    {count} documents are quarantined\n"));
         }
     }
+    if let Some(events) = &status.events {
+        let behind = events.behind.iter().map(|(consumer, count)| format!(", {consumer} behind by {count}"));
+        text.push_str(&format!("\nevents without a position {}{}\n", events.unsequenced, behind.collect::<String>()));
+    }
     text
 }
 

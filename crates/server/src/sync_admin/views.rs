@@ -3,10 +3,10 @@
 use chainbill_app::moment;
 use chainbill_domain::{Model, Timestamp};
 use chainbill_records::{DeadLetter as StoredDeadLetter, Evidence, Run};
-use chainbill_sync::{BackfillReport, Comparison, Explanation, ModelStatus, Recovery, Status, SyncError};
+use chainbill_sync::{BackfillReport, Comparison, EventsStatus, Explanation, ModelStatus, Recovery, Status, SyncError};
 use chainbill_web::{
-    Backfilled, Certified, DeadLetter, Difference, EntityDiagnosis, FailedRun, LastRepair, ModelSyncStatus,
-    RecentRepair, RepairEvidence, RunRecord, RunReport, SyncAdminError, SyncStatus, UnreadableEntity,
+    Backfilled, Certified, DeadLetter, Difference, EntityDiagnosis, EventsSyncStatus, FailedRun, LastRepair,
+    ModelSyncStatus, RecentRepair, RepairEvidence, RunRecord, RunReport, SyncAdminError, SyncStatus, UnreadableEntity,
     VerificationReport, Verified,
 };
 use serde_json::Value as Json;
@@ -95,8 +95,13 @@ pub(crate) fn status(status: Status) -> SyncStatus {
         failures: status.failures,
         trouble: status.trouble,
         judging_seconds: status.judging_seconds,
+        events: status.events.map(events_status),
         models: status.models.into_iter().map(model_status).collect(),
     }
+}
+
+fn events_status(events: EventsStatus) -> EventsSyncStatus {
+    EventsSyncStatus { unsequenced: events.unsequenced, behind: events.behind }
 }
 
 fn model_status(model: ModelStatus) -> ModelSyncStatus {

@@ -10,7 +10,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::world::{Person, Server, World, bill, payment, program, run, sent};
+use crate::{
+    events,
+    world::{Person, Server, World, bill, payment, program, run, sent},
+};
 
 /// A pair whose MongoDB stands behind a proxy that can stop it.
 pub async fn behind_a_proxy() -> Option<(Fresh, Proxy)> {
@@ -185,6 +188,7 @@ fn killed_under_load_it_has_lost_no_acknowledged_write_and_the_copies_become_equ
             assert_eq!(world.command(&["check"]).0, 0);
             world.server.drained().await;
             world.assert_equal();
+            events::assert_whole(&world).await;
             world.end().await;
         }
     });

@@ -11,7 +11,10 @@ use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use chainbill_testkit::{Fault, Fresh, Proxy, address, server};
 use reqwest::Method;
 
-use crate::world::{Server, World, bill, program, run};
+use crate::{
+    events,
+    world::{Server, World, bill, program, run},
+};
 
 /// Each server as the primary with MongoDB, both behind proxies.
 async fn behind_proxies() -> Vec<(Fresh, Proxy, Proxy)> {
@@ -121,6 +124,7 @@ fn killed_between_a_document_and_its_answer_the_next_process_finds_it_in_place()
                 world.server.drained().await;
                 world.assert_equal();
             }
+            events::assert_whole(&world).await;
             world.end().await;
         }
     });

@@ -10,6 +10,7 @@ mod copies;
 mod crowds;
 mod disk_full;
 mod embedded;
+mod events;
 mod faults;
 mod files;
 mod first_contact;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chainbill_records::ModelState;
+use chainbill_records::{ModelState, outbox::ANALYTICS};
 
 use crate::{backfill::prepare, engine::context::Engine, errors::SyncError};
 
@@ -25,6 +25,8 @@ pub(crate) async fn check(engine: &Arc<Engine>) -> Result<(), SyncError> {
         state.cursor = None;
         engine.records.save_backfill(&state).await?;
     }
+    // Before the mirror is marked as ours: an interrupted run of this begins again.
+    engine.records.rewind_consumer(ANALYTICS).await?;
     engine.mirror.set_identity(&ours).await?;
     Ok(())
 }

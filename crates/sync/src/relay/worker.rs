@@ -1,11 +1,7 @@
 //! Workers: each claims batches from its shard of the partitions and relays them. A batch is acked after its documents are in
 //! place ([`crate::relay::acks`]), while the next one is claimed. [`crate::relay::concurrency`] decides which workers are active.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chainbill_records::{RecordsError, outbox::Queued};
 use tokio::{sync::watch, time::Instant};
@@ -144,7 +140,7 @@ impl Worker {
             return Ok(0);
         }
         let RelayedBatch { result, models } = batch::relay(&self.engine, queued).await?;
-        note(&self.engine, &result);
+        self.engine.metrics.note_writes(self.engine.now(), result.applied, result.stale, &result.since);
         let waits = self.wait_for_reads(&result);
         let mut first_error = None;
         for (model, ended) in models {
@@ -245,27 +241,5 @@ impl Worker {
                 "Sync could not remove applied entries, which will be applied again: {error}"
             );
         }
-    }
-}
-
-/// Updates the counters.
-fn note(engine: &Engine, result: &BatchResult) {
-    let now = engine.now();
-    Metrics::add(&engine.metrics.applied, result.applied);
-    Metrics::add(&engine.metrics.stale, result.stale);
-    metrics::counter!("chainbill_sync_applied_total").increment(result.applied as u64);
-    metrics::counter!("chainbill_sync_stale_total").increment(result.stale as u64);
-    let lags = result.since.iter().map(|since| (now - *since).to_std().unwrap_or(Duration::ZERO));
-    let lag_seconds = metrics::histogram!("chainbill_sync_lag_seconds");
-    let mut last = None;
-    for lag in lags {
-        lag_seconds.record(lag.as_secs_f64());
-        last = Some(lag);
-    }
-    if let Some(lag) = last {
-        engine.metrics.lag_ms.store(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-    if result.applied + result.stale > 0 {
-        engine.metrics.set_trouble(now, None);
     }
 }

@@ -1,10 +1,13 @@
 //! The status report. It is complete within a second, whatever hangs: what does not answer in time is reported as unknown.
 
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use chainbill_domain::{Model, Revision};
-use chainbill_records::{BackfillState, ModelFault, ModelState, Run, outbox::Backlog};
-use futures::future::join_all;
+use chainbill_records::{BackfillState, ModelFault, ModelState, Run, events::EventsWaiting, outbox::Backlog};
+use futures::{
+    future::{self, join_all},
+    join,
+};
 use serde::Serialize;
 
 use crate::{
@@ -37,7 +40,7 @@ pub struct Status {
     pub primary_reachable: bool,
     /// Whether the mirror answered.
     pub mirror_reachable: bool,
-    /// Pending entries of all models.
+    /// Pending entries of all models, and events that have not reached the mirror.
     pub backlog: Option<u64>,
     /// Age of the oldest.
     pub oldest_seconds: Option<f64>,
@@ -65,8 +68,26 @@ pub struct Status {
     /// The length of the observation window: since the start of this process, or since both databases have answered again. `None` for a
     /// process that does not relay.
     pub judging_seconds: Option<f64>,
+    /// Events on their way; unknown while the primary does not answer.
+    pub events: Option<EventsStatus>,
     /// Each model.
     pub models: Vec<ModelStatus>,
+}
+
+/// Events on their way from the primary to their consumers.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventsStatus {
+    /// Committed events that have no position yet.
+    pub unsequenced: u64,
+    /// Of each consumer, the events that have a position and that it has not taken.
+    pub behind: BTreeMap<String, u64>,
+}
+
+impl From<EventsWaiting> for EventsStatus {
+    fn from(waiting: EventsWaiting) -> Self {
+        Self { unsequenced: waiting.unsequenced, behind: waiting.behind.into_iter().collect() }
+    }
 }
 
 /// One model.
@@ -125,7 +146,7 @@ async fn in_time<T>(work: impl Future<Output = Result<T, impl Into<SyncError>>>)
 pub(crate) async fn gather(observer: &Observer, counted: bool) -> Status {
     let (engine, counting) = (&observer.engine, &observer.counting);
     let models = engine.settings.models();
-    let (primary, ping, oldest, backlog, parked, backfills, faults, quarantined, waiting, runs, counts, beat) = futures::join!(
+    let (primary, ping, oldest, backlog, parked, backfills, faults, quarantined, waiting, runs, counts, pipe) = join!(
         in_time(engine.records.ping()),
         in_time(engine.mirror.ping()),
         in_time(engine.records.oldest_waiting()),
@@ -141,8 +162,9 @@ pub(crate) async fn gather(observer: &Observer, counted: bool) -> Status {
         } else {
             (None, None)
         })),
-        in_time(last_heartbeat(engine)),
+        future::join(in_time(last_heartbeat(engine)), in_time(engine.records.events_waiting())),
     );
+    let (beat, events) = pipe;
     observer.note_answer(Database::Primary, primary.is_some());
     observer.note_answer(Database::Mirror, ping.is_some());
     let backlog = backlog.filter(|_| primary.is_some());
@@ -182,6 +204,7 @@ pub(crate) async fn gather(observer: &Observer, counted: bool) -> Status {
         failures: metrics.of_relay(&metrics.failures),
         trouble: metrics.trouble().map(|(at, text)| format!("{}: {text}", rfc3339(at))),
         judging_seconds: Some(window).filter(|span| *span != Duration::MAX).map(|span| span.as_secs_f64()),
+        events: events.map(EventsStatus::from),
         models: models.iter().zip(counts).map(|(model, counts)| model_status(engine, model, known, counts)).collect(),
     }
 }

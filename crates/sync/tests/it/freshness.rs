@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chainbill_domain::{
-    event::{Event, EventKind},
+    event::{Event, EventData},
     freshness::{MOST_MARKS, Token},
     models::USERS,
 };
@@ -16,11 +16,12 @@ const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(30);
 
 #[test]
-fn a_token_waits_for_the_happening_as_well_as_for_the_row() {
+fn a_token_waits_for_the_event_as_well_as_for_the_row() {
     on_every_pair(async |world: World| {
         let mut unit = world.records.begin().await.unwrap();
         let row = unit.insert::<users::Entity>(world.user("Ada")).await.unwrap();
-        unit.event(&Event::new(world.id(), EventKind::UserRegistered, unit.now()));
+        let data = EventData::UserRegistered { user: row.id.0 };
+        unit.event(&Event { id: world.id(), at: unit.now(), data });
         let token = unit.commit().await.unwrap().token;
         assert_eq!(world.sync.wait_fresh(&token, SHORT).await.unwrap(), Freshness::Older);
         world.sync.one(&USERS, &row.id.to_string()).await.unwrap();

@@ -3,6 +3,7 @@
 
 mod behind;
 mod changing;
+mod events;
 mod freshness;
 mod group;
 mod injecting;

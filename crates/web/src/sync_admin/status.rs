@@ -1,5 +1,7 @@
 //! The status of the synchronisation.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -45,8 +47,20 @@ pub struct SyncStatus {
     pub trouble: Option<String>,
     /// For how long this process has observed both databases; null for a process that only reads the status.
     pub judging_seconds: Option<f64>,
+    /// Events on their way to their consumers; null while the primary is unreachable.
+    pub events: Option<EventsSyncStatus>,
     /// Each model.
     pub models: Vec<ModelSyncStatus>,
+}
+
+/// Events on their way from the primary to their consumers.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventsSyncStatus {
+    /// Committed events that have no position yet.
+    pub unsequenced: u64,
+    /// Of each consumer, the events that have a position and that it has not taken.
+    pub behind: BTreeMap<String, u64>,
 }
 
 /// One model.

@@ -258,6 +258,7 @@ mod tests {
             failures: None,
             trouble: text(),
             judging_seconds: None,
+            events: None,
             models: vec![model],
         }
     }

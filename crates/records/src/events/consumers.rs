@@ -1,0 +1,155 @@
+//! Consumers of events: how far each has come, and which process works for it at the moment.
+
+use std::time::Duration;
+
+use chainbill_domain::Timestamp;
+use sea_orm::{ConnectionTrait as _, Value};
+
+use crate::{Records, RecordsError};
+
+/// A consumer that this process works for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsumerLease {
+    /// The consumer's name.
+    pub name: String,
+    /// Rises with every acquisition: the fence against owners that outlived their lease.
+    pub epoch: i64,
+    /// It has taken every event up to this position.
+    pub position: i64,
+}
+
+/// A consumer as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsumerView {
+    /// Its name.
+    pub name: String,
+    /// It has taken every event up to this position.
+    pub position: i64,
+    /// Which process works for it.
+    pub owner: Option<String>,
+    /// Rises with every acquisition.
+    pub epoch: i64,
+    /// When its lease ends.
+    pub until: Timestamp,
+}
+
+impl Records {
+    /// Acquires a consumer's lease where it is free, over, or ends implausibly late because its owner's clock was wrong; a
+    /// consumer that is not known begins before the first event that is kept. `None` while another process has it.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn acquire_consumer(
+        &self,
+        name: &str,
+        owner: &str,
+        ttl: Duration,
+    ) -> Result<Option<ConsumerLease>, RecordsError> {
+        let now = self.now();
+        let sql = "UPDATE event_consumers SET owner=?, epoch=epoch+1, until_at=? \
+                   WHERE name=? AND (owner IS NULL OR owner=? OR until_at<? OR until_at>?)";
+        let values: [Value; 6] =
+            [owner.into(), (now + ttl).into(), name.into(), owner.into(), now.into(), (now + 3 * ttl).into()];
+        let acquire = async || Ok::<_, RecordsError>(self.run(sql, values.clone()).await? == 1);
+        let acquired = acquire().await? || (self.add_consumer(name).await? && acquire().await?);
+        if !acquired {
+            return Ok(None);
+        }
+        let sql = "SELECT epoch, position FROM event_consumers WHERE name=? AND owner=?";
+        let row = self.db().query_one_raw(self.statement(sql, [name.into(), owner.into()])).await?;
+        row.map(|row| {
+            let (epoch, position) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            Ok(ConsumerLease { name: name.to_owned(), epoch, position })
+        })
+        .transpose()
+    }
+
+    /// Makes the row of a consumer; whether there was none.
+    async fn add_consumer(&self, name: &str) -> Result<bool, RecordsError> {
+        let known = "SELECT 1 FROM event_consumers WHERE name=?";
+        if self.db().query_one_raw(self.statement(known, [name.into()])).await?.is_some() {
+            return Ok(false);
+        }
+        let sql = "INSERT INTO event_consumers (name, position, owner, epoch, until_at) VALUES (?, 0, NULL, 0, ?)";
+        match self.run(sql, [name.into(), self.now().into()]).await {
+            Ok(_) | Err(RecordsError::Duplicate(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Prolongs a lease; `false` when it is another's by now.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn renew_consumer(&self, lease: &ConsumerLease, ttl: Duration) -> Result<bool, RecordsError> {
+        let sql = "UPDATE event_consumers SET until_at=? WHERE name=? AND epoch=?";
+        let values = [(self.now() + ttl).into(), lease.name.as_str().into(), lease.epoch.into()];
+        Ok(self.run(sql, values).await? == 1)
+    }
+
+    /// Notes that a consumer has taken every event up to a position, and prolongs its lease. `false` when the lease is
+    /// another's by now, or the consumer was sent back: nothing has changed then.
+    ///
+    /// # Errors
+    /// When the primary does not answer: what was taken since is taken again.
+    pub async fn advance_consumer(
+        &self,
+        lease: &mut ConsumerLease,
+        position: i64,
+        ttl: Duration,
+    ) -> Result<bool, RecordsError> {
+        let sql = "UPDATE event_consumers SET position=?, until_at=? WHERE name=? AND epoch=? AND position=?";
+        let values: [Value; 5] = [
+            position.into(),
+            (self.now() + ttl).into(),
+            lease.name.as_str().into(),
+            lease.epoch.into(),
+            lease.position.into(),
+        ];
+        let advanced = self.run(sql, values).await? == 1;
+        if advanced {
+            lease.position = position;
+        }
+        Ok(advanced)
+    }
+
+    /// Gives a lease back, so that another process need not wait for its end.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn release_consumer(&self, lease: &ConsumerLease) -> Result<(), RecordsError> {
+        let sql = "UPDATE event_consumers SET owner=NULL WHERE name=? AND epoch=?";
+        self.run(sql, [lease.name.as_str().into(), lease.epoch.into()]).await?;
+        Ok(())
+    }
+
+    /// Sends a consumer back before the first event that is kept. The process that works for it at the moment loses the lease.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn rewind_consumer(&self, name: &str) -> Result<(), RecordsError> {
+        let sql = "UPDATE event_consumers SET position=0, owner=NULL, epoch=epoch+1 WHERE name=?";
+        self.run(sql, [name.into()]).await?;
+        Ok(())
+    }
+
+    /// All consumers, the sequencer among them, by name.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn consumers(&self) -> Result<Vec<ConsumerView>, RecordsError> {
+        let sql = "SELECT name, position, owner, epoch, until_at FROM event_consumers ORDER BY name";
+        let rows = self.db().query_all_raw(self.statement(sql, [])).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ConsumerView {
+                    name: row.try_get_by_index(0)?,
+                    position: row.try_get_by_index(1)?,
+                    owner: row.try_get_by_index(2)?,
+                    epoch: row.try_get_by_index(3)?,
+                    until: row.try_get_by_index(4)?,
+                })
+            })
+            .collect()
+    }
+}
