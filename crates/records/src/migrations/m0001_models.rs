@@ -3,27 +3,24 @@
 //! There are no foreign keys: clusters shard without them, bulk loads pay for them, and no cascade may remove a row
 //! without its outbox entry. The use cases check references, `chainbill check` proves them.
 
-use sea_orm::DbErr;
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+use sea_orm::{DatabaseTransaction, DbErr};
 
 pub struct Migration;
 
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
+#[async_trait::async_trait]
+impl super::Step for Migration {
+    fn name(&self) -> &'static str {
         "m0001_models"
     }
-}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        super::run(manager, PEOPLE).await?;
-        super::run(manager, WORK).await?;
-        super::run(manager, MONEY).await
+    async fn up(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        super::run(db, PEOPLE).await?;
+        super::run(db, WORK).await?;
+        super::run(db, MONEY).await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        super::drop_tables(manager, TABLES).await
+    async fn down(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        super::drop_tables(db, TABLES).await
     }
 }
 

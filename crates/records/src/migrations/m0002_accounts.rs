@@ -1,24 +1,21 @@
 //! Logins, keys of programs, replays and the audit.
 
-use sea_orm::DbErr;
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+use sea_orm::{DatabaseTransaction, DbErr};
 
 pub struct Migration;
 
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
+#[async_trait::async_trait]
+impl super::Step for Migration {
+    fn name(&self) -> &'static str {
         "m0002_accounts"
     }
-}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        super::run(manager, STATEMENTS).await
+    async fn up(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        super::run(db, STATEMENTS).await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        super::drop_tables(manager, &["sessions", "api_keys", "idempotency_keys", "audit_entries"]).await
+    async fn down(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        super::drop_tables(db, &["sessions", "api_keys", "idempotency_keys", "audit_entries"]).await
     }
 }
 

@@ -1,25 +1,22 @@
 //! The outbox and what the synchronisation knows of itself.
 
-use sea_orm::DbErr;
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+use sea_orm::{DatabaseTransaction, DbErr};
 
 pub struct Migration;
 
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
+#[async_trait::async_trait]
+impl super::Step for Migration {
+    fn name(&self) -> &'static str {
         "m0003_sync"
     }
-}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        super::run(manager, QUEUE).await?;
-        super::run(manager, KNOWLEDGE).await
+    async fn up(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        super::run(db, QUEUE).await?;
+        super::run(db, KNOWLEDGE).await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        super::drop_tables(manager, TABLES).await
+    async fn down(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        super::drop_tables(db, TABLES).await
     }
 }
 

@@ -1,7 +1,6 @@
 //! A payment's name is its payer's own: two payers may call their payments alike, and neither hears of the other's.
 
-use sea_orm::DbErr;
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+use sea_orm::{DatabaseTransaction, DbErr};
 
 use crate::dialect::Dialect;
 
@@ -11,36 +10,34 @@ pub struct Migration;
 const OWN: &str = "payments_payer_ref";
 const SHARED: &str = "payments_external_ref";
 
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
+#[async_trait::async_trait]
+impl super::Step for Migration {
+    fn name(&self) -> &'static str {
         "m0005_payers"
     }
-}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        replace(manager, (OWN, "payer_id, external_ref"), SHARED).await
+    async fn up(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        replace(db, (OWN, "payer_id, external_ref"), SHARED).await
     }
 
     /// Fails where two payers have called payments alike meanwhile: nothing is lost then.
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        replace(manager, (SHARED, "external_ref"), OWN).await
+    async fn down(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        replace(db, (SHARED, "external_ref"), OWN).await
     }
 }
 
 /// Makes what is to be unique so, and gives up what was.
-async fn replace(manager: &SchemaManager<'_>, new: (&str, &str), old: &str) -> Result<(), DbErr> {
+async fn replace(db: &DatabaseTransaction, new: (&str, &str), old: &str) -> Result<(), DbErr> {
     let (name, columns) = new;
-    if super::of(manager.get_connection()).await? == Dialect::Sqlite {
-        return rebuild(manager, name, columns).await;
+    if super::of(db).await? == Dialect::Sqlite {
+        return rebuild(db, name, columns).await;
     }
-    super::run(manager, &[&format!("ALTER TABLE payments ADD CONSTRAINT {name} UNIQUE ({columns})")]).await?;
-    super::drop(manager, &format!("ALTER TABLE payments DROP INDEX {old}")).await
+    super::run(db, &[&format!("ALTER TABLE payments ADD CONSTRAINT {name} UNIQUE ({columns})")]).await?;
+    super::drop(db, &format!("ALTER TABLE payments DROP INDEX {old}")).await
 }
 
 /// SQLite cannot take a constraint away: the table is made anew, in the transaction of all migrations.
-async fn rebuild(manager: &SchemaManager<'_>, name: &str, columns: &str) -> Result<(), DbErr> {
+async fn rebuild(db: &DatabaseTransaction, name: &str, columns: &str) -> Result<(), DbErr> {
     let table = format!(
         "CREATE TABLE payments_new (
         id VARCHAR(36) NOT NULL PRIMARY KEY,
@@ -63,5 +60,5 @@ async fn rebuild(manager: &SchemaManager<'_>, name: &str, columns: &str) -> Resu
         "ALTER TABLE payments_new RENAME TO payments",
         "CREATE INDEX payments_invoice ON payments (invoice_id, id)",
     ];
-    super::run(manager, &copy).await
+    super::run(db, &copy).await
 }

@@ -1,18 +1,11 @@
 //! What a run over a model found beyond drift, how much there was to compare, and what it certified; and evidence by its
 //! age, so that old evidence can go.
 
-use sea_orm::DbErr;
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+use sea_orm::{DatabaseTransaction, DbErr};
 
 use crate::dialect::Dialect;
 
 pub struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        "m0006_runs"
-    }
-}
 
 const COLUMNS: &[(&str, &str)] = &[
     ("total", "BIGINT NOT NULL DEFAULT 0"),
@@ -23,19 +16,23 @@ const COLUMNS: &[(&str, &str)] = &[
 ];
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (name, kind) in COLUMNS {
-            super::run(manager, &[&format!("ALTER TABLE sync_runs ADD COLUMN {name} {kind}")]).await?;
-        }
-        super::run(manager, &["CREATE INDEX sync_evidence_at ON sync_evidence (at)"]).await
+impl super::Step for Migration {
+    fn name(&self) -> &'static str {
+        "m0006_runs"
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let on = if super::of(manager.get_connection()).await? == Dialect::Sqlite { "" } else { " ON sync_evidence" };
-        super::drop(manager, &format!("DROP INDEX sync_evidence_at{on}")).await?;
+    async fn up(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        for (name, kind) in COLUMNS {
+            super::run(db, &[&format!("ALTER TABLE sync_runs ADD COLUMN {name} {kind}")]).await?;
+        }
+        super::run(db, &["CREATE INDEX sync_evidence_at ON sync_evidence (at)"]).await
+    }
+
+    async fn down(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        let on = if super::of(db).await? == Dialect::Sqlite { "" } else { " ON sync_evidence" };
+        super::drop(db, &format!("DROP INDEX sync_evidence_at{on}")).await?;
         for (name, _) in COLUMNS {
-            super::drop(manager, &format!("ALTER TABLE sync_runs DROP COLUMN {name}")).await?;
+            super::drop(db, &format!("ALTER TABLE sync_runs DROP COLUMN {name}")).await?;
         }
         Ok(())
     }

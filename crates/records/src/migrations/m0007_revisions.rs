@@ -1,15 +1,8 @@
 //! Revisions of the models' descriptions: of each model's documents, of certificates, and what releases have been seen with.
 
-use sea_orm::DbErr;
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+use sea_orm::{DatabaseTransaction, DbErr};
 
 pub struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        "m0007_revisions"
-    }
-}
 
 const COLUMNS: &[(&str, &str, &str)] = &[
     ("sync_models", "revision", "VARCHAR(16) NULL"),
@@ -26,18 +19,22 @@ const SCHEMAS: &str = "CREATE TABLE IF NOT EXISTS sync_schemas (
     ){options}";
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (table, name, kind) in COLUMNS {
-            super::add_column(manager, table, name, kind).await?;
-        }
-        super::run(manager, &[SCHEMAS]).await
+impl super::Step for Migration {
+    fn name(&self) -> &'static str {
+        "m0007_revisions"
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        super::drop_tables(manager, &["sync_schemas"]).await?;
+    async fn up(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        for (table, name, kind) in COLUMNS {
+            super::add_column(db, table, name, kind).await?;
+        }
+        super::run(db, &[SCHEMAS]).await
+    }
+
+    async fn down(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        super::drop_tables(db, &["sync_schemas"]).await?;
         for (table, name, _) in COLUMNS {
-            super::drop(manager, &format!("ALTER TABLE {table} DROP COLUMN {name}")).await?;
+            super::drop(db, &format!("ALTER TABLE {table} DROP COLUMN {name}")).await?;
         }
         Ok(())
     }

@@ -1,24 +1,21 @@
 //! Marks by which a read proves that it is not behind, and the copies that are known to be wrong and left alone.
 
-use sea_orm::DbErr;
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+use sea_orm::{DatabaseTransaction, DbErr};
 
 pub struct Migration;
 
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
+#[async_trait::async_trait]
+impl super::Step for Migration {
+    fn name(&self) -> &'static str {
         "m0008_reads"
     }
-}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        super::run(manager, TABLES).await
+    async fn up(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        super::run(db, TABLES).await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        super::drop_tables(manager, &["sync_fences", "sync_quarantine"]).await
+    async fn down(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        super::drop_tables(db, &["sync_fences", "sync_quarantine"]).await
     }
 }
 

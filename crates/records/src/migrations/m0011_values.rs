@@ -1,29 +1,26 @@
 //! The time zone that an account's days follow, and keys that all processes share.
 
-use sea_orm::DbErr;
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+use sea_orm::{DatabaseTransaction, DbErr};
 
 pub struct Migration;
 
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
+#[async_trait::async_trait]
+impl super::Step for Migration {
+    fn name(&self) -> &'static str {
         "m0011_values"
     }
-}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+    async fn up(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
         // SQLite has no error that says so alone.
-        if !manager.has_column("users", "time_zone").await? {
-            super::run(manager, &["ALTER TABLE users ADD COLUMN time_zone VARCHAR(64) NULL"]).await?;
+        if !super::has_column(db, "users", "time_zone").await? {
+            super::run(db, &["ALTER TABLE users ADD COLUMN time_zone VARCHAR(64) NULL"]).await?;
         }
-        super::run(manager, &[SHARED_KEYS]).await
+        super::run(db, &[SHARED_KEYS]).await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        super::drop_tables(manager, &["shared_keys"]).await?;
-        super::drop(manager, "ALTER TABLE users DROP COLUMN time_zone").await
+    async fn down(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        super::drop_tables(db, &["shared_keys"]).await?;
+        super::drop(db, "ALTER TABLE users DROP COLUMN time_zone").await
     }
 }
 

@@ -2,64 +2,61 @@
 //! (`payment <id>`, `escrow:<invoice>`, `user:<id>`, `world:<method>`) that every question took apart again. And lists that
 //! filter by state have indexes of their own.
 
-use sea_orm::{ConnectionTrait as _, DbErr, Statement};
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Statement};
 
 use crate::dialect::Dialect;
 
 pub struct Migration;
 
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        "m0013_references"
-    }
-}
-
 const LEDGER: &str = "ledger_postings";
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        replace(manager, BY_STATE, BY_PARTY).await?;
-        if of(manager).await? == Dialect::Sqlite {
-            return rebuild(manager, "account", TYPED, read()).await;
+impl super::Step for Migration {
+    fn name(&self) -> &'static str {
+        "m0013_references"
+    }
+
+    async fn up(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        replace(db, BY_STATE, BY_PARTY).await?;
+        if of(db).await? == Dialect::Sqlite {
+            return rebuild(db, "account", TYPED, read()).await;
         }
-        if !manager.has_column(LEDGER, "kind").await? {
-            super::run(manager, &[ADD_TYPED]).await?;
+        if !super::has_column(db, LEDGER, "kind").await? {
+            super::run(db, &[ADD_TYPED]).await?;
         }
-        if manager.has_column(LEDGER, "account").await? {
-            in_parts(manager, read()).await?;
+        if super::has_column(db, LEDGER, "account").await? {
+            in_parts(db, read()).await?;
             // Both at once: what is left after an interruption is one form or the other.
             let drop = "ALTER TABLE ledger_postings DROP INDEX ledger_postings_account, DROP COLUMN account, \
                         DROP COLUMN reason, ALTER COLUMN kind DROP DEFAULT, ALTER COLUMN account_kind DROP DEFAULT";
-            super::drop(manager, drop).await?;
+            super::drop(db, drop).await?;
         }
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        replace(manager, BY_PARTY, BY_STATE).await?;
-        if of(manager).await? == Dialect::Sqlite {
-            return rebuild(manager, "kind", TEXTS, written()).await;
+    async fn down(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        replace(db, BY_PARTY, BY_STATE).await?;
+        if of(db).await? == Dialect::Sqlite {
+            return rebuild(db, "kind", TEXTS, written()).await;
         }
-        if !manager.has_column(LEDGER, "account").await? {
-            super::run(manager, &[ADD_TEXTS]).await?;
+        if !super::has_column(db, LEDGER, "account").await? {
+            super::run(db, &[ADD_TEXTS]).await?;
         }
-        if manager.has_column(LEDGER, "kind").await? {
-            in_parts(manager, written()).await?;
+        if super::has_column(db, LEDGER, "kind").await? {
+            in_parts(db, written()).await?;
             let drop = "ALTER TABLE ledger_postings DROP CONSTRAINT ledger_postings_escrow, \
                         DROP CONSTRAINT ledger_postings_user, DROP CONSTRAINT ledger_postings_payment_id, \
                         DROP INDEX ledger_postings_payment, DROP COLUMN kind, DROP COLUMN payment_id, \
                         DROP COLUMN account_kind, DROP COLUMN account_user_id, DROP COLUMN account_method, \
                         DROP COLUMN note, ALTER COLUMN account DROP DEFAULT, ALTER COLUMN reason DROP DEFAULT";
-            super::drop(manager, drop).await?;
+            super::drop(db, drop).await?;
         }
         Ok(())
     }
 }
 
-async fn of(manager: &SchemaManager<'_>) -> Result<Dialect, DbErr> {
-    super::of(manager.get_connection()).await
+async fn of(db: &DatabaseTransaction) -> Result<Dialect, DbErr> {
+    super::of(db).await
 }
 
 /// Indexes: name, table, columns.
@@ -81,14 +78,14 @@ const BY_PARTY: &[Index] = &[
     ("projects_freelancer", "projects", "freelancer_id, id"),
 ];
 
-async fn replace(manager: &SchemaManager<'_>, new: &[Index], old: &[Index]) -> Result<(), DbErr> {
+async fn replace(db: &DatabaseTransaction, new: &[Index], old: &[Index]) -> Result<(), DbErr> {
     for (name, table, columns) in new {
-        super::run(manager, &[&format!("CREATE INDEX {name} ON {table} ({columns})")]).await?;
+        super::run(db, &[&format!("CREATE INDEX {name} ON {table} ({columns})")]).await?;
     }
-    let sqlite = of(manager).await? == Dialect::Sqlite;
+    let sqlite = of(db).await? == Dialect::Sqlite;
     for (name, table, _) in old {
         let (when, on) = if sqlite { (" IF EXISTS", String::new()) } else { ("", format!(" ON {table}")) };
-        super::drop(manager, &format!("DROP INDEX{when} {name}{on}")).await?;
+        super::drop(db, &format!("DROP INDEX{when} {name}{on}")).await?;
     }
     Ok(())
 }
@@ -198,12 +195,12 @@ const KEPT: &str = "id, transfer_id, position, amount_minor, currency, invoice_i
 /// SQLite takes a constraint neither away nor in: the table is made anew, in the transaction of all migrations. `old` is a
 /// column that only the old form has.
 async fn rebuild(
-    manager: &SchemaManager<'_>,
+    db: &DatabaseTransaction,
     old: &str,
     statements: &[&str],
     columns: Vec<(&str, String)>,
 ) -> Result<(), DbErr> {
-    if !manager.has_column(LEDGER, old).await? {
+    if !super::has_column(db, LEDGER, old).await? {
         return Ok(());
     }
     let [table, indexes @ ..] = statements else { return Ok(()) };
@@ -213,16 +210,15 @@ async fn rebuild(
         "INSERT INTO ledger_postings_new ({KEPT}, {names}) SELECT {KEPT}, {values} FROM ledger_postings ORDER BY id"
     );
     let rename = "ALTER TABLE ledger_postings_new RENAME TO ledger_postings";
-    super::run(manager, &[table, &copy, "DROP TABLE ledger_postings", rename]).await?;
-    super::run(manager, indexes).await
+    super::run(db, &[table, &copy, "DROP TABLE ledger_postings", rename]).await?;
+    super::run(db, indexes).await
 }
 
 /// Rows that one statement changes: a cluster refuses transactions beyond a size.
 const PART: u64 = 10_000;
 
 /// Fills columns, some rows at a time in the order of their ids; filling again is right.
-async fn in_parts(manager: &SchemaManager<'_>, columns: Vec<(&str, String)>) -> Result<(), DbErr> {
-    let db = manager.get_connection();
+async fn in_parts(db: &DatabaseTransaction, columns: Vec<(&str, String)>) -> Result<(), DbErr> {
     let set: Vec<String> = columns.into_iter().map(|(name, value)| format!("{name} = {value}")).collect();
     let mut after = String::new();
     loop {

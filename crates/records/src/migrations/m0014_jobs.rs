@@ -1,24 +1,21 @@
 //! The queue of durable jobs.
 
-use sea_orm::DbErr;
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+use sea_orm::{DatabaseTransaction, DbErr};
 
 pub struct Migration;
 
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
+#[async_trait::async_trait]
+impl super::Step for Migration {
+    fn name(&self) -> &'static str {
         "m0014_jobs"
     }
-}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        super::run(manager, JOBS).await
+    async fn up(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        super::run(db, JOBS).await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        super::drop_tables(manager, &["jobs"]).await
+    async fn down(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
+        super::drop_tables(db, &["jobs"]).await
     }
 }
 

@@ -16,18 +16,21 @@ mod m0014_jobs;
 mod m0015_events;
 
 mod lock;
+mod runner;
 
 use std::collections::BTreeSet;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
 };
-use sea_orm_migration::{IntoSchemaManagerConnection, MigrationStatus, MigrationTrait, MigratorTrait, SchemaManager};
 
 use crate::{
     Connections, Records, RecordsError, connect::for_migrations, connections::Server, dialect::Dialect,
     errors::mysql_number,
 };
+
+use runner::Step;
 
 /// One migration as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,27 +41,21 @@ pub struct Migration {
     pub applied: bool,
 }
 
-struct Migrator;
-
-#[async_trait::async_trait]
-impl MigratorTrait for Migrator {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
-            Box::new(m0001_models::Migration),
-            Box::new(m0002_accounts::Migration),
-            Box::new(m0003_sync::Migration),
-            Box::new(m0004_resuming::Migration),
-            Box::new(m0005_payers::Migration),
-            Box::new(m0006_runs::Migration),
-            Box::new(m0007_revisions::Migration),
-            Box::new(m0008_reads::Migration),
-            Box::new(m0011_values::Migration),
-            Box::new(m0013_references::Migration),
-            Box::new(m0014_jobs::Migration),
-            Box::new(m0015_events::Migration),
-        ]
-    }
-}
+/// All of them, in their order.
+static STEPS: &[&dyn Step] = &[
+    &m0001_models::Migration,
+    &m0002_accounts::Migration,
+    &m0003_sync::Migration,
+    &m0004_resuming::Migration,
+    &m0005_payers::Migration,
+    &m0006_runs::Migration,
+    &m0007_revisions::Migration,
+    &m0008_reads::Migration,
+    &m0011_values::Migration,
+    &m0013_references::Migration,
+    &m0014_jobs::Migration,
+    &m0015_events::Migration,
+];
 
 /// Which way to go, and how many steps; all when no number is given.
 #[derive(Clone, Copy)]
@@ -68,10 +65,10 @@ enum Way {
 }
 
 impl Way {
-    async fn go<'c>(self, db: impl IntoSchemaManagerConnection<'c>) -> Result<(), DbErr> {
+    async fn go(self, db: &DatabaseTransaction) -> Result<(), DbErr> {
         match self {
-            Self::Up(steps) => Migrator::up(db, steps).await,
-            Self::Down(steps) => Migrator::down(db, steps).await,
+            Self::Up(steps) => runner::up(db, steps).await,
+            Self::Down(steps) => runner::down(db, steps).await,
         }
     }
 }
@@ -82,7 +79,7 @@ impl Way {
 /// When the database refuses.
 pub async fn up(records: &Records, steps: Option<u32>) -> Result<(), RecordsError> {
     let (db, dialect) = (records.db(), records.dialect());
-    if db.of_server().is_some() && applied(db).await? == names() {
+    if db.of_server().is_some() && runner::applied(db).await? == names() {
         return Ok(());
     }
     alone(db, dialect, Way::Up(steps)).await
@@ -101,44 +98,19 @@ pub async fn down(records: &Records, steps: Option<u32>) -> Result<(), RecordsEr
 /// # Errors
 /// When the database does not answer, or a newer release has migrated it.
 pub async fn status(records: &Records) -> Result<Vec<Migration>, RecordsError> {
-    let db = records.db();
-    if let Some(db) = db.of_sqlite() {
-        let all = Migrator::get_migration_with_status(db).await?;
-        let step = |migration: &sea_orm_migration::Migration| Migration {
-            name: migration.name().to_owned(),
-            applied: migration.status() == MigrationStatus::Applied,
-        };
-        return Ok(all.iter().map(step).collect());
+    let applied = runner::applied(records.db()).await?;
+    if let Some(why) = runner::unknown(&applied) {
+        return Err(RecordsError::Corrupt(why));
     }
-    let (applied, ours, names) = (applied(db).await?, Migrator::migrations(), names());
-    let newer: Vec<&str> = applied.difference(&names).map(String::as_str).collect();
-    if !newer.is_empty() {
-        return Err(RecordsError::Corrupt(format!(
-            "the tables were migrated by a newer release ({}): that one, or a later one, is accepted",
-            newer.join(", ")
-        )));
-    }
-    Ok(ours
-        .iter()
-        .map(|step| Migration { name: step.name().to_owned(), applied: applied.contains(step.name()) })
-        .collect())
-}
-
-/// Migrations that a server has had. It is only read.
-async fn applied(db: &Connections) -> Result<BTreeSet<String>, RecordsError> {
-    let sql = Statement::from_string(db.get_database_backend(), "SELECT version FROM seaql_migrations");
-    match db.query_all_raw(sql).await {
-        Ok(rows) => Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()?),
-        Err(error) if mysql_number(&error) == Some(NO_TABLE) => Ok(BTreeSet::new()),
-        Err(error) => Err(error.into()),
-    }
+    let step = |step: &&dyn Step| Migration { name: step.name().to_owned(), applied: applied.contains(step.name()) };
+    Ok(STEPS.iter().map(step).collect())
 }
 
 /// ER_NO_SUCH_TABLE.
 const NO_TABLE: u16 = 1146;
 
 fn names() -> BTreeSet<String> {
-    Migrator::migrations().iter().map(|step| step.name().to_owned()).collect()
+    STEPS.iter().map(|step| step.name().to_owned()).collect()
 }
 
 /// Two processes that start together must not migrate together: the second waits, and finds the work done.
@@ -215,8 +187,7 @@ async fn on_one_connection(db: &DatabaseConnection, way: Way) -> Result<(i64, i6
 }
 
 /// Runs statements in their order, spelled for the database.
-async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
-    let db = manager.get_connection();
+async fn run(db: &DatabaseTransaction, statements: &[&str]) -> Result<(), DbErr> {
     let dialect = of(db).await?;
     for statement in statements {
         match db.execute_unprepared(&rerunnable(dialect, statement)).await {
@@ -235,21 +206,27 @@ const ALREADY_THERE: [u16; 2] = [1060, 1061];
 const NOT_THERE: u16 = 1091;
 
 /// Adds a column, which may be there already. SQLite does not say by a number that it is: it is asked.
-async fn add_column(manager: &SchemaManager<'_>, table: &str, name: &str, kind: &str) -> Result<(), DbErr> {
-    let db = manager.get_connection();
-    if of(db).await? == Dialect::Sqlite {
-        let ask = "SELECT 1 FROM pragma_table_info(?) WHERE name=?";
-        let known = Statement::from_sql_and_values(db.get_database_backend(), ask, [table.into(), name.into()]);
-        if db.query_one_raw(known).await?.is_some() {
-            return Ok(());
-        }
+async fn add_column(db: &DatabaseTransaction, table: &str, name: &str, kind: &str) -> Result<(), DbErr> {
+    if of(db).await? == Dialect::Sqlite && has_column(db, table, name).await? {
+        return Ok(());
     }
-    run(manager, &[&format!("ALTER TABLE {table} ADD COLUMN {name} {kind}")]).await
+    run(db, &[&format!("ALTER TABLE {table} ADD COLUMN {name} {kind}")]).await
+}
+
+async fn has_column(db: &DatabaseTransaction, table: &str, name: &str) -> Result<bool, DbErr> {
+    let ask = match of(db).await? {
+        Dialect::Sqlite => "SELECT 1 FROM pragma_table_info(?) WHERE name=?",
+        _ => {
+            "SELECT 1 FROM information_schema.columns WHERE table_schema=DATABASE() AND table_name=? AND column_name=?"
+        }
+    };
+    let ask = Statement::from_sql_and_values(db.get_database_backend(), ask, [table.into(), name.into()]);
+    Ok(db.query_one_raw(ask).await?.is_some())
 }
 
 /// Takes a column or an index away, which may be gone already.
-async fn drop(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
-    match manager.get_connection().execute_unprepared(statement).await {
+async fn drop(db: &DatabaseTransaction, statement: &str) -> Result<(), DbErr> {
+    match db.execute_unprepared(statement).await {
         Err(error) if mysql_number(&error) == Some(NOT_THERE) => Ok(()),
         other => other.map(|_| ()),
     }
@@ -275,9 +252,9 @@ async fn of(db: &impl ConnectionTrait) -> Result<Dialect, DbErr> {
     Ok(Dialect::of_server(&version))
 }
 
-async fn drop_tables(manager: &SchemaManager<'_>, tables: &[&str]) -> Result<(), DbErr> {
+async fn drop_tables(db: &DatabaseTransaction, tables: &[&str]) -> Result<(), DbErr> {
     for table in tables {
-        manager.get_connection().execute_unprepared(&format!("DROP TABLE IF EXISTS {table}")).await?;
+        db.execute_unprepared(&format!("DROP TABLE IF EXISTS {table}")).await?;
     }
     Ok(())
 }
