@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chainbill_domain::{Clock as _, SystemClock};
-use chainbill_sync::{Status, Replicator};
+use chainbill_sync::{Replicator, Status};
 use chrono::DateTime;
 use metrics::gauge;
 use tokio_util::sync::CancellationToken;

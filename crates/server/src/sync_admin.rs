@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, freshness::Token, id::RunId};
 use chainbill_records::Run;
-use chainbill_sync::{Freshness, RepairPolicy, Order, Replicator, SyncError, compare::Level};
+use chainbill_sync::{Freshness, Order, RepairPolicy, Replicator, SyncError, compare::Level};
 use chainbill_web::{
     BackfillReport, CertificateView, DeadLetter, Difference, EntityDiagnosis, ModelReport, PageBounds, Progress,
     ProofView, RepairEvidence, RepairedEntity, Row, RunRecord, Running, StartedRun, SyncAdmin, SyncAdminError,

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value};
-use chainbill_mirror::{Activity, Hit, LogFilter, LogLine, MirrorError, MirrorHealth, MirrorQuery, SearchQuery, Stored};
+use chainbill_mirror::{
+    Activity, Hit, LogFilter, LogLine, MirrorError, MirrorHealth, MirrorQuery, SearchQuery, Stored,
+};
 
 /// Reads of the mirror. Every call ends within a few seconds, also when the mirror hangs.
 #[async_trait]

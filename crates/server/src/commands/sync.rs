@@ -3,7 +3,7 @@
 use anyhow::{anyhow, bail};
 use chainbill_domain::{Clock as _, Model, SystemClock};
 use chainbill_sync::{
-    Comparison, Finding, RepairPolicy, Order, Repaired, RunReport, Status, Replicator, SyncError, compare::Level,
+    Comparison, Finding, Order, RepairPolicy, Repaired, Replicator, RunReport, Status, SyncError, compare::Level,
 };
 use chainbill_web::{BackfillReport, Backfilled, DeadLetter, RepairedEntity};
 use serde_json::json;

@@ -272,7 +272,8 @@ async fn late(world: &World, database: &Fresh, seed: u64) -> Vec<String> {
 async fn late_cut(world: &World, database: &Fresh) -> Vec<String> {
     let mut words = Vec::new();
     let server = database.behind("late").await;
-    let sync = Replicator::new(world.records.reading_in_turn(vec![server.db.clone()]), world.mirror.clone(), settings());
+    let sync =
+        Replicator::new(world.records.reading_in_turn(vec![server.db.clone()]), world.mirror.clone(), settings());
     let looking = World { records: world.records.clone(), mirror: world.mirror.clone(), sync };
     let running = world.sync.start();
     let mut people = Vec::new();
