@@ -9,7 +9,6 @@ mod extract;
 mod framing;
 mod limits;
 mod measured;
-mod mirror_reads;
 mod objects;
 mod pages;
 mod problem;
@@ -23,7 +22,6 @@ mod tags;
 
 pub use api::test_clock::AdvancingClock;
 pub use limits::Rates;
-pub use mirror_reads::MirrorReads;
 pub use problem::Problem;
 pub use router::{PublicUrls, Serving, State, metrics_router, openapi, router};
 pub use serve::{ConnectionLimits, serve};

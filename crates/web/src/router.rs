@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chainbill_app::{App, Secret};
+use chainbill_mirror::MirrorQuery;
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::Value;
@@ -19,7 +20,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    AdvancingClock, MirrorReads, Problem, Rates, SyncAdmin,
+    AdvancingClock, Problem, Rates, SyncAdmin,
     api::{self, health::Probes},
     client_address,
     coalesced::SharedRead,
@@ -66,7 +67,7 @@ pub struct Serving {
 #[derive(Clone)]
 pub struct State {
     pub(crate) app: App,
-    pub(crate) mirror: Arc<dyn MirrorReads>,
+    pub(crate) mirror: Arc<dyn MirrorQuery>,
     pub(crate) sync: Arc<dyn SyncAdmin>,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) fresh_bound: Duration,
@@ -89,7 +90,7 @@ impl State {
     #[must_use]
     pub fn new(
         app: App,
-        mirror: Arc<dyn MirrorReads>,
+        mirror: Arc<dyn MirrorQuery>,
         sync: Arc<dyn SyncAdmin>,
         metrics: Option<PrometheusHandle>,
         serving: Serving,

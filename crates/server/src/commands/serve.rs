@@ -57,7 +57,7 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     let sync_admin = ServerSyncAdmin::new(sync.clone(), background.clone());
     let state = State::new(
         app.clone(),
-        Arc::new(mirror.clone()),
+        mirror.clone(),
         Arc::new(sync_admin.clone()),
         Some(prometheus.clone()),
         Serving { test_clock: test_clock.clone().map(|clock| clock as _), ..settings.serving(address) },
