@@ -163,7 +163,7 @@ impl<T> Done<T> {
 
     /// The answer of a command that was carried out now.
     #[must_use]
-    pub fn new(self) -> Option<T> {
+    pub fn into_new(self) -> Option<T> {
         match self.answer {
             Answered::New(value) => Some(value),
             Answered::Replayed(_) => None,

@@ -20,7 +20,7 @@ async fn strangers_who_choose_the_same_key_do_not_meet() {
         assert!(!ada.is_replayed() && !bob.is_replayed() && !eve.is_replayed());
         let again = register("192.0.2.1", "ada").await.unwrap();
         let Answered::Replayed(stored) = &again.answer else { panic!("it was done before") };
-        let first = serde_json::to_string(&ada.new().unwrap()).unwrap();
+        let first = serde_json::to_string(&ada.into_new().unwrap()).unwrap();
         assert_eq!((&stored.body, stored.tag.as_deref()), (&first, Some("1")), "the answer is the same to the byte");
         let elsewhere = register("192.0.2.2", "ada").await;
         assert!(matches!(elsewhere, Err(AppError::Validation(_))), "the account is known, its making is not replayed");

@@ -18,7 +18,7 @@ async fn many_who_name_the_same_new_skill_at_once_all_get_it() {
         let give = people.iter().map(|(context, user)| app.put_user_skill(context, &user.id, rust(3)));
         let given = futures::future::join_all(give).await;
         let ids: Vec<String> =
-            given.into_iter().map(|done| done.unwrap().new().unwrap().skills[0].skill_id.clone()).collect();
+            given.into_iter().map(|done| done.unwrap().into_new().unwrap().skills[0].skill_id.clone()).collect();
         assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "{ids:?}");
         let catalogue = app.skills(&people[0].0, &PageRequest::default()).await.unwrap();
         assert_eq!(catalogue.data.len(), 1);

@@ -67,22 +67,22 @@ async fn a_number_is_of_the_issuers_year() {
                 due_date: Some(due.to_owned()),
                 lines: vec![line.clone()],
             };
-            app.create_invoice(&freelancer, new).await.unwrap().new().unwrap().id
+            app.create_invoice(&freelancer, new).await.unwrap().into_new().unwrap().id
         };
         let moved = |zone: &str| PatchProfile { time_zone: Some(Some(zone.to_owned())), ..PatchProfile::default() };
-        let sent = app.send_invoice(&freelancer, &draft("2026-12-31").await).await.unwrap().new().unwrap();
+        let sent = app.send_invoice(&freelancer, &draft("2026-12-31").await).await.unwrap().into_new().unwrap();
         assert_eq!(sent.number.as_deref(), Some("INV-2026-000001"), "in UTC");
         app.patch_profile(&freelancer, &user.id, None, moved("Asia/Tokyo")).await.unwrap();
         let late = app.send_invoice(&freelancer, &draft("2026-12-31").await).await;
         assert!(matches!(&late, Err(AppError::Validation(fields)) if fields[0].pointer == "/dueDate"), "{late:?}");
-        let in_tokyo = app.send_invoice(&freelancer, &draft("2027-01-01").await).await.unwrap().new().unwrap();
+        let in_tokyo = app.send_invoice(&freelancer, &draft("2027-01-01").await).await.unwrap().into_new().unwrap();
         assert_eq!(in_tokyo.number.as_deref(), Some("INV-2027-000002"), "the new year has begun there");
         assert!(app.invoice(&freelancer, &sent.id).await.unwrap().overdue && !in_tokyo.overdue);
         app.patch_profile(&freelancer, &user.id, None, moved("Pacific/Honolulu")).await.unwrap();
         assert!(!app.invoice(&freelancer, &sent.id).await.unwrap().overdue, "there it is still the day");
         clock.forward(Duration::from_secs(18 * 3600 + 1799));
         assert!(!app.invoice(&freelancer, &sent.id).await.unwrap().overdue, "a second before midnight there");
-        let last = app.send_invoice(&freelancer, &draft("2026-12-31").await).await.unwrap().new().unwrap();
+        let last = app.send_invoice(&freelancer, &draft("2026-12-31").await).await.unwrap().into_new().unwrap();
         assert!(!last.overdue, "the answer to sending it follows the same day");
         clock.forward(Duration::from_secs(1));
         assert!(app.invoice(&freelancer, &sent.id).await.unwrap().overdue);

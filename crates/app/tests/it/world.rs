@@ -36,7 +36,7 @@ fn known(user: &UserView) -> Context {
 
 /// Somebody new: how he asks, and who he is.
 pub async fn somebody(app: &App, name: &str, role: &str) -> (Context, UserView) {
-    let user = app.register(&Context::default(), registration(name, role)).await.unwrap().new().unwrap();
+    let user = app.register(&Context::default(), registration(name, role)).await.unwrap().into_new().unwrap();
     (known(&user), user)
 }
 
@@ -70,7 +70,7 @@ pub async fn paid_bill(app: &App, freelancer: &Context, client: (&Context, &User
         due_date: None,
         lines: vec![line],
     };
-    let id = app.create_invoice(freelancer, new).await.unwrap().new().unwrap().id;
+    let id = app.create_invoice(freelancer, new).await.unwrap().into_new().unwrap().id;
     app.send_invoice(freelancer, &id).await.unwrap();
     let payment =
         NewPayment { amount: euros(amount), method: "CARD".to_owned(), external_ref: id.clone(), received_at: None };

@@ -5,7 +5,7 @@ use chainbill_testkit::sea_orm::{ConnectionTrait as _, Statement};
 use chainbill_testkit::{EMBEDDED, Fresh, open, primaries, records_of};
 
 async fn is_complete(records: &Records) -> bool {
-    migrations::status(&records).await.unwrap().iter().all(|migration| migration.applied)
+    migrations::status(records).await.unwrap().iter().all(|migration| migration.applied)
 }
 
 #[tokio::test]
@@ -69,9 +69,9 @@ fn payment(id: &str, payer: &str) -> String {
 
 /// Takes back all migrations after the one of this name.
 async fn back_to(records: &Records, name: &str) {
-    let all = migrations::status(&records).await.unwrap();
+    let all = migrations::status(records).await.unwrap();
     let later = all.iter().rev().take_while(|migration| migration.name != name).count();
-    migrations::down(&records, Some(u32::try_from(later).unwrap())).await.unwrap();
+    migrations::down(records, Some(u32::try_from(later).unwrap())).await.unwrap();
 }
 
 #[tokio::test]

@@ -34,8 +34,7 @@ pub(super) async fn migrate(settings: &Settings, out: Output, request: Migrate) 
 
 /// Refuses to work on tables that are older than the program.
 pub(super) async fn up_to_date(records: &Records) -> anyhow::Result<()> {
-    let missing: Vec<Migration> =
-        migrations::status(&records).await?.into_iter().filter(|step| !step.applied).collect();
+    let missing: Vec<Migration> = migrations::status(records).await?.into_iter().filter(|step| !step.applied).collect();
     if missing.is_empty() {
         return Ok(());
     }
