@@ -33,6 +33,9 @@ pub struct ConsumerView {
     pub until: Timestamp,
 }
 
+/// Which rows may be acquired: by their owner's name, and by the time now and the latest plausible end of a lease.
+const FREE: &str = "(owner IS NULL OR owner=? OR until_at<? OR until_at>?)";
+
 impl Records {
     /// Acquires a consumer's lease where it is free, over, or ends implausibly late because its owner's clock was wrong; a
     /// consumer that is not known begins before the first event that is kept. `None` while another process has it.
@@ -46,22 +49,32 @@ impl Records {
         ttl: Duration,
     ) -> Result<Option<ConsumerLease>, RecordsError> {
         let now = self.now();
-        let sql = "UPDATE event_consumers SET owner=?, epoch=epoch+1, until_at=? \
-                   WHERE name=? AND (owner IS NULL OR owner=? OR until_at<? OR until_at>?)";
-        let values: [Value; 6] =
-            [owner.into(), (now + ttl).into(), name.into(), owner.into(), now.into(), (now + 3 * ttl).into()];
-        let acquire = async || Ok::<_, RecordsError>(self.run(sql, values.clone()).await? == 1);
-        let acquired = acquire().await? || (self.add_consumer(name).await? && acquire().await?);
-        if !acquired {
+        let free: [Value; 3] = [owner.into(), now.into(), (now + 3 * ttl).into()];
+        let found = match self.free_epoch(name, &free).await? {
+            None if self.add_consumer(name).await? => self.free_epoch(name, &free).await?,
+            found => found,
+        };
+        let Some(epoch) = found else { return Ok(None) };
+        // From this epoch to the next one: of several that find it free one acquires it, even of one owner.
+        let sql = format!(
+            "UPDATE event_consumers SET owner=?, epoch=epoch+1, until_at=? WHERE name=? AND epoch=? AND {FREE}"
+        );
+        let values: [Value; 4] = [owner.into(), (now + ttl).into(), name.into(), epoch.into()];
+        if self.run(&sql, values.into_iter().chain(free)).await? != 1 {
             return Ok(None);
         }
-        let sql = "SELECT epoch, position FROM event_consumers WHERE name=? AND owner=?";
-        let row = self.db().query_one_raw(self.statement(sql, [name.into(), owner.into()])).await?;
-        row.map(|row| {
-            let (epoch, position) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            Ok(ConsumerLease { name: name.to_owned(), epoch, position })
-        })
-        .transpose()
+        let (epoch, sql) = (epoch + 1, "SELECT position FROM event_consumers WHERE name=? AND epoch=?");
+        let row = self.db().query_one_raw(self.statement(sql, [name.into(), epoch.into()])).await?;
+        row.map(|row| Ok(ConsumerLease { name: name.to_owned(), epoch, position: row.try_get_by_index(0)? }))
+            .transpose()
+    }
+
+    /// The epoch of a consumer that may be acquired.
+    async fn free_epoch(&self, name: &str, free: &[Value; 3]) -> Result<Option<i64>, RecordsError> {
+        let sql = format!("SELECT epoch FROM event_consumers WHERE name=? AND {FREE}");
+        let values = std::iter::once(name.into()).chain(free.iter().cloned());
+        let row = self.db().query_one_raw(self.statement(sql, values)).await?;
+        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
     }
 
     /// Makes the row of a consumer; whether there was none.

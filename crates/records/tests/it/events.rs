@@ -215,7 +215,8 @@ async fn a_sequencer_that_is_frozen_anywhere_and_thaws_later_gives_no_position_t
             return;
         }
         let mut saved = 0;
-        for looks in 1.. {
+        let mut looks = 1;
+        loop {
             let (frozen, other) = (acquired(records, SEQUENCER, "frozen").await, "other");
             save(records, &[registered(records), registered(records)]).await;
             let mut work = pin!(records.sequence_events(&frozen, 100, TTL));
@@ -233,9 +234,12 @@ async fn a_sequencer_that_is_frozen_anywhere_and_thaws_later_gives_no_position_t
             let positions: Vec<i64> = after(records, 0).await.iter().map(|event| event.position).collect();
             assert_eq!(positions, (1..=saved).collect::<Vec<_>>(), "frozen after {looks} looks");
             records.release_consumer(&taken).await.unwrap();
-            if whole {
-                assert!(looks > 2, "it was frozen in between");
-                break;
+            match whole {
+                false => looks += 1,
+                // It was frozen in between as well.
+                true if looks > 2 => break,
+                // The server's answers came within one look: the same once more.
+                true => {}
             }
         }
         let old = ConsumerLease { name: SEQUENCER.to_owned(), epoch: 1, position: 0 };
