@@ -31,7 +31,7 @@ struct Cli {
 enum Task {
     /// Real database servers for tests: MySQL, MariaDB and a MongoDB wire server, all on loopback.
     Databases {
-        /// Which group of servers.
+        /// Set of servers.
         #[arg(long, value_enum, default_value_t = Set::Tests)]
         set: Set,
         #[command(subcommand)]
@@ -39,20 +39,20 @@ enum Task {
     },
     /// Start the databases and run every test on every available one.
     Test {
-        /// Only on the embedded databases.
+        /// Embedded databases only.
         #[arg(long)]
         embedded: bool,
         /// Arguments of `cargo test`.
         #[arg(last = true)]
         rest: Vec<String>,
     },
-    /// Kill, freeze and cut off two ChainBill processes and both databases under load, and count what was lost, doubled or drifted. The
-    /// databases are a separate set of servers, unless the environment names some.
+    /// Kill, freeze and cut off two ChainBill processes and both databases under load, and count lost, doubled and
+    /// drifted writes. The databases are a separate set of servers, unless the environment names some.
     Torture {
         /// Duration.
         #[arg(long, default_value_t = 60)]
         seconds: u64,
-        /// The same seed makes the same faults in the same order.
+        /// Seed of the faults and their order.
         #[arg(long, default_value_t = 1)]
         seed: u64,
         /// With a primary of two servers in Group Replication, one of which lags now and then.
@@ -72,7 +72,7 @@ enum Task {
 enum DatabaseCommand {
     /// Install and start the missing servers, and print the addresses.
     Up {
-        /// Only this one.
+        /// One server only.
         #[arg(value_enum)]
         server: Option<Server>,
     },
@@ -82,19 +82,19 @@ enum DatabaseCommand {
     Status,
     /// Kill a server that this command started (SIGKILL), as a crash does.
     Kill {
-        /// Which.
+        /// Server.
         #[arg(value_enum)]
         server: Server,
     },
     /// Freeze a server that this command started (SIGSTOP), as a hanging machine does.
     Stop {
-        /// Which.
+        /// Server.
         #[arg(value_enum)]
         server: Server,
     },
     /// Continue a frozen server (SIGCONT).
     Cont {
-        /// Which.
+        /// Server.
         #[arg(value_enum)]
         server: Server,
     },
@@ -102,14 +102,15 @@ enum DatabaseCommand {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// The synchronisation: saving beside raw inserts, raw bulk writes, backfill, relay, latency, the outbox's cost of a commit,
-    /// memory, comparisons beside writes, an unreachable mirror, several processes, a distant mirror, injected faults, a million
-    /// documents.
+    /// The synchronisation: saving beside raw inserts, raw bulk writes, backfill, relay, latency, the outbox's cost of
+    /// a commit, memory, comparisons beside writes, an unreachable mirror, several processes, a distant mirror,
+    /// injected faults, a million documents.
     Sync {
         /// Documents of each run.
         #[arg(long, default_value_t = 50_000)]
         documents: u32,
-        /// Only these parts: saving, rates, latency, commits, memory, beside, outage, processes, distant, injected, million.
+        /// Only these parts: saving, rates, latency, commits, memory, beside, outage, processes, distant, injected,
+        /// million.
         only: Vec<String>,
     },
     /// The request path: processor time per request beside a bare axum and sqlx server on the same tables, in turns.
@@ -221,7 +222,7 @@ fn copies() -> anyhow::Result<PathBuf> {
     let built = PathBuf::from(env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned())).join("debug");
     let folder = databases::folder()?.join("torture-bin");
     fs::create_dir_all(&folder)?;
-    // This program too: the build may just have replaced the running one.
+    // Includes this program, which the build may have replaced.
     for name in ["chainbill", "torture", "xtask"] {
         let from = built.join(name);
         fs::copy(&from, folder.join(name)).with_context(|| from.display().to_string())?;
@@ -239,7 +240,7 @@ fn test(embedded: bool, rest: &[String]) -> anyhow::Result<()> {
     // A cluster of two servers during the tests.
     let mut variables = servers.variables();
     let group = if embedded {
-        Err("not asked for".to_owned())
+        Err("not requested".to_owned())
     } else {
         databases::group().map_err(|error| format!("{error:#}"))
     };
@@ -248,8 +249,8 @@ fn test(embedded: bool, rest: &[String]) -> anyhow::Result<()> {
     if group.is_ok() && env::var_os(databases::GROUP_VARIABLE).is_none() {
         databases::down(Set::Group)?;
     }
-    // Mutation test: failpoints in the synchronisation must be caught by its stories. Only this build can have them. With the whole
-    // workspace named, everything else stays compiled as it is.
+    // Mutation test: the synchronisation's stories must catch its failpoints, which only this build has. Naming the
+    // whole workspace keeps everything else compiled.
     let planted = ["test", "--workspace", "--features", "chainbill-sync/planted-bugs", "--test", "planted"];
     let planted = if rest.is_empty() { cargo(&planted, &servers.variables()) } else { Ok(()) };
     let mut missing = servers.missing();
@@ -259,7 +260,7 @@ fn test(embedded: bool, rest: &[String]) -> anyhow::Result<()> {
     }
     result.and(planted)?;
     if !embedded && !missing.is_empty() && env::var("CI").is_ok_and(|value| value == "true") {
-        bail!("CI=true asks for every server, and {} servers are missing", missing.len());
+        bail!("CI=true requires every server, and {} are missing", missing.len());
     }
     say("every test passed");
     Ok(())

@@ -1,5 +1,5 @@
-//! The order of the files of `sync` (see its `lib.rs`): a file imports only from its own folder and from those before it, and no
-//! two files import each other.
+//! The order of the files of `sync` (see its `lib.rs`): a file imports only from its own folder and from those before
+//! it, without cycles.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,12 +32,12 @@ pub fn check() -> anyhow::Result<()> {
             imports.insert(stem(&path), imports_of(&fs::read_to_string(&path)?));
         }
     }
-    // Files that only declare others.
+    // Files with declarations only.
     imports.retain(|file, _| file != "lib" && !file.ends_with("::mod"));
     for (file, imported) in &imports {
         for other in imported {
             if !imports.contains_key(other) {
-                bail!("{SOURCES}: {file} imports {other}, which is no file: import by the path of the file");
+                bail!("{SOURCES}: {file} imports {other}, which is not a file: import by the file's path");
             }
             if rank(other) > rank(file) {
                 bail!("{SOURCES}: {file} imports {other}, which comes after it in the order of the folders");
@@ -104,7 +104,7 @@ fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
     }
 }
 
-/// Files that import each other in a circle, if there are any.
+/// An import cycle, if any.
 fn circle(imports: &Imports) -> Option<Vec<String>> {
     let mut done = BTreeSet::new();
     imports.keys().find_map(|file| visit(file, imports, &mut Vec::new(), &mut done))

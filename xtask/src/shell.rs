@@ -12,9 +12,9 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-/// A line for the one who waits.
+/// Prints a line.
 pub fn say(text: &str) {
-    // Nobody is left to be told when this fails.
+    // A failure cannot be reported.
     let _ = writeln!(std::io::stderr(), "xtask: {text}");
 }
 
@@ -24,8 +24,8 @@ pub fn cargo(arguments: &[&str], variables: &[(&str, String)]) -> anyhow::Result
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(program);
     command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
-    // What `cargo run` tells this program of itself is no news of what is to be built. Build scripts that ask for it (ring's
-    // does) would run again, and all that depends on them be built again, whenever cargo is called by hand in between.
+    // Package variables that `cargo run` sets for this program do not concern the build. Build scripts that read them
+    // (ring's) would run again, and their dependants be rebuilt, after each manual cargo call.
     let of_this_program = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(of_this_program) {
@@ -36,7 +36,7 @@ pub fn cargo(arguments: &[&str], variables: &[(&str, String)]) -> anyhow::Result
     if status.success() { Ok(()) } else { bail!("cargo {} failed", arguments.first().unwrap_or(&"")) }
 }
 
-/// Runs a program to its end with its output in a log file; what it said last becomes part of a failure.
+/// Runs a program with its output in a log file; the last lines become part of the error.
 pub fn run(log: &Path, command: &mut Command) -> anyhow::Result<()> {
     let file = OpenOptions::new().create(true).append(true).open(log).with_context(|| log.display().to_string())?;
     let name = command.get_program().to_string_lossy().into_owned();
@@ -54,7 +54,7 @@ pub fn run(log: &Path, command: &mut Command) -> anyhow::Result<()> {
     bail!("{name} failed ({status}); {}: {}", log.display(), last.into_iter().rev().collect::<Vec<_>>().join(" / "))
 }
 
-/// Whether a program can be found.
+/// Whether a program is in the path.
 pub fn is_there(program: &str) -> bool {
     Command::new("sh")
         .args(["-c", &format!("command -v {program}")])
@@ -64,7 +64,7 @@ pub fn is_there(program: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Starts a server in a process group of its own and writes down which process it is.
+/// Starts a server in its own process group and writes its pid file.
 pub fn start(log: &Path, pid_file: &Path, command: &mut Command) -> anyhow::Result<()> {
     let file = File::create(log)?;
     let child = command
@@ -79,18 +79,18 @@ pub fn start(log: &Path, pid_file: &Path, command: &mut Command) -> anyhow::Resu
     Ok(())
 }
 
-/// When a process was born: a number that comes again with another process is not ours.
+/// A process's start time, which distinguishes reused pids.
 fn birth(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let after_name = stat.rsplit_once(')')?.1;
     let fields: Vec<&str> = after_name.split_whitespace().collect();
-    // A zombie is gone for our purposes, once its last thread has let go of its files and sockets.
+    // A zombie counts as gone once its last thread has closed its files and sockets.
     let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
     let gone = fields.first() == Some(&"Z") && threads <= 1;
     if gone { None } else { fields.get(19).map(|&born| born.to_owned()) }
 }
 
-/// The process of a pid file, when it is still the one that was started.
+/// The process of a pid file, if it still runs.
 pub fn running(pid_file: &Path) -> Option<u32> {
     let text = fs::read_to_string(pid_file).ok()?;
     let (pid, born) = text.split_once(' ')?;
@@ -98,12 +98,12 @@ pub fn running(pid_file: &Path) -> Option<u32> {
     (birth(pid)? == born).then_some(pid)
 }
 
-/// Whether a process is there and no zombie.
+/// Whether a process runs.
 pub fn lives(pid: u32) -> bool {
     birth(pid).is_some()
 }
 
-/// These processes and all that descend from them.
+/// These processes and their descendants.
 pub fn family(parents: &[u32]) -> Vec<u32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids: Vec<u32> = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
@@ -124,12 +124,12 @@ fn parent(pid: u32) -> Option<u32> {
 
 /// Sends a signal to each.
 pub fn send(signal: &str, pids: &[u32]) -> anyhow::Result<()> {
-    // One that has ended meanwhile is no failure; `kill` goes on with the others.
+    // An ended process is no failure; `kill` continues with the others.
     Command::new("kill").arg(signal).args(pids.iter().map(u32::to_string)).stderr(Stdio::null()).status()?;
     Ok(())
 }
 
-/// Ends the process of a pid file and its group, gently first.
+/// Ends a pid file's process group: SIGTERM, then SIGKILL.
 pub fn stop(pid_file: &Path) -> anyhow::Result<()> {
     for signal in ["-TERM", "-KILL"] {
         let Some(pid) = running(pid_file) else { break };
@@ -145,17 +145,17 @@ pub fn stop(pid_file: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Whether somebody listens at a loopback port.
+/// Whether a loopback port is open.
 pub fn listens(port: u16) -> bool {
     TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), Duration::from_millis(300)).is_ok()
 }
 
-/// Asks until it is so.
+/// Polls a condition.
 pub fn wait(what: &str, bound: Duration, mut is_so: impl FnMut() -> bool) -> anyhow::Result<()> {
     let until = Instant::now() + bound;
     while !is_so() {
         if Instant::now() >= until {
-            bail!("{what}: not so within {} s", bound.as_secs());
+            bail!("{what}: timeout after {} s", bound.as_secs());
         }
         std::thread::sleep(Duration::from_millis(200));
     }

@@ -1,4 +1,4 @@
-//! What a clean tree looks like.
+//! Checks of a clean tree.
 
 use crate::{
     order,
@@ -10,7 +10,7 @@ pub fn tidy() -> anyhow::Result<()> {
     cargo(&["fmt", "--check"], &[])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
     if !is_there("cargo-deny") {
-        // An unoptimised build of the tool is ready in a fraction of the time and fast enough.
+        // An unoptimised build of the tool takes a fraction of the time and is fast enough.
         cargo(&["install", "--locked", "--debug", "cargo-deny"], &[])?;
     }
     cargo(&["deny", "check", "bans", "licenses", "sources"], &[])?;

@@ -1,4 +1,4 @@
-//! Deep comparisons beside writes: none may cry wolf.
+//! False alarms of deep comparisons beside writes.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use crate::{
 
 const LASTING: Duration = Duration::from_secs(30);
 
-/// What was seen.
+/// The results.
 pub(crate) struct Seen {
-    /// Rows written a second.
+    /// Rows per second.
     pub rate: f64,
     pub comparisons: u64,
-    /// Entities of all comparisons.
+    /// Compared entities.
     pub compared: u64,
-    /// Differences that were on their way.
+    /// Differences in flight.
     pub in_flight: u64,
-    /// Differences that were called drift: false ones.
+    /// False drift.
     pub drift: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Work in processes of their own: what they hold, and how they share the work.
+//! Work in child processes: their memory and their share of the work.
 
 use std::{fs, time::Duration, time::Instant};
 
@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{deep, settings};
 
-/// What a child is for.
+/// A child's role.
 #[derive(Clone, Copy)]
 pub(crate) enum Role {
-    /// It copies every model.
+    /// Copies all models.
     Copy,
-    /// It compares every model deeply.
+    /// Deeply compares all models.
     Verify,
-    /// It relays until its parent ends it.
+    /// Relays until killed.
     Relay,
 }
 
@@ -38,17 +38,17 @@ impl Role {
     }
 }
 
-/// What a child says in the end.
-pub(crate) struct Said {
+/// A child's result.
+pub(crate) struct Measured {
     /// Rows of all models.
     pub rows: u64,
-    /// How long it took.
+    /// Duration.
     pub seconds: f64,
-    /// The most memory that it ever held, in MB.
+    /// Peak memory in MB.
     pub peak_mb: u64,
 }
 
-/// The child's side.
+/// Runs the child.
 pub(crate) async fn play(role: &str, primary: &str, secondary: &str) -> anyhow::Result<()> {
     let fresh = Fresh::existing(primary, secondary);
     let sync = Replicator::new(fresh.records().await, fresh.mirror().await, settings());
@@ -63,7 +63,7 @@ pub(crate) async fn play(role: &str, primary: &str, secondary: &str) -> anyhow::
         Role::Verify => {
             for model in models::ALL {
                 let comparison = sync.run(model, deep(), &|_| {}, &stop).await?.comparison;
-                anyhow::ensure!(comparison.drifting() == 0, "the copies differ: {:?}", comparison.drift);
+                anyhow::ensure!(comparison.drifting() == 0, "the mirror differs: {:?}", comparison.drift);
                 rows += comparison.rows;
             }
         }
@@ -82,25 +82,25 @@ fn command(role: Role, fresh: &Fresh) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Starts a child that works until it is dropped.
+/// Starts a child, killed on drop.
 pub(crate) fn start(role: Role, fresh: &Fresh) -> anyhow::Result<Child> {
     Ok(command(role, fresh)?.spawn()?)
 }
 
-/// Lets a child work to its end.
-pub(crate) async fn run(role: Role, fresh: &Fresh) -> anyhow::Result<Said> {
+/// Runs a child to its end.
+pub(crate) async fn run(role: Role, fresh: &Fresh) -> anyhow::Result<Measured> {
     let output = command(role, fresh)?.output().await?;
     anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout)?;
     let words: Vec<&str> = text.split_whitespace().collect();
-    let [rows, seconds, peak_mb] = words.as_slice() else { anyhow::bail!("a child said {text:?}") };
-    Ok(Said { rows: rows.parse()?, seconds: seconds.parse()?, peak_mb: peak_mb.parse()? })
+    let [rows, seconds, peak_mb] = words.as_slice() else { anyhow::bail!("a child printed {text:?}") };
+    Ok(Measured { rows: rows.parse()?, seconds: seconds.parse()?, peak_mb: peak_mb.parse()? })
 }
 
-/// The most memory that this process ever held, in MB.
+/// Peak memory of this process in MB.
 fn peak_memory() -> anyhow::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("the system says no peak")?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("no peak memory")?;
     let kilobytes: u64 = line.split_whitespace().nth(1).context("a number")?.parse()?;
     Ok(kilobytes / 1024)
 }

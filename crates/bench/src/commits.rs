@@ -1,4 +1,4 @@
-//! What the outbox costs a commit: the same rows with and without their entry, in turns.
+//! The outbox's cost per commit: the same rows with and without their entry, in turns.
 
 use std::time::Instant;
 
@@ -16,17 +16,17 @@ use chainbill_testkit::sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait 
 
 use crate::rate;
 
-/// What is committed.
+/// A kind of commit.
 #[derive(Clone, Copy)]
 pub(crate) enum Commit {
-    /// One row: the smallest commit there is.
+    /// One row: the smallest commit.
     Row,
-    /// A bill's draft: its parties are looked up; the bill, a line and the audit's entry are saved. The outbox takes an
-    /// entry, and an event is saved.
+    /// A draft invoice: its parties are looked up; the invoice, a line, the audit entry, an outbox entry and an event
+    /// are saved.
     Draft,
 }
 
-/// What was seen.
+/// The results.
 pub(crate) struct Cost {
     /// Commits per second.
     pub with: f64,
@@ -44,8 +44,8 @@ pub(crate) async fn outbox_cost(records: &Records, commit: Commit) -> anyhow::Re
         without.push(turn(records, commit, false).await?);
         with.push(turn(records, commit, true).await?);
     }
-    // Of neighbours, for the machine's pace changes; and the median, for a flush of the server's in one turn says nothing
-    // about the outbox.
+    // Neighbouring turns, because the machine's pace changes; the median, because a server flush in one turn is an
+    // outlier.
     let costs = with.iter().zip(&without).map(|(with, without)| (1.0 - with / without) * 100.0).collect();
     Ok(Cost { with: median(with), without: median(without), percent: median(costs) })
 }
@@ -88,27 +88,27 @@ async fn turn(records: &Records, commit: Commit, outbox: bool) -> anyhow::Result
 
 async fn with_outbox(records: &Records) -> anyhow::Result<()> {
     let mut unit = records.begin().await?;
-    let (bill, line, audit) = draft(records);
-    parties(&unit, &bill).await?;
+    let (invoice, line, audit) = draft(records);
+    parties(&unit, &invoice).await?;
     let data = EventData::InvoiceCreated {
-        freelancer: bill.freelancer_id.0,
-        invoice: bill.id.0,
+        freelancer: invoice.freelancer_id.0,
+        invoice: invoice.id.0,
         project: None,
-        total: Money { minor: bill.total_minor, currency: bill.currency.0 },
+        total: Money { minor: invoice.total_minor, currency: invoice.currency.0 },
     };
     unit.event(&Event { id: Id::new(unit.now(), records.random().bytes()), at: unit.now(), data });
-    unit.insert_with::<invoice_lines::Entity>(bill, vec![line]).await?;
+    unit.insert_with::<invoice_lines::Entity>(invoice, vec![line]).await?;
     unit.add::<audit_entries::Entity>(audit).await?;
     unit.commit().await?;
     Ok(())
 }
 
-/// The statements that the saving path sends, without the outbox's.
+/// The saving path's statements, without the outbox's.
 async fn without_outbox(records: &Records) -> anyhow::Result<()> {
     let tx = records.begin().await?;
-    let (bill, line, audit) = draft(records);
-    parties(&tx, &bill).await?;
-    save(&tx, invoices::Model { version: 1, ..bill }).await?;
+    let (invoice, line, audit) = draft(records);
+    parties(&tx, &invoice).await?;
+    save(&tx, invoices::Model { version: 1, ..invoice }).await?;
     save(&tx, line).await?;
     save(&tx, audit).await?;
     tx.commit().await?;
@@ -124,14 +124,14 @@ where
     Ok(())
 }
 
-async fn parties(db: &impl ConnectionTrait, bill: &invoices::Model) -> anyhow::Result<()> {
-    users::Entity::find_by_id(bill.freelancer_id).one(db).await?;
-    users::Entity::find_by_id(bill.client_id).one(db).await?;
+async fn parties(db: &impl ConnectionTrait, invoice: &invoices::Model) -> anyhow::Result<()> {
+    users::Entity::find_by_id(invoice.freelancer_id).one(db).await?;
+    users::Entity::find_by_id(invoice.client_id).one(db).await?;
     Ok(())
 }
 
-/// A bill without lines.
-pub(crate) fn bill(records: &Records) -> invoices::Model {
+/// An invoice without lines.
+pub(crate) fn invoice(records: &Records) -> invoices::Model {
     draft(records).0
 }
 
@@ -141,7 +141,7 @@ fn draft(records: &Records) -> (invoices::Model, invoice_lines::Model, audit_ent
     let currency = Text(Currency::all().next().expect("there are currencies"));
     let (freelancer, client): (UserId, UserId) =
         (Id::new(now, records.random().bytes()), Id::new(now, records.random().bytes()));
-    let bill = invoices::Model {
+    let invoice = invoices::Model {
         id: Text(id),
         version: 0,
         number: None,
@@ -194,10 +194,10 @@ fn draft(records: &Records) -> (invoices::Model, invoice_lines::Model, audit_ent
         request_id: Some(records.new_id()),
         address: Some("127.0.0.1".to_owned()),
     };
-    (bill, line, audit)
+    (invoice, line, audit)
 }
 
-/// A person, as a registration saves one.
+/// A user, as registration saves one.
 pub(crate) fn user(records: &Records) -> users::Model {
     let now = records.now();
     let id: Id<_> = Id::new(now, records.random().bytes());

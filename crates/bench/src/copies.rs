@@ -1,5 +1,5 @@
-//! All models copied side by side into an empty second database: against the plain driver, and while an entry of the outbox
-//! waits for every row.
+//! Concurrent backfill of all models into an empty mirror: against the plain driver, and with an outbox entry waiting
+//! for every row.
 
 use std::time::Instant;
 
@@ -9,18 +9,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Bench, enqueue_all, rate};
 
-/// What was seen.
+/// The results.
 pub(crate) struct Seen {
     /// Rows copied.
     pub rows: u64,
-    /// Seconds until all of them were there and nothing waited, with nothing waiting at first,
+    /// Seconds to a complete mirror and an empty backlog, starting from an empty backlog,
     pub alone: f64,
-    /// and with an entry for each of them.
+    /// and from an entry per row.
     pub waiting: f64,
 }
 
 impl Bench {
-    /// All models copied, twice.
+    /// Backfills all twice.
     pub(crate) async fn copy_all(&self) -> anyhow::Result<Seen> {
         let stop = CancellationToken::new();
         self.records.execute_unprepared("DELETE FROM outbox").await?;
@@ -46,7 +46,7 @@ impl Bench {
 }
 
 impl Seen {
-    /// Rows a second.
+    /// Rows per second.
     pub(crate) fn rate(&self) -> f64 {
         rate(self.rows, self.alone)
     }

@@ -1,5 +1,5 @@
-//! How the work of relays grows with their processes when the second database is far away: then the way there is what they
-//! wait for, and not the processor that they share with both databases.
+//! Scaling of relay processes with a distant mirror, where network latency is the limit and not the processor shared
+//! with both databases.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use chainbill_testkit::{Distance, EMBEDDED, Fresh, address};
 
 use crate::processes;
 
-/// How far away it is, one way: another city, and so far that nothing but the way counts.
+/// One-way latencies: another city, and a distance that dominates all other costs.
 const ONE_WAY: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(250)];
 
-/// What was seen.
+/// The results.
 pub(crate) struct Seen {
     pub one_way: Duration,
     pub processes: usize,
-    /// Changes a second.
+    /// Changes per second.
     pub rate: f64,
 }
 
-/// Nothing without a server that could be far away.
+/// Empty without a mirror.
 pub(crate) async fn drains(fresh: &Fresh, records: &Records, sync: &Replicator) -> anyhow::Result<Vec<Seen>> {
     let mut seen = Vec::new();
     if fresh.secondary == EMBEDDED {

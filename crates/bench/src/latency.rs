@@ -1,5 +1,5 @@
-//! From a commit's answer to the moment at which the second database has acknowledged its document, and readers see it; and
-//! what the relay takes of the processor for it.
+//! Latency from a commit's answer to the mirror's acknowledgement, when readers see the document; and the relay's
+//! processor time.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use crate::{
     processor_seconds_of, settings,
 };
 
-/// What was seen.
+/// The results.
 pub(crate) struct Seen {
     pub reached: f64,
     pub p50: f64,
@@ -30,11 +30,10 @@ pub(crate) struct Seen {
 
 const LASTING: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(120);
-/// What the relay's threads are called.
+/// Name of the relay's threads.
 const RELAY: &str = "relay";
 
-/// Stands before the second database and remembers when it acknowledged what. Reading documents again and again until
-/// they are there would be a load of its own.
+/// A mirror wrapper that records acknowledgement times. Polling for documents would add load.
 #[derive(Default)]
 struct Acknowledged(Mutex<HashMap<String, Instant>>);
 
@@ -59,7 +58,7 @@ impl Writing for Acknowledged {
 }
 
 pub(crate) async fn commit_to_visible(fresh: &Fresh, records: &Records, target: u64) -> anyhow::Result<Seen> {
-    // On threads of its own, connections included: what they use is the relay's and nobody else's.
+    // Separate threads, connections included: their processor time is the relay's alone.
     let threads = runtime::Builder::new_multi_thread().worker_threads(2).thread_name(RELAY).enable_all().build()?;
     let (place, primary) = (Fresh::existing(&fresh.primary, &fresh.secondary), records.clone());
     let begun = threads.spawn(async move {

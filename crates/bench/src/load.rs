@@ -12,37 +12,37 @@ use chainbill_domain::{Model, models::INVOICES};
 use chainbill_records::{Records, entities::invoices};
 use tokio::sync::mpsc;
 
-use crate::commits::bill;
+use crate::commits::invoice;
 
 const WRITERS: u64 = 16;
-/// What the load writes, and what is compared beside and after it.
+/// The written and compared model.
 pub(crate) static WRITTEN: &Model = &INVOICES;
 
-/// An entity's id, and when its commit was answered.
+/// An entity's id and its commit's answer time.
 pub(crate) type Committed = (String, Instant);
 
-/// What is written.
+/// Kind of load.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// New bills.
+    /// New invoices.
     Creations,
-    /// New bills and, as often, changes of the last.
+    /// New invoices and as many changes.
     Mixed,
 }
 
 /// A steady load.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
-    /// Commits a second.
+    /// Commits per second.
     pub target: u64,
-    /// Rows that each of them writes.
+    /// Rows per commit.
     pub rows: usize,
     pub kind: Kind,
     pub lasting: Duration,
 }
 
 impl Load {
-    /// Carries it out; each commit is told to a watcher, if there is one. The commits a second that it came to.
+    /// Runs the load and reports each commit to an optional watcher. Returns the reached commits per second.
     pub async fn run(self, records: &Records, tell: Option<mpsc::UnboundedSender<Committed>>) -> anyhow::Result<f64> {
         let count = Arc::new(AtomicU64::new(0));
         let started = Instant::now();
@@ -57,7 +57,7 @@ impl Load {
         Ok(count.load(Relaxed) as f64 / started.elapsed().as_secs_f64())
     }
 
-    /// One of the writers: its share of the commits, evenly spread between those of the others.
+    /// One writer, its commits evenly interleaved with the others'.
     async fn write(
         self,
         place: u64,
@@ -75,7 +75,7 @@ impl Load {
             let mut unit = records.begin().await?;
             let changed = std::mem::take(&mut last);
             if changed.is_empty() {
-                let rows = (0..self.rows).map(|_| bill(&records)).collect();
+                let rows = (0..self.rows).map(|_| invoice(&records)).collect();
                 last = unit.insert_many::<invoices::Entity>(rows).await?;
             }
             for before in &changed {

@@ -35,20 +35,20 @@ use chainbill_testkit::{EMBEDDED, Fresh, server};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    child::{Role, Said},
+    child::{Measured, Role},
     commits::Commit,
 };
 
-/// What waits for the relay.
+/// A backlog's kind.
 #[derive(Clone, Copy)]
 enum Backlog {
-    /// Rows that were made: no document is there.
+    /// New rows without documents.
     Creations,
-    /// Rows that were changed: every document is there, and older.
+    /// Changed rows with older documents.
     Changes,
 }
 
-/// What is measured against what.
+/// The measurement's state.
 struct Bench {
     fresh: Fresh,
     records: Records,
@@ -57,7 +57,7 @@ struct Bench {
     parts: Vec<Part>,
 }
 
-/// What can be measured, in this order: latency first, while the servers have nothing of other parts to write back.
+/// The measurements in order: latency first, before other parts leave write-back work to the servers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Saving,
@@ -144,7 +144,7 @@ impl Bench {
     async fn run(&self) -> anyhow::Result<()> {
         let primary = self.records.dialect().to_string();
         let kind = if self.fresh.secondary == EMBEDDED { "embedded" } else { "MongoDB wire server" };
-        eprintln!("{} invoices on {primary}, copies on {kind}", self.documents);
+        eprintln!("{} invoices on {primary}, mirror on {kind}", self.documents);
         println!("| what ({primary}, {kind}, {} invoices) | measured |\n|---|---|", self.documents);
         let stop = CancellationToken::new();
         let plan = demo::Plan::new(self.documents, 1);
@@ -176,7 +176,7 @@ impl Bench {
         Ok(())
     }
 
-    /// What the saving path costs beside raw inserts of the same rows.
+    /// The saving path beside raw inserts of the same rows.
     async fn saving(&self, saved: f64) -> anyhow::Result<()> {
         let raw = saving::raw_inserts(&self.fresh, &self.records).await?;
         line(
@@ -208,7 +208,7 @@ impl Bench {
         line("relay / raw", &format!("{:.2}", changes / raw));
         if let Some(replaced) = replaced {
             line(
-                "raw, replacing documents in the copies' own collection, with its indexes",
+                "raw, replacing documents in the mirror's own collection, with its indexes",
                 &format!("{replaced:.0}/s"),
             );
             line("relay of changed rows / that", &format!("{:.2}", changes / replaced));
@@ -233,7 +233,7 @@ impl Bench {
     }
 
     async fn commits(&self) -> anyhow::Result<()> {
-        for (what, commit) in [("single rows", Commit::Row), ("drafts of bills", Commit::Draft)] {
+        for (what, commit) in [("single rows", Commit::Row), ("drafts of invoices", Commit::Draft)] {
             let cost = commits::outbox_cost(&self.records, commit).await?;
             line(
                 &format!("commits of {what} with / without the outbox"),
@@ -243,7 +243,7 @@ impl Bench {
         Ok(())
     }
 
-    /// In processes that have held nothing else.
+    /// In fresh processes.
     async fn memory(&self) -> anyhow::Result<()> {
         let (copied, verified) =
             (child::run(Role::Copy, &self.fresh).await?, child::run(Role::Verify, &self.fresh).await?);
@@ -272,23 +272,23 @@ impl Bench {
 
     async fn outage(&self) -> anyhow::Result<()> {
         let Some(seen) = outage::outage(&self.fresh, &self.records).await? else {
-            line("the second database silent for 45 s under load", "no server that could be");
+            line("the mirror silent for 45 s under load", "no mirror server");
             return Ok(());
         };
         line(
-            &format!("the second database silent for 45 s at {:.0} commits/s: said after", seen.arriving),
-            &format!("{:.1} s, and {} times healthy after that", seen.noticed.as_secs_f64(), seen.said_healthy),
+            &format!("the mirror silent for 45 s at {:.0} commits/s: reported after", seen.arriving),
+            &format!("{:.1} s, and {} times healthy after that", seen.noticed.as_secs_f64(), seen.false_healthy),
         );
         line(
             &format!("{} waiting changes made good beside the load", seen.waiting),
             &format!("{:.1} s: {:.0}/s", seen.draining.as_secs_f64(), seen.drain_rate),
         );
         line("rate of making good / rate of arrival", &format!("{:.1}", seen.drain_rate / seen.arriving));
-        line("wrong copies afterwards", &seen.drift.to_string());
+        line("wrong documents afterwards", &seen.drift.to_string());
         Ok(())
     }
 
-    /// The same backlog of changed rows for more and more processes.
+    /// The same backlog of changed rows for 1, 2 and 4 processes.
     async fn processes(&self) -> anyhow::Result<()> {
         for count in [1, 2, 4] {
             let rate = processes::drain(&self.fresh, &self.records, &self.sync, count).await?;
@@ -297,17 +297,17 @@ impl Bench {
         Ok(())
     }
 
-    /// The same with a second database that is far away.
+    /// The same with a distant mirror.
     async fn distant(&self) -> anyhow::Result<()> {
         let seen = distant::drains(&self.fresh, &self.records, &self.sync).await?;
         if seen.is_empty() {
-            line("draining to a distant second database", "no server that could be");
+            line("draining to a distant mirror", "no mirror server");
         }
         for of_one_distance in seen.chunk_by(|one, other| one.one_way == other.one_way) {
             for one in of_one_distance {
                 line(
                     &format!(
-                        "{} processes draining a backlog of changed rows, the second database {} ms away, one way",
+                        "{} processes draining a backlog of changed rows, the mirror {} ms away, one way",
                         one.processes,
                         one.one_way.as_millis()
                     ),
@@ -320,7 +320,7 @@ impl Bench {
 
     async fn injected(&self) -> anyhow::Result<()> {
         let Some(seen) = injected::injected(&self.fresh, &self.records).await? else {
-            line("faults of single fields in the copies", "no server that a stranger could write to");
+            line("faults of single fields in the mirror", "no mirror server");
             return Ok(());
         };
         let kinds: Vec<String> = seen.kinds.iter().map(|(kind, count)| format!("{count} × {kind}")).collect();
@@ -341,12 +341,12 @@ impl Bench {
         line("repaired / models that were not equal then", &format!("{} / {}", seen.repaired, seen.unequal));
         anyhow::ensure!(
             seen.found == seen.injected && seen.misnamed + seen.false_alarms + seen.unequal == 0,
-            "a fault was not found, not named or not repaired, or something was called wrong that was right"
+            "a fault was not found, not named or not repaired, or a false alarm was raised"
         );
         Ok(())
     }
 
-    /// All models side by side.
+    /// All models concurrently.
     async fn copies(&self) -> anyhow::Result<()> {
         let raw = raw::bulk_writes_of_all(&self.fresh, &self.records).await?;
         let seen = self.copy_all().await?;
@@ -362,7 +362,7 @@ impl Bench {
         Ok(())
     }
 
-    /// A new column of a model, against the initial copy into an empty second database and against replacing.
+    /// A model's new column, against the initial copy into an empty mirror and against replacing.
     async fn reshape(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let wanted = std::env::var("RESHAPE_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(100_000);
         if u64::from(self.documents) < wanted {
@@ -385,18 +385,18 @@ impl Bench {
             "deep comparisons beside it / false drift / certified in the end",
             &format!("{} / {} / {}", seen.comparisons, seen.drift, seen.certified),
         );
-        anyhow::ensure!(seen.drift == 0 && seen.certified, "a backfill was taken for drift, or ended unequal");
+        anyhow::ensure!(seen.drift == 0 && seen.certified, "a backfill was reported as drift, or ended unequal");
         Ok(())
     }
 
     async fn million(&self) -> anyhow::Result<()> {
-        let bills = scale::multiply(&self.records, 1_000_000).await?;
+        let invoices = scale::multiply(&self.records, 1_000_000).await?;
         let (copied, verified) =
             (child::run(Role::Copy, &self.fresh).await?, child::run(Role::Verify, &self.fresh).await?);
-        for (what, said) in [("initial copy", copied), ("deep verification with certificates", verified)] {
-            let Said { rows, seconds, peak_mb } = said;
+        for (what, measured) in [("initial copy", copied), ("deep verification with certificates", verified)] {
+            let Measured { rows, seconds, peak_mb } = measured;
             line(
-                &format!("{what} of {rows} rows ({bills} of them invoices)"),
+                &format!("{what} of {rows} rows ({invoices} of them invoices)"),
                 &format!("{seconds:.1} s: {:.0}/s, {peak_mb} MB", rate(rows, seconds)),
             );
         }
@@ -410,7 +410,7 @@ impl Bench {
         Ok(rate(copied.rows, started.elapsed().as_secs_f64()))
     }
 
-    /// Takes the documents away, so that each copy begins from nothing.
+    /// Removes the documents, so that each copy starts empty.
     async fn empty(&self, model: &'static Model) -> anyhow::Result<()> {
         if self.fresh.secondary == EMBEDDED {
             let mirror = self.fresh.mirror().await;
@@ -429,7 +429,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Fills the outbox behind a stopped relay, an entry for every invoice, and lets the relay run.
+    /// Fills the outbox of a stopped relay with an entry per invoice, then runs the relay.
     async fn drain(&self, backlog: Backlog) -> anyhow::Result<f64> {
         let db = &self.records;
         db.execute_unprepared("DELETE FROM outbox").await?;
@@ -455,12 +455,12 @@ impl Bench {
     async fn verify(&self, stop: &CancellationToken) -> anyhow::Result<f64> {
         let started = Instant::now();
         let report = self.sync.run(&INVOICES, deep(), &|_| {}, stop).await?;
-        anyhow::ensure!(report.comparison.drifting() == 0, "the copies differ: {:?}", report.comparison.drift);
+        anyhow::ensure!(report.comparison.drifting() == 0, "the mirror differs: {:?}", report.comparison.drift);
         Ok(rate(report.comparison.compared, started.elapsed().as_secs_f64()))
     }
 }
 
-/// Seconds of processor time that the threads of this name have used.
+/// Processor seconds of the threads of this name.
 fn processor_seconds_of(threads: &str) -> anyhow::Result<f64> {
     let mut ticks = 0;
     for thread in fs::read_dir("/proc/self/task")? {
@@ -471,11 +471,11 @@ fn processor_seconds_of(threads: &str) -> anyhow::Result<f64> {
             ticks += fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
         }
     }
-    // Linux counts a hundred ticks a second for programs, whatever its own clock does.
+    // Linux reports 100 ticks per second to programs.
     Ok(ticks as f64 / 100.0)
 }
 
-/// An entry for every row of a model at its present version; how many.
+/// Enqueues every row of a model at its current version; their count.
 async fn enqueue_all(records: &Records, model: &'static Model) -> anyhow::Result<u64> {
     let snapshot = records.snapshot().await?;
     let (mut after, mut count) = (None::<String>, 0);

@@ -1,4 +1,4 @@
-//! A second database that does not answer for a while, under load: what waits, who says so, and how fast it is made good.
+//! A mirror outage under load: its backlog, its detection and the catch-up rate.
 
 use std::{
     net::ToSocketAddrs as _,
@@ -22,25 +22,25 @@ const AWAY: Duration = Duration::from_secs(45);
 const AFTER: Duration = Duration::from_secs(30);
 const TARGET: u64 = 500;
 
-/// What was seen.
+/// The results.
 pub(crate) struct Seen {
-    /// Commits a second, over everything.
+    /// Overall commits per second.
     pub arriving: f64,
-    /// How long it was said to be healthy after it had gone.
+    /// Delay until the outage was reported.
     pub noticed: Duration,
-    /// Changes that waited when it came back.
+    /// Backlog at its return.
     pub waiting: u64,
-    /// How long until nothing waited but what had just come.
+    /// Time until the backlog was drained.
     pub draining: Duration,
-    /// Changes a second that were made good meanwhile, those that came in that time included.
+    /// Changes drained per second in that time, new ones included.
     pub drain_rate: f64,
-    /// How often, of ten looks a second, it was said to be healthy again while it was away.
-    pub said_healthy: u32,
-    /// Wrong copies in the end.
+    /// False healthy reports during the outage, at ten polls per second.
+    pub false_healthy: u32,
+    /// Final drift.
     pub drift: u64,
 }
 
-/// None without a server that could be away.
+/// None without a mirror server.
 pub(crate) async fn outage(fresh: &Fresh, records: &Records) -> anyhow::Result<Option<Seen>> {
     if fresh.secondary == EMBEDDED {
         return Ok(None);
@@ -60,11 +60,11 @@ pub(crate) async fn outage(fresh: &Fresh, records: &Records) -> anyhow::Result<O
     tokio::time::sleep(BEFORE).await;
     proxy.set(Fault::Silence);
     let away = Instant::now();
-    let (mut noticed, mut said_healthy) = (None, 0);
+    let (mut noticed, mut false_healthy) = (None, 0);
     while away.elapsed() < AWAY {
         match (sync.status().await.status, noticed) {
             ("healthy", None) => {}
-            ("healthy", Some(_)) => said_healthy += 1,
+            ("healthy", Some(_)) => false_healthy += 1,
             (_, None) => noticed = Some(away.elapsed()),
             (_, Some(_)) => {}
         }
@@ -73,7 +73,7 @@ pub(crate) async fn outage(fresh: &Fresh, records: &Records) -> anyhow::Result<O
     let waiting = waiting(records).await?;
     proxy.set(Fault::None);
     let back = Instant::now();
-    // As much as arrives in a tenth of a second is always on its way.
+    // A tenth of a second's changes are always in flight.
     while self::waiting(records).await? > TARGET / 10 {
         anyhow::ensure!(back.elapsed() < Duration::from_secs(300), "the backlog did not drain");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -91,7 +91,7 @@ pub(crate) async fn outage(fresh: &Fresh, records: &Records) -> anyhow::Result<O
         waiting,
         draining,
         drain_rate: (waiting as f64 + arrived - left as f64) / draining.as_secs_f64(),
-        said_healthy,
+        false_healthy,
         drift: comparison.drifting(),
     }))
 }

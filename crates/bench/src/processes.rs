@@ -1,4 +1,4 @@
-//! How the work of relays grows with their processes.
+//! Scaling of relay processes.
 
 use std::{
     collections::HashMap,
@@ -16,14 +16,14 @@ use crate::{
     enqueue_all, rate,
 };
 
-/// Changes every invoice and lets so many processes, which hold equal shares by then, relay them; changes per second.
+/// Changes every invoice, to be relayed by this many processes with equal shares; changes per second.
 pub(crate) async fn drain(fresh: &Fresh, records: &Records, sync: &Replicator, count: usize) -> anyhow::Result<f64> {
     let db = records;
     for statement in ["DELETE FROM outbox", "UPDATE invoices SET version = version + 1"] {
         db.execute_unprepared(statement).await?;
     }
     let entries = enqueue_all(records, &INVOICES).await?;
-    // The backlog is put aside until everybody is there, and then appears at once.
+    // The backlog is set aside until all processes run, and restored at once.
     for statement in ["CREATE TABLE aside AS SELECT * FROM outbox", "DELETE FROM outbox"] {
         db.execute_unprepared(statement).await?;
     }
@@ -38,7 +38,7 @@ pub(crate) async fn drain(fresh: &Fresh, records: &Records, sync: &Replicator, c
     Ok(rate)
 }
 
-/// Waits until so many processes hold the partitions, none more than its share.
+/// Waits until this many processes hold the partitions in equal shares.
 async fn shared(records: &Records, count: usize) -> anyhow::Result<()> {
     let began = Instant::now();
     loop {

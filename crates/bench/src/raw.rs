@@ -1,4 +1,4 @@
-//! The plain driver: the same documents, replaced by unordered upserts, a thousand a command, on one connection.
+//! The plain driver: the same documents, replaced by unordered upserts, 1,000 per command, on one connection.
 
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ pub(crate) async fn bulk_writes(fresh: &Fresh, records: &Records) -> anyhow::Res
     Ok(rate)
 }
 
-/// The documents of all models, written the same way; documents per second.
+/// The documents of all models, likewise; documents per second.
 pub(crate) async fn bulk_writes_of_all(fresh: &Fresh, records: &Records) -> anyhow::Result<f64> {
     if fresh.secondary == EMBEDDED {
         return embedded(fresh, ALL, records).await;
@@ -43,8 +43,7 @@ pub(crate) async fn bulk_writes_of_all(fresh: &Fresh, records: &Records) -> anyh
     Ok(rate)
 }
 
-/// The same into the collection of the copies, over the documents that are there, with all the indexes that it has. None
-/// without a server.
+/// The same into the mirror's own collection, over existing documents, with all its indexes. None without a server.
 pub(crate) async fn replacements(fresh: &Fresh, records: &Records) -> anyhow::Result<Option<f64>> {
     if fresh.secondary == EMBEDDED {
         return Ok(None);
@@ -118,7 +117,7 @@ fn of(value: &Value) -> Bson {
     }
 }
 
-/// Without a server, the engine's own bulk write is what the synchronisation is measured against.
+/// Without a server, the engine's own bulk write is the baseline.
 async fn embedded(fresh: &Fresh, models: &[&'static Model], records: &Records) -> anyhow::Result<f64> {
     let mirror = EmbeddedMirror::open(&fresh.folder.join("raw.db")).await?;
     mirror.prepare(models, chainbill_sync::Settings::default().retention).await?;
@@ -142,7 +141,7 @@ async fn embedded(fresh: &Fresh, models: &[&'static Model], records: &Records) -
     }
     mirror.close().await;
     for suffix in ["", "-wal", "-shm"] {
-        // A file that was never made need not go.
+        // The file may not exist.
         let _ = std::fs::remove_file(fresh.folder.join(format!("raw.db{suffix}")));
     }
     Ok(rate(count, seconds))

@@ -1,4 +1,4 @@
-//! A model gets another column: how fast its documents are made anew, beside writes, against the initial copy of the same rows.
+//! Backfill of a model's new column: its rate, beside writes, against the initial copy of the same rows.
 
 use std::time::{Duration, Instant};
 
@@ -20,21 +20,21 @@ use crate::{
     rate, settings,
 };
 
-/// Commits a second beside which documents are made anew.
+/// Commits per second beside the backfill.
 const BESIDE: u64 = 100;
 
-/// What was seen.
+/// The results.
 pub(crate) struct Seen {
-    /// Documents made anew a second with nothing beside it.
+    /// Documents per second without other load.
     pub alone: f64,
-    /// The same beside writes.
+    /// Beside writes.
     pub beside: f64,
-    /// The second time, when every document is as it should be.
+    /// On a second run, over current documents.
     pub again: f64,
-    /// Deep comparisons beside it, and what they called drift: falsely.
+    /// Concurrent deep comparisons, and their false drift.
     pub comparisons: u64,
     pub drift: u64,
-    /// Whether both sides were certified to be equal in the end.
+    /// Whether both sides were certified equal in the end.
     pub certified: bool,
 }
 
@@ -93,7 +93,7 @@ async fn timed(sync: &Replicator, model: &'static Model, stop: &CancellationToke
     Ok(rate(done.rows, started.elapsed().as_secs_f64()))
 }
 
-/// The synchronisation of a release with this description.
+/// The replicator of a release with this description.
 async fn of_release(fresh: &Fresh, records: &Records, model: &'static Model) -> Replicator {
     let own = |other: &&'static Model| if other.name == model.name { model } else { *other };
     let models: Vec<&'static Model> = models::ALL.iter().map(own).collect();

@@ -1,5 +1,5 @@
-//! The saving path beside raw inserts: the demo's rows, and the same rows once more as statements that were made before and are
-//! only carried out, a thousand rows each, in transactions as large, into tables of their own in the same database server.
+//! The saving path beside raw inserts: the demo's rows, and the same rows as prepared statements of a thousand rows,
+//! in transactions as large, into separate tables of the same database server.
 
 use std::time::Instant;
 
@@ -16,10 +16,10 @@ use chainbill_testkit::sea_orm::{ConnectionTrait as _, EntityTrait, IntoActiveMo
 
 use crate::rate;
 
-/// Rows in a statement, as the saving path has them.
+/// Rows per statement, as in the saving path.
 const ROWS: usize = 1000;
 
-/// Rows per second of raw inserts of all that the demo has saved, outbox and all that came since left out.
+/// Rows per second of raw inserts of the demo's rows, without the outbox and later rows.
 pub(crate) async fn raw_inserts(fresh: &Fresh, records: &Records) -> anyhow::Result<f64> {
     let mut statements = Vec::new();
     macro_rules! all {
@@ -60,7 +60,7 @@ pub(crate) async fn raw_inserts(fresh: &Fresh, records: &Records) -> anyhow::Res
     Ok(rate(rows as u64, seconds))
 }
 
-/// How many rows the demo has saved, with children, money and counters.
+/// Count of the demo's rows, with children, money and counters.
 pub(crate) async fn rows(records: &Records) -> anyhow::Result<u64> {
     let mut count = 0;
     for table in [
@@ -88,7 +88,7 @@ pub(crate) async fn rows(records: &Records) -> anyhow::Result<u64> {
     Ok(count)
 }
 
-/// The statements that insert a table's rows, and how many rows each has.
+/// Insert statements of a table, with their row counts.
 async fn inserts<E>(records: &Records, statements: &mut Vec<(Statement, usize)>) -> anyhow::Result<()>
 where
     E: EntityTrait,

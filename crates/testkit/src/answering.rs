@@ -1,5 +1,5 @@
-//! A proxy before a MySQL server that answers in its stead: what a real one would say of a deadlock, of a switch-over or of
-//! a lock that is forbidden, without having to bring it about. The handshake and everything else passes.
+//! A proxy before a MySQL server that answers some statements itself: with a real server's errors for a deadlock, a
+//! switch-over or a forbidden lock. The handshake and all other traffic passes.
 
 use std::{
     collections::HashMap,
@@ -18,10 +18,10 @@ use tokio::{
 
 use crate::proxy::instead_of;
 
-/// What is answered, and to what.
+/// A conditional answer.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// To statements that contain one of these, in any case.
+    /// Case-insensitive substrings of statements.
     pub to: Vec<String>,
     /// The error's number.
     pub number: u16,
@@ -29,14 +29,14 @@ pub struct Reply {
     pub state: String,
     /// Its text.
     pub text: String,
-    /// How often.
+    /// Limit.
     pub times: u64,
-    /// Only on connections that were opened before: those after a switch-over lead to the new server.
+    /// Only on older connections: those after a switch-over lead to the new server.
     pub only_old: bool,
 }
 
 impl Reply {
-    /// Answers an error to every statement that contains the text.
+    /// Answers statements that contain the text with an error.
     #[must_use]
     pub fn to(text: &str, number: u16, state: &str) -> Self {
         Self {
@@ -49,13 +49,13 @@ impl Reply {
         }
     }
 
-    /// So often.
+    /// Limits it.
     #[must_use]
     pub fn times(self, times: u64) -> Self {
         Self { times, ..self }
     }
 
-    /// What a server that a planned switch-over has made read-only answers to writes on the connections that it has.
+    /// Answer to writes on existing connections of a server made read-only by a planned switch-over.
     #[must_use]
     pub fn of_the_old_primary() -> Self {
         let to = ["insert into", "update `", "update ", "delete from"].map(str::to_owned).to_vec();
@@ -64,10 +64,9 @@ impl Reply {
     }
 }
 
-/// In front of one server, on a port of its own. Connections must not be encrypted, or nothing is recognised: see
-/// [`Self::instead_of`].
+/// In front of one server, on its own port. Connections must be unencrypted: see [`Self::instead_of`].
 pub struct Answering {
-    /// Where clients connect.
+    /// Client address.
     pub address: SocketAddr,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
@@ -75,7 +74,7 @@ pub struct Answering {
 
 #[derive(Default)]
 struct Shared {
-    /// Said to the server for each connection before its first statement.
+    /// First statement of each connection.
     defaults: Option<String>,
     reply: Mutex<Option<(Reply, u64)>>,
     opened: AtomicU64,
@@ -88,7 +87,7 @@ impl Answering {
         Self::listen(server, Shared::default()).await
     }
 
-    /// Listens in front of a server whose sessions begin as this statement leaves them, as if its settings were such.
+    /// The same; each session starts with this statement, as with different server settings.
     pub async fn with_defaults(server: SocketAddr, defaults: &str) -> Self {
         Self::listen(server, Shared { defaults: Some(defaults.to_owned()), ..Shared::default() }).await
     }
@@ -107,29 +106,29 @@ impl Answering {
         Self { address, shared, accepting }
     }
 
-    /// The address of the server with this in its place.
+    /// The server's URL through this proxy.
     #[must_use]
     pub fn instead_of(&self, url: &str) -> String {
         instead_of(url, self.address)
     }
 
-    /// From now on this is answered.
+    /// Starts answering.
     pub fn arm(&self, reply: Reply) {
         *self.shared.reply() = Some((reply, self.opened()));
     }
 
-    /// Everything passes again.
+    /// Stops answering.
     pub fn disarm(&self) {
         *self.shared.reply() = None;
     }
 
-    /// How many connections were opened so far.
+    /// Connections opened so far.
     #[must_use]
     pub fn opened(&self) -> u64 {
         self.shared.opened.load(SeqCst)
     }
 
-    /// How often it answered in the server's stead.
+    /// Count of the proxy's own answers.
     #[must_use]
     pub fn answered(&self) -> u64 {
         self.shared.answered.load(SeqCst)
@@ -147,7 +146,7 @@ impl Shared {
         self.reply.lock().unwrap()
     }
 
-    /// The packet to answer a statement of a connection with; none when the server shall.
+    /// The answer packet for a statement; none to pass it on.
     fn answer(&self, statement: &str, connection: u64) -> Option<Vec<u8>> {
         let mut armed = self.reply();
         let (reply, opened) = armed.as_mut()?;
@@ -164,7 +163,7 @@ impl Shared {
     }
 }
 
-/// A packet of this number.
+/// A numbered packet.
 fn framed(number: u8, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_le_bytes();
     [&length[..3], &[number], payload].concat()
@@ -174,24 +173,24 @@ const COM_QUERY: u8 = 3;
 const COM_STMT_PREPARE: u8 = 22;
 const COM_STMT_EXECUTE: u8 = 23;
 
-/// What one connection has prepared.
+/// A connection's prepared statements.
 #[derive(Default)]
 struct Prepared {
     by_id: HashMap<u32, String>,
-    /// Whose id the server is about to say.
+    /// Awaits its id from the server.
     awaited: Option<String>,
 }
 
 async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>, number: u64) {
     let Ok(mut server) = TcpStream::connect(server).await else { return };
-    let (mut asked, mut said, mut prepared) = (Vec::new(), Vec::new(), Prepared::default());
+    let (mut requests, mut answers, mut prepared) = (Vec::new(), Vec::new(), Prepared::default());
     let mut defaults = shared.defaults.clone();
     loop {
         tokio::select! {
-            read = client.read_buf(&mut asked) => match read { Ok(1..) => {} _ => return },
-            read = server.read_buf(&mut said) => match read { Ok(1..) => {} _ => return },
+            read = client.read_buf(&mut requests) => match read { Ok(1..) => {} _ => return },
+            read = server.read_buf(&mut answers) => match read { Ok(1..) => {} _ => return },
         }
-        while let Some(packet) = packet(&mut asked) {
+        while let Some(packet) = packet(&mut requests) {
             let statement = prepared.statement(&packet);
             if let Some(defaults) = statement.as_ref().and_then(|_| defaults.take()) {
                 let set = framed(0, &[&[COM_QUERY], defaults.as_bytes()].concat());
@@ -210,8 +209,8 @@ async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>, n
                 return;
             }
         }
-        while let Some(packet) = packet(&mut said) {
-            prepared.hear(&packet);
+        while let Some(packet) = packet(&mut answers) {
+            prepared.note_id(&packet);
             if client.write_all(&packet).await.is_err() {
                 return;
             }
@@ -219,15 +218,15 @@ async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>, n
     }
 }
 
-/// What the server answers to the first statement, which is ours.
+/// The server's answer to our own first statement.
 async fn set_defaults(server: &mut TcpStream, set: &[u8]) -> Vec<u8> {
     server.write_all(set).await.unwrap();
-    let mut said = Vec::new();
+    let mut bytes = Vec::new();
     loop {
-        if let Some(answer) = packet(&mut said) {
+        if let Some(answer) = packet(&mut bytes) {
             return answer;
         }
-        assert!(server.read_buf(&mut said).await.unwrap() > 0, "the server left");
+        assert!(server.read_buf(&mut bytes).await.unwrap() > 0, "the server left");
     }
 }
 
@@ -239,9 +238,9 @@ fn packet(bytes: &mut Vec<u8>) -> Option<Vec<u8>> {
 }
 
 impl Prepared {
-    /// The statement that a client's packet asks for.
+    /// The statement in a client's packet.
     fn statement(&self, packet: &[u8]) -> Option<String> {
-        // The first packet of a command has the number 0; those of a login have not.
+        // A command's first packet has number 0, unlike those of a login.
         let (header, payload) = packet.split_at(4);
         let (command, rest) = payload.split_first().filter(|_| header[3] == 0)?;
         match *command {
@@ -251,8 +250,8 @@ impl Prepared {
         }
     }
 
-    /// Hears what id the server gave to a statement.
-    fn hear(&mut self, packet: &[u8]) {
+    /// Reads a prepared statement's id.
+    fn note_id(&mut self, packet: &[u8]) {
         let Some(statement) = self.awaited.take() else { return };
         if let Some(&[0, a, b, c, d]) = packet.get(4..9) {
             self.by_id.insert(u32::from_le_bytes([a, b, c, d]), statement);

@@ -1,4 +1,4 @@
-//! A server of the primary's cluster that is behind: it shows the primary as it was when it last caught up.
+//! A lagging server of the primary's cluster: it shows the primary's state at its last catch-up.
 
 use chainbill_records::{
     Connections,
@@ -7,10 +7,10 @@ use chainbill_records::{
 };
 use sea_orm::ConnectionTrait as _;
 
-use crate::{Fresh, open, records_of, run, wish, with_database};
+use crate::{Fresh, connect_settings, open, records_of, run, with_database};
 
-/// Tables that the synchronisation reads of a server that may be behind: entries and marks first, so that no row is older
-/// than an entry that shows.
+/// Tables that the synchronisation reads from a lagging server: entries and marks first, so that no row is older than
+/// a visible entry.
 const TABLES: &[&str] =
     &["outbox", "sync_fences", "sync_leases", "sync_parked", "users", "user_skills", "invoices", "invoice_lines"];
 
@@ -25,7 +25,7 @@ pub struct Behind {
 }
 
 impl Fresh {
-    /// A server that shows nothing of this primary before it first catches up.
+    /// An empty server before its first catch-up.
     pub async fn behind(&self, name: &str) -> Behind {
         let (url, primary, own) = match &self.admin {
             None => {
@@ -40,13 +40,13 @@ impl Fresh {
         };
         let connected = open(&url).await;
         migrations::up(&records_of(&connected), None).await.unwrap();
-        let alone = ConnectSettings { max_connections: 1, ..wish(&url) };
+        let alone = ConnectSettings { max_connections: 1, ..connect_settings(&url) };
         let catching_up = connect(&alone).await.unwrap().db;
         if self.admin.is_none() {
             let file = self.primary.strip_prefix("sqlite://").unwrap();
             catching_up.execute_unprepared(&format!("ATTACH '{file}' AS {primary}")).await.unwrap();
         } else {
-            // Otherwise it would lock what it reads against the primary's own writers.
+            // Otherwise its reads would block the primary's writers.
             catching_up.execute_unprepared("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await.unwrap();
         }
         Behind { db: connected.db, catching_up, primary, own, admin: self.admin.clone() }
@@ -54,7 +54,7 @@ impl Fresh {
 }
 
 impl Behind {
-    /// From now on it shows the primary as it is now, all at once.
+    /// Catches up with the primary atomically.
     pub async fn catch_up(&self) {
         let Self { primary, own, .. } = self;
         let all = self.catching_up.begin().await.unwrap();

@@ -104,7 +104,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// How many pages of metadata or documents were read.
+    /// Pages of metadata or documents that were read.
     #[must_use]
     pub fn pages(&self) -> usize {
         self.pages.load(SeqCst)
@@ -121,7 +121,7 @@ impl Seen {
 pub struct Largest(AtomicUsize);
 
 impl Largest {
-    /// The most documents that were written at once.
+    /// Size of the largest write.
     #[must_use]
     pub fn most(&self) -> usize {
         self.0.load(SeqCst)

@@ -1,4 +1,4 @@
-//! A clock that is turned by hand.
+//! A manual clock.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering::SeqCst},
@@ -8,28 +8,28 @@ use std::{
 use chainbill_domain::{Clock, SystemClock, Timestamp};
 use chrono::TimeDelta;
 
-/// A clock that a test turns: one that stands still, or one that runs with the machine's and jumps.
+/// A test's clock: stopped, or running with the machine's and jumping.
 #[derive(Debug)]
 pub struct ManualClock {
-    /// Where it stands; none when it runs.
+    /// Its time; none when running.
     stands_at: Option<Timestamp>,
     turned_ms: AtomicI64,
 }
 
 impl ManualClock {
-    /// Stands still at this moment until it is turned.
+    /// Stops at this time until turned.
     #[must_use]
     pub fn at(moment: Timestamp) -> Self {
         Self { stands_at: Some(moment), turned_ms: AtomicI64::new(0) }
     }
 
-    /// Runs with the machine's clock and shows what that shows, until it is turned.
+    /// Runs with the machine's clock until turned.
     #[must_use]
     pub fn running() -> Self {
         Self { stands_at: None, turned_ms: AtomicI64::new(0) }
     }
 
-    /// Jumps ahead.
+    /// Advances.
     pub fn forward(&self, by: Duration) {
         self.turn(i64::try_from(by.as_millis()).unwrap());
     }

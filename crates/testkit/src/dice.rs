@@ -1,11 +1,11 @@
-//! Chance that a seed decides: the same in every run.
+//! Seeded, repeatable random numbers.
 
 /// `SplitMix64`.
 #[derive(Debug, Clone)]
 pub struct Dice(pub u64);
 
 impl Dice {
-    /// The dice of a name in a run: whoever comes by another name throws others, in whatever order they come.
+    /// A run's dice for a name: independent of other names and of call order.
     #[must_use]
     pub fn named(seed: u64, name: &str) -> Self {
         let mut dice = Self(seed);
@@ -23,7 +23,7 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from `low` to `high`, both included.
+    /// A number in `low..=high`.
     pub fn roll(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low + 1)
     }
@@ -33,7 +33,7 @@ impl Dice {
         usize::try_from(self.next() % bound as u64).unwrap()
     }
 
-    /// Puts cards into an order of chance.
+    /// Shuffles the cards.
     pub fn shuffle<T>(&mut self, cards: &mut [T]) {
         for place in (1..cards.len()).rev() {
             let other = self.below(place + 1);

@@ -1,4 +1,4 @@
-//! A disk that can be full.
+//! A small disk.
 
 use std::{
     fs::File,
@@ -7,11 +7,11 @@ use std::{
     process::Command,
 };
 
-/// A small disk in memory, of 32 MB. It goes with this.
+/// A 32 MB disk in memory, unmounted on drop.
 pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// Lays it over a folder; none where this user may not mount one, which is said.
+    /// Mounts it over a folder; none, with a message, without the right to mount.
     #[must_use]
     pub fn at(folder: &Path) -> Option<Self> {
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"]).arg(folder).output();
@@ -22,7 +22,7 @@ impl SmallDisk {
         None
     }
 
-    /// Takes all the room that is left; whoever removes the file gives it back.
+    /// Fills the disk with a file; its removal frees the space.
     #[must_use]
     pub fn fill(&self) -> PathBuf {
         let path = self.0.join("ballast");

@@ -1,5 +1,5 @@
-//! A distant server: every byte arrives so much later, in either direction, with the next ones already on their way. That is
-//! a long line; [`crate::Fault::Latency`] is a slow one, where each chunk waits for the chunk before it.
+//! A distant server: every byte is delayed in either direction, with others in flight. [`crate::Fault::Latency`] is a
+//! slow line instead, where each chunk waits for the previous one.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -15,18 +15,18 @@ use tokio::{
 };
 
 const CHUNK: usize = 64 * 1024;
-/// So many chunks may be on their way at once in one direction: more than anybody here sends in the time that they take.
+/// Chunks in flight per direction: more than any test sends within the delay.
 const ON_THEIR_WAY: usize = 1024;
 
-/// In front of one server, on a port of its own.
+/// In front of one server, on its own port.
 pub struct Distance {
-    /// Where clients connect.
+    /// Client address.
     pub address: SocketAddr,
     accepting: JoinHandle<()>,
 }
 
 impl Distance {
-    /// Puts a server so far away; a question and its answer take twice as long.
+    /// Sets a server's one-way delay; a round trip takes twice as long.
     pub async fn before(server: SocketAddr, one_way: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -38,7 +38,7 @@ impl Distance {
         Self { address, accepting }
     }
 
-    /// The address of a MongoDB server with this in its place.
+    /// A MongoDB server's URL through this.
     #[must_use]
     pub fn instead_of(&self, url: &str) -> String {
         crate::proxy::instead_of(url, self.address)
@@ -54,7 +54,7 @@ impl Drop for Distance {
 async fn carry(client: TcpStream, server: SocketAddr, one_way: Duration) {
     let Ok(server) = TcpStream::connect(server).await else { return };
     for stream in [&client, &server] {
-        // Whoever measures a delay measures that of the line.
+        // Measured delays must be the line's alone.
         let _ = stream.set_nodelay(true);
     }
     let (from_client, to_client) = client.into_split();

@@ -1,4 +1,4 @@
-//! Both databases as a program sees them that knows nothing of ChainBill: plain drivers and plain statements.
+//! Both databases through plain drivers and plain statements, independent of ChainBill.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +10,7 @@ use mongodb::bson::{Bson, Document, RawArrayBuf, RawDocument, RawDocumentBuf, do
 use serde_json::{Map, Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, MySqlPool, Row as _, SqlitePool};
 
-/// A primary behind a plain driver.
+/// A primary by a plain driver.
 pub enum Foreign {
     /// MySQL or MariaDB.
     MySql(MySqlPool),
@@ -30,7 +30,7 @@ impl Foreign {
         Self::MySql(MySqlPool::connect(url).await.unwrap())
     }
 
-    /// Carries out a statement.
+    /// Executes a statement.
     pub async fn execute(&self, sql: &str) {
         let query = AssertSqlSafe(sql.to_owned());
         match self {
@@ -39,7 +39,7 @@ impl Foreign {
         }
     }
 
-    /// Carries out statements one after the other on one connection, which may be set to something before.
+    /// Executes statements in order on one connection, session settings included.
     pub async fn execute_in_turn(&self, statements: impl IntoIterator<Item = String>) {
         match self {
             Self::MySql(pool) => {
@@ -59,7 +59,7 @@ impl Foreign {
         }
     }
 
-    /// An expression that makes text of a column; of a moment, its milliseconds since 1970.
+    /// An expression for a column as text; for times, milliseconds since 1970.
     #[must_use]
     pub fn text_of(&self, column: &str, is_moment: bool) -> String {
         match (self, is_moment) {
@@ -74,7 +74,7 @@ impl Foreign {
         }
     }
 
-    /// What a statement of such expressions answers.
+    /// The rows of a statement of such expressions.
     pub async fn rows(&self, sql: &str) -> Vec<Texts> {
         let query = AssertSqlSafe(sql.to_owned());
         match self {
@@ -90,7 +90,7 @@ impl Foreign {
     }
 }
 
-/// A second database behind a plain driver.
+/// A mirror by a plain driver.
 pub enum ForeignDocuments {
     /// MongoDB.
     Mongo(mongodb::Database),
@@ -110,8 +110,8 @@ impl ForeignDocuments {
         Self::Sqlite(SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap())
     }
 
-    /// Every document of a collection by its id, without tombstones: 64-bit integers as numbers, moments as
-    /// `{"$date": milliseconds}`, anything that ChainBill never writes as `{"$foreign": …}`.
+    /// A collection's documents by id, without tombstones: 64-bit integers as numbers, times as
+    /// `{"$date": milliseconds}`, types that ChainBill never writes as `{"$foreign": …}`.
     pub async fn all(&self, collection: &str) -> BTreeMap<String, Value> {
         match self {
             Self::Mongo(database) => {
@@ -148,7 +148,7 @@ impl ForeignDocuments {
         }
     }
 
-    /// Leaves documents as releases wrote them that knew no revisions: with these digests and without a revision.
+    /// Rewrites documents as releases before revisions did: with these digests and without a revision.
     pub async fn forget_revisions(&self, collection: &str, digests: &BTreeMap<String, String>) {
         for (id, digest) in digests {
             match self {
@@ -165,10 +165,10 @@ impl ForeignDocuments {
         }
     }
 
-    /// The ids that carry a tombstone: what was deleted, and not made again.
+    /// The ids with a tombstone: deleted and not recreated.
     ///
     /// # Errors
-    /// What the database or its driver says, for whoever asks while it comes and goes.
+    /// Errors of the database or its driver, for callers during outages.
     pub async fn tombstones(&self, collection: &str) -> Result<BTreeSet<String>, Box<dyn Error + Send + Sync>> {
         match self {
             Self::Mongo(database) => {
@@ -190,10 +190,10 @@ impl ForeignDocuments {
     }
 }
 
-/// A document with other bytes in one place: what no driver writes, a program of one's own may.
+/// A document with bytes replaced in one place, unlike any driver's output.
 ///
 /// # Panics
-/// When the bytes are not there exactly once, or the others are more or fewer.
+/// When the bytes do not occur exactly once, or the lengths differ.
 #[must_use]
 pub fn with_other_bytes(document: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let places: Vec<usize> = (0..document.len()).filter(|place| document[*place..].starts_with(from)).collect();

@@ -37,17 +37,17 @@ pub use dice::Dice;
 pub use disk::SmallDisk;
 pub use distance::Distance;
 pub use foreign::{Foreign, ForeignDocuments, insert_bytes, with_other_bytes};
-/// The plain driver, for tests that come to the second database as strangers.
+/// The plain driver, for tests with direct access to the mirror.
 pub use mongodb;
 pub use proxy::{Fault, Proxy};
-/// The ORM, for tests that come to the primary as strangers. The product has it in `records` alone.
+/// The ORM, for tests with direct access to the primary. The product has it in `records` alone.
 pub use sea_orm;
 pub use wire::{Wire, refusal, refusals};
 
-/// The word for a database without a server.
+/// Name of a database without a server.
 pub const EMBEDDED: &str = "embedded";
 
-/// The embedded pair, and each server that the environment names. What is missing is said; with `CI=true` it is a failure.
+/// The embedded pair and each configured server. Missing servers are reported, and fail the test with `CI=true`.
 #[must_use]
 pub fn pairs() -> Vec<(String, String)> {
     let mongo = server("MONGODB_TEST_URL").unwrap_or_else(|| EMBEDDED.to_owned());
@@ -57,7 +57,7 @@ pub fn pairs() -> Vec<(String, String)> {
     pairs
 }
 
-/// Every primary with every second database: [`pairs`], and those that somebody might mix.
+/// Every primary with every mirror: [`pairs`] and mixed ones.
 #[must_use]
 pub fn all_pairs() -> Vec<(String, String)> {
     let pairs = pairs();
@@ -68,37 +68,37 @@ pub fn all_pairs() -> Vec<(String, String)> {
     pairs.iter().flat_map(with_each).collect()
 }
 
-/// Every primary: the embedded one, and each server that the environment names.
+/// Every primary: the embedded one and each configured server.
 #[must_use]
 pub fn primaries() -> Vec<String> {
     pairs().into_iter().map(|(primary, _)| primary).collect()
 }
 
-/// The address of a server that the environment names.
+/// A configured server's address.
 #[must_use]
 pub fn server(variable: &str) -> Option<String> {
     let url = env::var(variable).ok().filter(|url| !url.is_empty());
     if url.is_none() {
-        assert!(env::var("CI").as_deref() != Ok("true"), "CI=true asks for every server, and {variable} is not set");
+        assert!(env::var("CI").as_deref() != Ok("true"), "CI=true requires every server, and {variable} is not set");
         eprintln!("NOT TESTED: {variable} is not set");
     }
     url
 }
 
-/// Databases that are a test's own.
+/// A test's own databases.
 pub struct Fresh {
     /// The primary's address.
     pub primary: String,
-    /// The second database's address, or [`EMBEDDED`].
+    /// The mirror's address, or [`EMBEDDED`].
     pub secondary: String,
-    /// A folder that goes with them.
+    /// Their folder.
     pub folder: PathBuf,
     admin: Option<String>,
     name: String,
 }
 
 impl Fresh {
-    /// Makes databases on these servers ([`EMBEDDED`] for none).
+    /// Creates databases on these servers ([`EMBEDDED`] for none).
     pub async fn make(primary: &str, secondary: &str) -> Self {
         let folder = tempfile::tempdir().unwrap().keep();
         let random: &dyn Random = &SystemRandom;
@@ -113,7 +113,7 @@ impl Fresh {
         Self { primary, secondary, folder, admin, name }
     }
 
-    /// Databases that somebody else made and removes.
+    /// Databases created and removed elsewhere.
     #[must_use]
     pub fn existing(primary: &str, secondary: &str) -> Self {
         let folder = primary.strip_prefix("sqlite://").and_then(|path| Path::new(path).parent());
@@ -139,12 +139,12 @@ impl Fresh {
         records
     }
 
-    /// The same primary through the synchronisation's own connections, as the product has them.
+    /// The same primary through the synchronisation's own connections, as in the product.
     pub async fn beside(&self, records: &Records) -> Records {
-        chainbill_records::connect::beside(records, &wish(&self.primary)).await.unwrap()
+        chainbill_records::connect::beside(records, &connect_settings(&self.primary)).await.unwrap()
     }
 
-    /// Opens the second database.
+    /// Opens the mirror.
     pub async fn mirror(&self) -> Arc<dyn Mirror> {
         if self.secondary == EMBEDDED {
             return Arc::new(EmbeddedMirror::open(&self.folder.join("secondary.db")).await.unwrap());
@@ -152,7 +152,7 @@ impl Fresh {
         Arc::new(MongoMirror::connect(&self.secondary, MongoSettings::default()).unwrap())
     }
 
-    /// Empties the second database as somebody with another client would.
+    /// Empties the mirror like a foreign client.
     pub async fn empty_secondary(&self) {
         if self.secondary != EMBEDDED {
             let client = mongodb::Client::with_uri_str(&self.secondary).await.unwrap();
@@ -175,12 +175,12 @@ impl Fresh {
             let client = mongodb::Client::with_uri_str(&self.secondary).await.unwrap();
             client.database(&self.name).drop().await.unwrap();
         }
-        // What is left of a folder in the system's place for such is no failure.
+        // Leftovers in the temporary folder are no failure.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// The primary through connections that are open.
+/// The primary through open connections.
 #[must_use]
 pub fn records_of(connected: &Connected) -> Records {
     Records::new(connected.db.clone(), connected.dialect, Arc::new(SystemClock), Arc::new(SystemRandom))
@@ -188,10 +188,10 @@ pub fn records_of(connected: &Connected) -> Records {
 
 /// Opens a primary as the product does.
 pub async fn open(url: &str) -> Connected {
-    connect(&wish(url)).await.unwrap_or_else(|error| panic!("{error}"))
+    connect(&connect_settings(url)).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn wish(url: &str) -> ConnectSettings {
+fn connect_settings(url: &str) -> ConnectSettings {
     ConnectSettings {
         max_connections: 12,
         acquire_timeout: Duration::from_secs(10),
@@ -212,12 +212,12 @@ pub fn with_database(url: &str, name: &str) -> String {
 /// A client for the product's API.
 #[must_use]
 pub fn http() -> reqwest::Client {
-    // Whoever links a client with TLS says who computes for it; the first to say so wins.
+    // TLS needs a process-wide crypto provider; the first installed one wins.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap()
 }
 
-/// Where the server of an address listens.
+/// The socket address of a server's URL.
 #[must_use]
 pub fn address(url: &str) -> SocketAddr {
     let rest = url.split_once("://").unwrap().1;

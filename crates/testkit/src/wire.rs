@@ -1,4 +1,4 @@
-//! Somebody who stands before a server of MongoDB's protocol and answers some commands himself, as another server would.
+//! A proxy before a MongoDB wire server that answers some commands itself, as another server would.
 
 use std::{
     net::SocketAddr,
@@ -23,7 +23,7 @@ const OP_MSG: i32 = 2013;
 
 type Answering = Arc<dyn Fn(&Document) -> Option<Document> + Send + Sync>;
 
-/// In front of one server, on a port of its own. Everything passes but what it was told to answer.
+/// In front of one server, on its own port. All commands without a configured answer pass.
 pub struct Wire {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -33,9 +33,9 @@ pub struct Wire {
 #[derive(Default)]
 struct Shared {
     rules: Mutex<Vec<(String, Answering)>>,
-    /// Every command that came: its name, and the text beside it, which is the collection's name.
+    /// The received commands: name and collection.
     seen: watch::Sender<Vec<(String, String)>>,
-    /// A command that waits before it passes.
+    /// A delayed command.
     held: watch::Sender<Option<String>>,
 }
 
@@ -54,36 +54,36 @@ impl Wire {
         Self { address, shared, accepting }
     }
 
-    /// The address of the server with this in its place.
+    /// The server's URL through this proxy.
     #[must_use]
     pub fn instead_of(&self, url: &str) -> String {
         instead_of(url, self.address)
     }
 
-    /// From now on commands of this name are answered so; where there is no answer they pass. A command's documents stand in
-    /// it as lists (`documents`, `updates`).
+    /// Answers commands of this name; without an answer they pass. A command's documents are lists in it (`documents`,
+    /// `updates`).
     pub fn answer(&self, command: &str, answer: impl Fn(&Document) -> Option<Document> + Send + Sync + 'static) {
         self.rules().push((command.to_owned(), Arc::new(answer)));
     }
 
-    /// Everything passes again.
+    /// Stops answering.
     pub fn pass(&self) {
         self.rules().clear();
         self.shared.held.send_replace(None);
     }
 
-    /// Commands of this name wait until [`Self::pass`].
+    /// Delays such commands until [`Self::pass`].
     pub fn hold(&self, command: &str) {
         self.shared.held.send_replace(Some(command.to_owned()));
     }
 
-    /// The collections that commands of this name were about, in their order.
+    /// The collections of commands of this name, in order.
     #[must_use]
     pub fn seen(&self, command: &str) -> Vec<String> {
         of(&self.shared.seen.borrow(), command)
     }
 
-    /// Waits until so many commands of this name have come.
+    /// Waits for this many commands of this name.
     pub async fn until_seen(&self, command: &str, count: usize) {
         let mut seen = self.shared.seen.subscribe();
         // The sender lives as long as this.
@@ -101,13 +101,13 @@ impl Drop for Wire {
     }
 }
 
-/// What a server says that refuses a command as a whole.
+/// A server's refusal of a whole command.
 #[must_use]
 pub fn refusal(code: i32) -> Document {
     mongodb::bson::doc! { "ok": 0.0, "code": code, "codeName": "Whatever", "errmsg": "it says why" }
 }
 
-/// What a server says that refuses every statement of a writing command by itself.
+/// A server's refusal of each statement of a write command.
 #[must_use]
 pub fn refusals(command: &Document, code: i32) -> Document {
     let count = ["documents", "updates"].iter().find_map(|list| command.get_array(*list).ok()).map_or(0, Vec::len);
@@ -163,7 +163,7 @@ async fn requests(
 }
 
 impl Shared {
-    /// What is said instead of the server to a command, once it need not wait.
+    /// The proxy's own answer to a command, after any delay.
     async fn answer(&self, command: &Document) -> Option<Document> {
         let (name, value) = command.iter().next()?;
         let about = value.as_str().unwrap_or_default().to_owned();
@@ -189,7 +189,7 @@ fn number(bytes: &[u8], at: usize) -> Option<i32> {
     Some(i32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// The command of a message, its documents within; none of a message of another kind.
+/// A message's command with its documents; none for other kinds.
 fn command(message: &[u8]) -> Option<Document> {
     if number(message, 12)? != OP_MSG {
         return None;
@@ -219,7 +219,7 @@ fn command(message: &[u8]) -> Option<Document> {
     Some(command)
 }
 
-/// The message that answers another one.
+/// The reply to a message.
 fn reply(to: &[u8], answer: &Document) -> Vec<u8> {
     let mut body = Vec::new();
     answer.to_writer(&mut body).unwrap();

@@ -1,4 +1,4 @@
-//! Servers in containers, where a docker daemon answers.
+//! Servers in containers, with a docker daemon.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use crate::shell::run;
 
 const FILE: &str = "deploy/test-databases.compose.yml";
 
-/// Whether a daemon answers.
+/// Whether docker is available.
 pub fn works() -> bool {
     let quiet = |arguments: &[&str]| {
         let mut command = Command::new("docker");
@@ -17,7 +17,7 @@ pub fn works() -> bool {
     quiet(&["info"]) && quiet(&["compose", "version"])
 }
 
-/// Starts one service and waits until it is healthy.
+/// Starts a service and waits until it is healthy.
 pub fn up(server: Server) -> anyhow::Result<()> {
     let service = server.name().to_lowercase();
     let log = folder()?.join("logs/docker.log");

@@ -1,5 +1,5 @@
 //! Real servers for tests. For each: an address in the environment, else docker, else Debian's packages in the ignored
-//! folder `.databases`, else a loud line that says what is missing.
+//! folder `.databases`, else a warning with the missing server.
 
 mod debian;
 mod docker;
@@ -15,7 +15,7 @@ pub use self::{
 };
 use crate::shell::say;
 
-/// A server and what it is for.
+/// A server for tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "lower")]
 pub enum Server {
@@ -31,7 +31,7 @@ impl Server {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::MySql, Self::MariaDb, Self::MongoDb];
 
-    /// For people.
+    /// Display name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::MySql => "MySQL",
@@ -40,7 +40,7 @@ impl Server {
         }
     }
 
-    /// The variable that tests read.
+    /// The tests' variable.
     pub const fn variable(self) -> &'static str {
         match self {
             Self::MySql => "MYSQL_TEST_URL",
@@ -50,7 +50,7 @@ impl Server {
     }
 }
 
-/// What there is.
+/// Availability.
 #[derive(Debug, Default)]
 pub struct Servers {
     found: Vec<(Server, Result<String, String>)>,
@@ -63,19 +63,19 @@ impl Servers {
         there.collect()
     }
 
-    /// What is missing, and why.
+    /// Missing servers, and why.
     pub fn missing(&self) -> Vec<(&'static str, String)> {
         Server::ALL
             .into_iter()
             .filter_map(|server| match self.found.iter().find(|(found, _)| *found == server) {
                 Some((_, Ok(_))) => None,
                 Some((_, Err(why))) => Some((server.name(), why.clone())),
-                None => Some((server.name(), "not asked for".to_owned())),
+                None => Some((server.name(), "not requested".to_owned())),
             })
             .collect()
     }
 
-    /// Prints lines that a shell can read.
+    /// Prints shell assignments.
     pub fn print(&self) {
         for (name, url) in self.variables() {
             say(&format!("export {name}={url}"));
@@ -86,7 +86,7 @@ impl Servers {
     }
 }
 
-/// The ignored folder that everything lives in.
+/// The ignored folder of all servers.
 pub fn folder() -> anyhow::Result<PathBuf> {
     let folder = env::current_dir()?.join(".databases");
     for part in ["logs", "run", "bin"] {
@@ -95,7 +95,7 @@ pub fn folder() -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Brings up what is not there.
+/// Starts missing servers.
 pub fn up() -> Servers {
     let docker = docker::works();
     let found = Server::ALL.into_iter().map(|server| {
@@ -107,25 +107,25 @@ pub fn up() -> Servers {
         };
         let seconds = started.elapsed().as_secs_f64();
         if url.is_ok() {
-            say(&format!("{} is there ({seconds:.1} s)", server.name()));
+            say(&format!("{} is ready ({seconds:.1} s)", server.name()));
         }
         (server, url.map_err(|error| format!("{error:#}")))
     });
     Servers { found: found.collect() }
 }
 
-/// The address that the environment names.
+/// The configured address.
 fn named(server: Server) -> Option<String> {
     env::var(server.variable()).ok().filter(|url| !url.is_empty())
 }
 
-/// Servers to be tortured, and whether they are ours to kill.
+/// Torture's servers, and whether it may kill them.
 pub fn victims() -> (Servers, bool) {
     const NEEDED: [Server; 2] = [Server::MySql, Server::MongoDb];
     let foreign = if NEEDED.iter().any(|server| named(*server).is_some()) {
-        Some("the environment names servers, and they are not ours to kill")
+        Some("the environment names external servers")
     } else if docker::works() {
-        Some("docker keeps the servers, and they are not ours to kill")
+        Some("docker manages the servers")
     } else {
         None
     };
@@ -145,7 +145,7 @@ pub fn victims() -> (Servers, bool) {
     (servers, whole)
 }
 
-/// Starts the two servers of a group, unless the environment names such; their addresses.
+/// Starts a group's two servers, unless configured in the environment; their addresses.
 pub fn group() -> anyhow::Result<String> {
     if let Ok(urls) = env::var(GROUP_VARIABLE)
         && !urls.is_empty()
@@ -156,13 +156,13 @@ pub fn group() -> anyhow::Result<String> {
     Ok(Set::group_urls())
 }
 
-/// Starts one server of a set with Debian's packages; its address.
+/// Starts a set's server from Debian's packages; its address.
 pub fn bring_up(set: Set, server: Server) -> anyhow::Result<String> {
     debian::up(set, server)?;
     Ok(set.url(server))
 }
 
-/// Stops what was started here.
+/// Stops the servers started here.
 pub fn down(set: Set) -> anyhow::Result<()> {
     if set == Set::Tests && docker::works() {
         docker::down()?;
@@ -170,7 +170,7 @@ pub fn down(set: Set) -> anyhow::Result<()> {
     debian::down(set)
 }
 
-/// Says what runs.
+/// Lists servers.
 pub fn status(set: Set) {
     for server in Server::ALL {
         let word = match (set, named(server), debian::is_up(set, server)) {

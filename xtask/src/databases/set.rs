@@ -1,10 +1,10 @@
-//! Which group of servers: each has ports and data of its own.
+//! Groups of servers, each with its own ports and data.
 
 use std::env;
 
 use super::Server;
 
-/// Names the servers of a group, separated by commas, for tests.
+/// Comma-separated addresses of a group, for tests.
 pub const GROUP_VARIABLE: &str = "MYSQL_GROUP_TEST_URLS";
 /// The members of the group.
 pub const MEMBERS: [u16; 2] = [0, 1];
@@ -12,11 +12,11 @@ pub const MEMBERS: [u16; 2] = [0, 1];
 /// A group of servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Set {
-    /// Shared by all tests, and left running.
+    /// Shared by all tests; keeps running.
     Tests,
-    /// A second group for torture, so that killing it disturbs nobody.
+    /// A second set for torture, separate from the tests'.
     Torture,
-    /// Two servers of MySQL in Group Replication, both of which take writes.
+    /// Two MySQL servers in multi-primary Group Replication.
     Group,
 }
 
@@ -24,8 +24,8 @@ impl Set {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Tests, Self::Torture, Self::Group];
 
-    /// A server's loopback port; `MYSQL_TEST_PORT`, `MYSQL_TORTURE_PORT` and so on choose another. Those of torture lie below
-    /// the ports that connections are given: a server that is killed must find its own free again.
+    /// A server's loopback port; `MYSQL_TEST_PORT`, `MYSQL_TORTURE_PORT` and so on override it. Torture ports lie below
+    /// the ephemeral range: a killed server's port must stay free.
     pub fn port(self, server: Server) -> u16 {
         match (self, server) {
             (Self::Tests, Server::MySql) => port("MYSQL_TEST_PORT", 33062),
@@ -34,7 +34,7 @@ impl Set {
             (Self::Torture, Server::MySql) => port("MYSQL_TORTURE_PORT", 23072),
             (Self::Torture, Server::MariaDb) => port("MARIADB_TORTURE_PORT", 23071),
             (Self::Torture, Server::MongoDb) => port("MONGODB_TORTURE_PORT", 27127),
-            // The first of four: two members, and what they tell each other at.
+            // The first of four: two members' client and group ports.
             (Self::Group, _) => port("MYSQL_GROUP_PORT", 23081),
         }
     }
@@ -47,7 +47,7 @@ impl Set {
         }
     }
 
-    /// A server's address when it was started here.
+    /// The address of a server started here.
     pub fn url(self, server: Server) -> String {
         let port = self.port(server);
         let login = match self {
@@ -67,7 +67,7 @@ impl Set {
         MEMBERS.map(|member| url(first + member)).join(",")
     }
 
-    /// What makes the users of MySQL and MariaDB.
+    /// SQL for MySQL's and MariaDB's users.
     pub const fn users(self) -> &'static str {
         match self {
             Self::Tests => include_str!("../../../deploy/test-databases.sql"),
@@ -76,7 +76,7 @@ impl Set {
     }
 }
 
-/// A port that the environment may choose.
+/// A port with an environment override.
 fn port(variable: &str, otherwise: u16) -> u16 {
     env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }

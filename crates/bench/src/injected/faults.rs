@@ -1,21 +1,21 @@
-//! Faults of a single field, as a stranger's client leaves them: another value, another type, nothing, or one field more.
+//! Single-field faults of a foreign client: another value, another type, a missing field or an extra field.
 
 use std::collections::BTreeMap;
 
 use chainbill_testkit::Dice;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
-/// A fault on its way into a document.
+/// A fault for a document.
 pub(crate) struct Fault {
-    /// The document.
+    /// Its id.
     pub id: String,
-    /// The field, by the name that a comparison must give it.
+    /// The field name that a comparison must report.
     pub path: String,
-    /// What is done to it: the statement of an `update` command.
+    /// The fault as a statement of an `update` command.
     pub statement: Document,
 }
 
-/// Which fields had their turn. Those that had it least often come next, so that none is left out.
+/// Fault counts per field. The fields with the fewest come next, so that all are covered.
 #[derive(Default)]
 pub(crate) struct Turns {
     fields: BTreeMap<String, u64>,
@@ -23,17 +23,17 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// How many different fields had theirs.
+    /// Count of distinct fields.
     pub fn fields(&self) -> usize {
         self.fields.len()
     }
 
-    /// What was done, and how often.
+    /// Counts per fault kind.
     pub fn kinds(&self) -> &BTreeMap<&'static str, u64> {
         &self.kinds
     }
 
-    /// A fault for this document.
+    /// Picks a fault.
     pub fn fault(&mut self, model: &str, document: &Document, dice: &mut Dice) -> Option<Fault> {
         let id = document.get_str("_id").ok()?.to_owned();
         let mut leaves = Vec::new();
@@ -57,7 +57,7 @@ impl Turns {
     }
 }
 
-/// Every value that holds no others, and every list as a whole.
+/// All scalar values, and each list as a whole.
 fn leaves_of(prefix: &str, document: &Document, leaves: &mut Vec<(String, Option<Bson>)>) {
     for (name, value) in document {
         let path = format!("{prefix}{name}");
@@ -77,10 +77,10 @@ fn leaves_of(prefix: &str, document: &Document, leaves: &mut Vec<(String, Option
     }
 }
 
-/// What becomes of a value; none when the field goes.
+/// The faulty value; none for a removed field.
 fn spoiled(path: &str, value: Option<&Bson>, dice: &mut Dice) -> (&'static str, Option<Bson>) {
     let Some(value) = value else { return ("a field more", Some(Bson::String("of a stranger".to_owned()))) };
-    // When a copy was written is no part of what it says: only a moment that is none is a fault.
+    // A copy's write time is not compared: only a non-time value is a fault.
     let kinds = if path == "_sync.appliedAt" { 2 } else { 4 };
     match dice.below(kinds) {
         0 => ("a field less", None),
@@ -105,7 +105,7 @@ fn another(path: &str, value: &Bson, dice: &mut Dice) -> Bson {
     }
 }
 
-/// Nearly the same, of a type that nobody tells apart by looking.
+/// Nearly the same, of a similar-looking type.
 fn of_another_type(value: &Bson, dice: &mut Dice) -> Bson {
     match (value, dice.below(3)) {
         (Bson::Null, _) => Bson::Undefined,
@@ -144,7 +144,7 @@ mod tests {
         leaves_of("", &document(), &mut leaves);
         let before: BTreeMap<String, Option<Bson>> = leaves.into_iter().collect();
         for _ in 0..1000 {
-            let Fault { path, statement, .. } = turns.fault("bills", &document(), &mut dice).unwrap();
+            let Fault { path, statement, .. } = turns.fault("invoices", &document(), &mut dice).unwrap();
             let change = statement.get_document("u").unwrap();
             let value = change.get_document("$set").ok().and_then(|set| set.get(&path));
             assert_ne!(before.get(&path).cloned().flatten().as_ref(), value, "{path}");

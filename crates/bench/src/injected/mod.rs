@@ -1,5 +1,5 @@
-//! Faults of a single field, put into the copies by the thousand with a stranger's client while bills are made: each must be
-//! found, by name, and nothing else; and after the repair everything must be equal.
+//! Thousands of single-field faults, injected into the mirror by a foreign client while invoices are created: each must
+//! be found by name, without false alarms; after the repair both sides must be equal.
 
 mod faults;
 
@@ -29,45 +29,45 @@ use crate::{
     settings,
 };
 
-/// How many faults there are in all.
+/// Total faults.
 const FAULTS: usize = 10_000;
-/// Rows a second that are written meanwhile.
+/// Concurrent writes in rows per second.
 const BESIDE: u64 = 100;
-/// Statements in one command.
+/// Statements per command.
 const AT_ONCE: usize = 500;
-/// Faults that were missed are told up to so many.
+/// Limit of printed misses.
 const TOLD: usize = 20;
 
-/// What was seen.
+/// The results.
 #[derive(Default)]
 pub(crate) struct Seen {
     pub injected: u64,
     pub found: u64,
-    /// Found, but by another name.
+    /// Found under another name.
     pub misnamed: u64,
-    /// Called wrong though nobody had touched them.
+    /// Reported without a fault.
     pub false_alarms: u64,
     pub repaired: u64,
-    /// Fields that had a fault at least once, in how many models.
+    /// Counts of faulted fields and their models.
     pub fields: usize,
     pub models: usize,
     pub kinds: BTreeMap<&'static str, u64>,
-    /// What was compared meanwhile.
+    /// Compared entities.
     pub compared: u64,
     pub finding: Duration,
     pub repairing: Duration,
-    /// Models that were not equal after a repair.
+    /// Models unequal after a repair.
     pub unequal: u64,
 }
 
-/// None without a server that a stranger could write to.
+/// None without a mirror server.
 pub(crate) async fn injected(fresh: &Fresh, records: &Records) -> anyhow::Result<Option<Seen>> {
     if fresh.secondary == EMBEDDED {
         return Ok(None);
     }
     let client = mongodb::Client::with_uri_str(&fresh.secondary).await?;
     let database = client.default_database().context("the address names a database")?;
-    // The schedule would repair what is to be found.
+    // The schedule would repair the faults.
     let every = models::ALL.iter().map(|model| (model.name, Duration::ZERO)).collect();
     let settings = Settings { repair: RepairMode::Manual, every, ..settings() };
     let sync = Replicator::new(fresh.beside(records).await, fresh.mirror().await, settings);
@@ -96,10 +96,10 @@ async fn beside(records: Records, over: Arc<AtomicBool>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts at most one fault into each document, looks for them, repairs them, and looks whether everything is equal.
+/// Injects at most one fault per document, finds and repairs them, and checks equality.
 async fn round(sync: &Replicator, stranger: &mut Stranger, seen: &mut Seen) -> anyhow::Result<()> {
     let faults = stranger.spoil(FAULTS - seen.injected as usize).await?;
-    ensure!(!faults.is_empty(), "there is no document to spoil");
+    ensure!(!faults.is_empty(), "no documents for faults");
     for model in models::ALL {
         let expected: BTreeMap<&str, &str> = faults
             .iter()
@@ -134,7 +134,7 @@ async fn round(sync: &Replicator, stranger: &mut Stranger, seen: &mut Seen) -> a
     mend(sync, seen).await
 }
 
-/// Repairs everything, as an operator who has looked does: so many wrong copies at once trip the breaker otherwise.
+/// Repairs everything, as an operator after a review: so many faults would otherwise trip the breaker.
 async fn mend(sync: &Replicator, seen: &mut Seen) -> anyhow::Result<()> {
     for model in models::ALL {
         let started = Instant::now();
@@ -145,7 +145,7 @@ async fn mend(sync: &Replicator, seen: &mut Seen) -> anyhow::Result<()> {
         let report = run(sync, model, RepairPolicy::Report).await?;
         seen.compared += report.comparison.compared;
         if !report.outcome.is_equal() {
-            eprintln!("{} is not equal after the repair: {:?}", model.name, report.comparison.findings.first());
+            eprintln!("{} differs after the repair: {:?}", model.name, report.comparison.findings.first());
             seen.unequal += 1;
         }
     }
@@ -160,13 +160,13 @@ async fn run(
     Ok(sync.run(model, Order::new("bench", Level::Deep, policy), &|_| {}, &CancellationToken::new()).await?)
 }
 
-/// A stamp that no encoder of ours writes is named as a whole.
+/// Foreign sync metadata is reported as a whole.
 fn is_named(path: &str, fields: &[String]) -> bool {
     let [name] = fields else { return false };
     name == path || (name == "_sync" && path.starts_with("_sync."))
 }
 
-/// A client that knows nothing of ChainBill.
+/// A client independent of ChainBill.
 struct Stranger {
     database: Database,
     dice: Dice,
@@ -174,7 +174,7 @@ struct Stranger {
 }
 
 impl Stranger {
-    /// Puts at most so many faults into documents of all models; by their models.
+    /// Injects up to this many faults over all models; grouped by model.
     async fn spoil(&mut self, most: usize) -> anyhow::Result<Vec<(&'static str, Fault)>> {
         let mut documents = Vec::new();
         for model in models::ALL {
@@ -205,7 +205,7 @@ impl Stranger {
         let command = doc! { "update": faults[0].0, "ordered": false, "updates": updates };
         let answer = self.database.run_command(command).await?;
         let modified = answer.get("nModified").and_then(|count| count.as_i64().or(count.as_i32().map(i64::from)));
-        ensure!(modified == Some(i64::try_from(faults.len())?), "not every fault was taken: {answer}");
+        ensure!(modified == Some(i64::try_from(faults.len())?), "not all faults were applied: {answer}");
         Ok(())
     }
 }

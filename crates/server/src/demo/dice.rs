@@ -1,4 +1,4 @@
-//! Repeatable chance: `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+//! Seeded numbers: `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 
 /// A seeded sequence. For data sets, never for secrets.
 pub(super) struct Dice(u64);
@@ -16,18 +16,18 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// From 0 to one below `end`.
+    /// A number in `0..end`.
     pub fn below(&mut self, end: i64) -> i64 {
         let end = u64::try_from(end.max(1)).unwrap_or(1);
         i64::try_from(self.next() % end).unwrap_or(0)
     }
 
-    /// From `low` to `high`, both included.
+    /// A number in `low..=high`.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         low + self.below(high - low + 1)
     }
 
-    /// A place in a list.
+    /// A list index.
     pub fn place(&mut self, length: usize) -> usize {
         usize::try_from(self.below(i64::try_from(length).unwrap_or(i64::MAX))).unwrap_or(0)
     }
@@ -37,7 +37,7 @@ impl Dice {
         &list[self.place(list.len())]
     }
 
-    /// True in so many of a hundred.
+    /// True with this percentage.
     pub fn chance(&mut self, percent: i64) -> bool {
         self.below(100) < percent
     }

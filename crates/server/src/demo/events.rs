@@ -1,4 +1,4 @@
-//! Events of the last weeks, as the application would have recorded them.
+//! Events of the last weeks, as recorded by the application.
 
 use chainbill_domain::{
     Timestamp,
@@ -19,13 +19,13 @@ const BROWSERS: &[&str] = &[
 ];
 
 impl Maker<'_> {
-    /// An event; none when analytics would not keep it any more.
+    /// An event; none past analytics' retention.
     fn event(&mut self, at: Timestamp, data: EventData) -> Option<Event> {
         let is_kept = at >= self.plan.end - Duration::days(EVENT_DAYS);
         is_kept.then(|| Event { id: self.id(at), at, data })
     }
 
-    /// The registration of a person, and some logins.
+    /// A user's registration and logins.
     pub(super) fn of_person(&mut self, row: &users::Model) -> Vec<Event> {
         let user = row.id.0;
         let mut events: Vec<Event> =
@@ -34,7 +34,7 @@ impl Maker<'_> {
             let ago = Duration::milliseconds(self.dice.below(EVENT_DAYS * 86_400_000));
             let at = (self.plan.end - Duration::milliseconds(1) - ago).max(row.created_at);
             let (browser, host) = (*self.dice.one(BROWSERS), self.dice.between(1, 254));
-            // Addresses of documents (RFC 5737): they are nobody's.
+            // Documentation addresses (RFC 5737).
             let (user_agent, address) = (Some(browser.to_owned()), Some(format!("203.0.113.{host}")));
             events.extend(self.event(at, EventData::UserLogin { user, user_agent, address }));
         }

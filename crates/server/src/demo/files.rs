@@ -1,4 +1,4 @@
-//! File records. Their sealed content is real bytes with their real content address; nobody has the key.
+//! File records. Their sealed content is real bytes with a real content address, without a key.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chainbill_records::{Text, Unit, entities::stored_files};
@@ -53,7 +53,7 @@ fn file(maker: &mut Maker<'_>, invoices: &[Issued]) -> stored_files::Model {
     }
 }
 
-/// The content identifier of raw bytes: `CIDv1`, codec raw, SHA2-256, multibase base32 (the multiformats' `cid` document).
+/// The content identifier of raw bytes: `CIDv1`, codec raw, SHA2-256, multibase base32 (multiformats' `cid` document).
 fn cid(bytes: &[u8]) -> String {
     let mut id = vec![0x01, 0x55, 0x12, 0x20];
     id.extend(Sha256::digest(bytes));

@@ -1,4 +1,4 @@
-//! Invoices in every state and currency, with their money in the ledger, and disputes over some of it.
+//! Invoices in every state and currency, with ledger entries and some disputes.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -27,14 +27,14 @@ use super::{
     words::{DISPUTES, TASKS, THINGS},
 };
 
-/// An invoice, for what refers to it.
+/// An invoice for references.
 pub(super) struct Issued {
     pub id: InvoiceId,
     pub freelancer: UserId,
     pub at: Timestamp,
 }
 
-/// Everything of a batch.
+/// A batch's rows.
 #[derive(Default)]
 struct Batch {
     invoices: Vec<Invoice>,
@@ -46,8 +46,8 @@ struct Batch {
     events: Vec<Event>,
 }
 
-/// Invoices, and how many disputes each freelancer lost. A batch holds all that an invariant ties together: whoever stops
-/// between two finds numbers without gaps and counters that are one ahead.
+/// Invoices, and each freelancer's count of lost disputes. A batch holds all rows of an invariant: a stop between two
+/// leaves gapless numbers and counters one ahead.
 pub(super) async fn invoices(
     maker: &mut Maker<'_>,
     people: &People,
@@ -88,7 +88,7 @@ async fn save(unit: &mut Unit, batch: Batch) -> Result<(), RecordsError> {
     numbers::set(unit, batch.counters).await
 }
 
-/// Most issue invoices in their own currency, some in their client's.
+/// Mostly the freelancer's own currency, sometimes the client's.
 fn currency(maker: &mut Maker<'_>, own: Currency) -> Currency {
     match maker.dice.below(100) {
         0..=9 => prices::currency("USD"),
@@ -97,11 +97,11 @@ fn currency(maker: &mut Maker<'_>, own: Currency) -> Currency {
     }
 }
 
-/// Where an invoice stands.
+/// An invoice's state.
 struct Stand {
     status: InvoiceStatus,
     escrow: EscrowStatus,
-    /// Hundredths of the total that are paid.
+    /// Paid percentage.
     paid: i64,
 }
 
@@ -214,7 +214,7 @@ fn lines(maker: &mut Maker<'_>, currency: Currency) -> Vec<Line> {
         .collect()
 }
 
-/// The payment and its way through the ledger: into escrow, and from there to the freelancer or back.
+/// The payment and its postings: into escrow, and from there to the freelancer or back.
 fn money(maker: &mut Maker<'_>, batch: &mut Batch, made: &InvoiceState) {
     if made.paid_minor == 0 {
         return;

@@ -1,9 +1,9 @@
-//! A realistic data set of all eight models, and the events of its last weeks. The same seed and the same last day make the
-//! same rows, and all go through the one saving path, so that they reach the second database like everything else. Only the
-//! password is new each time: a known one would be a way in.
+//! A realistic data set of all eight models, and the events of its last weeks. The seed and the last day determine the
+//! rows. All use the normal saving path, so that they reach the mirror. Only the password is random: a known one would
+//! be a security hole.
 //!
-//! Every batch is one transaction after which all invariants hold, numbers and their counters among them: whenever it is
-//! interrupted, what was made is whole.
+//! Every batch is one transaction after which all invariants hold, numbers and counters included: an interrupted run
+//! leaves consistent data.
 
 mod dice;
 mod events;
@@ -26,11 +26,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::dice::Dice;
 
-/// Rows saved in one transaction, and with an invoice its lines, its payment, its postings and its dispute. Each transaction
-/// waits for the disk: with fewer rows in each that is what a demo does most of its time.
+/// Rows per transaction; an invoice includes its lines, payment, postings and dispute. Each transaction waits for the
+/// disk: smaller batches would spend most of the time there.
 const BATCH: usize = 2000;
 
-/// How much of what.
+/// The data's size.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     seed: u64,
@@ -39,20 +39,20 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A data set with so many invoices, in 2026.
+    /// A data set with this many invoices.
     #[must_use]
     pub fn new(invoices: u32, seed: u64) -> Self {
         let end = DateTime::from_timestamp_millis(END).unwrap_or_default();
         Self { seed, invoices: invoices as usize, end }
     }
 
-    /// The same, in the days before this one.
+    /// The same, ending before this day.
     #[must_use]
     pub fn until(self, day: NaiveDate) -> Self {
         Self { end: day.and_time(NaiveTime::MIN).and_utc(), ..self }
     }
 
-    /// How many freelancers; they come first.
+    /// Count of freelancers, who come first.
     #[must_use]
     pub fn freelancers(&self) -> usize {
         (self.invoices / 20).max(5)
@@ -70,7 +70,7 @@ impl Plan {
         (self.invoices / 10).max(2)
     }
 
-    /// About how many rows of the eight models.
+    /// Approximate rows of the eight models.
     #[must_use]
     pub fn rows(&self) -> u64 {
         let people = 2 * self.freelancers() + self.clients();
@@ -78,7 +78,7 @@ impl Plan {
         (people + work + self.files() + words::SKILLS.len()) as u64
     }
 
-    /// The address of the person at that place.
+    /// The email address of a user by index.
     #[must_use]
     pub fn email(&self, place: usize) -> String {
         format!(
@@ -89,28 +89,28 @@ impl Plan {
     }
 }
 
-/// What addresses of a demo's people end with: nobody real has one.
+/// Domain suffix of demo users, reserved for them.
 pub const ADDRESSES: &str = ".demo.chainbill.dev";
 
-/// What was made.
+/// The result.
 #[derive(Debug)]
 pub struct Made {
     /// Rows per model.
     pub rows: BTreeMap<&'static str, u64>,
     /// Events.
     pub events: u64,
-    /// Everybody's password, made for this run.
+    /// All users' password, random per run.
     pub password: String,
-    /// Whether it was stopped before everything was made. What was made is whole.
+    /// Whether the run was stopped early. The data is consistent.
     pub is_stopped: bool,
 }
 
-/// Somebody asked to stop.
+/// A requested stop.
 #[derive(Debug, thiserror::Error)]
 #[error("stopped")]
 struct Stopped;
 
-/// Moments and ids of a run, all from the seed.
+/// Seeded generator of a run's times and ids.
 struct Maker<'m> {
     records: &'m Records,
     plan: &'m Plan,
@@ -121,11 +121,11 @@ struct Maker<'m> {
     events: u64,
 }
 
-/// Where nothing else is said the days end here: 1 November 2026.
+/// Default end of the days: 1 November 2026.
 const END: i64 = 1_793_491_200_000;
-/// And there are so many.
+/// Number of days.
 const DAYS: i64 = 300;
-/// Events are made of so many days: analytics keeps no older ones.
+/// Days with events: analytics keeps no older ones.
 const EVENT_DAYS: i64 = 90;
 
 impl Maker<'_> {
@@ -133,7 +133,7 @@ impl Maker<'_> {
         Id::new(at, self.dice.bytes())
     }
 
-    /// The moment of the `place`-th of `all` things, spread evenly over the days.
+    /// The time of item `place` of `all`, spread evenly over the days.
     fn moment(&mut self, place: usize, all: usize) -> Timestamp {
         let span = DAYS * 86_400_000;
         let step = span / i64::try_from(all.max(1)).unwrap_or(i64::MAX);
@@ -141,14 +141,14 @@ impl Maker<'_> {
         begin + Duration::milliseconds(step * i64::try_from(place).unwrap_or(0) + self.dice.below(step.max(1)))
     }
 
-    /// Some time after a moment, and not in the future.
+    /// A random later time, before the end.
     fn later(&mut self, at: Timestamp, most_days: i64) -> Timestamp {
         let left = (self.plan.end - at).num_milliseconds().max(2);
         let span = 60_000 + self.dice.below(most_days * 86_400_000);
         at + Duration::milliseconds(if span < left { span } else { 1 + span % (left - 1) })
     }
 
-    /// Saves a batch of these models' rows: all of it or nothing.
+    /// Saves a batch of these models' rows atomically.
     async fn save(
         &mut self,
         rows: &[(&'static str, usize)],
@@ -187,7 +187,7 @@ impl Maker<'_> {
     }
 }
 
-/// Fills the primary. `report` hears how many rows each batch saved.
+/// Fills the primary. `report` receives each batch's row count.
 ///
 /// # Errors
 /// When the primary does not answer, or holds the data set of this seed already.

@@ -1,4 +1,4 @@
-//! Skills and people.
+//! Skills and users.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ use super::{
 /// A skill of the catalogue.
 pub(super) type Skill = (SkillId, &'static str);
 
-/// All people: freelancers first.
+/// All users, freelancers first.
 pub(super) struct People {
     ids: Vec<UserId>,
     freelancers: usize,
@@ -48,10 +48,10 @@ impl People {
     }
 }
 
-/// The catalogue. Names that are there already are used as they are.
+/// The catalogue. Existing names are reused.
 pub(super) async fn skills(maker: &mut Maker<'_>) -> anyhow::Result<Vec<Skill>> {
     let known = repo::skills::keys(maker.records).await?;
-    // An entry with a strange id is somebody's to look at, and none of the demo's.
+    // An entry with a foreign id needs an operator and is not the demo's.
     let known: HashMap<String, SkillId> =
         known.into_iter().filter_map(|(key, id)| Some((key, id.parse().ok()?))).collect();
     let (mut all, mut rows) = (Vec::new(), Vec::new());
@@ -122,11 +122,11 @@ fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, h
         format!("We run {business} and look for people who can help with a {thing}.")
     };
     let (location, code) = *dice.one(PLACES);
-    // Some issue invoices abroad, in the currency that everybody takes.
+    // Some issue invoices abroad, in a common currency.
     let currency = prices::currency(if dice.chance(25) { "USD" } else { code });
     let rate = prices::price(dice.between(3, 36) * 5, currency);
     let status = match dice.below(60) {
-        // The first of each kind are those that the result names to log in with.
+        // The result names the first of each kind for logins.
         _ if place == 0 || place == freelancers => UserStatus::Active,
         0 => UserStatus::Suspended,
         1 => UserStatus::Closed,
@@ -158,7 +158,7 @@ fn skills_of(maker: &mut Maker<'_>, user: UserId, skills: &[Skill]) -> Vec<user_
     let count = maker.dice.between(2, 6);
     (0..count)
         .map(|position| {
-            // Steps of seven never meet again within six: the catalogue has more entries than 42.
+            // Six steps of seven never collide: the catalogue has more than 42 entries.
             let (id, name) = skills[(first + usize::try_from(position).unwrap_or(0) * 7) % skills.len()];
             user_skills::Model {
                 user_id: Text(user),

@@ -1,9 +1,8 @@
-//! Prices as people ask them: in the currency of their place, and in round numbers of it.
+//! Realistic prices: in the local currency, and in round numbers.
 
 use chainbill_domain::money::Currency;
 
-/// About how many units of a currency a hundred US dollars are, in 2026. Currencies without decimals, with two and with three
-/// are among them.
+/// Approximate units of a currency per hundred US dollars in 2026. The currencies have zero, two or three decimals.
 const PER_HUNDRED_DOLLARS: &[(&str, i64)] = &[
     ("USD", 100),
     ("EUR", 88),
@@ -24,12 +23,12 @@ const PER_HUNDRED_DOLLARS: &[(&str, i64)] = &[
     ("NZD", 172),
 ];
 
-/// The currency of that code.
+/// A code's currency.
 pub(super) fn currency(code: &str) -> Currency {
     code.parse().unwrap_or_else(|_| unreachable!("ISO 4217 has {code}"))
 }
 
-/// What so many US dollars are in a currency, in minor units, to about two digits: nobody asks for 8,273.41 an hour.
+/// US dollars in a currency's minor units, rounded to about two digits: 8,273.41 an hour is unrealistic.
 pub(super) fn price(dollars: i64, currency: Currency) -> i64 {
     let code = currency.to_string();
     let rate = PER_HUNDRED_DOLLARS.iter().find(|(known, _)| *known == code).map_or(100, |(_, rate)| *rate);

@@ -1,4 +1,4 @@
-//! Projects, what their parties say of each other, and the standing that follows from it.
+//! Projects, their parties' reviews, and the resulting reputation.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use super::{
     words::{BUSINESSES, PRAISE, THINGS, VERBS},
 };
 
-/// A project that invoices may be for.
+/// A project for invoices.
 pub(super) struct Project {
     pub id: ProjectId,
     pub client: UserId,
@@ -28,7 +28,7 @@ pub(super) struct Project {
     pub on_time: Option<bool>,
 }
 
-/// Marks of a review, 1 to 5 each.
+/// A review's ratings, 1 to 5.
 pub(super) struct Review {
     reviewee: UserId,
     sum: i64,
@@ -40,7 +40,7 @@ pub(super) async fn projects(
     skills: &[Skill],
 ) -> anyhow::Result<(Vec<Project>, Vec<Review>)> {
     let all = maker.plan.projects();
-    let (mut made, mut said) = (Vec::with_capacity(all), Vec::new());
+    let (mut made, mut review_sums) = (Vec::with_capacity(all), Vec::new());
     let places: Vec<usize> = (0..all).collect();
     for batch in places.chunks(BATCH) {
         let (mut rows, mut children, mut opinions, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -64,7 +64,7 @@ pub(super) async fn projects(
             });
             rows.push(row);
         }
-        said.extend(opinions.iter().map(|row| Review {
+        review_sums.extend(opinions.iter().map(|row| Review {
             reviewee: row.reviewee_id.0,
             sum: row.quality + row.communication + row.timeliness + row.professionalism,
         }));
@@ -75,7 +75,7 @@ pub(super) async fn projects(
         };
         maker.save(&count, events, saving).await?;
     }
-    Ok((made, said))
+    Ok((made, review_sums))
 }
 
 fn project(maker: &mut Maker<'_>, people: &People, place: usize, all: usize) -> projects::Model {
@@ -154,7 +154,7 @@ struct Facts {
     on_time: i64,
 }
 
-/// A freelancer's standing from the facts: 60 % marks, 25 % on-time share, 15 % experience, 5 less for each dispute lost.
+/// A freelancer's reputation: 60 % ratings, 25 % on-time share, 15 % experience, minus 5 per lost dispute.
 pub(super) async fn reputations(
     maker: &mut Maker<'_>,
     people: &People,

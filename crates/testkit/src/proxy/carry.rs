@@ -20,7 +20,7 @@ use super::{Fault, Shared, commits::Commits, reset};
 
 const CHUNK: usize = 64 * 1024;
 
-/// Carries bytes both ways until one side ends or a fault ends it.
+/// Forwards bytes both ways until one side or a fault ends it.
 pub(super) async fn carry(client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
     let opened = *shared.forgotten.borrow();
     shared.until(|fault| fault != Fault::Silence).await;
@@ -29,7 +29,7 @@ pub(super) async fn carry(client: TcpStream, server: SocketAddr, shared: Arc<Sha
     }
     let Ok(server) = TcpStream::connect(server).await else { return };
     for stream in [&client, &server] {
-        // Whoever measures a delay measures that of the fault.
+        // Measured delays must be the fault's alone.
         let _ = stream.set_nodelay(true);
     }
     let (from_client, to_client) = client.into_split();
@@ -42,7 +42,7 @@ pub(super) async fn carry(client: TcpStream, server: SocketAddr, shared: Arc<Sha
     }
 }
 
-/// What the proxy does, and how often it had forgotten everything when the connection was opened.
+/// The proxy's state, and its count of dropped generations when the connection opened.
 type Mood<'a> = (&'a Shared, u64);
 
 async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mood: Mood<'_>, committing: &AtomicBool) {
@@ -52,7 +52,7 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mood: Mood<'_
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         pause(mood).await;
         let commit = commits.end_in(&bytes[..count]);
-        // Said before the server can answer.
+        // Set before the server can answer.
         committing.store(commit && shared.fault() == Fault::LoseCommits, SeqCst);
         if to.write_all(&bytes[..count]).await.is_err() {
             break;
@@ -77,10 +77,10 @@ async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mood: Mood<'_>
             }
             Fault::Reset => {
                 shared.note_lost();
-                // What comes of the first half is the client's to find out.
+                // The client handles the first half.
                 let _ = to.write_all(&answer[..count / 2]).await;
                 reset(to.as_ref());
-                // Dropped, it would say goodbye in order.
+                // A drop would close it in order.
                 to.forget();
                 break;
             }
@@ -93,14 +93,14 @@ async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mood: Mood<'_>
     }
 }
 
-/// As long as nothing may pass, and as long as a chunk is to wait.
+/// Waits while traffic is blocked, and for a chunk's delay.
 async fn pause((shared, opened): Mood<'_>) {
     if let Fault::Latency(delay) = shared.fault() {
         tokio::time::sleep(delay).await;
     }
     shared.until(|fault| fault != Fault::Silence).await;
     if *shared.forgotten.borrow() > opened {
-        // Both sides stay open, and nothing passes any more.
+        // Both sides stay open without traffic.
         std::future::pending::<()>().await;
     }
 }
@@ -108,7 +108,7 @@ async fn pause((shared, opened): Mood<'_>) {
 async fn one_by_one(to: &mut OwnedWriteHalf, bytes: &[u8]) -> std::io::Result<()> {
     for byte in bytes.chunks(1) {
         to.write_all(byte).await?;
-        // The client's reader gets its turn, so that bytes do not gather on their way.
+        // Yields to the client's reader, so that bytes arrive singly.
         tokio::task::yield_now().await;
     }
     Ok(())

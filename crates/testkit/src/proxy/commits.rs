@@ -1,26 +1,26 @@
-//! Finding a `COMMIT` in what a MySQL client sends.
+//! Detects `COMMIT` in a MySQL client's bytes.
 
 /// Length of a packet's header: three bytes of length, one of sequence.
 const HEADER: usize = 4;
-/// The command that every driver sends a `COMMIT` with.
+/// The command byte of drivers' `COMMIT`s.
 const COM_QUERY: u8 = 3;
 /// The statement, alone or after others of the same packet.
 const COMMIT: &[u8] = b"COMMIT";
 
-/// Follows the packets of one direction, whatever the pieces in which they arrive.
+/// Tracks the packets of one direction across arbitrary chunks.
 #[derive(Default)]
 pub(super) struct Commits {
     header: Vec<u8>,
     command: Option<u8>,
-    /// The last bytes of the current packet: the statement, and what would be before it.
+    /// The last bytes of the current packet: the statement and its prefix.
     tail: Vec<u8>,
-    /// Bytes of the current packet that have not come yet.
+    /// Missing bytes of the current packet.
     missing: usize,
     length: usize,
 }
 
 impl Commits {
-    /// Whether these bytes complete a packet that commits.
+    /// Whether these bytes complete a `COMMIT` packet.
     pub fn end_in(&mut self, bytes: &[u8]) -> bool {
         let mut found = false;
         let mut rest = bytes;

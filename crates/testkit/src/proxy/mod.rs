@@ -1,4 +1,4 @@
-//! A TCP proxy that breaks what stands between a client and a server, in front of any server.
+//! A TCP proxy in front of any server that injects network faults.
 
 use std::{
     net::SocketAddr,
@@ -18,31 +18,31 @@ use tokio::{
 mod carry;
 mod commits;
 
-/// What the proxy does to the bytes.
+/// A fault of the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// Everything passes.
+    /// No fault.
     None,
-    /// Nothing passes in either direction, and nothing is closed: a stopped server, a dead link.
+    /// No traffic in either direction, and no close: a stopped server, a dead link.
     Silence,
-    /// Connections are refused, and those that are open end: a killed server.
+    /// Connections are refused, and open ones end: a killed server.
     Refuse,
     /// Requests pass; instead of the answer the connection ends.
     LoseAnswers,
-    /// Each chunk waits so long, in either direction: a distant or an overloaded server.
+    /// A delay per chunk in either direction: a distant or overloaded server.
     Latency(Duration),
-    /// Each byte of an answer travels alone: whoever takes a read for a message is found out.
+    /// Each byte of an answer travels alone: clients must not take a read for a message.
     Bytes,
     /// The first half of an answer passes, then the connection is reset.
     Reset,
-    /// A MySQL client's `COMMIT` reaches the server; instead of the answer the connection ends. Everything else passes.
-    /// The connection must not be encrypted (`ssl-mode=DISABLED`), or nothing is recognised.
+    /// A MySQL client's `COMMIT` reaches the server; instead of the answer the connection ends. Other traffic passes.
+    /// The connection must be unencrypted (`ssl-mode=DISABLED`).
     LoseCommits,
 }
 
-/// In front of one server, on a port of its own.
+/// In front of one server, on its own port.
 pub struct Proxy {
-    /// Where clients connect.
+    /// Client address.
     pub address: SocketAddr,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
@@ -54,7 +54,7 @@ impl Proxy {
         Self::among(vec![server]).await
     }
 
-    /// Listens in front of several servers of a cluster: each connection leads to the next one.
+    /// Listens in front of a cluster's servers, which connections use in rotation.
     pub async fn among(servers: Vec<SocketAddr>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -70,25 +70,24 @@ impl Proxy {
         Self { address, shared, accepting }
     }
 
-    /// The address of the server with this in its place. A MySQL connection is not encrypted then, so that its commits can
-    /// be told from other statements.
+    /// The server's URL through this proxy, unencrypted for MySQL, so that commits are recognised.
     #[must_use]
     pub fn instead_of(&self, url: &str) -> String {
         instead_of(url, self.address)
     }
 
-    /// From now on this happens to the bytes.
+    /// Sets the fault.
     pub fn set(&self, fault: Fault) {
         self.shared.fault.send_replace(fault);
     }
 
-    /// Forgets every connection that is open, as balancers do with those that have rested: nothing passes on them any more,
-    /// and nobody is told. New ones pass.
+    /// Drops all open connections silently, as balancers do with idle ones: their traffic stops without notice. New
+    /// ones pass.
     pub fn forget(&self) {
         self.shared.forgotten.send_modify(|times| *times += 1);
     }
 
-    /// How many answers were lost, whole or in part.
+    /// Count of wholly or partly lost answers.
     pub fn lost(&self) -> u64 {
         self.shared.lost.load(SeqCst)
     }
@@ -100,7 +99,7 @@ impl Drop for Proxy {
     }
 }
 
-/// The address of a server with another place in it.
+/// A server's URL with another host and port.
 pub(crate) fn instead_of(url: &str, place: SocketAddr) -> String {
     let (scheme, rest) = url.split_once("://").unwrap();
     let (before, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -112,7 +111,7 @@ pub(crate) fn instead_of(url: &str, place: SocketAddr) -> String {
 
 struct Shared {
     fault: watch::Sender<Fault>,
-    /// How often everything was forgotten.
+    /// Count of silent drops.
     forgotten: watch::Sender<u64>,
     lost: AtomicU64,
 }
@@ -132,8 +131,8 @@ impl Shared {
     }
 }
 
-/// Ends a connection the hard way: what was not sent yet is thrown away, and the other side reads an error.
+/// Resets a connection: unsent bytes are discarded, and the peer reads an error.
 fn reset(stream: &TcpStream) {
-    // A connection that is gone already needs no reset.
+    // A closed connection needs no reset.
     let _ = stream.set_zero_linger();
 }

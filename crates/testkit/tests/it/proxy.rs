@@ -1,4 +1,4 @@
-//! Each fault of the proxy does what it says, and its end is the end of it.
+//! Each fault of the proxy has its described effect, which ends with the fault.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(10);
 /// Long enough to believe that nothing comes.
 const NEVER: Duration = Duration::from_millis(300);
 
-/// A server that says everything again.
+/// An echo server.
 async fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -164,7 +164,7 @@ fn a_commit_whose_answer_is_lost_is_durable_and_said_to_be_unknown() {
 }
 
 #[test]
-fn whoever_stops_waiting_for_a_transaction_leaves_none_open() {
+fn a_cancelled_transaction_is_not_left_open() {
     before_every_server(async |fresh, proxy, direct| {
         let url = proxy.instead_of(&fresh.primary);
         let settings = ConnectSettings {

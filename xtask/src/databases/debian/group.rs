@@ -1,4 +1,4 @@
-//! Two servers of MySQL in Group Replication, both of which take writes: a cluster whose reads may land behind a commit.
+//! Two MySQL servers in multi-primary Group Replication: a cluster whose reads may lag behind a commit.
 
 use std::{fs, process::Command, time::Duration};
 
@@ -12,24 +12,24 @@ use crate::{
     shell::{run, running, start, wait},
 };
 
-/// Any UUID: the group is ours alone.
+/// An arbitrary UUID for this group.
 const GROUP: &str = "c4a1b111-0000-4000-8000-000000000001";
 const JOINED: &str = "SELECT COUNT(*) FROM performance_schema.replication_group_members \
                       WHERE MEMBER_STATE='ONLINE' HAVING COUNT(*)=2";
 
-/// The word for a member in names of files.
+/// A member's name in file names.
 pub(super) fn name(member: u16) -> String {
     format!("mysql-{}", member + 1)
 }
 
-/// Starts the group with nothing in it, unless it is there.
+/// Starts an empty group, unless it runs.
 pub(super) fn up(place: &Place) -> anyhow::Result<()> {
     if MEMBERS.iter().all(|member| running(&place.pid(&name(*member))).is_some()) && has_joined(place) {
         return Ok(());
     }
     sid(place)?;
     for member in MEMBERS {
-        // What a member that was killed has left may not fit what the others have: it begins anew.
+        // A killed member's data may conflict with the others': it starts empty.
         crate::shell::stop(&place.pid(&name(member)))?;
         make(place, member)?;
     }
@@ -72,7 +72,7 @@ fn ask(place: &Place, member: u16, sql: &str) -> Command {
     client
 }
 
-/// Makes an empty server of the group and starts it.
+/// Creates and starts an empty group member.
 fn make(place: &Place, member: u16) -> anyhow::Result<()> {
     let (sid, log) = (place.sid(), place.log("mysql-group"));
     if !quietly(place.in_sid(None, "id").arg("mysql")) {

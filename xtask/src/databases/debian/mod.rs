@@ -1,6 +1,6 @@
-//! Servers from Debian's packages. MariaDB comes from the machine's own release; MySQL and PostgreSQL with DocumentDB are
-//! in Debian sid only, so they live in a folder with a sid of its own; FerretDB, which speaks MongoDB's protocol in front
-//! of that PostgreSQL, is built by Go.
+//! Servers from Debian's packages. MariaDB comes from the machine's own release; MySQL and PostgreSQL with DocumentDB
+//! are in Debian sid only, so they live in a folder with its own sid; FerretDB, which speaks MongoDB's protocol in
+//! front of that PostgreSQL, is built by Go.
 
 mod group;
 mod servers;
@@ -13,7 +13,7 @@ use anyhow::bail;
 use super::{Server, Set, folder, set::MEMBERS};
 use crate::shell::{family, lives, running, send, stop, wait};
 
-/// Where the servers of a set live.
+/// The folder of a set's servers.
 struct Place {
     folder: PathBuf,
     set: Set,
@@ -24,7 +24,7 @@ impl Place {
         Ok(Self { folder: folder()?, set })
     }
 
-    /// A name of this set's own.
+    /// A set-specific name.
     fn own(&self, name: &str) -> String {
         match self.set {
             Set::Tests => name.to_owned(),
@@ -53,8 +53,8 @@ impl Place {
         }
     }
 
-    /// Takes away what a killed server leaves behind to say that it runs. It is known to be gone, but until its number is
-    /// free again, which may take long where nobody waits for orphans, the next one would believe it.
+    /// Removes a killed server's stale lock file. Its pid may stay in use for long where no process reaps orphans, and
+    /// the next server would take it for a running one.
     fn unlock(&self, server: Server) -> anyhow::Result<()> {
         let left = match server {
             Server::MariaDb => return Ok(()),
@@ -97,18 +97,18 @@ pub fn up(set: Set, server: Server) -> anyhow::Result<()> {
     }
 }
 
-/// Whether a server that was started here runs.
+/// Whether a server started here runs.
 pub fn is_up(set: Set, server: Server) -> bool {
     Place::of(set).is_ok_and(|place| place.pids(server).iter().all(|pid| running(pid).is_some()))
 }
 
-/// Stops everything of the set that was started here.
+/// Stops the set's servers started here.
 pub fn down(set: Set) -> anyhow::Result<()> {
     let place = Place::of(set)?;
     for pid in [Server::MongoDb, Server::MySql, Server::MariaDb].into_iter().flat_map(|server| place.pids(server)) {
         stop(&pid)?;
     }
-    // The other set lives in the same folder.
+    // Other sets share the folder.
     let others = Set::ALL.into_iter().flat_map(|set| Server::ALL.map(|server| (set, server)));
     if others.into_iter().any(|(set, server)| is_up(set, server)) {
         return Ok(());
@@ -116,7 +116,7 @@ pub fn down(set: Set) -> anyhow::Result<()> {
     sid::unmount(&place)
 }
 
-/// What may be done to a server that was started here, as a crash or a hanging machine would.
+/// Faults of a server started here, like a crash or a hanging machine.
 #[derive(Debug, Clone, Copy)]
 pub enum Harm {
     /// SIGKILL.
@@ -127,7 +127,7 @@ pub enum Harm {
     Cont,
 }
 
-/// Does it to every process of the server at once.
+/// Applies it to all processes of the server.
 pub fn harm(set: Set, server: Server, harm: Harm) -> anyhow::Result<()> {
     let pids = Place::of(set)?.pids(server);
     let parents: Vec<u32> = pids.iter().filter_map(|pid| running(pid)).collect();
@@ -137,7 +137,7 @@ pub fn harm(set: Set, server: Server, harm: Harm) -> anyhow::Result<()> {
     if let Harm::Cont = harm {
         return send("-CONT", &family(&parents));
     }
-    // A parent that stands still has no more children.
+    // A stopped parent creates no children.
     send("-STOP", &parents)?;
     let all = family(&parents);
     match harm {

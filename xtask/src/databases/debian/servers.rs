@@ -18,9 +18,9 @@ use crate::{
     shell::{is_there, listens, run, running, say, start, wait},
 };
 
-/// Which FerretDB.
+/// FerretDB release.
 const FERRETDB: &str = "github.com/FerretDB/FerretDB/v2/cmd/ferretdb@v2.7.0";
-/// How long a server may take to answer after its start.
+/// Time limit of a server's start.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(super) fn mariadb(place: &Place) -> anyhow::Result<()> {
@@ -172,10 +172,10 @@ pub(super) fn ferretdb(place: &Place) -> anyhow::Result<()> {
     answer("FerretDB", &pid, &place.log("mongodb"), || listens(port))
 }
 
-/// A server of somebody else at our port is no test database.
+/// Rejects a foreign server at our port.
 pub(super) fn free(port: u16) -> anyhow::Result<()> {
     if listens(port) {
-        bail!("something that was not started here listens at port {port}");
+        bail!("a foreign process listens at port {port}");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Packages: those of the machine's own release, and a Debian sid in a folder for what is nowhere else.
+//! Packages: those of the machine's own release, and a Debian sid in a folder for the rest.
 
 use std::{
     fs,
@@ -12,9 +12,9 @@ use anyhow::{Context as _, bail};
 use super::Place;
 use crate::shell::{is_there, run, say};
 
-/// What sid is needed for.
+/// Packages from sid.
 const PACKAGES: &[&str] = &["mysql-server-core", "mysql-client", "postgresql-18-documentdb"];
-/// Made when everything above is installed.
+/// Marker of a complete installation.
 const READY: &str = "chainbill-ready";
 
 /// Debian sid in a folder, with its packages.
@@ -45,11 +45,11 @@ pub(super) fn sid(place: &Place) -> anyhow::Result<()> {
     if sid.join(READY).exists() {
         return Ok(());
     }
-    // Packages must not start services of their own.
+    // Packages must not start services.
     let policy = sid.join("usr/sbin/policy-rc.d");
     fs::write(&policy, "#!/bin/sh\nexit 101\n")?;
     fs::set_permissions(&policy, fs::Permissions::from_mode(0o755))?;
-    // An archive that is copied now and then is older than its own date lets it be; its signature still counts.
+    // An archive mirror may be past its validity date; its signature is still checked.
     fs::write(sid.join("etc/apt/apt.conf.d/90chainbill"), "Acquire::Check-Valid-Until \"false\";\n")?;
     say(&format!("installing {} in it", PACKAGES.join(", ")));
     run(&log, place.in_sid(None, "apt-get").args(["update", "--quiet"]))?;
@@ -59,7 +59,7 @@ pub(super) fn sid(place: &Place) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The archive that the machine itself uses.
+/// The machine's own package archive.
 fn archive() -> String {
     const OTHERWISE: &str = "http://deb.debian.org/debian";
     let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
@@ -102,7 +102,7 @@ pub(super) fn apt(place: &Place, packages: &[&str]) -> anyhow::Result<()> {
     run(&log, &mut install)
 }
 
-/// Undoes the mounts that the folder needs while servers run in it.
+/// Unmounts the folder's mounts for running servers.
 pub(super) fn unmount(place: &Place) -> anyhow::Result<()> {
     for mount in ["proc", "dev"] {
         let target = place.sid().join(mount);

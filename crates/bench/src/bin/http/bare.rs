@@ -1,6 +1,6 @@
-//! The bare server: what the request path costs at least with this framework, this driver and these tables. The session and its
-//! user are read in one statement, an invoice in a second and its lines in a third; a draft is one transaction of two inserts.
-//! It has no rules, no audit, no outbox, no limits and no metrics.
+//! The bare server: the minimum cost of the request path with this framework, driver and tables. The session and its
+//! user are read in one statement, an invoice in a second and its lines in a third; a draft is one transaction of two
+//! inserts. It has no rules, no audit, no outbox, no limits and no metrics.
 
 use std::{sync::Arc, time::Duration};
 
@@ -178,7 +178,7 @@ struct DraftLine {
     tax_rate: Option<String>,
 }
 
-/// What failed; the text goes to the client, which ends the measurement.
+/// An error. Its text goes to the client, which ends the measurement.
 struct Failure(anyhow::Error);
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
@@ -310,7 +310,7 @@ async fn create(
     })
 }
 
-/// The numbers of a draft: of each line the quantity, the price, the rate and the amount.
+/// A draft's numbers: quantity, price, rate and amount per line.
 struct Numbers {
     subtotal: i64,
     tax: i64,
@@ -374,7 +374,7 @@ fn amount(minor: i64, currency: &str) -> Money {
     Money { amount: format!("{}.{:02}", minor / 100, minor % 100), currency: currency.to_owned() }
 }
 
-/// A decimal of so many places, without zeros at its end.
+/// A decimal of this scale, without trailing zeros.
 fn decimal(number: i64, places: u32) -> String {
     let unit = 10_i64.pow(places);
     let text = format!("{}.{:0width$}", number / unit, number % unit, width = places as usize);

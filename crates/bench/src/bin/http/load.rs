@@ -1,4 +1,4 @@
-//! The load: sixteen connections, each of which sends the next request when it has the response to the last.
+//! The load: sixteen connections, each with one request at a time.
 
 use std::{
     ops::AddAssign,
@@ -12,15 +12,15 @@ use tokio::task::JoinSet;
 
 use crate::process::Process;
 
-/// Of every account.
+/// All accounts'.
 pub const PASSWORD: &str = "correct horse battery";
 const CONNECTIONS: usize = 16;
-/// How long one measurement lasts.
+/// Duration of a measurement.
 const LASTING: Duration = Duration::from_secs(4);
-/// Requests before it, which fill caches and pools.
+/// Warm-up requests.
 const WARMING: usize = 8;
 
-/// What is asked.
+/// A request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// One invoice.
@@ -43,7 +43,7 @@ impl Operation {
     }
 }
 
-/// What requests have cost.
+/// Cost of requests.
 #[derive(Default)]
 pub struct Cost {
     requests: u64,
@@ -78,7 +78,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Makes them through the API of a ChainBill server.
+    /// Creates them through a ChainBill server's API.
     pub async fn with_invoices(base: &str, count: usize) -> anyhow::Result<Self> {
         let http = chainbill_testkit::http();
         let post = async |path: &str, body: Value| -> anyhow::Result<Value> {
@@ -125,7 +125,7 @@ impl Account {
         })
     }
 
-    /// Waits until the mirror has everything.
+    /// Waits for an empty backlog.
     pub async fn drained(&self, base: &str) -> anyhow::Result<()> {
         let (http, until) = (chainbill_testkit::http(), Instant::now() + Duration::from_secs(120));
         loop {
@@ -146,13 +146,13 @@ pub async fn measure(server: &Process, account: &Account, operation: Operation) 
     let requests = run(server, account, operation, Some(began + LASTING)).await?;
     let seconds = began.elapsed().as_secs_f64();
     if operation == Operation::Create {
-        // ChainBill's part that follows the response belongs to the request too.
+        // ChainBill's work after the response counts too.
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     Ok(Cost { requests, processor_seconds: server.processor_seconds()? - before, seconds })
 }
 
-/// Sends requests until the moment, or a few where there is none; how many.
+/// Sends requests until the deadline, or a few without one; their count.
 async fn run(server: &Process, account: &Account, operation: Operation, until: Option<Instant>) -> anyhow::Result<u64> {
     let mut workers = JoinSet::new();
     for worker in 0..CONNECTIONS {

@@ -1,5 +1,5 @@
-//! The request path beside a bare server: processor time per request of ChainBill and of a small axum and sqlx server on the same
-//! tables, which only authenticates, reads or writes the rows, and answers. Both are measured in turns within one run.
+//! The request path beside a bare server: processor time per request of ChainBill and of a small axum and sqlx server
+//! on the same tables, which only authenticates, reads or writes rows, and answers. One run measures both in turns.
 
 #![expect(clippy::print_stdout, reason = "the table is the program's result")]
 #![expect(clippy::cast_precision_loss, reason = "rates are rounded anyway")]
@@ -16,9 +16,9 @@ use crate::{
     process::Process,
 };
 
-/// Invoices of the account that asks.
+/// Invoices of the account.
 const INVOICES: usize = 1500;
-/// How often each operation of each server is measured.
+/// Measurements per operation and server.
 const ROUNDS: usize = 3;
 
 #[tokio::main]

@@ -1,4 +1,4 @@
-//! The two servers as processes of their own, so that their processor time is theirs alone.
+//! The two servers as processes, for separate processor times.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -8,15 +8,15 @@ use std::{
 use anyhow::{Context as _, bail};
 use chainbill_testkit::{EMBEDDED, Fresh};
 
-/// A server process. It ends with this value.
+/// A server process, ended on drop.
 pub struct Process {
     child: Child,
-    /// Where it serves.
+    /// Its URL.
     pub base: String,
 }
 
 impl Process {
-    /// ChainBill, as it was built beside this program.
+    /// ChainBill, built beside this program.
     pub fn chainbill(fresh: &Fresh) -> anyhow::Result<Self> {
         let programs = std::env::current_exe()?;
         let mut command = Command::new(programs.with_file_name("chainbill"));
@@ -59,13 +59,13 @@ impl Process {
         Ok(Self { child, base })
     }
 
-    /// Seconds of processor time that it has used.
+    /// Its processor time in seconds.
     pub fn processor_seconds(&self) -> anyhow::Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let (_, fields) = stat.rsplit_once(')').context("a name")?;
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        // Linux counts a hundred ticks a second for programs, whatever its own clock does.
+        // Linux reports 100 ticks per second to programs.
         Ok(ticks as f64 / 100.0)
     }
 }

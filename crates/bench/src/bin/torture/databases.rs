@@ -1,4 +1,4 @@
-//! The two databases: proxies before both, and the power to kill them where they are ours.
+//! The two databases, proxies before both, and kill commands for our own servers.
 
 use std::{
     path::PathBuf,
@@ -11,12 +11,12 @@ use tokio::{net::TcpStream, process::Command};
 
 use crate::group::{self, Group};
 
-/// One of the two.
+/// A database.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
     /// The primary.
     Primary,
-    /// The second database.
+    /// The mirror.
     Second,
 }
 
@@ -24,7 +24,7 @@ impl Side {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Primary, Self::Second];
 
-    /// Its word for `cargo xtask databases`.
+    /// Its `cargo xtask databases` name.
     const fn server(self) -> &'static str {
         match self {
             Self::Primary => "mysql",
@@ -40,23 +40,23 @@ impl Side {
     }
 }
 
-/// Both databases and what stands before them.
+/// Both databases and their proxies.
 pub struct Databases {
-    /// As they are; ChainBill knows them by other addresses.
+    /// Direct addresses; ChainBill uses the proxies'.
     pub fresh: Fresh,
-    /// Where ChainBill finds the primary.
+    /// The primary's proxy address.
     pub primary: String,
-    /// Where ChainBill finds the second database.
+    /// The mirror's proxy address.
     pub secondary: String,
     proxies: [Option<Proxy>; 2],
-    /// The other servers of a primary that has several.
+    /// Further servers of a primary cluster.
     pub group: Option<Group>,
-    /// What kills and starts them; none where they are not ours.
+    /// Kills and starts them; none for external servers.
     xtask: Option<PathBuf>,
 }
 
 impl Databases {
-    /// Makes databases on the servers that the environment names.
+    /// Creates databases on the environment's servers.
     pub async fn make() -> Self {
         let name = |side: Side| server(side.variable()).unwrap_or_else(|| EMBEDDED.to_owned());
         let group = group::named();
@@ -88,25 +88,25 @@ impl Databases {
         databases
     }
 
-    /// The second database as a stranger sees it, past the proxy. An embedded one must have been made.
-    pub async fn copies(&self) -> ForeignDocuments {
+    /// The mirror through a plain driver, past the proxy. An embedded one must exist.
+    pub async fn mirror(&self) -> ForeignDocuments {
         if self.fresh.secondary == EMBEDDED {
             return ForeignDocuments::file(&self.fresh.folder.join("secondary.db")).await;
         }
         ForeignDocuments::server(&self.fresh.secondary).await
     }
 
-    /// The proxy before one of them; none before an embedded one.
+    /// A database's proxy; none for an embedded one.
     pub fn proxy(&self, side: Side) -> Option<&Proxy> {
         self.proxies[side as usize].as_ref()
     }
 
-    /// Whether one of them may be killed. The servers of a group are not: nobody here knows how to bring one back into it.
+    /// Whether a database may be killed. Group members may not: rejoining the group is not implemented here.
     pub fn may_kill(&self, side: Side) -> bool {
         self.xtask.is_some() && (side == Side::Second || self.group.is_none())
     }
 
-    /// Where the ChainBill of this place finds the primary.
+    /// The primary's address for this ChainBill server.
     pub fn primary_of(&self, place: usize) -> String {
         match &self.group {
             Some(group) if place > 0 => group.in_turn(&self.fresh.primary),
@@ -116,13 +116,13 @@ impl Databases {
 
     /// `kill`, `stop`, `cont`.
     pub async fn harm(&self, side: Side, word: &str) -> anyhow::Result<()> {
-        let xtask = self.xtask.as_ref().context("these databases are not ours")?;
+        let xtask = self.xtask.as_ref().context("the databases are external")?;
         let ended = Command::new(xtask).args(["databases", "--set", "torture", word, side.server()]).status().await?;
-        ensure!(ended.success(), "{side:?} could not be told to {word}");
+        ensure!(ended.success(), "{word} failed for {side:?}");
         Ok(())
     }
 
-    /// Starts a killed one; the moment at which it listened again.
+    /// Starts a killed one; returns when it listens again.
     pub async fn start(&self, side: Side) -> anyhow::Result<Instant> {
         let (started, back) = tokio::join!(self.harm(side, "up"), self.listens(side));
         started?;

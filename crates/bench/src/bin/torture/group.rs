@@ -1,31 +1,31 @@
-//! A primary of several servers that all take writes. Clients and the first ChainBill keep to one of them; the second
-//! ChainBill is led to each in turn, and relays, renews leases and takes entries off wherever it lands. The last server is
-//! kept behind now and then: what it shows then has been overtaken.
+//! A multi-writer primary cluster. Clients and the first ChainBill use one server; the second ChainBill's connections
+//! rotate over all, where it relays, renews leases and acks entries. The last server lags now and then and returns
+//! stale reads.
 
 use std::time::Duration;
 
 use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use chainbill_testkit::{Proxy, address, open, with_database};
 
-/// Servers as tests name them.
+/// Server variable of tests.
 const VARIABLE: &str = "MYSQL_GROUP_TEST_URLS";
 
-/// The servers of the group beside the first.
+/// The group's servers after the first.
 pub struct Group {
-    /// Leads to each server in turn.
+    /// Rotates over the servers.
     in_turn: Proxy,
-    /// The last server, past all proxies.
+    /// Direct address of the last server.
     last: String,
 }
 
-/// The addresses of a group, when one is named; the first is the one that clients keep to.
+/// The addresses of a configured group; clients use the first.
 pub fn named() -> Option<Vec<String>> {
     let urls = std::env::var(VARIABLE).ok().filter(|urls| !urls.is_empty())?;
     Some(urls.split(',').map(str::to_owned).collect())
 }
 
 impl Group {
-    /// Stands before all servers.
+    /// Proxies all servers.
     pub async fn before(urls: &[String], database: &str) -> Self {
         let last = urls.last().map_or("", String::as_str);
         Self {
@@ -34,12 +34,12 @@ impl Group {
         }
     }
 
-    /// The address by which each connection reaches the next server.
+    /// The proxy's address, which rotates per connection.
     pub fn in_turn(&self, url: &str) -> String {
         self.in_turn.instead_of(url)
     }
 
-    /// The last server goes on answering and does not apply what the others commit.
+    /// The last server answers but does not apply the others' commits.
     pub async fn falls_behind(&self, pause: Duration) -> anyhow::Result<()> {
         let db = open(&self.last).await.db;
         let holding = db.begin().await?;

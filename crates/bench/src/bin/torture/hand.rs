@@ -1,4 +1,4 @@
-//! The hand that breaks things: a deck of faults in an order that the seed decides, again and again.
+//! Fault injection: a deck of faults, shuffled by the seed, repeatedly.
 
 mod primary;
 
@@ -27,29 +27,29 @@ use primary::Harm;
 pub enum Card {
     /// ChainBill is killed and started again.
     Killed,
-    /// ChainBill stands still for a while.
+    /// ChainBill is frozen for a while.
     Frozen,
-    /// ChainBill stands still until another has its leases, and then wakes in the middle of what it did.
+    /// ChainBill is frozen until another server has its leases, then continues mid-operation.
     FrozenPastItsLease,
     /// A database is killed and started again.
     DatabaseKilled(Side),
-    /// A database stands still.
+    /// A database is frozen.
     DatabaseFrozen(Side),
-    /// Something stands between ChainBill and a database.
+    /// A fault of a database's proxy.
     Between(Side, Fault),
-    /// A thousand logins that nobody waits for.
+    /// A thousand abandoned logins.
     AbandonedLogins,
-    /// Readers that never read.
+    /// Stalled readers.
     NeverReading,
-    /// Something happens to the primary, which lives.
+    /// A fault of the live primary.
     Primary(Harm),
-    /// A server of the primary's group is behind the others.
+    /// A server of the primary's group lags.
     Behind,
 }
 
 const DELAY: Duration = Duration::from_millis(30);
 
-/// Each fault, and how often it is in the deck.
+/// Each fault and its count in the deck.
 const DECK: &[(Card, usize)] = &[
     (Card::Killed, 8),
     (Card::Frozen, 1),
@@ -75,9 +75,9 @@ const DECK: &[(Card, usize)] = &[
 ];
 
 impl Card {
-    /// Its line in the table.
+    /// Its table row.
     fn name(self) -> String {
-        let of = |side: Side| if side == Side::Primary { "primary" } else { "second database" };
+        let of = |side: Side| if side == Side::Primary { "primary" } else { "mirror" };
         match self {
             Self::Killed => "ChainBill killed".to_owned(),
             Self::Frozen => "ChainBill frozen".to_owned(),
@@ -108,34 +108,34 @@ impl Card {
 /// Counts and times.
 #[derive(Default)]
 pub struct Tally {
-    /// How often each fault was.
+    /// Count of each fault.
     pub cycles: BTreeMap<String, u64>,
     /// From the kill to the first answer of the new process.
     pub answering: Vec<Duration>,
     /// From the primary's return to the first acknowledged write.
     pub acknowledging: Vec<Duration>,
-    /// Crowds of strangers.
+    /// Crowd measurements.
     pub crowds: Vec<Seen>,
 }
 
-/// What plays the cards.
+/// Plays the cards.
 pub struct Hand {
     /// ChainBill.
     pub program: PathBuf,
-    /// What it keeps its things in.
+    /// Its databases.
     pub databases: Databases,
     /// Its processes.
     pub servers: Vec<Process>,
     /// Its clients.
     pub load: Arc<Load>,
-    /// Chance.
+    /// Random.
     pub dice: Dice,
-    /// What was done.
+    /// Statistics.
     pub tally: Tally,
 }
 
 impl Hand {
-    /// A new deck. The longest fault lies on top, so that even a short run has it.
+    /// A new deck, the longest fault on top, so that a short run has it.
     pub fn deck(&mut self) -> Vec<Card> {
         let all = DECK.iter().flat_map(|(card, times)| std::iter::repeat_n(*card, *times));
         let all = all.chain(Harm::ALL.map(Card::Primary));
@@ -159,7 +159,7 @@ impl Hand {
         }
     }
 
-    /// Plays a card to its end.
+    /// Plays a card.
     pub async fn play(&mut self, card: Card) -> anyhow::Result<()> {
         let victim = usize::try_from(self.dice.roll(0, 1))?;
         sleep(self.some(20, 400)).await;
@@ -181,7 +181,7 @@ impl Hand {
         Ok(())
     }
 
-    /// Strangers crowd a server; the load goes on, and so must an honest login.
+    /// A hostile crowd at a server; the load and honest logins must continue.
     async fn crowd(&mut self, card: Card, victim: usize) -> anyhow::Result<()> {
         let pause = self.some(500, 4_000);
         let (server, client) = (&self.servers[victim], &self.load.client);
@@ -250,8 +250,7 @@ impl Hand {
         Ok(())
     }
 
-    /// Waits until the clients write again after the primary's return. What happens to the second database does not
-    /// concern them.
+    /// Waits until clients write again after the primary's return. Mirror faults do not affect them.
     async fn acknowledged_since(&mut self, side: Side, back: Instant) -> anyhow::Result<()> {
         if side == Side::Second {
             return Ok(());

@@ -1,6 +1,6 @@
-//! `cargo xtask torture`: two servers on the same databases under load, while a seeded hand kills and freezes them and both
-//! their databases and breaks what stands between. What clients meant and what they were told is written to a file: that
-//! file is the oracle. In the end nothing that was acknowledged is lost, nothing is doubled, and both sides are equal.
+//! `cargo xtask torture`: two servers on the same databases under load, while seeded faults kill and freeze them and
+//! both databases and break connections. The clients' log of intended writes and answers is the oracle. In the end no
+//! acknowledged write is lost, none is doubled, and both sides are equal.
 
 #![expect(clippy::print_stdout, reason = "the result is printed")]
 
@@ -33,7 +33,7 @@ use crate::{
     watch::{Watched, parked, watch},
 };
 
-/// How long the last round of the writers may take.
+/// Time limit of the writers' last round.
 const LAST_ROUND: Duration = Duration::from_secs(60);
 
 #[tokio::main]
@@ -49,7 +49,7 @@ async fn main() -> anyhow::Result<()> {
     match result {
         Ok(databases) => databases.fresh.remove().await,
         Err(error) => {
-            eprintln!("everything is kept for a look: {primary} {}", folder.display());
+            eprintln!("kept for inspection: {primary} {}", folder.display());
             return Err(error);
         }
     }
@@ -59,14 +59,14 @@ async fn main() -> anyhow::Result<()> {
 async fn torture(program: PathBuf, databases: Databases, seconds: u64, seed: u64) -> anyhow::Result<Databases> {
     let servers = vec![Process::start(&program, &databases, 0)?, Process::start(&program, &databases, 1)?];
     let oracle = databases.fresh.folder.join("oracle.txt");
-    // What was committed at one server of a group may not show at another yet: clients keep to one.
+    // A commit at one group member may not show at another yet: clients use one server.
     let asked = if databases.group.is_some() { &servers[..1] } else { &servers[..] };
     let bases = asked.iter().map(|server| server.base.clone()).collect();
     let load = Load::new(chainbill_testkit::http(), bases, Oracle::new(File::create(&oracle)?), seed).await?;
     let mut hand =
         Hand { program, databases, servers, load: Arc::new(load), dice: Dice(seed), tally: Tally::default() };
     let mut writers = hand.load.work();
-    let watching = tokio::spawn(watch(hand.load.clone(), hand.databases.copies().await));
+    let watching = tokio::spawn(watch(hand.load.clone(), hand.databases.mirror().await));
     let started = Instant::now();
     let mut deck = Vec::new();
     while started.elapsed() < Duration::from_secs(seconds) {
@@ -87,7 +87,7 @@ async fn torture(program: PathBuf, databases: Databases, seconds: u64, seed: u64
         }
         anyhow::Ok(())
     };
-    tokio::time::timeout(LAST_ROUND, all).await.context("clients still wait for an answer a minute after all")??;
+    tokio::time::timeout(LAST_ROUND, all).await.context("clients still wait a minute after the end")??;
     let verdict = Verdict::of(&hand, &oracle, watching.await?).await?;
     for server in &mut hand.servers {
         server.kill()?;
@@ -98,12 +98,12 @@ async fn torture(program: PathBuf, databases: Databases, seconds: u64, seed: u64
     Ok(hand.databases)
 }
 
-/// What was found in the end.
+/// The final result.
 struct Verdict {
     found: Found,
     watched: Watched,
     drift: u64,
-    /// Asked after everything.
+    /// Read at the end.
     parked: u64,
     settled: Duration,
     invariants: (i32, Value),
@@ -114,18 +114,18 @@ impl Verdict {
     async fn of(hand: &Hand, oracle: &std::path::Path, watched: Watched) -> anyhow::Result<Self> {
         let base = &hand.servers[0].base;
         let settled = settled(&hand.load.client, base).await?;
-        let found = judge(&hand.load, base, &hand.databases.copies().await, oracle).await?;
+        let found = judge(&hand.load, base, &hand.databases.mirror().await, oracle).await?;
         let invariants = command(&hand.program, &hand.databases, &["check"])?;
         let comparison = command(&hand.program, &hand.databases, &["sync", "verify", "--deep"])?;
         let runs = comparison.1["models"].as_array().into_iter().flatten();
         let drift = runs.filter_map(|run| run["drift"].as_u64()).sum();
-        let parked = parked(&hand.load, 0).await.context("nobody says what is parked")?;
+        let parked = parked(&hand.load, 0).await.context("no report of the parked count")?;
         Ok(Self { found, watched, drift, parked, settled, invariants, comparison })
     }
 
     fn ensure(&self) -> anyhow::Result<()> {
         let Self { found, watched, .. } = self;
-        let risen: Vec<String> = watched.risen.iter().map(|id| format!("{id} came back to the copies")).collect();
+        let risen: Vec<String> = watched.risen.iter().map(|id| format!("{id} came back to the mirror")).collect();
         for line in [&found.lost, &found.doubled, &found.wrong, &risen].into_iter().flatten().take(50) {
             eprintln!("{line}");
         }
@@ -144,20 +144,20 @@ fn print(hand: &Hand, verdict: &Verdict) {
         println!("{times:>7} × {fault}");
     }
     if !Side::ALL.iter().any(|side| hand.databases.may_kill(*side)) {
-        println!("        THE DATABASES THEMSELVES WERE NOT KILLED: they are not ours");
+        println!("        THE DATABASES THEMSELVES WERE NOT KILLED: they are external");
     }
     let (load, count) = (&hand.load, |lines: &[String]| lines.len() as u64);
     let figures = [
         (cycles.values().sum(), "cycles"),
         (load.oracle.told(), "acknowledged writes"),
         (found.deletes, "of them deletes"),
-        (found.contended, "of them to rows that others wrote to at the same time"),
-        (load.met(), "refused, for another was faster, and tried again or given up"),
-        (found.unheard, "given up unheard: done once or not at all"),
+        (found.contended, "of them to rows with concurrent writers"),
+        (load.met(), "refused by version conflicts, and retried or given up"),
+        (found.unanswered, "given up unanswered: done once or not at all"),
         (count(&found.lost), "lost"),
         (count(&found.doubled), "doubled"),
-        (count(&found.wrong), "answers that cannot be"),
-        (watched.risen.len() as u64, "deleted and back in the copies"),
+        (count(&found.wrong), "impossible answers"),
+        (watched.risen.len() as u64, "deleted and back in the mirror"),
         (*drift, "drift"),
         (*parked, "parked"),
         (watched.most_parked, "parked at once, at most"),
@@ -165,7 +165,7 @@ fn print(hand: &Hand, verdict: &Verdict) {
     for (figure, what) in figures {
         println!("{figure:>7} {what}");
     }
-    println!("what is parked was asked {} times meanwhile, and in the end", watched.looks);
+    println!("parked count read {} times meanwhile, and in the end", watched.looks);
     println!("settled {:.1} s after the last fault, every model live", settled.as_secs_f64());
     println!("ChainBill killed → answering again: {}", spread(answering));
     println!("primary back → writes acknowledged again: {}", spread(acknowledging));

@@ -1,4 +1,4 @@
-//! ChainBill as a process that can be killed.
+//! ChainBill as a killable process.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -13,32 +13,32 @@ use serde_json::Value;
 
 use crate::databases::Databases;
 
-/// Of everybody.
+/// All users'.
 pub const PASSWORD: &str = "correct horse battery";
 
 /// A server process.
 pub struct Process {
     child: Child,
-    /// Where it answers.
+    /// Its base URL.
     pub base: String,
 }
 
 impl Process {
-    /// Starts it and waits until it says where it serves.
+    /// Starts it and waits for its address in the log.
     pub fn start(program: &Path, databases: &Databases, place: usize) -> anyhow::Result<Self> {
         let mut command = settings(program, databases, place);
         let mut child =
             command.env("PORT", "0").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut lines = BufReader::new(child.stderr.take().context("its log")?).lines();
-        let mut said = Vec::new();
+        let mut log = Vec::new();
         let base = loop {
-            let Some(line) = lines.next().transpose()? else { bail!("it ended at its start: {}", said.join("\n")) };
+            let Some(line) = lines.next().transpose()? else { bail!("it ended at its start: {}", log.join("\n")) };
             if let Some((_, rest)) = line.split_once("serving at ") {
                 break rest.split(',').next().unwrap_or("").to_owned();
             }
-            said.push(line);
+            log.push(line);
         };
-        // Somebody must read on, or the process would block on a full pipe.
+        // An unread pipe would block the process.
         std::thread::spawn(move || for _ in lines.by_ref() {});
         Ok(Self { child, base })
     }
@@ -57,14 +57,14 @@ impl Process {
         Ok(())
     }
 
-    /// The most memory that it ever had, in KiB.
+    /// Peak memory in KiB.
     pub fn most_memory(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("its memory")?;
         Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
     }
 
-    /// Nothing that happens to the databases may end it.
+    /// No database fault may end it.
     pub fn must_live(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
@@ -72,7 +72,7 @@ impl Process {
         }
     }
 
-    /// Waits until it answers that it is ready.
+    /// Waits for readiness.
     pub async fn ready(&self, client: &Client) -> anyhow::Result<()> {
         let until = Instant::now() + Duration::from_secs(60);
         loop {
@@ -103,10 +103,10 @@ fn settings(program: &Path, databases: &Databases, place: usize) -> Command {
     command
 }
 
-/// Runs a command beside the servers: its exit code and what it answered.
+/// Runs a command beside the servers: its exit code and output.
 pub fn command(program: &Path, databases: &Databases, arguments: &[&str]) -> anyhow::Result<(i32, Value)> {
     let output = settings(program, databases, 0).args(arguments).arg("--json").output()?;
-    let said = serde_json::from_slice(&output.stdout)
+    let json = serde_json::from_slice(&output.stdout)
         .with_context(|| format!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr)))?;
-    Ok((output.status.code().unwrap_or(-1), said))
+    Ok((output.status.code().unwrap_or(-1), json))
 }

@@ -1,5 +1,5 @@
-//! Strangers who harm by asking: logins whose clients do not wait for them, and readers that never read. They come from an
-//! address of their own, beside the load, and neither may keep honest clients out or fill the memory.
+//! Hostile clients beside the load: abandoned logins and stalled readers, from a separate address. Neither may lock
+//! out honest clients or fill the memory.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -17,30 +17,30 @@ use tokio::{
 
 use crate::process::{PASSWORD, Process};
 
-/// Where they come from; the honest come from 127.0.0.1.
+/// Their address; honest clients use 127.0.0.1.
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-/// Logins that are abandoned, so many at a time.
+/// Abandoned logins and their concurrency.
 const LOGINS: usize = 1000;
 const AT_ONCE: usize = 50;
-/// How long their clients wait.
+/// Their timeout.
 const IMPATIENCE: Duration = Duration::from_millis(5);
-/// Readers that never read.
+/// Stalled readers.
 const READERS: usize = 20;
-/// The most memory that either may take, in KiB: the load takes some meanwhile too.
+/// Memory limit of either crowd in KiB, the load's own growth included.
 const MOST_KIB: u64 = 160 * 1024;
-/// How long an honest login may be told to come again.
+/// Time limit for an honest login's retries.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What an honest client and the memory saw of a crowd.
+/// A crowd's effect on logins and memory.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Seen {
-    /// How long an honest login took beside it.
+    /// Duration of honest logins.
     pub login: Duration,
-    /// How much the most memory rose, in KiB.
+    /// Growth of peak memory in KiB.
     pub memory: u64,
 }
 
-/// A thousand logins whose clients have gone after 5 ms, and an honest one beside them.
+/// A thousand logins, abandoned after 5 ms, beside an honest one.
 pub async fn abandoned_logins(server: &Process, client: &Client) -> anyhow::Result<Seen> {
     let body = json!({"email": "root@example.org", "password": "wrong wrong"}).to_string();
     let request = format!(
@@ -50,7 +50,7 @@ pub async fn abandoned_logins(server: &Process, client: &Client) -> anyhow::Resu
     let flood = async {
         for _ in 0..LOGINS / AT_ONCE {
             let abandoned = (0..AT_ONCE).map(|_| async {
-                // Whoever finds no place is a stranger less.
+                // A refused connection is acceptable.
                 if let Ok(mut stream) = connect(&server.base).await
                     && stream.write_all(request.as_bytes()).await.is_ok()
                 {
@@ -64,7 +64,7 @@ pub async fn abandoned_logins(server: &Process, client: &Client) -> anyhow::Resu
     beside(server, client, flood).await
 }
 
-/// Readers that ask for the largest list and never read it, for a while.
+/// Readers that request the largest list and stall for a while.
 pub async fn never_reading(server: &Process, client: &Client, token: &str, pause: Duration) -> anyhow::Result<Seen> {
     let request = format!("GET /api/invoices?limit=100 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
     let readers = async {
@@ -80,7 +80,7 @@ pub async fn never_reading(server: &Process, client: &Client, token: &str, pause
     beside(server, client, readers).await
 }
 
-/// An honest login beside a crowd, and what the crowd cost.
+/// An honest login beside a crowd, and the crowd's cost.
 async fn beside(
     server: &Process,
     client: &Client,
@@ -100,7 +100,7 @@ async fn honest_login(server: &Process, client: &Client) -> anyhow::Result<Durat
         let answer = client.post(format!("{}/api/auth/login", server.base)).json(&body).send().await;
         match answer.map(|answer| answer.status()) {
             Ok(StatusCode::OK) => return Ok(began.elapsed()),
-            // A database that has just been killed, or the crowd: both pass.
+            // A killed database or the crowd: both are transient.
             Ok(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) | Err(_) => {}
             Ok(other) => anyhow::bail!("an honest login is answered {other}"),
         }
@@ -112,7 +112,7 @@ async fn honest_login(server: &Process, client: &Client) -> anyhow::Result<Durat
 async fn connect(base: &str) -> anyhow::Result<TcpStream> {
     let address: SocketAddr = base.trim_start_matches("http://").parse().context("where the server listens")?;
     let socket = TcpSocket::new_v4()?;
-    // A small window: what is not read soon waits on the other side.
+    // A small window: unread bytes wait at the server.
     socket.set_recv_buffer_size(16 * 1024)?;
     socket.bind(SocketAddr::new(STRANGER, 0))?;
     Ok(socket.connect(address).await?)

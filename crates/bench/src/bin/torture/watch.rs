@@ -1,4 +1,4 @@
-//! Somebody who looks on meanwhile: what is parked, and whether anything that was deleted comes back to the copies.
+//! A concurrent observer: counts parked entities and looks for deleted documents that return to the mirror.
 
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
@@ -10,23 +10,23 @@ use tokio::time::{sleep, timeout};
 use crate::load::Load;
 
 const BETWEEN: Duration = Duration::from_millis(250);
-/// What takes longer hangs, which says nothing.
+/// Timeout; a hanging server gives no result.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What was seen.
+/// Observations.
 #[derive(Default)]
 pub struct Watched {
-    /// The most entities that were ever parked at once.
+    /// Peak count of parked entities.
     pub most_parked: u64,
-    /// How often anybody could say what is parked.
+    /// Successful reads of the parked count.
     pub looks: u64,
-    /// Bills whose tombstones were gone again.
+    /// Invoices whose tombstones vanished.
     pub risen: BTreeSet<String>,
     tombstones: BTreeSet<String>,
 }
 
-/// Looks until everybody has ended, and once more.
-pub async fn watch(load: Arc<Load>, copies: ForeignDocuments) -> Watched {
+/// Polls until the load's end, and once more.
+pub async fn watch(load: Arc<Load>, mirror: ForeignDocuments) -> Watched {
     let mut watched = Watched::default();
     for turn in 0.. {
         let over = load.is_over();
@@ -34,7 +34,7 @@ pub async fn watch(load: Arc<Load>, copies: ForeignDocuments) -> Watched {
             watched.looks += 1;
             watched.most_parked = watched.most_parked.max(parked);
         }
-        if let Some(Ok(now)) = in_time(copies.tombstones(INVOICES.name)).await {
+        if let Some(Ok(now)) = in_time(mirror.tombstones(INVOICES.name)).await {
             watched.risen.extend(watched.tombstones.difference(&now).cloned());
             watched.tombstones.extend(now);
         }
@@ -46,7 +46,7 @@ pub async fn watch(load: Arc<Load>, copies: ForeignDocuments) -> Watched {
     watched
 }
 
-/// How many entities are parked, if the server of this turn can say.
+/// Count of parked entities, if this turn's server answers.
 pub async fn parked(load: &Load, turn: usize) -> Option<u64> {
     let answer = load.client.get(format!("{}/api/health/sync", load.base(turn))).send().await.ok()?;
     let health: Value = answer.json().await.ok()?;

@@ -1,5 +1,5 @@
-//! What operators, balancers and clusters do to the primary without killing it: locked tables, a switch-over, connections
-//! that end or are forgotten while they rest.
+//! Operators', balancers' and clusters' faults of a live primary: locked tables, a switch-over, idle connections that
+//! end or are dropped silently.
 
 use std::time::Instant;
 
@@ -13,26 +13,26 @@ use tokio::time::sleep;
 
 use super::{Hand, Side};
 
-/// What is done.
+/// The fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Harm {
-    /// `LOCK TABLES … WRITE`, and somebody forgets about it.
+    /// `LOCK TABLES … WRITE`, left open.
     Locked,
-    /// A transaction that read a table is forgotten, and an ALTER of it waits behind: so does everybody after it.
+    /// An open transaction blocks an ALTER of a table that it read, and the ALTER blocks later statements.
     Altered,
     /// `super_read_only`, as before a planned switch-over, and back.
     ReadOnly,
-    /// Every connection of ChainBill that rests is ended by the server, as `wait_timeout` does.
+    /// The server ends ChainBill's idle connections, as `wait_timeout` does.
     Rested,
-    /// What stands between forgets all connections in silence.
+    /// The proxy silently drops all connections.
     Forgotten,
 }
 
 impl Harm {
-    /// All of them.
+    /// All.
     pub const ALL: [Self; 5] = [Self::Locked, Self::Altered, Self::ReadOnly, Self::Rested, Self::Forgotten];
 
-    /// Its line in the table.
+    /// Its table row.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Locked => "primary's table locked",
@@ -44,26 +44,26 @@ impl Harm {
     }
 }
 
-/// Tables that somebody may lock: one that few ask for, and the one that everybody writes.
+/// Lockable tables: one rarely used, one that all clients write.
 const TABLES: [&str; 2] = ["reviews", "invoices"];
 
-/// Whoever forgets a session keeps it open.
+/// Keeps forgotten sessions open.
 const PATIENT: &str = "SET SESSION wait_timeout=600";
 
 impl Hand {
-    /// Whether it can be done here; `TORTURE_READ_ONLY` says that the server is nobody else's though we may not kill it.
+    /// Whether the fault is possible here; `TORTURE_READ_ONLY` marks an external server without other users.
     pub(super) fn can_harm(&self, harm: Harm) -> bool {
         match harm {
-            // Other users of a server would be refused too.
+            // It would affect the server's other users.
             Harm::ReadOnly => self.databases.may_kill(Side::Primary) || std::env::var_os("TORTURE_READ_ONLY").is_some(),
             _ => self.databases.proxy(Side::Primary).is_some(),
         }
     }
 
-    /// Does it, takes it back, and waits until clients write again.
+    /// Injects and reverts it, then waits for clients' writes.
     pub(super) async fn harm(&mut self, harm: Harm) -> anyhow::Result<()> {
         let url = self.databases.fresh.primary.clone();
-        // An operator waits for locks longer than a service does.
+        // An operator's lock timeout is longer than a service's.
         let patient = ConnectSettings { statement_timeout: None, ..ConnectSettings::of(&url) };
         let stranger = connect(&patient).await?.db;
         match harm {
@@ -74,7 +74,7 @@ impl Hand {
             Harm::Forgotten => {
                 let all = sessions(&stranger, &url, "").await?;
                 self.databases.proxy(Side::Primary).context("a proxy")?.forget();
-                // A server hears of it in its own time, and ends what they had begun; ChainBill is told nothing.
+                // The server notices in time and rolls back; ChainBill gets no notice.
                 end(&stranger, &all).await;
             }
         }
@@ -119,7 +119,7 @@ impl Hand {
     }
 }
 
-/// The sessions of others on the database.
+/// Other sessions on the database.
 async fn sessions(stranger: &Connections, url: &str, which: &str) -> anyhow::Result<Vec<u64>> {
     let name = url.rsplit('/').next().unwrap_or("").split('?').next().unwrap_or("");
     let sql = format!("SELECT id FROM information_schema.processlist WHERE db='{name}' AND id<>CONNECTION_ID(){which}");
@@ -128,7 +128,7 @@ async fn sessions(stranger: &Connections, url: &str, which: &str) -> anyhow::Res
     Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
 }
 
-/// Ends sessions; those that are gone already are as good.
+/// Ends sessions; ended ones are ignored.
 async fn end(stranger: &Connections, sessions: &[u64]) {
     for id in sessions {
         let _ = stranger.execute_unprepared(&format!("KILL {id}")).await;

@@ -1,4 +1,4 @@
-//! What is there in the end.
+//! The final state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,37 +9,37 @@ use serde_json::Value;
 
 use crate::load::Load;
 
-/// Both databases, as far as clients have written to them.
+/// The clients' data in both databases.
 pub struct Facts {
-    /// Every bill by its id.
-    pub bills: BTreeMap<String, Value>,
-    /// The profile on which several have counted.
+    /// All invoices by id.
+    pub invoices: BTreeMap<String, Value>,
+    /// The profile with counters.
     pub profile: Value,
-    /// What the second database knows to be deleted.
+    /// Ids with tombstones in the mirror.
     pub tombstones: BTreeSet<String>,
 }
 
 impl Facts {
-    /// Asks for them.
-    pub async fn ask(load: &Load, base: &str, copies: &ForeignDocuments) -> anyhow::Result<Self> {
+    /// Reads them.
+    pub async fn ask(load: &Load, base: &str, mirror: &ForeignDocuments) -> anyhow::Result<Self> {
         let profile = load.look(&load.writer, &load.profile_path()).await?.context("the profile is gone")?;
-        let tombstones = copies.tombstones(INVOICES.name).await.map_err(|error| anyhow!("the copies: {error}"))?;
-        Ok(Self { bills: bills(load, base).await?, profile, tombstones })
+        let tombstones = mirror.tombstones(INVOICES.name).await.map_err(|error| anyhow!("the mirror: {error}"))?;
+        Ok(Self { invoices: invoices(load, base).await?, profile, tombstones })
     }
 }
 
-async fn bills(load: &Load, base: &str) -> anyhow::Result<BTreeMap<String, Value>> {
-    let (mut bills, mut cursor) = (BTreeMap::new(), String::new());
+async fn invoices(load: &Load, base: &str) -> anyhow::Result<BTreeMap<String, Value>> {
+    let (mut invoices, mut cursor) = (BTreeMap::new(), String::new());
     loop {
         let url = format!("{base}/api/invoices?limit=100{cursor}");
         let answer = load.client.get(url).bearer_auth(&load.writer.token).send().await?.error_for_status()?;
         let page: Value = answer.json().await?;
-        for bill in page["data"].as_array().into_iter().flatten() {
-            bills.insert(bill["id"].as_str().unwrap_or("").to_owned(), bill.clone());
+        for invoice in page["data"].as_array().into_iter().flatten() {
+            invoices.insert(invoice["id"].as_str().unwrap_or("").to_owned(), invoice.clone());
         }
         match page["nextCursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
-            None => return Ok(bills),
+            None => return Ok(invoices),
         }
     }
 }

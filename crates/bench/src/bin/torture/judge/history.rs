@@ -1,25 +1,25 @@
-//! The oracle's file, read: what became of each write as far as its client knows.
+//! The parsed oracle file: each write's outcome as its client knows it.
 
 use std::collections::BTreeMap;
 
 use crate::load::Word;
 
-/// A write's key, taken apart: `count-c-12-1-3` is the third count of client 1 on the subject `c-12`.
+/// A write's parsed key: `count-c-12-1-3` is the third count of client 1 on the subject `c-12`.
 pub struct Write<'h> {
-    /// To what it was to be done.
+    /// The target.
     pub subject: &'h str,
-    /// What else the key says.
+    /// The rest of the key.
     pub rest: &'h str,
-    /// The last that its client was told.
+    /// The client's last known state.
     pub fate: Word,
-    /// What was said then: of what was made its id, of others often their path.
+    /// The answer: an id for creations, often a path for others.
     pub answer: &'h str,
 }
 
-/// What clients meant and what they were told.
+/// The clients' writes.
 pub struct History<'h> {
     fates: BTreeMap<&'h str, (Word, &'h str)>,
-    /// What clients were told that cannot be.
+    /// Impossible answers.
     pub wrong: Vec<&'h str>,
 }
 
@@ -38,7 +38,7 @@ impl<'h> History<'h> {
                 continue;
             }
             let known = history.fates.entry(key).or_insert((word, answer));
-            // Nothing that is said later takes an acknowledgement back.
+            // An acknowledgement is final.
             if known.0 != Word::Told {
                 *known = (word, answer);
             }
@@ -46,7 +46,7 @@ impl<'h> History<'h> {
         history
     }
 
-    /// Every write of a kind.
+    /// All writes of a kind.
     pub fn of(&self, what: &'static str) -> impl Iterator<Item = Write<'h>> {
         self.fates.iter().filter_map(move |(key, (fate, answer))| {
             let rest = key.strip_prefix(what)?.strip_prefix('-')?;
@@ -56,34 +56,34 @@ impl<'h> History<'h> {
         })
     }
 
-    /// What became of one write.
+    /// Outcome of one write.
     pub fn fate(&self, key: &str) -> Option<Word> {
         self.fates.get(key).map(|(fate, _)| *fate)
     }
 
-    /// The id of each bill whose making was acknowledged, by its subject.
+    /// Subject and id of each acknowledged creation.
     pub fn made(&self) -> impl Iterator<Item = (&'h str, &'h str)> {
         self.of("make").filter(|write| write.fate == Word::Told).map(|write| (write.subject, write.answer))
     }
 
-    /// Whether a bill may be gone: its delete is acknowledged, or nobody knows of it.
+    /// Whether an invoice's delete is acknowledged or has an unknown outcome.
     pub fn may_be_gone(&self, subject: &str) -> bool {
         matches!(self.fate(&format!("delete-{subject}")), Some(Word::Told | Word::Meant))
     }
 
-    /// How many writes were acknowledged of rows that others wrote to at the same time.
+    /// Acknowledged writes to rows with concurrent writers.
     pub fn contended(&self) -> u64 {
         let raced =
             |write: &Write<'_>| write.fate == Word::Told && self.fate(&format!("patch-{}", write.subject)).is_some();
         self.told(&["count", "part", "patch"]) + self.of("delete").filter(raced).count() as u64
     }
 
-    /// How many writes nobody ever heard of.
-    pub fn unheard(&self) -> u64 {
+    /// Writes that were never answered.
+    pub fn unanswered(&self) -> u64 {
         self.fates.values().filter(|(fate, _)| *fate == Word::Meant).count() as u64
     }
 
-    /// How many writes of these kinds were acknowledged.
+    /// Acknowledged writes of these kinds.
     pub fn told(&self, kinds: &[&'static str]) -> u64 {
         let told = |what: &&'static str| self.of(what).filter(|write| write.fate == Word::Told).count() as u64;
         kinds.iter().map(told).sum()

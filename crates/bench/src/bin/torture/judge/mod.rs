@@ -1,4 +1,4 @@
-//! What is there in the end, held against what clients were told.
+//! Compares the final state with the answers to clients.
 
 mod facts;
 mod history;
@@ -13,26 +13,26 @@ pub use self::settled::settled;
 use self::{facts::Facts, history::History};
 use crate::load::Load;
 
-/// What was found.
+/// The findings.
 #[derive(Default)]
 pub struct Found {
-    /// Acknowledged writes that are not there, and what is there though it was taken away: a line for each.
+    /// Lost acknowledged writes, deletes included: a line for each.
     pub lost: Vec<String>,
-    /// What happened twice, or more often than anybody meant it.
+    /// Writes applied more often than intended.
     pub doubled: Vec<String>,
-    /// What clients were told that cannot be.
+    /// Impossible answers.
     pub wrong: Vec<String>,
     /// Acknowledged deletes.
     pub deletes: u64,
-    /// Acknowledged writes of rows that others wrote to at the same time.
+    /// Acknowledged writes to rows with concurrent writers.
     pub contended: u64,
-    /// Writes of which their clients never heard anything.
-    pub unheard: u64,
+    /// Unanswered writes.
+    pub unanswered: u64,
 }
 
-/// Asks for what is there and judges it by the oracle's file alone.
-pub async fn judge(load: &Load, base: &str, copies: &ForeignDocuments, oracle: &Path) -> anyhow::Result<Found> {
-    let facts = Facts::ask(load, base, copies).await?;
+/// Reads the final state and judges it by the oracle file alone.
+pub async fn judge(load: &Load, base: &str, mirror: &ForeignDocuments, oracle: &Path) -> anyhow::Result<Found> {
+    let facts = Facts::ask(load, base, mirror).await?;
     let text = std::fs::read_to_string(oracle)?;
     Ok(judged(&History::read(&text), &facts))
 }
@@ -42,7 +42,7 @@ fn judged(history: &History<'_>, facts: &Facts) -> Found {
         wrong: history.wrong.iter().map(|line| (*line).to_owned()).collect(),
         deletes: history.told(&["delete"]),
         contended: history.contended(),
-        unheard: history.unheard(),
+        unanswered: history.unanswered(),
         ..Found::default()
     };
     for rule in rules::ALL {

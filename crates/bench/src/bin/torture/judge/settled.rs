@@ -1,4 +1,4 @@
-//! Waiting until everything is right again.
+//! Waits for full recovery.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use anyhow::ensure;
 use reqwest::Client;
 use serde_json::Value;
 
-/// How long things may take to come right after the last fault.
+/// Time limit for recovery after the last fault.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Waits until nothing waits any more, nothing is parked and every model is live.
+/// Waits for an empty backlog, no parked entities and live models.
 pub async fn settled(client: &Client, base: &str) -> anyhow::Result<Duration> {
     let started = Instant::now();
     loop {
@@ -19,7 +19,7 @@ pub async fn settled(client: &Client, base: &str) -> anyhow::Result<Duration> {
         if sync["backlog"] == 0 && sync["parked"] == 0 && live {
             return Ok(started.elapsed());
         }
-        ensure!(started.elapsed() < PATIENCE, "it does not come right by itself: {health:#}");
+        ensure!(started.elapsed() < PATIENCE, "no recovery in time: {health:#}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The judge judged: what is right passes, and each thing that may go wrong is found.
+//! Tests of the judge: a correct state passes, and each violation is found.
 
 use serde_json::{Value, json};
 
@@ -36,22 +36,22 @@ meant count-c-0-0-2 /api/invoices/C
 meant make-a-1 /api/invoices
 ";
 
-fn bill(id: &str, title: &str, status: &str, paid: &str, notes: &str) -> (String, Value) {
+fn invoice(id: &str, title: &str, status: &str, paid: &str, notes: &str) -> (String, Value) {
     let money = json!({"amount": paid, "currency": "EUR"});
     (id.to_owned(), json!({"id": id, "title": title, "status": status, "paid": money, "notes": notes}))
 }
 
 fn facts() -> Facts {
-    let bills = [
-        bill("A", "bill-a-0", "SENT", "20.00", ""),
-        bill("R", "changed-r-0", "DRAFT", "0.00", ""),
-        bill("S", "bill-p-0", "SENT", "1.00", ""),
-        bill("C", "bill-c-0", "DRAFT", "0.00", "0=1"),
+    let invoices = [
+        invoice("A", "invoice-a-0", "SENT", "20.00", ""),
+        invoice("R", "changed-r-0", "DRAFT", "0.00", ""),
+        invoice("S", "invoice-p-0", "SENT", "1.00", ""),
+        invoice("C", "invoice-c-0", "DRAFT", "0.00", "0=1"),
     ];
-    Facts { bills: bills.into(), profile: json!({"bio": null}), tombstones: ["D".to_owned()].into() }
+    Facts { invoices: invoices.into(), profile: json!({"bio": null}), tombstones: ["D".to_owned()].into() }
 }
 
-/// How many are lost and doubled when the facts are otherwise.
+/// Counts lost and doubled writes after changing the facts.
 fn lost_and_doubled(oracle: &str, otherwise: impl FnOnce(&mut Facts)) -> (usize, usize) {
     let mut facts = facts();
     otherwise(&mut facts);
@@ -60,39 +60,39 @@ fn lost_and_doubled(oracle: &str, otherwise: impl FnOnce(&mut Facts)) -> (usize,
 }
 
 fn set(facts: &mut Facts, id: &str, field: &str, value: Value) {
-    facts.bills.get_mut(id).unwrap()[field] = value;
+    facts.invoices.get_mut(id).unwrap()[field] = value;
 }
 
 #[test]
-fn what_is_right_passes() {
+fn a_correct_state_passes() {
     let found = judged(&History::read(ORACLE), &facts());
     assert_eq!((found.lost, found.doubled, found.wrong), (Vec::new(), Vec::new(), Vec::new()));
-    assert_eq!((found.deletes, found.contended, found.unheard), (1, 3, 3));
+    assert_eq!((found.deletes, found.contended, found.unanswered), (1, 3, 3));
 }
 
 #[test]
-fn what_nobody_heard_of_may_be_done() {
+fn unanswered_writes_may_be_done() {
     let right = lost_and_doubled(ORACLE, |facts| {
-        facts.bills.extend([bill("B", "bill-a-1", "DRAFT", "0.00", "")]);
+        facts.invoices.extend([invoice("B", "invoice-a-1", "DRAFT", "0.00", "")]);
         set(facts, "S", "paid", json!({"amount": "5.00"}));
         set(facts, "C", "notes", json!("0=2"));
     });
     assert_eq!(right, (0, 0));
     let forgotten = ORACLE.replace("refused delete-r-0 /api/invoices/R\n", "");
-    assert_eq!(lost_and_doubled(&forgotten, |facts| drop(facts.bills.remove("R"))), (0, 0));
+    assert_eq!(lost_and_doubled(&forgotten, |facts| drop(facts.invoices.remove("R"))), (0, 0));
 }
 
 #[test]
-fn what_is_lost_is_found() {
+fn lost_writes_are_found() {
     let lost: [fn(&mut Facts); 9] = [
         |facts| set(facts, "A", "status", json!("DRAFT")),
         |facts| set(facts, "A", "paid", json!({"amount": "0.00"})),
-        |facts| set(facts, "R", "title", json!("bill-r-0")),
+        |facts| set(facts, "R", "title", json!("invoice-r-0")),
         |facts| set(facts, "S", "paid", json!({"amount": "4.00"})),
         |facts| set(facts, "C", "notes", json!(null)),
         // Its delete was refused.
-        |facts| drop(facts.bills.remove("R")),
-        |facts| facts.bills.extend([bill("D", "bill-d-0", "DRAFT", "0.00", "")]),
+        |facts| drop(facts.invoices.remove("R")),
+        |facts| facts.invoices.extend([invoice("D", "invoice-d-0", "DRAFT", "0.00", "")]),
         |facts| facts.tombstones.clear(),
         |facts| facts.tombstones.extend(["A".to_owned()]),
     ];
@@ -102,10 +102,10 @@ fn what_is_lost_is_found() {
 }
 
 #[test]
-fn what_is_doubled_is_found() {
+fn doubled_writes_are_found() {
     let doubled: [fn(&mut Facts); 6] = [
-        |facts| facts.bills.extend([bill("B", "bill-a-0", "DRAFT", "0.00", "")]),
-        |facts| facts.bills.extend([bill("B", "bill-x-0", "DRAFT", "0.00", "")]),
+        |facts| facts.invoices.extend([invoice("B", "invoice-a-0", "DRAFT", "0.00", "")]),
+        |facts| facts.invoices.extend([invoice("B", "invoice-x-0", "DRAFT", "0.00", "")]),
         |facts| set(facts, "A", "paid", json!({"amount": "40.00"})),
         |facts| set(facts, "S", "paid", json!({"amount": "2.00"})),
         |facts| set(facts, "C", "notes", json!("0=3")),

@@ -1,5 +1,5 @@
-//! Rows on which several count at once: each reads the row, raises its own number in a text and writes the text back, if the
-//! row is still of the version that it has read. A lost update loses somebody's number, a doubled one raises it twice.
+//! Concurrent counters in one row: each client reads the row, increments its own number in a text field and writes the
+//! text back with the version it read. A lost update loses an increment; a doubled one counts twice.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 
 use super::{
     Load, Person,
-    ask::{Heard, Question},
-    bills::Made,
+    ask::{Question, Reply},
+    invoices::Made,
     oracle::Word,
 };
 
-/// How many count on a row.
+/// Clients per row.
 const CLIENTS: u64 = 3;
-/// How often each of them does in a round.
+/// Increments per client and round.
 const TIMES: u64 = 3;
 
-/// A text in a row.
+/// A text field.
 struct Board<'b> {
     subject: &'b str,
     path: &'b str,
@@ -27,21 +27,21 @@ struct Board<'b> {
 }
 
 impl Load {
-    /// Makes a draft and lets several count in its notes.
+    /// Creates a draft and counts in its notes.
     pub async fn counts(&self, subject: &str) -> anyhow::Result<()> {
         let Some(Made { path, .. }) = self.make(subject, "10.00").await? else { return Ok(()) };
         let board = Board { subject, path: &path, field: "notes" };
         self.count(&board, [&self.writer; 3], 0).await
     }
 
-    /// Lets several count in one profile, its owner and an operator, round by round.
+    /// The owner and an operator count in one profile, round by round.
     pub async fn profile(&self, round: u64) -> anyhow::Result<()> {
         let path = self.profile_path();
         let board = Board { subject: "profile-0", path: &path, field: "bio" };
         self.count(&board, [&self.writer, &self.operator, &self.writer], round * TIMES).await
     }
 
-    /// Where the profile is.
+    /// Path of the profile.
     pub fn profile_path(&self) -> String {
         format!("/api/users/{}", self.writer.id)
     }
@@ -57,28 +57,28 @@ impl Load {
         Ok(())
     }
 
-    /// Raises one's number to this. An attempt of which nothing was heard may still come: it and its successor
-    /// carry the same version, so that one of them is refused.
+    /// Sets a client's number. An unanswered attempt may still arrive: it and its retry carry the same version, so
+    /// that one of them is refused.
     async fn count_once(&self, board: &Board<'_>, who: &Person, client: u64, number: u64) -> anyhow::Result<()> {
         let key = format!("count-{}-{client}-{number}", board.subject);
         self.oracle.note(Word::Meant, &key, board.path)?;
         for turn in Self::first(&key).. {
             let Some(row) = self.look(who, board.path).await? else {
-                return self.oracle.note(Word::Wrong, &key, "the row is gone, and nobody deletes it");
+                return self.oracle.note(Word::Wrong, &key, "the row is gone without a delete");
             };
             let mut numbers = numbers(&row[board.field]);
             if numbers.get(&client).is_some_and(|known| *known >= number) {
-                // An attempt of which nothing was heard.
+                // An unanswered attempt.
                 return self.oracle.note(Word::Told, &key, board.path);
             }
             numbers.insert(client, number);
             let (body, version) = (json!({board.field: text(&numbers)}), row["version"].as_i64());
             let change = Question { body, version, ..Question::new(Method::PATCH, board.path, who) };
             match self.ask(&change, turn).await? {
-                Heard::Answer(200, _) => return self.oracle.note(Word::Told, &key, board.path),
-                Heard::Answer(412, _) => self.met_another(),
-                Heard::Answer(status, _) => bail!("{key} was answered {status}"),
-                Heard::Nothing => Self::pause().await,
+                Reply::Answer(200, _) => return self.oracle.note(Word::Told, &key, board.path),
+                Reply::Answer(412, _) => self.met_another(),
+                Reply::Answer(status, _) => bail!("{key} was answered {status}"),
+                Reply::Unknown => Self::pause().await,
             }
         }
         unreachable!("the loop has no end")

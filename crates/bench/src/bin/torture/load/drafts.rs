@@ -1,77 +1,77 @@
-//! Drafts that are made and deleted again.
+//! Drafts that are created and deleted.
 
 use reqwest::Method;
 
 use super::{
     Load,
-    ask::{Heard, Question},
+    ask::{Question, Reply},
     oracle::Word,
 };
 
-/// What became of a delete.
+/// Outcome of a delete.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Deleted {
-    /// It is acknowledged.
+    /// Acknowledged.
     Done,
-    /// The draft has changed: it was not done.
+    /// Version conflict.
     Refused,
-    /// The client has heard nothing and walked away.
+    /// Given up without an answer.
     Unknown,
 }
 
 impl Load {
-    /// Makes a draft and deletes it. Then the request that made it comes a second time, as a late copy would: it is
-    /// answered as the first was, and makes nothing.
+    /// Creates and deletes a draft, then repeats the creating request, like a late duplicate: it gets the first
+    /// answer and creates nothing.
     pub async fn draft(&self, subject: &str) -> anyhow::Result<()> {
         let Some(made) = self.make(subject, "10.00").await? else { return Ok(()) };
         match self.delete(subject, &made.path, Some(made.version)).await? {
             Deleted::Done => {}
             Deleted::Refused => {
-                return self.oracle.note(Word::Wrong, &key(subject), "a draft of one's own has changed");
+                return self.oracle.note(Word::Wrong, &key(subject), "an uncontended draft has changed");
             }
             Deleted::Unknown => return Ok(()),
         }
         let make = format!("make-{subject}");
         let body = self.draft_of(subject, "10.00");
         let again = Question { key: Some(&make), body, ..Question::new(Method::POST, "/api/invoices", &self.writer) };
-        if let Some((_, said)) = self.insist(&again, &make).await?
-            && said["id"] != made.id.as_str()
+        if let Some((_, answer)) = self.insist(&again, &make).await?
+            && answer["id"] != made.id.as_str()
         {
             self.oracle.note(Word::Wrong, &make, "one key made two drafts")?;
         }
         self.stays_away(subject, &made.path).await
     }
 
-    /// Deletes a draft, if it is still of that version. Only one client deletes a draft: whoever finds it gone after
-    /// having heard nothing has deleted it.
+    /// Deletes a draft at that version. Only one client deletes a draft: a 404 after an unanswered attempt
+    /// confirms that attempt.
     pub async fn delete(&self, subject: &str, path: &str, version: Option<i64>) -> anyhow::Result<Deleted> {
         let key = key(subject);
         self.oracle.note(Word::Meant, &key, path)?;
         let question = Question { version, ..Question::new(Method::DELETE, path, &self.writer) };
-        let mut unheard = false;
+        let mut unanswered = false;
         for turn in Self::first(&key).. {
             match self.ask(&question, turn).await? {
-                Heard::Answer(412, _) => {
+                Reply::Answer(412, _) => {
                     self.oracle.note(Word::Refused, &key, path)?;
                     return Ok(Deleted::Refused);
                 }
-                Heard::Answer(404, _) if !unheard => {
+                Reply::Answer(404, _) if !unanswered => {
                     self.oracle.note(Word::Wrong, &key, "it was gone before it was deleted")?;
                     return Ok(Deleted::Unknown);
                 }
-                Heard::Answer(..) => {
+                Reply::Answer(..) => {
                     self.oracle.note(Word::Told, &key, path)?;
                     return Ok(Deleted::Done);
                 }
-                Heard::Nothing if self.is_impatient(&key) => return Ok(Deleted::Unknown),
-                Heard::Nothing => unheard = true,
+                Reply::Unknown if self.is_impatient(&key) => return Ok(Deleted::Unknown),
+                Reply::Unknown => unanswered = true,
             }
             Self::pause().await;
         }
         unreachable!("the loop has no end")
     }
 
-    /// What was deleted can neither be read nor changed, whichever server is asked.
+    /// A deleted draft can be neither read nor changed on any server.
     pub async fn stays_away(&self, subject: &str, path: &str) -> anyhow::Result<()> {
         if self.look(&self.writer, path).await?.is_some() {
             self.oracle.note(Word::Wrong, &key(subject), "it is there after its delete")?;

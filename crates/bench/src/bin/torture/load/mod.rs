@@ -1,9 +1,9 @@
-//! Clients that write. Each kind of work has a file of its own; what they share is here.
+//! Writing clients. Each kind of work has its own file; this one has the shared parts.
 
 mod ask;
-mod bills;
 mod counts;
 mod drafts;
+mod invoices;
 mod oracle;
 mod parts;
 mod races;
@@ -18,18 +18,18 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 pub use self::{
-    bills::title,
     counts::numbers,
+    invoices::title,
     oracle::{Oracle, Word},
     parts::PARTS,
     races::changed_title,
 };
 use crate::process::PASSWORD;
 
-/// What a client does again and again.
+/// A client's repeated work.
 #[derive(Clone, Copy)]
 enum Work {
-    Bills,
+    Invoices,
     Drafts,
     Counts,
     Profile,
@@ -37,10 +37,10 @@ enum Work {
     Races,
 }
 
-/// Everybody who works at once.
+/// All concurrent clients.
 const ALL: [(Work, &str); 8] = [
-    (Work::Bills, "a"),
-    (Work::Bills, "b"),
+    (Work::Invoices, "a"),
+    (Work::Invoices, "b"),
     (Work::Drafts, "d"),
     (Work::Counts, "c"),
     (Work::Profile, "u"),
@@ -49,25 +49,25 @@ const ALL: [(Work, &str); 8] = [
     (Work::Races, "s"),
 ];
 
-/// Somebody with a login.
+/// A user's session.
 pub struct Person {
     pub id: String,
     pub token: String,
 }
 
-/// Shared by all who work.
+/// State of all clients.
 pub struct Load {
-    /// Asks.
+    /// HTTP.
     pub client: Client,
-    /// What they note.
+    /// Their log.
     pub oracle: Oracle,
-    /// Decides who is impatient, and who comes first.
+    /// Selects impatient clients and delays.
     pub seed: u64,
-    /// Who pays.
+    /// Pays.
     pub payer: Person,
-    /// Who bills.
+    /// Issues invoices.
     pub writer: Person,
-    /// Who may do what either may.
+    /// Has both roles' rights.
     pub operator: Person,
     bases: Mutex<Vec<String>>,
     over: AtomicBool,
@@ -75,7 +75,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Registers people and is ready to write.
+    /// Registers the users.
     pub async fn new(client: Client, bases: Vec<String>, oracle: Oracle, seed: u64) -> anyhow::Result<Self> {
         let payer = account(&client, &bases[0], "payer", "CLIENT").await?;
         let writer = account(&client, &bases[0], "writer", "FREELANCER").await?;
@@ -84,7 +84,7 @@ impl Load {
         Ok(Self { client, oracle, seed, payer, writer, operator, bases, over, met })
     }
 
-    /// Lets everybody work until [`Self::end`].
+    /// Runs all clients until [`Self::end`].
     pub fn work(self: &Arc<Self>) -> JoinSet<anyhow::Result<()>> {
         ALL.into_iter().map(|(work, name)| self.clone().rounds(work, name)).collect()
     }
@@ -96,7 +96,7 @@ impl Load {
             }
             let subject = format!("{name}-{round}");
             match work {
-                Work::Bills => self.bill(&subject).await?,
+                Work::Invoices => self.invoice(&subject).await?,
                 Work::Drafts => self.draft(&subject).await?,
                 Work::Counts => self.counts(&subject).await?,
                 Work::Profile => self.profile(round).await?,
@@ -107,36 +107,36 @@ impl Load {
         Ok(())
     }
 
-    /// A server answers at another address.
+    /// Updates a server's address.
     pub fn moved(&self, place: usize, base: &str) {
-        // One that clients do not ask may move as it likes.
+        // A server without clients has no entry.
         if let Some(known) = self.bases.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place) {
             base.clone_into(known);
         }
     }
 
-    /// Everybody ends the round and stops.
+    /// Stops clients after their round.
     pub fn end(&self) {
         self.over.store(true, SeqCst);
     }
 
-    /// Whether that was said.
+    /// Whether it was called.
     pub fn is_over(&self) -> bool {
         self.over.load(SeqCst)
     }
 
-    /// Where the server of this turn answers.
+    /// Base URL of this turn's server.
     pub fn base(&self, turn: usize) -> String {
         let bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
         bases[turn % bases.len()].clone()
     }
 
-    /// A write came too late: somebody else had changed the row.
+    /// Counts a write refused by a version conflict.
     fn met_another(&self) {
         self.met.fetch_add(1, SeqCst);
     }
 
-    /// How often that was.
+    /// Version conflicts.
     pub fn met(&self) -> u64 {
         self.met.load(SeqCst)
     }

@@ -1,4 +1,4 @@
-//! The file in which clients note what they meant and what they were told. It alone decides what is lost and what is doubled.
+//! The clients' log of intended writes and answers, which alone decides what is lost and what is doubled.
 
 use std::{
     fs::File,
@@ -9,24 +9,24 @@ use std::{
     },
 };
 
-/// What a client has to say of a write.
+/// A write's state at its client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Word {
-    /// It is going to ask for it. Until it is told anything else, the write may be done or not.
+    /// The request follows. Until an answer, the write's outcome is unknown.
     Meant,
-    /// It was told that it is done.
+    /// Acknowledged.
     Told,
-    /// It was told that it is not done and never will be.
+    /// Refused for good.
     Refused,
-    /// It was told what cannot be.
+    /// An impossible answer.
     Wrong,
 }
 
 impl Word {
-    /// Every word.
+    /// All.
     pub const ALL: [Self; 4] = [Self::Meant, Self::Told, Self::Refused, Self::Wrong];
 
-    /// As it is written.
+    /// Its spelling.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Meant => "meant",
@@ -37,24 +37,24 @@ impl Word {
     }
 }
 
-/// What clients meant and what they were told.
+/// The clients' log.
 pub struct Oracle {
     file: Mutex<File>,
     told: AtomicU64,
 }
 
 impl Oracle {
-    /// An empty one.
+    /// Starts empty.
     pub fn new(file: File) -> Self {
         Self { file: Mutex::new(file), told: AtomicU64::new(0) }
     }
 
-    /// How many writes were acknowledged.
+    /// Count of acknowledged writes.
     pub fn told(&self) -> u64 {
         self.told.load(SeqCst)
     }
 
-    /// A line: the word, the write's key (what, whose, the how manieth), and what was said.
+    /// Writes a line: the word, the write's key (kind, subject, number) and the answer.
     pub fn note(&self, word: Word, key: &str, answer: &str) -> anyhow::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(file, "{} {key} {answer}", word.text())?;

@@ -1,4 +1,4 @@
-//! Bills that several pay at once, each a part, by keys of their own; and one of them asks twice at once with the same key.
+//! Concurrent partial payments of one invoice, each with its own key; some are sent twice at once with the same key.
 
 use chainbill_testkit::Dice;
 use reqwest::Method;
@@ -6,15 +6,15 @@ use reqwest::Method;
 use super::{
     Load, Person,
     ask::Question,
-    bills::{Made, payment},
+    invoices::{Made, payment},
     oracle::Word,
 };
 
-/// What each pays, in whole euros. The sum's digits to the base of four say who has paid how often.
+/// Each payment in whole euros. The sum's base-4 digits are the payments' counts.
 pub const PARTS: [u64; 4] = [1, 4, 16, 64];
 
 impl Load {
-    /// Makes and sends a bill, and has all pay it at once.
+    /// Creates, sends and concurrently pays an invoice.
     pub async fn parts(&self, subject: &str) -> anyhow::Result<()> {
         let Some(Made { path, .. }) = self.make(subject, "100.00").await? else { return Ok(()) };
         let Some(_) = self.send(subject, &path).await? else { return Ok(()) };
@@ -35,7 +35,7 @@ impl Load {
             return Ok(());
         }
         let twice = Question { key: Some(&key), body, ..Question::new(Method::POST, path, who) };
-        // Another name, so that the other server is asked first.
+        // Another key selects the other server first.
         let other = format!("{key}+");
         let (one, two) = tokio::try_join!(surely, self.insist(&twice, &other))?;
         match (one, two) {

@@ -1,4 +1,4 @@
-//! Drafts that one client changes while another deletes them.
+//! Concurrent changes and deletes of drafts.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use serde_json::json;
 
 use super::{
     Load,
-    ask::{Heard, Question},
-    bills::Made,
+    ask::{Question, Reply},
     drafts::Deleted,
+    invoices::Made,
     oracle::Word,
 };
 
 impl Load {
-    /// Makes a draft; then one client changes it and another deletes it at the same time. A delete that asked for the version
-    /// and came too late is given up, or asked for again, whatever the version.
+    /// Creates a draft, which one client changes while another deletes it. A delete with a version conflict is given
+    /// up, or retried without a version.
     pub async fn race(&self, subject: &str) -> anyhow::Result<()> {
         let Some(Made { path, version, .. }) = self.make(subject, "10.00").await? else { return Ok(()) };
         let mut dice = Dice::named(self.seed, subject);
@@ -46,7 +46,7 @@ impl Load {
         }
     }
 
-    /// Gives a draft another title; whether that is acknowledged.
+    /// Changes a draft's title; true when acknowledged.
     async fn change(&self, subject: &str, path: &str, version: i64) -> anyhow::Result<bool> {
         let (key, title) = (format!("patch-{subject}"), changed_title(subject));
         self.oracle.note(Word::Meant, &key, path)?;
@@ -54,26 +54,26 @@ impl Load {
         let change = Question { body, version: Some(version), ..Question::new(Method::PATCH, path, &self.writer) };
         for turn in Self::first(&key).. {
             match self.ask(&change, turn).await? {
-                Heard::Answer(200, _) => {
+                Reply::Answer(200, _) => {
                     self.oracle.note(Word::Told, &key, path)?;
                     return Ok(true);
                 }
-                Heard::Answer(404, _) => {
-                    // Of an attempt before, of which nothing was heard, nothing can be left to see.
+                Reply::Answer(404, _) => {
+                    // An unanswered earlier attempt leaves no trace.
                     self.oracle.note(Word::Refused, &key, path)?;
                     self.met_another();
                     return Ok(false);
                 }
-                Heard::Answer(412, _) => return self.changed_before(&key, path, &title).await,
-                Heard::Answer(status, _) => bail!("{key} was answered {status}"),
-                Heard::Nothing if self.is_impatient(&key) => return Ok(false),
-                Heard::Nothing => Self::pause().await,
+                Reply::Answer(412, _) => return self.changed_before(&key, path, &title).await,
+                Reply::Answer(status, _) => bail!("{key} was answered {status}"),
+                Reply::Unknown if self.is_impatient(&key) => return Ok(false),
+                Reply::Unknown => Self::pause().await,
             }
         }
         unreachable!("the loop has no end")
     }
 
-    /// The draft is of another version: an attempt of which nothing was heard has changed it, for nobody else does.
+    /// Another version of the draft: an unanswered attempt of this client, the only writer, changed it.
     async fn changed_before(&self, key: &str, path: &str, title: &str) -> anyhow::Result<bool> {
         match self.look(&self.writer, path).await? {
             None => {
@@ -85,14 +85,14 @@ impl Load {
                 Ok(true)
             }
             Some(_) => {
-                self.oracle.note(Word::Wrong, key, "another version, and nobody has changed it")?;
+                self.oracle.note(Word::Wrong, key, "another version without a change")?;
                 Ok(false)
             }
         }
     }
 }
 
-/// What a changed draft is called.
+/// The title of a changed draft.
 pub fn changed_title(subject: &str) -> String {
     format!("changed-{subject}")
 }

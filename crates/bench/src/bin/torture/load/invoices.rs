@@ -1,10 +1,10 @@
-//! Bills that nobody else touches: made, sent and paid.
+//! Uncontended invoices: created, sent and paid.
 
 use serde_json::{Value, json};
 
 use super::{Load, euros};
 
-/// A bill that is there: where, and at which version.
+/// A created invoice: path and version.
 pub struct Made {
     pub id: String,
     pub path: String,
@@ -12,8 +12,8 @@ pub struct Made {
 }
 
 impl Load {
-    /// Makes, sends and has paid one bill.
-    pub async fn bill(&self, subject: &str) -> anyhow::Result<()> {
+    /// Creates, sends and pays one invoice.
+    pub async fn invoice(&self, subject: &str) -> anyhow::Result<()> {
         let Some(Made { path, .. }) = self.make(subject, "50.00").await? else { return Ok(()) };
         let Some(_) = self.send(subject, &path).await? else { return Ok(()) };
         let body = payment("20.00", subject);
@@ -21,7 +21,7 @@ impl Load {
         Ok(())
     }
 
-    /// Drafts a bill. Its title is its subject, so that a second one shows.
+    /// Creates a draft. The subject in its title exposes duplicates.
     pub async fn make(&self, subject: &str, total: &str) -> anyhow::Result<Option<Made>> {
         let body = self.draft_of(subject, total);
         let made = self.surely(&self.writer, "/api/invoices", &format!("make-{subject}"), body).await?;
@@ -31,24 +31,24 @@ impl Load {
         }))
     }
 
-    /// What is asked for when it is made.
+    /// Request body of a draft.
     pub fn draft_of(&self, subject: &str, total: &str) -> Value {
         let line = json!({"description": "Work", "quantity": "1", "unitPrice": euros(total)});
         json!({"clientId": self.payer.id, "title": title(subject), "currency": "EUR", "lines": [line]})
     }
 
-    /// Sends it.
+    /// Sends.
     pub async fn send(&self, subject: &str, path: &str) -> anyhow::Result<Option<Value>> {
         self.surely(&self.writer, &format!("{path}/send"), &format!("send-{subject}"), Value::Null).await
     }
 }
 
-/// What a subject's bill is called.
+/// The title of a subject's invoice.
 pub fn title(subject: &str) -> String {
-    format!("bill-{subject}")
+    format!("invoice-{subject}")
 }
 
-/// Money that arrived.
+/// Body of a payment.
 pub fn payment(amount: &str, reference: &str) -> Value {
     json!({"amount": euros(amount), "method": "OTHER", "externalRef": format!("ref-{reference}")})
 }
