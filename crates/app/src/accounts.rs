@@ -230,7 +230,7 @@ impl App {
         Ok(Page::of_readable("users", rows, limit, |(user, _)| user.id.to_string(), view))
     }
 
-    /// Changes a profile: one's own, or anybody's for operators.
+    /// Changes a profile: the caller's own, or any profile for operators.
     ///
     /// # Errors
     /// [`AppError::NotFound`] for others, [`AppError::Stale`] when it has changed.

@@ -194,8 +194,8 @@ impl App {
         actor.csrf_hash.as_deref() == Some(sha256_hex(token).as_str())
     }
 
-    /// What a browser repeats in `X-CSRF-Token`. It follows from the session's token, which a stranger's page neither sees nor
-    /// guesses: a browser that has lost it asks for it again, and all its tabs have the same.
+    /// The value of `X-CSRF-Token`. It is derived from the session's token, which another origin's page can neither
+    /// read nor guess: a browser that has lost it requests it again, and all its tabs have the same.
     #[must_use]
     pub fn csrf_token(token: &str) -> String {
         URL_SAFE_NO_PAD.encode(Sha256::digest(format!("chainbill csrf\n{token}")))

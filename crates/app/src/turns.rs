@@ -12,7 +12,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-/// Who asks, as far as turns are concerned; the program itself where there is no address.
+/// The network of a caller; the program itself has no address.
 type Network = Option<IpAddr>;
 
 /// How many may run and wait.
@@ -29,9 +29,9 @@ pub(crate) struct Bounds {
 /// The queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Crowded {
-    /// With requests of the same network.
+    /// The caller's network has used up its share of the queue.
     Own,
-    /// With those of all networks.
+    /// All networks together fill the queue.
     All,
 }
 
@@ -185,7 +185,7 @@ mod tests {
             drop(turn.take());
             let next =
                 waiting.iter_mut().enumerate().find_map(|(place, (_, future))| Some((place, future.now_or_never()?)));
-            let (place, next) = next.expect("somebody has the turn");
+            let (place, next) = next.expect("a waiting caller has the turn");
             turn = next.ok();
             order.push(waiting.remove(place).0);
         }
@@ -218,7 +218,7 @@ mod tests {
         let turn = staying.now_or_never().expect("it is next").ok().unwrap();
         let gone = wait(&turns, 2);
         drop((gone, turn));
-        assert!(turns.take(network(3)).now_or_never().is_some_and(|turn| turn.is_ok()), "nobody holds the turn");
+        assert!(turns.take(network(3)).now_or_never().is_some_and(|turn| turn.is_ok()), "the turn is free");
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! The one encoder: rows become canonical documents, and documents become digests.
 //!
-//! Everything that writes to or compares with the second database goes through [`encode`] and [`digest`]; there is no
-//! other way to make a document, so the initial copy, the relay, verification and repair cannot disagree.
+//! Every write to the mirror and every comparison with it goes through [`encode`] and [`digest`]; there is no other way
+//! to make a document, so the backfill, the relay, verification and repair cannot disagree.
 
 use std::{borrow::Cow, fmt};
 
@@ -12,14 +12,14 @@ use crate::{
     revision::Revision,
 };
 
-/// Rises when rows of the same description come to be encoded otherwise, or `_sync` comes to hold something else; part of every
+/// The encoder's version: it rises when the encoding of rows or the content of `_sync` changes. It is part of every
 /// model's revision, and so of every digest.
 pub const ENCODER_VERSION: u32 = 1;
 
-/// What digests begin with since they hold their revision: those from before begin with four bytes of an encoder's version, and
-/// are never mistaken for it.
+/// The prefix of digests that include their revision. Older digests begin with the four bytes of an encoder's version,
+/// which never equal it.
 const FRAME: &str = "chainbill-document-2";
-/// The encoder of all documents from before there were revisions.
+/// The encoder's version of all documents without a revision.
 const FIRST_ENCODER: u32 = 1;
 
 /// A value as both databases hold it. There are no floats: money is in minor units, rates in basis points.
@@ -39,8 +39,8 @@ pub enum Value {
     List(Vec<Value>),
     /// Fields in order.
     Map(Document),
-    /// Something a document was found to hold that no encoder writes (a float, a binary, …), as `type:text`. Never
-    /// written; it makes tampering show by name instead of failing to decode.
+    /// A value that no encoder writes (a float, a binary, …), as `type:text`. It is only read: tampering is reported by
+    /// name instead of failing to decode.
     Foreign(String),
 }
 
@@ -92,7 +92,7 @@ pub struct Row {
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
-    /// Of plain bytes.
+    /// The digest of plain bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
@@ -111,7 +111,7 @@ impl Digest {
     }
 }
 
-/// So many bytes of lower-case hexadecimal digits, and of nothing else.
+/// Decodes lower-case hexadecimal digits of exactly `BYTES` bytes.
 pub(crate) fn from_lower_hex<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
@@ -127,7 +127,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A row in the form that the second database holds.
+/// A row in the form of its mirrored document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
     /// `_id`.
@@ -160,8 +160,8 @@ pub fn digest(model: &'static Model, id: &str, version: i64, body: &Document) ->
     digest_at(model.name, Some(model.revision()), id, version, body)
 }
 
-/// The digest of a document of any revision, by what stands in it: no description is needed to see whether a document is as it
-/// was written. `None` for documents from before there were revisions.
+/// The digest of a document of any revision, from its own content: no description is needed to check that a document is
+/// unchanged. The revision is `None` for documents without one.
 #[must_use]
 pub fn digest_at(model: &str, revision: Option<Revision>, id: &str, version: i64, body: &Document) -> Digest {
     let mut hash = Sha256::new();

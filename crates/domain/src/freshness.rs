@@ -1,4 +1,4 @@
-//! Freshness tokens: what a write answers so that a later read of the second database can ask "is mine in it yet?".
+//! Freshness tokens: a write returns one, and a later read of the mirror checks whether that write has arrived.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{mapping::Model, models};
 
-/// Something that a write left, and that shall be seen.
+/// A record of a write that a later read must include.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mark {
     /// An entity, at this version or a later one.
@@ -33,17 +33,17 @@ impl PartialEq for Model {
 
 impl Eq for Model {}
 
-/// What one write left. As text it is opaque to clients: base64url of lines.
+/// The marks of one write. As text they are opaque to clients: base64url of lines.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Token {
     /// At most [`MOST_MARKS`].
     pub marks: Vec<Mark>,
-    /// There was more than the marks name: such a write is never known to be there as a whole.
+    /// Whether the write left more than the marks name: such a write is never known to be mirrored as a whole.
     pub more: bool,
 }
 
 impl Token {
-    /// Names one thing more, as long as there is room.
+    /// Adds a mark while there is room.
     pub fn push(&mut self, mark: Mark) {
         if self.marks.len() < MOST_MARKS {
             self.marks.push(mark);
@@ -59,17 +59,17 @@ impl Token {
     }
 }
 
-/// A token that this program never gave.
+/// A token that this program never issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a sync token: the value of a Sync-Token header is accepted")]
 pub struct NotAToken;
 
-/// More than this one write through the API leaves nowhere; headers must stay short.
+/// The largest number of marks: no write through the API leaves more, and headers must stay short.
 pub const MOST_MARKS: usize = 32;
 
-/// The line of an event begins so, as if its collection were a model.
+/// The prefix of an event's line, in the place of a model's name.
 const EVENT: &str = "analytics";
-/// The line of a token that does not name everything.
+/// The line that marks a token as incomplete.
 const MORE: &str = "+";
 
 impl fmt::Display for Mark {

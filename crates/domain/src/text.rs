@@ -1,4 +1,4 @@
-//! What people may write, and the one form in which it is kept.
+//! Validation of texts, and their canonical form.
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -7,7 +7,7 @@ use crate::characters::{hidden, is_blank, is_ignorable, is_refused, is_seen, mix
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadText {
-    /// Nothing in it.
+    /// The text is empty.
     #[error("is empty")]
     Empty,
     /// Too many characters.
@@ -18,7 +18,7 @@ pub enum BadText {
         /// How many are accepted.
         most: usize,
     },
-    /// A character that no text holds.
+    /// A character that is accepted in no text.
     #[error("holds the character U+{0:04X}, which is not accepted in text")]
     Character(u32),
     /// Too many characters in the form by which it is compared.
@@ -30,7 +30,7 @@ pub enum BadText {
         most: usize,
     },
     /// An invisible character.
-    #[error("holds the character U+{0:04X}, which nobody sees and which is not accepted here")]
+    #[error("holds the invisible character U+{0:04X}, which is not accepted here")]
     Hidden(u32),
     /// A word that only looks like another.
     #[error("holds the word {0:?}, whose letters are of scripts that are not written together")]
@@ -43,7 +43,7 @@ pub enum BadText {
     NotADate,
 }
 
-/// Whether a text is invisible as a whole: it stands for none.
+/// Whether a text has no visible character: it counts as absent.
 #[must_use]
 pub fn is_empty(text: &str) -> bool {
     !text.chars().any(is_seen)
@@ -55,11 +55,11 @@ pub fn some(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !is_empty(text))
 }
 
-/// A text of at most so many characters, trimmed and in Unicode's composed form (NFC); empty when all of it is invisible. What
-/// scripts and pictures need of characters that are not seen stays.
+/// A text of at most so many characters, trimmed and in Unicode's composed form (NFC); empty when all of it is
+/// invisible. Invisible characters that scripts and emoji need stay.
 ///
 /// # Errors
-/// When it is too long or holds what no text holds.
+/// When it is too long or holds a character that is accepted in no text.
 pub fn free(text: &str, most: usize) -> Result<String, BadText> {
     if let Some(bad) = text.chars().find(|character| is_refused(*character)) {
         return Err(BadText::Character(u32::from(bad)));
@@ -73,7 +73,7 @@ pub fn free(text: &str, most: usize) -> Result<String, BadText> {
     if found > most { Err(BadText::TooLong { found, most }) } else { Ok(text) }
 }
 
-/// A text of one line that says something.
+/// A text of one line that is not empty.
 ///
 /// # Errors
 /// As [`free`], and when it is empty.
@@ -115,7 +115,7 @@ pub fn skill(text: &str) -> Result<String, BadText> {
 /// Most characters of a skill's name, and of its key.
 pub const SKILL_NAME: usize = 100;
 
-/// What others call a thing, and what it is found by: a line in which everything is seen.
+/// A reference of another party, which is also a search key: a line of visible characters.
 ///
 /// # Errors
 /// As [`line`], and when it holds an invisible character.
@@ -128,7 +128,7 @@ pub fn reference(text: &str, most: usize) -> Result<String, BadText> {
 }
 
 /// The canonical form of an e-mail address: compatibility-composed (NFKC), lower case, ASCII. Addresses in other scripts
-/// are refused, for many of their letters cannot be told from Latin ones.
+/// are refused: many of their letters are indistinguishable from Latin ones.
 ///
 /// # Errors
 /// When it is no address.

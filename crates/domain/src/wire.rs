@@ -1,4 +1,4 @@
-//! Documents as JSON text, for places that keep text: the embedded second database and waiting events.
+//! Documents as JSON text, for the embedded mirror and waiting events.
 //!
 //! Integers, texts, flags, nulls, lists and maps are themselves; a moment is `{"$date": milliseconds}`. Field names come
 //! from descriptions and never begin with `$`, so the reading is unambiguous.
@@ -16,8 +16,8 @@ use crate::document::{Document, Value};
 const DATE: &str = "$date";
 const DOUBLED: &str = "$doubled";
 
-/// A document as a JSON object, fields in order. Of a field that stands there twice, as only a stranger writes it, both values
-/// show, as a list under the name `$doubled` within the field.
+/// A document as a JSON object, fields in order. A duplicate field, which only foreign writers leave, shows both values
+/// as a list under the name `$doubled` within the field.
 #[must_use]
 pub fn to_json(document: &Document) -> Json {
     let mut object = Map::with_capacity(document.0.len());
@@ -68,8 +68,8 @@ fn value_from_json(json: Json) -> Value {
     }
 }
 
-/// Reads a stored document; none when the text is no JSON object. A field that stands there twice stands twice in what is read,
-/// so that it is equal to nothing that we write: readers of JSON disagree on which of them counts.
+/// Reads a stored document; `None` when the text is no JSON object. A duplicate field is read as a duplicate, so that
+/// the document equals none of ours: readers of JSON disagree on which value counts.
 #[must_use]
 pub fn read(text: &[u8]) -> Option<Document> {
     match str::from_utf8(text) {
@@ -81,14 +81,14 @@ pub fn read(text: &[u8]) -> Option<Document> {
 fn parse(text: &str) -> Option<Document> {
     match serde_json::from_str(text).ok()? {
         Read(Value::Map(document)) => Some(document),
-        // A moment is no document, an object of that look is.
+        // At the top level, an object in the form of a moment is a document.
         Read(Value::Time(millis)) => Some(Document(vec![(DATE.into(), Value::Int(millis))])),
         Read(_) => None,
     }
 }
 
-/// Reads what is no UTF-8, which SQLite takes all the same: the texts within that hold other bytes are foreign, and their
-/// neighbours are themselves.
+/// Reads text that is not UTF-8, which SQLite stores too: strings with invalid bytes become foreign values, and the
+/// others are read as they are.
 fn read_broken(text: &[u8]) -> Option<Document> {
     let plain = String::from_utf8_lossy(text).to_ascii_lowercase();
     let unused = |mark: &char| !plain.contains(*mark) && !plain.contains(&format!("\\u{:04x}", u32::from(*mark)));
@@ -116,7 +116,7 @@ fn show_broken(value: &mut Value, mark: char) {
     }
 }
 
-/// A value as the text has it.
+/// A value as read from JSON.
 struct Read(Value);
 
 impl<'de> Deserialize<'de> for Read {

@@ -1,5 +1,5 @@
-//! The words by which documents are found: what is indexed of a document, and what a question asks for. Both second
-//! databases index these and nothing else, so they find the same.
+//! The search terms of documents and queries. Both mirrors index these and nothing else, so they find the same
+//! documents.
 //!
 //! A text is folded first: compatibility forms (full width, ligatures) to the common ones, case, accents and vowel points
 //! away, invisible characters away. Then it is cut:

@@ -1,6 +1,5 @@
-//! Reading cells as their description says, or not at all: a value that would become another one on its way to the second
-//! database is unreadable, and says so by name. Drivers are more generous: they make NULL of the day 0000-00-00, true of 2,
-//! and a moment of a number.
+//! Reads cells as their description says: a value that would change on its way to the mirror is unreadable, and is
+//! reported by name. Drivers are more lenient: they read the day 0000-00-00 as NULL, 2 as true, a number as a moment.
 
 use chainbill_domain::{
     Timestamp, Value,
@@ -12,7 +11,7 @@ use sqlx::{MySql, Row as _, TypeInfo as _, ValueRef as _};
 /// The first and the last millisecond of the years 0 to 9999: RFC 3339 has no others.
 const MOMENTS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
-/// The cells of these columns, the first of which stands there.
+/// The cells of these columns, beginning at the result's column `first`.
 pub(crate) fn cells(columns: &[Column], result: &QueryResult, first: usize) -> Vec<Value> {
     let mut cells = Vec::with_capacity(columns.len());
     for column in columns {
@@ -24,7 +23,7 @@ pub(crate) fn cells(columns: &[Column], result: &QueryResult, first: usize) -> V
                 Err(why) => unreadable(name, &why),
             });
         }
-        // A copy has an amount with its currency or neither.
+        // A mirrored document has an amount with its currency, or neither.
         if let [minor, currency] = &mut cells[begin..]
             && (*minor == Value::Null) != (*currency == Value::Null)
         {
@@ -39,12 +38,12 @@ pub(crate) fn cells(columns: &[Column], result: &QueryResult, first: usize) -> V
     cells
 }
 
-/// What stands for a value that cannot be read: it parks its own entity instead of stopping the page.
+/// The placeholder of an unreadable value: its entity becomes a dead letter, and the page goes on.
 pub(crate) fn unreadable(name: &str, why: &str) -> Value {
     Value::Foreign(format!("unreadable {name}: {why}"))
 }
 
-/// The version or the place of a row, which are integers; what stands instead becomes the row's first cell.
+/// The version or the place of a row, which are integers; any other value becomes the row's first cell.
 pub(crate) fn number(result: &QueryResult, place: usize, name: &str, cells: &mut [Value]) -> i64 {
     match result.try_get_by_index(place) {
         Ok(number) => number,
@@ -82,7 +81,7 @@ fn integer(result: &QueryResult, place: usize) -> Result<i64, String> {
 fn moment(result: &QueryResult, place: usize) -> Result<i64, String> {
     if let Some(row) = result.try_as_sqlite_row() {
         let raw = row.try_get_raw(place).map_err(|cause| cause.to_string())?;
-        // A number would be taken for seconds since 1970, whoever meant what by it.
+        // The driver reads any number as seconds since 1970.
         if raw.type_info().name() != "TEXT" {
             return Err(format!("is of the type {}: moments are TEXT", raw.type_info().name()));
         }

@@ -22,7 +22,7 @@ pub enum Class {
     Lost,
     /// Come back later: the database is full, busy, or took too long.
     Later,
-    /// Somebody has to see to the database: what can be done.
+    /// An operator has to repair the database: the advice.
     Operator(&'static str),
     /// Whether it was done is unknown.
     Unknown,
@@ -200,13 +200,13 @@ impl Code {
         matches!(self, Self::MySql(3100 | 3101))
     }
 
-    /// Whether COMMIT answering this certainly left nothing.
+    /// Whether a COMMIT with this error has certainly changed nothing.
     ///
     /// 1213 is a deadlock (and a failed certification on Galera) and 3101 a failed certification in Group Replication: both
-    /// roll the transaction back before they are told. A server that has become read-only rolls back what wrote and then
+    /// roll the transaction back before they are returned. A server that has become read-only rolls writes back, then
     /// answers 1290 (`ha_commit_trans` of MySQL and MariaDB). SQLite's busy and locked leave it open, and it is then undone.
-    /// Neither is certain of the others: 1205 and 1020 undo one statement and belong to no commit, and 1180 wraps whatever
-    /// an engine said after the binary log may have been written, so that replicas may hold what this server has not told.
+    /// The other errors prove nothing: 1205 and 1020 undo one statement and belong to no commit, and 1180 wraps an
+    /// engine's error after the binary log may have been written, so that replicas may hold unconfirmed changes.
     pub const fn undoes_at_commit(self) -> bool {
         matches!(self, Self::MySql(1213 | 1290 | 3101) | Self::Sqlite(5 | 6))
     }

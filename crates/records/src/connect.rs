@@ -1,4 +1,4 @@
-//! Opening the primary and looking at how it is set up, before anything is trusted to it.
+//! Opens the primary and checks its configuration before use.
 
 mod inspect;
 
@@ -39,7 +39,7 @@ pub struct ConnectSettings {
 }
 
 impl ConnectSettings {
-    /// Those of an address, as they are where nobody sets others.
+    /// The defaults for an address.
     #[must_use]
     pub fn of(url: impl Into<String>) -> Self {
         Self {
@@ -59,7 +59,7 @@ pub enum ConnectError {
     /// The address has another scheme.
     #[error("DATABASE_URL begins with {0:?}: mysql:// (for MySQL and MariaDB) and sqlite:// are accepted")]
     Scheme(String),
-    /// The address has an option that nobody knows, or one with such a value.
+    /// The address has an unknown option, or an option with an unknown value.
     #[error("DATABASE_URL has {what}, which is not known: {accepted} are accepted")]
     Option {
         /// The option, or the option with its value.
@@ -82,7 +82,7 @@ pub enum ConnectError {
         /// Why.
         cause: std::io::Error,
     },
-    /// Nobody listens.
+    /// No server listens.
     #[error(
         "the primary database refused the connection: nothing listens at {place}; is the server running, and is this its port?"
     )]
@@ -126,7 +126,7 @@ pub enum ConnectError {
         /// The database.
         database: String,
     },
-    /// Nobody answers.
+    /// The server does not answer.
     #[error(
         "the primary database at {place} does not answer within {patience:?}: is the host right, and does a firewall let one through?"
     )]
@@ -168,7 +168,7 @@ pub async fn beside(records: &Records, settings: &ConnectSettings) -> Result<Rec
     }
 }
 
-/// Checks the address as far as that is possible without asking anybody.
+/// Checks the address without a connection.
 ///
 /// # Errors
 /// With what is not accepted and what is. No password is part of it.
@@ -204,13 +204,13 @@ async fn sqlite(settings: &ConnectSettings) -> Result<Connected, ConnectError> {
     Ok(Connected { db, dialect: Dialect::Sqlite, version, warnings: Vec::new() })
 }
 
-/// Connections to a server, of which the first is open: what is wrong with the address is said at once.
+/// Connections to a server. A first one is opened at once, so that a wrong address is reported immediately.
 async fn pool(settings: &ConnectSettings) -> Result<Connections, ConnectError> {
     let options = connections::options(&settings.url)?;
     let trust = Arc::new(Trust::default());
     let opener = opener(settings, &options, &trust, settings.statement_timeout);
     let first = opener.open().await.map_err(|cause| unusable(settings, &options, cause))?;
-    // Said goodbye to: the pool opens its own when they are needed.
+    // Closed in order: the pool opens its own on demand.
     drop(first);
     let acquire = settings.acquire_timeout;
     let probing = self::opener(settings, &options, &trust, Some(PROBE));
@@ -272,7 +272,7 @@ fn session(statement: Option<Duration>) -> String {
     )
 }
 
-/// What is wrong when the first connection cannot be opened, with the command that mends it.
+/// What is wrong when the first connection cannot be opened, with the command that repairs it.
 fn unusable(settings: &ConnectSettings, options: &MySqlConnectOptions, cause: sqlx::Error) -> ConnectError {
     let place = format!("{}:{}", options.get_host(), options.get_port());
     let (user, database) = (options.get_username().to_owned(), options.get_database().unwrap_or("").to_owned());

@@ -5,7 +5,7 @@ use sea_orm::EntityTrait;
 
 use crate::entities;
 
-/// An entity whose rows have a copy in the second database.
+/// An entity whose rows have mirrored documents.
 pub trait Synced: EntityTrait {
     /// Its description.
     const MODEL: &'static Model;

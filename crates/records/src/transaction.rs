@@ -1,7 +1,7 @@
 //! Open transactions of the primary, to be read and written through like any connection.
 //!
-//! On MySQL and what speaks its language they are kept here and not by the driver: it cannot be told that a text which it
-//! carried has ended its transaction, and would send another ROLLBACK after each of them.
+//! On MySQL and compatible servers they are managed here and not by the driver: it does not notice that a text of
+//! statements has ended its transaction, and would send another ROLLBACK after each of them.
 
 use std::sync::Arc;
 

@@ -268,7 +268,7 @@ impl Unit {
     /// Makes it durable, and wakes the relay and the sequencer of events.
     ///
     /// # Errors
-    /// [`RecordsError::Unknown`] when it cannot be told whether it is durable.
+    /// [`RecordsError::Unknown`] when its durability is unknown.
     pub async fn commit(self) -> Result<Committed, RecordsError> {
         let Self { tx, records, now, entries, events } = self;
         if entries.is_empty() && events.is_empty() {
@@ -298,7 +298,7 @@ impl Unit {
         Ok(())
     }
 
-    /// Asks the relay to look at entities, whatever has happened to their copies.
+    /// Asks the relay to inspect entities, whatever the state of their mirrored documents.
     pub(crate) fn ask(&mut self, entries: &[Entry]) {
         self.entries.extend_from_slice(entries);
     }
@@ -314,7 +314,7 @@ fn token(entries: &[Entry], events: &[EventRecord]) -> Token {
     for entry in entries {
         match newest.iter().position(|known| known.entity_id == entry.entity_id && known.model == entry.model) {
             Some(place) => newest[place] = entry,
-            // One more than a token has room for tells that there was more.
+            // One mark more than a token holds makes the token incomplete.
             None if newest.len() <= MOST_MARKS => newest.push(entry),
             None => {}
         }

@@ -409,7 +409,7 @@ mod tests {
             })
         };
         walk(&description["components"]["schemas"], "", &mut |path, schema| {
-            // Names in an open object are anybody's.
+            // The names in an open object are arbitrary.
             let is_open = path.ends_with("/propertyNames");
             if !is_open && is_text(schema) && !shaped.iter().any(|keyword| schema.contains_key(*keyword)) {
                 bare.push(path.to_owned());

@@ -18,7 +18,7 @@ const RECEIVER: &str = "body ->> '$.receiverId' = ?";
 struct Asked<'a> {
     readers: &'a SqlitePool,
     user: Option<&'a str>,
-    /// What makes an event the user's.
+    /// The condition that makes an event the user's.
     by: &'static str,
     since: i64,
 }
@@ -38,7 +38,7 @@ impl Asked<'_> {
     }
 }
 
-/// The figures; see [`crate::MirrorQuery::activity`].
+/// The statistics; see [`crate::MirrorQuery::activity`].
 pub(super) async fn activity(
     readers: &SqlitePool,
     user: Option<&str>,
@@ -64,7 +64,7 @@ pub(super) async fn activity(
     })
 }
 
-/// Sums of both halves of the amounts: a sum of whole ones could leave the range of an integer and fail.
+/// Sums of both halves of the amounts: a sum of whole amounts could overflow an integer.
 async fn moved(asked: &Asked<'_>) -> Result<Vec<(String, i64)>, MirrorError> {
     let rows: Vec<(String, i64, i64)> = asked
         .rows(

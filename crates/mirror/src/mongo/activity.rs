@@ -11,7 +11,7 @@ use crate::port::{Activity, MirrorError};
 
 const RECENT: i64 = 20;
 
-/// The figures; see [`crate::MirrorQuery::activity`].
+/// The statistics; see [`crate::MirrorQuery::activity`].
 pub(super) async fn activity(
     database: &Database,
     user: Option<&str>,
@@ -59,7 +59,7 @@ pub(super) async fn activity(
     })
 }
 
-/// Runs a pipeline whose last stage groups; its groups and their numbers.
+/// Runs a pipeline whose last stage groups. Returns the groups with their numbers.
 async fn groups(
     database: &Database,
     collection: &str,

@@ -27,7 +27,7 @@ impl WriteError {
                 .unwrap_or_else(|| ["_id_", "index: _id ", "{ _id:"].iter().any(|name| self.message.contains(name)))
     }
 
-    /// What it is about: its document, where somebody's unique index has the value already too; none of what is not known.
+    /// The class of the error; a value taken in a foreign unique index concerns the document. `None` when unknown.
     pub(super) fn class(&self) -> Option<Class> {
         match self.code {
             DUPLICATE if !self.id_is_taken() => Some(Class::Document),

@@ -351,7 +351,7 @@ mod tests {
             };
             assert!(is_so, "{code}, {name}");
         }
-        assert!(matches!(fate(doc! { "code": 999_999 }), Err(MirrorError::Unavailable(_))), "nobody knows it");
+        assert!(matches!(fate(doc! { "code": 999_999 }), Err(MirrorError::Unavailable(_))), "the code is unknown");
     }
 
     #[test]

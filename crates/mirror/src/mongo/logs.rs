@@ -22,7 +22,7 @@ pub(super) async fn logs(
     let mut found = Vec::new();
     while cursor.advance().await.map_err(|cause| failed(&cause))? {
         let raw = cursor.current();
-        // Lines of others, whose ids are no text, could not be gone on after.
+        // Foreign lines, whose ids are not strings, cannot serve as a page's cursor.
         if let Ok(id) = raw.get_str("_id") {
             found.push(line(id.to_owned(), &decode::happening(raw)));
         }
@@ -58,7 +58,7 @@ fn matching(filter: &LogFilter, before: Option<&str>) -> Document {
     matching
 }
 
-/// A text as a pattern of itself: it is data, never syntax.
+/// Escapes a text for a pattern: it is data, never syntax.
 fn literal(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() * 2);
     for letter in text.chars() {

@@ -24,7 +24,7 @@ use crate::{
 };
 
 const TTL: &str = "cb_ttl";
-/// Building an index over a large collection takes its time; the server works on when we stop waiting.
+/// Building an index over a large collection takes long; the server continues after our deadline.
 const BUILDING: Duration = Duration::from_secs(600);
 
 /// A collection and its wanted indexes and options.
@@ -145,7 +145,7 @@ async fn list(database: &Database, collection: &str) -> Result<Vec<Document>, Mi
     Ok(found)
 }
 
-/// Makes room for an index where another one has its name; whether it is to be built.
+/// Alters or drops an index that has the name of a wanted one. Returns whether the wanted one is to be built.
 async fn settle(
     database: &Database,
     collection: &str,
@@ -209,8 +209,8 @@ fn named(error: MirrorError, indexes: &[Document]) -> MirrorError {
     }
 }
 
-/// Each index compares by bytes, whatever its collection compares by, for that is how it is asked. Servers that know no
-/// collations refuse the word, and compare so in any case.
+/// Each index compares by bytes, whatever the collation of its collection, because queries do. Servers without
+/// collations refuse the option, and compare by bytes in any case.
 async fn build_at_once(database: &Database, collection: &str, indexes: &[Document]) -> Result<(), MirrorError> {
     let simple = |index: &Document| {
         let mut index = index.clone();
@@ -235,6 +235,6 @@ fn same(old: &Document, wanted: &Document) -> bool {
         key.into_iter().flatten().map(|(name, number)| (name.clone(), integer(number))).collect()
     };
     let period = |index: &Document| index.get("expireAfterSeconds").and_then(integer);
-    // The simple collation is not told.
+    // Servers omit the simple collation.
     key(old) == key(wanted) && period(old) == period(wanted) && !old.contains_key("collation")
 }

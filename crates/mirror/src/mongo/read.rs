@@ -68,7 +68,7 @@ pub(super) async fn get(
     Ok(found.into_iter().next())
 }
 
-/// Some documents, by what their ids are called.
+/// Some documents, by the names of their ids.
 pub(super) async fn get_many(
     database: &Database,
     model: &'static Model,
@@ -83,7 +83,7 @@ pub(super) async fn get_many(
     Ok(found)
 }
 
-/// What the names stand for: texts, and ids of other kinds.
+/// The ids behind the names: texts, and ids of other types.
 pub(super) fn sorted_out(names: &[String]) -> (Vec<String>, Vec<Id>) {
     let (mut texts, mut others) = (Vec::with_capacity(names.len()), Vec::new());
     for id in names.iter().filter_map(|name| ids::id(name)) {
@@ -172,7 +172,7 @@ pub(super) async fn stamps_of(
     let found =
         all(model, collection.find(doc! { "_id": { "$in": ids } }).projection(doc! { "_sync": 1 }).await).await?;
     let of = |Stored { mut stamp, .. }: Stored| match ids::text_of_symbol(&stamp.id).map(str::to_owned) {
-        // Nothing of it is ours, and yet it has the place.
+        // A foreign document occupies the `_id`.
         Some(text) => {
             stamp.version = None;
             (text, stamp)

@@ -8,11 +8,11 @@ use chainbill_domain::{Digest, Document, Revision};
 #[derive(Debug, thiserror::Error)]
 pub enum MirrorError {
     /// It does not answer within the deadline. Retrying later is right; whether the last request took effect is unknown.
-    #[error("the second database is not reachable: {0}")]
+    #[error("the mirror is not reachable: {0}")]
     Unavailable(String),
     /// It throttles: limits, locks, time. Smaller and slower requests are right. No document is the cause, and no operator is
     /// needed.
-    #[error("the second database asks for less at once: {0}")]
+    #[error("the mirror throttles: {0}")]
     Throttled(String),
     /// It refuses the request (rights, syntax, limits). Retrying changes nothing by itself.
     #[error("the second database refused: {0}")]

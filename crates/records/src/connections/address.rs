@@ -1,4 +1,4 @@
-//! The address of a server: whom it names, and which options it may have.
+//! The address of a server, and its options.
 
 use sqlx::{
     ConnectOptions as _,
@@ -14,7 +14,7 @@ const SSL_MODES: &[&str] = &["DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 200;
 
-/// Checks the options of an address; nobody is asked.
+/// Checks the options of an address without a connection.
 ///
 /// # Errors
 /// [`ConnectError::Option`] with the first option that is not accepted. No password is part of it.

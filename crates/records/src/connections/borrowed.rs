@@ -1,5 +1,5 @@
-//! A connection in somebody's hands. Every statement has a deadline, and whatever its borrower does, the connection goes
-//! back in order or is closed, and its place is free again within that deadline.
+//! A borrowed connection. Every statement has a deadline, and whatever its borrower does, the connection goes back in
+//! order or is closed, and its place is free again within that deadline.
 
 use std::time::{Duration, Instant};
 
@@ -110,7 +110,7 @@ pub(crate) struct Borrowed {
     /// None only while it is being given back.
     link: Option<Object<Opener>>,
     limits: Limits,
-    /// Whether something was asked whose answer nobody has read to its end.
+    /// Whether the last answer has not been read to its end.
     asking: bool,
     /// Whether a transaction may be open.
     pub open: bool,
@@ -149,7 +149,7 @@ impl Borrowed {
         result
     }
 
-    /// Draws the conclusions of an answer.
+    /// Updates the state of the connection after an answer.
     fn answered(&mut self, error: Option<&sqlx::Error>) {
         self.asking = false;
         let Some(error) = error else { return };
@@ -180,7 +180,7 @@ impl Drop for Borrowed {
         let patience = self.limits.back;
         let text = if self.open { "ROLLBACK" } else { "DO 0" };
         drop(runtime.spawn(async move {
-            // Whatever was asked and not waited for is read to its end first.
+            // An unread answer is read to its end first.
             match timeout(patience, link.sql().execute(text)).await {
                 Ok(Ok(_)) => link.used = Instant::now(),
                 Ok(Err(_)) | Err(_) => close(link),
@@ -204,7 +204,7 @@ async fn in_time<T>(
     }
 }
 
-/// Whether a connection is of no use after this.
+/// Whether a connection is unusable after this error.
 fn closes(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(_) => {

@@ -14,11 +14,11 @@ use tokio::{runtime::Handle, time::timeout};
 
 use super::trust::Trust;
 
-/// A connection that has rested longer is asked whether it lives before it is handed out.
+/// A connection that was idle for longer is probed before it is handed out.
 const TESTED_AFTER: Duration = Duration::from_secs(1);
-/// How long the answer to that may take.
+/// The deadline of that probe.
 const TEST_PATIENCE: Duration = Duration::from_secs(1);
-/// How long saying goodbye may take.
+/// The deadline of an orderly close.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// An open connection.
@@ -29,7 +29,7 @@ pub(crate) struct Link {
     /// When it was last given back.
     pub used: Instant,
     ends: Instant,
-    /// Whether it is of no use any more: it is then closed without a goodbye.
+    /// Whether it is unusable: it is then dropped without an orderly close.
     pub broken: bool,
 }
 
@@ -43,17 +43,17 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         let Some(sql) = self.sql.take().filter(|_| !self.broken) else { return };
-        // Servers count connections that end without a goodbye as aborted.
+        // Servers count connections without an orderly close as aborted.
         if let Ok(runtime) = Handle::try_current() {
             drop(runtime.spawn(timeout(GOODBYE, sql.close())));
         }
     }
 }
 
-/// Opens connections and looks at them before they are used again.
+/// Opens connections and checks them before reuse.
 pub(crate) struct Opener {
     pub options: MySqlConnectOptions,
-    /// Said to the server first.
+    /// The first statement of every connection.
     pub session: String,
     /// How long opening may take.
     pub patience: Duration,
@@ -89,7 +89,7 @@ impl Opener {
         Ok(Link { sql: Some(sql), opened, used: opened, ends: opened + life, broken: false })
     }
 
-    /// Whether it may be handed out, as far as its age says.
+    /// Whether its age allows another use.
     pub fn is_fresh(&self, link: &Link, now: Instant) -> bool {
         let rested = now.saturating_duration_since(link.used);
         now < link.ends && rested < self.rest && self.trust.holds(link.opened, link.used)
@@ -127,7 +127,7 @@ impl Manager for Opener {
     }
 }
 
-/// What is said of somebody who does not answer.
+/// The error of a server that does not answer.
 pub(crate) fn silence(patience: Duration) -> sqlx::Error {
     let text = format!("no answer within {patience:?}");
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text))

@@ -1,8 +1,8 @@
-//! Connections to the primary, as the rest of the program holds them.
+//! The connection pools of the primary.
 //!
-//! SQLite's are the ORM's own. Those to a server are kept here, in a pool of `deadpool`: the driver's pool asks each
-//! connection whether it lives when it is given back, without a deadline, so that a silent network takes every place for
-//! good, and it cannot be told that a connection leads to the wrong server.
+//! SQLite's pool is the ORM's own. Connections to a server are in a pool of `deadpool`: the driver's pool pings each
+//! connection when it is given back, without a deadline, so that a silent network takes every place for good, and it
+//! has no way to discard a connection to the wrong server.
 
 mod address;
 mod borrowed;
@@ -48,19 +48,19 @@ pub(crate) struct Server {
     pool: Pool<Opener>,
     tables: Tables,
     limits: Limits,
-    /// Few further ones for those who ask whether it is well: they neither wait behind requests nor hold them up. None of
-    /// these itself.
+    /// A few more connections for probes, which neither wait behind requests nor delay them; `None` in the pool of the
+    /// probes itself.
     probes: Option<Connections>,
 }
 
-/// How long what may take.
+/// The deadlines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// Getting a connection.
     pub acquire: Duration,
     /// A statement, from here; a little longer than the server takes before it ends it by itself.
     pub statement: Option<Duration>,
-    /// Giving a connection back whose last answer nobody waited for.
+    /// Giving back a connection with an unread answer.
     pub back: Duration,
 }
 
@@ -97,7 +97,7 @@ impl Connections {
         }
     }
 
-    /// Those of an embedded primary, for whoever looks at how it works.
+    /// The connections of an embedded primary.
     #[must_use]
     pub fn of_sqlite(&self) -> Option<&DatabaseConnection> {
         match &self.0 {
@@ -186,7 +186,7 @@ impl Server {
         self.tables.places(sql, within, patience).await.ok_or(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
     }
 
-    /// Asks on any connection, and again on another where nothing was done.
+    /// Sends it on any connection, and again on another where the first has certainly done nothing.
     async fn ask(&self, wish: Wish<'_>) -> Result<Answer, DbErr> {
         let _places = self.places(wish.sql(), Within::Nothing).await?;
         let mut attempt = 0;

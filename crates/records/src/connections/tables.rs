@@ -1,8 +1,8 @@
-//! A bulkhead: statements on one table never take all connections. Whoever reads a locked or a slow table waits without a
-//! connection, and the rest of the service has the others.
+//! A bulkhead: statements on one table never take all connections. A statement on a locked or slow table waits without
+//! a connection, and the rest of the service has the others.
 //!
-//! Statements of transactions have places of their own: who has a connection must never wait for somebody who has a place
-//! and waits for a connection.
+//! Statements of transactions have places of their own: the holder of a connection must never wait for a statement that
+//! has a place and waits for a connection.
 
 use std::{
     collections::HashMap,
@@ -15,10 +15,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// The places that a statement takes while it runs.
 pub(crate) type Places = Vec<OwnedSemaphorePermit>;
 
-/// Who runs a statement.
+/// The context of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Within {
-    /// Itself alone: half of the connections for each table.
+    /// A single statement: half of the connections for each table.
     Nothing,
     /// A transaction: three eighths of the connections for each table.
     Transaction,
@@ -121,7 +121,7 @@ mod tests {
         assert!(place("SELECT 1 FROM users JOIN reviews ON 1").await.is_none());
         assert!(place("SELECT 1 FROM users").await.is_some(), "what was taken for another table is given back");
         let transactions = tables.places("SELECT 1 FROM reviews", Within::Transaction, soon).await;
-        assert!(transactions.is_some(), "they have a connection and wait for nobody who has none");
+        assert!(transactions.is_some(), "transactions have places of their own");
         held.pop();
         assert!(place("SELECT 1 FROM reviews").await.is_some());
     }

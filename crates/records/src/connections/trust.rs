@@ -1,12 +1,12 @@
-//! Which connections are still believed in. One that answers "read-only" after a switch-over, or nothing at all, says
-//! something about those that were opened or used at the same time: they are closed without being asked one by one.
+//! Trust in pooled connections. When one answers "read-only" after a switch-over, or does not answer, the connections
+//! that were opened or used at the same time are closed without a probe of each.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// Where everybody refuses, connections are not replaced all the time.
+/// The shortest pause between replacements, for when every server refuses.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Shared by all connections to one server.

@@ -64,8 +64,8 @@ impl Records {
         rows.iter().map(positioned).collect()
     }
 
-    /// How many events are on their way, counted on the connections of [`Self::ping`]. What a consumer has not taken is
-    /// told by its position alone, so it costs the same however much it is.
+    /// How many events are on their way, counted on the connections of [`Self::ping`]. The lag of a consumer follows
+    /// from its position alone, so it costs the same at any size.
     ///
     /// # Errors
     /// When the primary does not answer.
@@ -129,8 +129,8 @@ fn positioned(row: &QueryResult) -> Result<PositionedEvent, RecordsError> {
     })
 }
 
-/// Looks by the index of positions, which also holds the events without one. A server of few rows would read the table
-/// instead, and pass over every event that has its position.
+/// Forces the index of positions, which also holds the events without one. With few rows the server would scan the
+/// table instead, and read every event that has its position.
 fn by_position(backend: DbBackend) -> &'static str {
     if backend == DbBackend::MySql { " FORCE INDEX (events_position)" } else { "" }
 }

@@ -14,11 +14,11 @@ use crate::{RecordsError, errors::mysql_number};
 
 /// How long another process may migrate before this one gives up.
 const LOCK_SECONDS: u32 = 120;
-/// How long a lease lasts when nobody prolongs it.
+/// The lifetime of a lease that is not renewed.
 const LEASE_SECONDS: u32 = 60;
-/// How often a lease is prolonged.
+/// How often a lease is renewed.
 const PROLONG_EVERY: Duration = Duration::from_secs(15);
-/// How often a lease that somebody else has is looked at.
+/// How often the lease of another process is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Names of locks are the server's, so this one names the database; MySQL takes 64 characters.
@@ -56,7 +56,7 @@ pub(super) async fn hold(db: &DatabaseConnection) -> Result<Held, RecordsError> 
 }
 
 impl Held {
-    /// Gives the lock back.
+    /// Releases the lock.
     pub async fn release(self, db: &DatabaseConnection) -> Result<(), DbErr> {
         match self {
             Self::Name(guard) => {
@@ -132,7 +132,7 @@ async fn by_row(db: &DatabaseConnection) -> Result<Held, DbErr> {
     Ok(Held::Row { owner, prolonging })
 }
 
-/// Takes or prolongs the lease; false when somebody else has it.
+/// Takes or renews the lease; false when another process has it.
 async fn lease(db: &DatabaseConnection, owner: &str) -> Result<bool, DbErr> {
     let sql = format!(
         "UPDATE chainbill_migrating SET owner=?, until_at=UTC_TIMESTAMP(3) + INTERVAL {LEASE_SECONDS} SECOND \
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_lock_that_was_not_given_is_an_error_that_says_so() {
         assert!(is_taken(Some(1)).is_ok());
-        let late = is_taken(Some(0)).expect_err("somebody else has it").to_string();
+        let late = is_taken(Some(0)).expect_err("another process has it").to_string();
         assert!(late.contains("another process"), "{late}");
         assert!(is_taken(None).is_err());
     }

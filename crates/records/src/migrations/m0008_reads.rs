@@ -1,4 +1,4 @@
-//! Marks by which a read proves that it is not behind, and the copies that are known to be wrong and left alone.
+//! Fences by which a read proves its freshness, and the quarantined documents.
 
 use sea_orm::{DatabaseTransaction, DbErr};
 

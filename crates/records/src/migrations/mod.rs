@@ -145,8 +145,8 @@ async fn at_once(db: &DatabaseConnection, way: Way) -> Result<(), RecordsError> 
 
 /// How often SQLite's write lock is waited for; each time until the connection's own deadline.
 const PATIENT_ATTEMPTS: u32 = 10;
-/// How often a table is waited for that somebody else uses; each time as long as the session waits for a table. Between two
-/// times those who wait behind us get their turn.
+/// How often a table in use is waited for; each time until the session's own timeout. Between two attempts the sessions
+/// that wait behind this one get their turn.
 const TABLE_ATTEMPTS: u32 = 4;
 
 /// Servers commit every change of a table by itself. A lock keeps others out.
@@ -157,7 +157,7 @@ async fn under_lock(server: &Server, way: Way) -> Result<(), RecordsError> {
         let result = on_one_connection(&db, way).await;
         held.release(&db).await?;
         let (before, after) = result?;
-        // Elsewhere than here the tables may be as they were.
+        // Other servers may still have the old tables.
         if after != before {
             everywhere::show(&db, after).await?;
         }
@@ -168,8 +168,8 @@ async fn under_lock(server: &Server, way: Way) -> Result<(), RecordsError> {
     result
 }
 
-/// Goes that way on one connection: of several servers another may not have heard of the last change yet. How many migrations
-/// it showed before and after.
+/// Migrates on one connection: another server of a cluster may not have received the last change yet. Returns the
+/// number of applied migrations before and after.
 async fn on_one_connection(db: &DatabaseConnection, way: Way) -> Result<(i64, i64), RecordsError> {
     let connection = db.begin().await?;
     let before = everywhere::applied(&connection).await?;
@@ -202,10 +202,10 @@ async fn run(db: &DatabaseTransaction, statements: &[&str]) -> Result<(), DbErr>
 
 /// A column or an index that is there already: the statement was run before.
 const ALREADY_THERE: [u16; 2] = [1060, 1061];
-/// A column or an index that is not there: it was given up before the migration was interrupted.
+/// A column or an index that is not there: it was dropped before the migration was interrupted.
 const NOT_THERE: u16 = 1091;
 
-/// Adds a column, which may be there already. SQLite does not say by a number that it is: it is asked.
+/// Adds a column, which may be there already. SQLite has no error code for that, so its schema is queried.
 async fn add_column(db: &DatabaseTransaction, table: &str, name: &str, kind: &str) -> Result<(), DbErr> {
     if of(db).await? == Dialect::Sqlite && has_column(db, table, name).await? {
         return Ok(());

@@ -18,8 +18,8 @@ use crate::{
     entities::sessions::{Column, Entity},
 };
 
-/// A login with its user, as far as permissions need it: a profile with a value that this release cannot read locks nobody
-/// out.
+/// A login with its user, as far as permissions need it: a profile with a value that this release cannot read does not
+/// block the login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionUser {
     /// The session.

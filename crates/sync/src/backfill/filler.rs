@@ -85,7 +85,7 @@ impl Filler {
                 tracing::warn!("Sync waits for the mirror to be prepared: {error}");
                 reported.clone_from(&error);
             }
-            let what = format!("the second database to be prepared: {error}");
+            let what = format!("the mirror to be prepared: {error}");
             if let Err(error) = self.all_wait_for(self.engine.settings.models(), &what).await {
                 tracing::debug!("Sync cannot save what it waits for: {error}");
             }

@@ -225,7 +225,7 @@ async fn begin(engine: &Engine, model: &'static Model, purpose: Purpose) -> Resu
             total = state.total,
             revision = %model.revision(),
             "Sync {} {} from {:?}",
-            if purpose == Purpose::Initial { "copies" } else { "backfills" },
+            if purpose == Purpose::Initial { "initially backfills" } else { "backfills" },
             model.name,
             state.cursor
         );

@@ -52,7 +52,7 @@ fn verdict(observer: &Observer, status: &Status) -> (&'static str, Option<String
     }
     if !status.mirror_reachable {
         let waiting = status.backlog.unwrap_or(0);
-        return ("unreachable", Some(format!("the second database does not answer; {waiting} changes wait for it")));
+        return ("unreachable", Some(format!("the mirror does not answer; {waiting} changes wait for it")));
     }
     if let Some(faulted) = status.models.iter().find(|model| model.state == Some(FAULTED)) {
         return ("faulted", Some(format!("{}: {}", faulted.model, faulted.reason.as_deref().unwrap_or("unknown"))));
