@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use chainbill_app::{App, INVARIANTS};
 use chainbill_testkit::sea_orm::ConnectionTrait as _;
 
-use crate::world::{on_every_primary, paid_bill, somebody};
+use crate::world::{new_user, on_every_primary, paid_invoice};
 
-/// An invariant and what breaks it. `{part}` and `{full}` are bills of 100 euros of which 40 and 100 are paid.
+/// An invariant and a statement that breaks it. `{part}` and `{full}` are invoices of 100 euros, paid with 40 and 100.
 const BREAKING: &[(&str, &str)] = &[
     (
         "transfers-balance",
@@ -97,7 +97,7 @@ async fn broken(app: &App) -> BTreeSet<&'static str> {
     broken
 }
 
-/// Takes constraints away, which would not let anybody break most of it, and keeps what was there.
+/// Rebuilds the tables without the constraints that would refuse most of the broken rows; the rows stay.
 async fn lay_open(app: &App) {
     for table in TABLES {
         run(app, &format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}")).await;
@@ -118,10 +118,10 @@ async fn every_invariant_holds_and_finds_what_breaks_it() {
     let named: BTreeSet<&str> = BREAKING.iter().map(|(name, _)| *name).collect();
     assert_eq!(named, INVARIANTS.iter().map(|invariant| invariant.name).collect(), "each is broken here");
     on_every_primary(async |app| {
-        let (freelancer, _) = somebody(app, "femi", "FREELANCER").await;
-        let (client, user) = somebody(app, "carla", "CLIENT").await;
-        let part = paid_bill(app, &freelancer, (&client, &user), "40.00").await;
-        let full = paid_bill(app, &freelancer, (&client, &user), "100.00").await;
+        let (freelancer, _) = new_user(app, "femi", "FREELANCER").await;
+        let (client, user) = new_user(app, "carla", "CLIENT").await;
+        let part = paid_invoice(app, &freelancer, (&client, &user), "40.00").await;
+        let full = paid_invoice(app, &freelancer, (&client, &user), "100.00").await;
         let now = &chainbill_app::moment(app.now())[..10];
         let dispute = format!(
             "INSERT INTO disputes (id, version, invoice_id, opened_by, reason, description, status, active_invoice_id, \

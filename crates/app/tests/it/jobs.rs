@@ -1,4 +1,4 @@
-//! Durable jobs: enqueued with their reason, done exactly once, whatever dies in between.
+//! Durable jobs: enqueued in the transaction of their cause, done exactly once, across crashes.
 
 use std::{
     sync::{

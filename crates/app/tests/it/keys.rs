@@ -7,7 +7,7 @@ use chainbill_testkit::sea_orm::{
     PaginatorTrait as _,
 };
 
-use crate::world::{on_every_primary, registration, somebody, stranger};
+use crate::world::{new_user, on_every_primary, registration, stranger};
 
 #[tokio::test]
 async fn strangers_who_choose_the_same_key_do_not_meet() {
@@ -35,7 +35,7 @@ async fn strangers_who_choose_the_same_key_do_not_meet() {
 #[tokio::test]
 async fn an_answer_of_another_release_is_replayed_as_it_was() {
     on_every_primary(async |app| {
-        let (who, _) = somebody(app, "femi", "FREELANCER").await;
+        let (who, _) = new_user(app, "femi", "FREELANCER").await;
         let who = Context { idempotency_key: Some("key".to_owned()), ..who };
         let skill =
             || NewSkill { name: "Go".to_owned(), category: "Code".to_owned(), description: Some("é 😀".to_owned()) };

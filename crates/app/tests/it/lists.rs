@@ -22,7 +22,7 @@ use chainbill_records::{
 use chainbill_testkit::sea_orm::{ConnectionTrait as _, Statement};
 use chainbill_testkit::{EMBEDDED, Fresh, primaries, records_of};
 
-use crate::world::{operator, somebody};
+use crate::world::{new_user, operator};
 
 /// A primary with one connection, so that what the session has read is what the list has read.
 async fn on_one_connection(fresh: &Fresh) -> (Records, Connections) {
@@ -76,7 +76,7 @@ struct Cast {
     project: Text<ProjectId>,
 }
 
-fn bill(cast: &Cast, place: usize, status: InvoiceStatus) -> invoices::Model {
+fn invoice(cast: &Cast, place: usize, status: InvoiceStatus) -> invoices::Model {
     use chainbill_domain::states::{AnchorStatus, EscrowStatus, PaymentStatus};
     let (strange_freelancer, strange_client) = (id().0, id().0);
     // A third is of both, a third of each with strangers; and strangers have as many.
@@ -148,9 +148,9 @@ fn project(cast: &Cast, place: usize, status: ProjectStatus) -> projects::Model 
 /// Adds rows: a few of every state, and then so many that are sent or completed, newer than all others.
 async fn fill(records: &Records, cast: &Cast, many: usize) {
     let few = |place: usize| InvoiceStatus::ALL[place % InvoiceStatus::ALL.len()];
-    let bills: Vec<_> = (0..120)
-        .map(|place| bill(cast, place / 6, few(place)))
-        .chain((0..many).map(|place| bill(cast, place, InvoiceStatus::Sent)))
+    let invoices: Vec<_> = (0..120)
+        .map(|place| invoice(cast, place / 6, few(place)))
+        .chain((0..many).map(|place| invoice(cast, place, InvoiceStatus::Sent)))
         .collect();
     let few = |place: usize| ProjectStatus::ALL[place % ProjectStatus::ALL.len()];
     let work: Vec<_> = (0..120)
@@ -158,7 +158,7 @@ async fn fill(records: &Records, cast: &Cast, many: usize) {
         .chain((0..many).map(|place| project(cast, place, ProjectStatus::Completed)))
         .collect();
     let mut unit = records.begin().await.unwrap();
-    unit.insert_many::<invoices::Entity>(bills).await.unwrap();
+    unit.insert_many::<invoices::Entity>(invoices).await.unwrap();
     unit.insert_many::<projects::Entity>(work).await.unwrap();
     unit.commit().await.unwrap();
     if records.dialect() != Dialect::Sqlite {
@@ -213,9 +213,9 @@ async fn every_list_and_filter_reads_about_what_it_returns_however_many_rows_the
         let (records, db) = on_one_connection(&fresh).await;
         let app = App::new(records.clone(), Settings::default());
         let root = operator(&app).await;
-        let (freelancer, femi) = somebody(&app, "femi", "FREELANCER").await;
-        let (client, carla) = somebody(&app, "carla", "CLIENT").await;
-        let (stranger, _) = somebody(&app, "sam", "CLIENT").await;
+        let (freelancer, femi) = new_user(&app, "femi", "FREELANCER").await;
+        let (client, carla) = new_user(&app, "carla", "CLIENT").await;
+        let (stranger, _) = new_user(&app, "sam", "CLIENT").await;
         let cast = Cast { freelancer: femi.id.parse().unwrap(), client: carla.id.parse().unwrap(), project: id() };
         let people = [("operator", &root), ("freelancer", &freelancer), ("client", &client), ("stranger", &stranger)];
         let meter = Meter::of(&records, &db).await;

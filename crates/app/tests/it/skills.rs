@@ -2,7 +2,7 @@
 
 use chainbill_app::{NewUserSkill, PageRequest};
 
-use crate::world::{on_every_primary, operator, somebody};
+use crate::world::{new_user, on_every_primary, operator};
 
 fn rust(years: i64) -> NewUserSkill {
     NewUserSkill { name: "Rust".to_owned(), level: "EXPERT".to_owned(), years }
@@ -13,7 +13,7 @@ async fn many_who_name_the_same_new_skill_at_once_all_get_it() {
     on_every_primary(async |app| {
         let mut people = Vec::new();
         for place in 0..6 {
-            people.push(somebody(app, &format!("ada{place}"), "FREELANCER").await);
+            people.push(new_user(app, &format!("ada{place}"), "FREELANCER").await);
         }
         let give = people.iter().map(|(context, user)| app.put_user_skill(context, &user.id, rust(3)));
         let given = futures::future::join_all(give).await;
@@ -31,7 +31,7 @@ async fn the_list_of_people_shows_everybodys_skills() {
     on_every_primary(async |app| {
         let admin = operator(app).await;
         for (name, skills) in [("ada", 2), ("bob", 0), ("eve", 1)] {
-            let (context, user) = somebody(app, name, "FREELANCER").await;
+            let (context, user) = new_user(app, name, "FREELANCER").await;
             for place in 0..skills {
                 let skill = NewUserSkill { name: format!("{name} {place}"), ..rust(place) };
                 app.put_user_skill(&context, &user.id, skill).await.unwrap();

@@ -1,11 +1,11 @@
-//! What the clock decides: when a key is new again, and in which year a bill is sent.
+//! Rules that depend on the clock: expiry of an idempotency key, and the year of an invoice's number.
 
 use std::{sync::Arc, time::Duration};
 
 use chainbill_app::{App, AppError, MoneyView, NewInvoice, NewLine, PatchProfile, Settings};
 use chainbill_testkit::{EMBEDDED, Fresh, ManualClock, primaries};
 
-use crate::world::{registration, somebody, stranger};
+use crate::world::{new_user, registration, stranger};
 
 /// Runs a story on every primary, with a clock that stands at this moment until it is turned.
 async fn at(moment: &str, story: impl AsyncFn(&App, &ManualClock)) {
@@ -29,10 +29,10 @@ async fn an_expired_key_is_new_at_once() {
         clock.forward(Settings::default().replay - Duration::from_millis(1));
         assert!(app.register(&ada, registration("ada", "CLIENT")).await.unwrap().is_replayed());
         clock.forward(Duration::from_millis(1));
-        // Nobody has cleaned: the key stands there, and stands for nothing any more.
+        // Before the cleaning job: the expired key is still stored, and has no effect.
         let taken = app.register(&ada, registration("ada", "CLIENT")).await;
         assert!(matches!(&taken, Err(AppError::Validation(fields)) if fields[0].pointer == "/email"), "{taken:?}");
-        let (who, _) = somebody(app, "femi", "FREELANCER").await;
+        let (who, _) = new_user(app, "femi", "FREELANCER").await;
         let who = chainbill_app::Context { idempotency_key: Some("key".to_owned()), ..who };
         let skill = |name: &str| chainbill_app::NewSkill {
             name: name.to_owned(),
@@ -52,8 +52,8 @@ async fn an_expired_key_is_new_at_once() {
 #[tokio::test]
 async fn a_number_is_of_the_issuers_year() {
     at("2026-12-31T15:30:00Z", async |app, clock| {
-        let (freelancer, user) = somebody(app, "femi", "FREELANCER").await;
-        let (_, client) = somebody(app, "carla", "CLIENT").await;
+        let (freelancer, user) = new_user(app, "femi", "FREELANCER").await;
+        let (_, client) = new_user(app, "carla", "CLIENT").await;
         let euros = MoneyView { amount: "1.00".to_owned(), currency: "EUR".to_owned() };
         let line = NewLine { description: "x".to_owned(), quantity: "1".to_owned(), unit_price: euros, tax_rate: None };
         let draft = async |due: &str| {

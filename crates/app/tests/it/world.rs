@@ -34,8 +34,8 @@ fn known(user: &UserView) -> Context {
     Context { actor: Some(actor), ..Context::default() }
 }
 
-/// Somebody new: how he asks, and who he is.
-pub async fn somebody(app: &App, name: &str, role: &str) -> (Context, UserView) {
+/// Registers a user; returns the context of its requests and its profile.
+pub async fn new_user(app: &App, name: &str, role: &str) -> (Context, UserView) {
     let user = app.register(&Context::default(), registration(name, role)).await.unwrap().into_new().unwrap();
     (known(&user), user)
 }
@@ -52,8 +52,8 @@ fn euros(amount: &str) -> MoneyView {
     MoneyView { amount: amount.to_owned(), currency: "EUR".to_owned() }
 }
 
-/// A bill of 100 euros that was sent and of which so much was paid.
-pub async fn paid_bill(app: &App, freelancer: &Context, client: (&Context, &UserView), amount: &str) -> String {
+/// A sent invoice of 100 euros, paid with `amount`.
+pub async fn paid_invoice(app: &App, freelancer: &Context, client: (&Context, &UserView), amount: &str) -> String {
     let line = NewLine {
         description: "Audit".to_owned(),
         quantity: "1".to_owned(),

@@ -1,4 +1,4 @@
-//! What only the embedded engine can be asked: its file.
+//! Cases of the embedded engine alone: its file.
 
 use std::path::{Path, PathBuf};
 
@@ -109,7 +109,7 @@ fn two_openers_of_one_file_do_not_lose_writes() {
 }
 
 #[test]
-fn what_somebody_edited_shows_by_name() {
+fn external_edits_show_by_name() {
     in_a_folder(async |file| {
         let mirror = EmbeddedMirror::open(&file).await.unwrap();
         let writes = ["a", "b", "c", "d"].map(|id| thing(id, 1, id));
@@ -183,7 +183,7 @@ fn texts_of_any_bytes_show_by_name_and_can_be_repaired() {
 }
 
 #[test]
-fn a_search_index_that_somebody_changed_is_seen_and_made_anew() {
+fn an_altered_search_index_is_detected_and_rebuilt() {
     in_a_folder(async |file| {
         let mirror = EmbeddedMirror::open(&file).await.unwrap();
         mirror.prepare(&[&USERS], KEPT).await.unwrap();
@@ -211,7 +211,7 @@ fn a_search_index_that_somebody_changed_is_seen_and_made_anew() {
 }
 
 #[test]
-fn values_of_other_types_in_a_table_that_somebody_made_anew_are_nobodys() {
+fn values_of_other_types_in_a_recreated_table_invalidate_the_sync_metadata() {
     in_a_folder(async |file| {
         let mirror = EmbeddedMirror::open(&file).await.unwrap();
         let write = thing("a", 1, "a");
@@ -315,7 +315,7 @@ fn another_description_makes_the_full_text_index_anew() {
 }
 
 #[test]
-fn an_index_that_nobody_asks_for_any_more_goes() {
+fn an_undeclared_index_is_dropped() {
     static ASKED: Model = Model { indexes: &[&["title"], &["body"]], ..notes(&[]) };
     static LESS: Model = Model { indexes: &[&["body"]], ..notes(&[]) };
     static LARGE: Model =

@@ -1,4 +1,4 @@
-//! The second database, both engines under one contract.
+//! The mirror, both engines under one contract.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests fail by panicking")]
 

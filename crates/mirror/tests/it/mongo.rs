@@ -1,4 +1,4 @@
-//! What only a MongoDB server can be asked: foreign documents and types, races, indexes, broken connections.
+//! Cases of MongoDB servers alone: foreign documents and types, races, indexes, broken connections.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ pub fn with_database<F: Future<Output = ()>>(test: impl FnOnce(MongoMirror, mong
 }
 
 #[test]
-fn whoever_asks_at_once_whether_writes_are_taken_hears_that_they_are() {
+fn concurrent_write_probes_all_succeed() {
     with_database(async |mirror, raw| {
         for _ in 0..20 {
             raw.collection::<Document>("_chainbill").drop().await.unwrap();
@@ -69,7 +69,7 @@ fn types_that_no_encoder_writes_show_by_name() {
 }
 
 #[test]
-fn a_document_of_somebody_else_is_kept_until_repair() {
+fn a_foreign_document_is_kept_until_repair() {
     with_database(async |mirror, raw| {
         let things = raw.collection::<Document>("things");
         things.insert_one(doc! { "_id": "a", "name": "theirs" }).await.unwrap();
@@ -159,7 +159,7 @@ fn ids_of_other_types_are_seen_once_and_can_be_removed() {
 }
 
 #[test]
-fn what_stands_among_the_texts_and_is_none_is_told_apart() {
+fn non_strings_sorted_among_strings_are_distinguished() {
     with_database(async |mirror, raw| {
         let things = raw.collection::<Document>("things");
         mirror.apply(&THINGS, Guard::Newer, &["a", "m", "z"].map(|id| thing(id, 1, id)), ago(0)).await.unwrap();
@@ -304,7 +304,7 @@ fn an_index_of_ours_that_says_something_else_is_made_anew() {
 }
 
 #[test]
-fn an_index_of_ours_that_nobody_asks_for_goes_and_one_of_others_stays() {
+fn an_undeclared_own_index_is_dropped_and_a_foreign_one_stays() {
     with_database(async |mirror, raw| {
         for name in ["cb_old", "theirs"] {
             let index = doc! { "key": { name: 1 }, "name": name };
@@ -513,7 +513,7 @@ fn words_that_are_not_those_of_the_document_show_as_a_field_and_repair_makes_the
             let stored = mirror.get(&USERS, "ada").await.unwrap().unwrap();
             assert!(matches!(stored.body.get("_words"), Some(Value::Foreign(_))), "{update}: {stored:?}");
             let question = SearchQuery::of("ada rust", 10);
-            // Whatever stands there, others are found all the same.
+            // An invalid value there does not affect other documents.
             mirror.search(&USERS, question).await.unwrap();
         }
     });

@@ -1,5 +1,5 @@
-//! What a server refuses, and how: each code by its class, whether it refuses a command or one statement of it. Somebody
-//! before the real server answers as another would.
+//! Refusals of a server: each code by its class, for a whole command or for one statement of it. A proxy before the
+//! real server answers as another server would.
 
 use chainbill_domain::models::USERS;
 use chainbill_mirror::{
@@ -12,7 +12,7 @@ use mongodb::bson::{Document, doc};
 
 use crate::world::{Database, KEPT, THINGS, ago, runtime, server, thing};
 
-/// A mirror behind somebody who answers some commands himself, and the same database seen directly.
+/// A mirror behind a proxy that answers some commands itself, and a direct client of the same database.
 fn behind_a_wire<F: Future<Output = ()>>(test: impl FnOnce(MongoMirror, Wire, mongodb::Database) -> F) {
     let Some(server) = server() else { return };
     runtime().block_on(async {
@@ -43,7 +43,7 @@ fn what_a_server_says_to_a_whole_command_goes_by_its_code() {
             (&[999_999], "refused"),
         ] {
             for &code in codes {
-                // A server that refuses every update has no quarrel with a document: the question whether it does passes.
+                // A server that refuses every update does not reject a single document: the write probe passes.
                 wire.answer("update", move |command| {
                     let is_probe = refusals(command, code).get_array("writeErrors").unwrap().len() < 2
                         && command.to_string().contains("\u{1}");
@@ -97,7 +97,7 @@ fn of(command: &Document, collection: &str) -> bool {
 }
 
 #[test]
-fn a_refused_index_is_told_of_its_collection_alone_and_search_answers_without_it() {
+fn a_refused_index_is_reported_for_its_collection_alone_and_search_answers_without_it() {
     behind_a_wire(async |mirror, wire, raw| {
         let names_words = |command: &Document| {
             let indexes = command.get_array("indexes").unwrap();
@@ -185,7 +185,7 @@ fn a_collection_that_compares_otherwise_is_asked_to_compare_by_bytes() {
 }
 
 #[test]
-fn a_server_that_is_known_to_be_away_keeps_nobody_waiting_and_is_found_when_it_is_back() {
+fn an_unreachable_server_fails_calls_at_once_and_is_detected_when_it_returns() {
     let Some(server) = server() else { return };
     runtime().block_on(async {
         let database = Database::new(&server).await;
@@ -196,7 +196,7 @@ fn a_server_that_is_known_to_be_away_keeps_nobody_waiting_and_is_found_when_it_i
         assert!(mirror.ping().await.is_err());
         for _ in 0..3 {
             let asked = mirror.search(&USERS, SearchQuery::of("ada", 10));
-            // Ready at the first look: nothing was asked of anybody.
+            // Ready at the first poll: no request was sent.
             let Some(Err(MirrorError::Unavailable(why))) = futures::FutureExt::now_or_never(asked) else {
                 panic!("it waits for a server that is known to be away");
             };

@@ -1,5 +1,5 @@
-//! What a document says of itself is believed as a whole or not at all, and what is not believed is replaced by repair,
-//! whatever version it shows to a filter.
+//! Sync metadata is valid as a whole or not at all. Repair replaces a document with invalid sync metadata,
+//! independent of the version that a filter would match.
 
 use chainbill_domain::models::USERS;
 use chainbill_mirror::{
@@ -17,14 +17,14 @@ use crate::{
 
 const ALL: Page<'static> = Page { after: None, up_to: None, limit: 10_000 };
 
-fn is_nobodys(stamp: &Stamp) -> bool {
+fn is_invalid(stamp: &Stamp) -> bool {
     stamp.version.is_none() && stamp.digest.is_none() && !stamp.tombstone
 }
 
 /// The relay leaves it to repair, and repair makes it right, though the version that is written is no newer.
 async fn repair_takes_effect(mirror: &dyn Mirror, write: &Write, case: &str) {
     let stored = mirror.get(&THINGS, &write.id).await.unwrap().unwrap();
-    assert!(is_nobodys(&stored.stamp), "{case}: {stored:?}");
+    assert!(is_invalid(&stored.stamp), "{case}: {stored:?}");
     let writes = std::slice::from_ref(write);
     assert_eq!(mirror.apply(&THINGS, Guard::NotNewer, writes, ago(0)).await.unwrap(), [Applied], "{case}");
     let stored = mirror.get(&THINGS, &write.id).await.unwrap().unwrap();
@@ -34,7 +34,7 @@ async fn repair_takes_effect(mirror: &dyn Mirror, write: &Write, case: &str) {
 }
 
 #[test]
-fn a_member_of_the_stamp_that_we_do_not_write_makes_it_nobodys() {
+fn an_unknown_member_invalidates_the_sync_metadata() {
     with_database(async |mirror, raw| {
         let now = DateTime::from_millis(ago(0).timestamp_millis());
         let set = |path: &str, value: Bson| doc! { "$set": { path: value } };
@@ -56,7 +56,7 @@ fn a_member_of_the_stamp_that_we_do_not_write_makes_it_nobodys() {
             mirror.apply(&THINGS, Guard::NotNewer, std::slice::from_ref(&write), ago(0)).await.unwrap();
             things.update_one(doc! { "_id": "a" }, update.clone()).await.unwrap();
             let pages = mirror.stamps(&THINGS, ALL).await.unwrap();
-            assert!(pages.iter().all(is_nobodys), "{update}: {pages:?}");
+            assert!(pages.iter().all(is_invalid), "{update}: {pages:?}");
             repair_takes_effect(&mirror, &write, &update.to_string()).await;
         }
     });
@@ -104,7 +104,7 @@ fn a_stamp_that_only_looks_newer_is_replaced_by_repair_and_not_by_the_relay() {
 }
 
 #[test]
-fn cells_of_a_stamp_that_do_not_go_together_make_it_nobodys() {
+fn inconsistent_columns_invalidate_the_sync_metadata() {
     in_a_folder(async |file| {
         let mirror = EmbeddedMirror::open(&file).await.unwrap();
         mirror.prepare(&[&THINGS, &USERS], KEPT).await.unwrap();
@@ -120,7 +120,7 @@ fn cells_of_a_stamp_that_do_not_go_together_make_it_nobodys() {
             mirror.apply(&THINGS, Guard::NotNewer, std::slice::from_ref(&write), ago(0)).await.unwrap();
             sqlx::query(edit).execute(&mut connection).await.unwrap();
             let pages = mirror.stamps(&THINGS, ALL).await.unwrap();
-            assert!(pages.iter().all(is_nobodys), "{edit}: {pages:?}");
+            assert!(pages.iter().all(is_invalid), "{edit}: {pages:?}");
             repair_takes_effect(&mirror, &write, edit).await;
         }
     });

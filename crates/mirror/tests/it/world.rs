@@ -1,4 +1,4 @@
-//! A fresh second database for one test, of either engine, gone afterwards.
+//! A fresh mirror for one test, of either engine, removed afterwards.
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -69,7 +69,7 @@ async fn connections_of(fresh: &Fresh, watching: &Records, is_so: impl Fn(i64) -
 
 /// The session ends by itself after a second of rest, as `wait_timeout` has it; `records` must not find out by an error.
 #[tokio::test]
-async fn connections_that_the_server_has_closed_are_replaced_and_nobody_notices() {
+async fn connections_closed_by_the_server_are_replaced_transparently() {
     for fresh in servers().await {
         let one = ConnectSettings { max_connections: 1, ..ConnectSettings::of(&fresh.primary) };
         let (watching, through) = (records(&one).await, records(&ConnectSettings::of(&fresh.primary)).await);
@@ -96,7 +96,7 @@ async fn connections_that_the_server_has_closed_are_replaced_and_nobody_notices(
     }
 }
 
-/// Killed a moment ago, so that nobody tests them: the first statement finds out, and is asked on another one.
+/// Connections killed a moment ago are not tested before use: the first statement fails and is retried on another one.
 #[tokio::test]
 async fn the_first_statement_of_a_unit_is_repeated_on_another_connection() {
     for fresh in servers().await {
@@ -131,7 +131,7 @@ async fn a_balancer_that_forgets_connections_in_silence_costs_a_moment_and_takes
     }
 }
 
-/// Nobody tests what has just been used: the deadline of the statement ends it, and its place is free again.
+/// A recently used connection is not tested: the deadline ends the statement and frees the connection's permit.
 #[tokio::test]
 async fn places_come_back_from_connections_that_fall_silent_in_use() {
     for fresh in servers().await {
@@ -144,7 +144,7 @@ async fn places_come_back_from_connections_that_fall_silent_in_use() {
         let through = records(&settings).await;
         let (one, two) = (through.begin().await.unwrap(), through.begin().await.unwrap());
         proxy.forget();
-        // Given up without an end: nobody waits for its ROLLBACK for ever.
+        // Dropped without an end: the wait for its ROLLBACK is bounded.
         drop(one);
         two.rollback().await.unwrap_err();
         warm(&through, 2).await;
@@ -182,7 +182,7 @@ async fn after_a_switch_over_the_next_write_is_taken_by_the_new_primary() {
 }
 
 #[tokio::test]
-async fn a_locked_table_holds_up_its_own_readers_and_nobody_else() {
+async fn a_locked_table_blocks_its_own_readers_only() {
     for fresh in servers().await {
         let settings = ConnectSettings {
             max_connections: 8,
@@ -280,7 +280,7 @@ async fn every_code_is_handled_as_the_table_says() {
 
 /// Percona XtraDB Cluster in its strict mode: code 1105.
 #[tokio::test]
-async fn where_named_locks_are_forbidden_a_row_is_leased_and_nobody_asks_when_nothing_is_to_be_done() {
+async fn without_named_locks_a_row_is_leased_and_only_for_pending_migrations() {
     for primary in primaries().iter().filter(|primary| *primary != EMBEDDED) {
         let fresh = Fresh::make(primary, EMBEDDED).await;
         connect(&ConnectSettings::of(&fresh.primary)).await.unwrap();

@@ -153,7 +153,7 @@ async fn a_reader_beside_writers_and_sequencers_that_take_over_misses_and_double
                 }
             });
         }
-        // Each takes the lease from the other, whatever that one is doing.
+        // Each takes the lease from the other at any point of its work.
         for _ in 0..2 {
             let records = records.clone();
             tasks.spawn(async move {
@@ -211,7 +211,7 @@ async fn frozen_after<T>(looks: usize, work: &mut (impl Future<Output = T> + Unp
 async fn a_sequencer_that_is_frozen_anywhere_and_thaws_later_gives_no_position_twice() {
     on_every_primary(async |records, clock| {
         if records.dialect() == Dialect::Sqlite {
-            // Whoever is frozen while it writes keeps everybody from the file.
+            // A writer that is frozen within a write locks the whole file.
             return;
         }
         let mut saved = 0;
@@ -266,7 +266,7 @@ async fn a_consumer_moves_only_under_its_lease_and_from_where_it_was() {
         assert!(!records.advance_consumer(&mut second, 9, TTL).await.unwrap(), "it was sent back meanwhile");
         let third = acquired(records, "mails", "three").await;
         assert_eq!(third.position, 0);
-        // Whoever comes by the same name takes its own lease over at once.
+        // A process of the same name takes its own lease over at once.
         assert_eq!(acquired(records, "mails", "three").await.epoch, third.epoch + 1);
     })
     .await;

@@ -127,7 +127,7 @@ async fn what_is_undone_leaves_neither_row_nor_entry() {
 }
 
 #[tokio::test]
-async fn a_taken_value_and_a_changed_row_are_told_apart() {
+async fn a_taken_value_and_a_changed_row_are_distinguished() {
     on_every_primary(async |records| {
         let mut unit = records.begin().await.unwrap();
         let row = unit.insert::<skills::Entity>(skill(records, "Rust")).await.unwrap();

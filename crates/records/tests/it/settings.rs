@@ -44,7 +44,7 @@ async fn sessions_of_any_server_are_made_alike() {
             let proxy = Answering::with_defaults(address(primary), odd).await;
             let here = seen(&proxy.instead_of(&fresh.primary)).await;
             if odd.contains("sql_mode") {
-                // The driver adds to the mode that it finds; the session's is said whole afterwards.
+                // The driver adds to the existing mode; the session's mode is set as a whole afterwards.
                 assert!(here.contains("STRICT_ALL_TABLES") && !here.contains("ANSI_QUOTES"), "{odd}: {here}");
             }
             assert_eq!(here, plain, "{odd}");

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::world::{PASSWORD, embedded, on_every_pair};
 
 #[test]
-fn somebody_registers_logs_in_and_out() {
+fn a_user_registers_logs_in_and_out() {
     on_every_pair(async |world| {
         let server = &world.server;
         let new = json!({"email": "Ada@Example.ORG", "password": PASSWORD, "name": "Ada", "role": "FREELANCER"});
@@ -78,7 +78,7 @@ fn a_registration_is_replayed_to_who_knows_its_password_only() {
 }
 
 #[test]
-fn nobody_makes_an_operator_of_oneself() {
+fn the_operator_role_cannot_be_self_assigned() {
     embedded(async |world| {
         let new = json!({"email": "eve@example.org", "password": PASSWORD, "name": "Eve", "role": "ADMIN"});
         assert_eq!(world.server.send(Method::POST, "/api/auth/register", None, Some(new)).await.fields(), ["/role"]);

@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::world::{Server, program, run};
 
-/// What was told; whoever waits for something hears of everything that comes.
+/// The received alarms; waiting tests are woken by each new one.
 type Heard = Arc<watch::Sender<Vec<String>>>;
 
 /// A web server that keeps what is posted to it, but for the first so many, which it refuses.
@@ -95,7 +95,7 @@ async fn converse(stream: TcpStream, heard: Heard) {
     }
 }
 
-/// A program whose second database is lost and comes back, and whoever hears of it.
+/// A program whose mirror is lost and returns, and the receivers of its alarms.
 struct Story {
     fresh: Fresh,
     proxy: Proxy,
@@ -105,7 +105,7 @@ struct Story {
 }
 
 impl Story {
-    /// None without a second database that could be lost.
+    /// None without a mirror that can be lost.
     async fn begin(refusals: usize) -> Option<Self> {
         let mongo = server("MONGODB_TEST_URL")?;
         let mut fresh = Fresh::make(EMBEDDED, &mongo).await;
@@ -133,7 +133,7 @@ impl Story {
 }
 
 #[test]
-fn a_lost_second_database_is_told_once_and_its_return_too() {
+fn a_lost_mirror_and_its_return_are_reported_once_each() {
     run(async {
         let Some(story) = Story::begin(0).await else { return };
         for (fault, word) in [(Fault::Refuse, "began"), (Fault::None, "ended")] {
@@ -151,12 +151,12 @@ fn a_lost_second_database_is_told_once_and_its_return_too() {
             let expected = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
             assert_eq!(header(head, "webhook-signature"), expected);
         }
-        assert_eq!(told(&posted), ["began", "ended"]);
+        assert_eq!(reported_states(&posted), ["began", "ended"]);
     });
 }
 
 #[test]
-fn an_alarm_does_not_overtake_another_that_is_told_again_and_again() {
+fn an_alarm_does_not_overtake_one_that_is_being_retried() {
     run(async {
         let Some(story) = Story::begin(2).await else { return };
         for (fault, word) in [(Fault::Refuse, "began"), (Fault::None, "ended")] {
@@ -166,7 +166,7 @@ fn an_alarm_does_not_overtake_another_that_is_told_again_and_again() {
         for word in ["began", "ended"] {
             until(&story.posted, word).await;
         }
-        assert_eq!(told(&story.end().await), ["began", "ended"]);
+        assert_eq!(reported_states(&story.end().await), ["began", "ended"]);
     });
 }
 
@@ -191,8 +191,8 @@ fn a_recovery_raises_no_alarm_of_its_own() {
     });
 }
 
-/// What was posted of the second database's absence.
-fn told(posted: &[String]) -> Vec<String> {
+/// The posted states of the alarm about an unreachable mirror.
+fn reported_states(posted: &[String]) -> Vec<String> {
     let bodies =
         posted.iter().map(|text| serde_json::from_str::<Value>(text.split_once("\r\n\r\n").unwrap().1).unwrap());
     bodies
@@ -201,10 +201,10 @@ fn told(posted: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Waits until it was told that the second database's absence began or ended.
+/// Waits for the alarm that the mirror's outage began or ended.
 async fn until(heard: &Heard, word: &str) {
     let said = |all: &Vec<String>| all.iter().any(|text| text.contains("sync.unreachable") && text.contains(word));
     let mut hearing = heard.subscribe();
-    let told = tokio::time::timeout(Duration::from_secs(60), hearing.wait_for(said)).await.is_ok();
-    assert!(told, "nobody was told: {:?}", heard.borrow());
+    let arrived = tokio::time::timeout(Duration::from_secs(60), hearing.wait_for(said)).await.is_ok();
+    assert!(arrived, "nobody was told: {:?}", heard.borrow());
 }

@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::world::{Server, bill, embedded, program};
+use crate::world::{Server, embedded, invoice_body, program};
 
 /// Sends bytes as they are; the status of the answer.
 async fn raw(server: &Server, request: &[u8]) -> (u16, String) {
@@ -79,7 +79,7 @@ fn amounts_and_days_that_are_none_are_refused_by_field() {
     embedded(async |world| {
         let (client, freelancer) = world.client_and_freelancer().await;
         let refused = async |change: Value, pointer: &str| {
-            let mut body = bill(&client);
+            let mut body = invoice_body(&client);
             for (place, value) in change.as_object().unwrap() {
                 *body.pointer_mut(place).unwrap() = value.clone();
             }
@@ -195,7 +195,7 @@ fn texts_are_data_whatever_they_look_like() {
 }
 
 #[test]
-fn floods_are_told_to_wait() {
+fn floods_are_rate_limited() {
     embedded(async |world| {
         let mut command = program(&world.fresh);
         command.env("RATE_LOGIN", "3");
@@ -223,10 +223,10 @@ fn an_array_is_no_object() {
         let server = &world.server;
         let skill = server.post("/api/skills", &client, json!(["tuple", "cat", null])).await;
         assert_eq!(skill.fields(), [""]);
-        let mut body = bill(&client);
+        let mut body = invoice_body(&client);
         body["lines"][1] = json!(["Audit", "1", {"amount": "1.00", "currency": "EUR"}, null]);
         assert_eq!(server.post("/api/invoices", &freelancer, body).await.fields(), ["/lines/1"]);
-        let mut body = bill(&client);
+        let mut body = invoice_body(&client);
         body["lines"][0]["unitPrice"] = json!(["1.00", "EUR"]);
         assert_eq!(server.post("/api/invoices", &freelancer, body).await.fields(), ["/lines/0/unitPrice"]);
     });
@@ -237,7 +237,7 @@ fn where_no_body_is_taken_none_is_accepted() {
     embedded(async |world| {
         let (client, freelancer) = world.client_and_freelancer().await;
         let server = &world.server;
-        let made = server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+        let made = server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
         let send = format!("/api/invoices/{}/send", made["id"].as_str().unwrap());
         let fields = json!({"number": "1", "status": "PAID"});
         assert_eq!(server.post(&send, &freelancer, fields.clone()).await.fields(), ["/number", "/status"]);

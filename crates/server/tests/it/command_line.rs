@@ -94,7 +94,7 @@ fn commands_beside_a_running_server_work_on_the_same_databases() {
 }
 
 #[test]
-fn commands_say_that_the_second_database_is_away_instead_of_waiting_for_it() {
+fn commands_report_an_unreachable_mirror_without_waiting() {
     run(async {
         let mut fresh = Fresh::make(EMBEDDED, EMBEDDED).await;
         assert_eq!(command_in(&fresh, &["demo", "--invoices", "20"]).0, 0);

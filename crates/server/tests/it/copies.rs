@@ -1,4 +1,4 @@
-//! What is read from the copies: search, figures, freshness.
+//! Reads of the mirror: search, statistics, freshness.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Crowds and strangers: logins that nobody waits for, readers that never read, idle sockets, floods beside probes.
+//! Load from strangers: abandoned logins, readers that never read, idle sockets, floods beside probes.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -108,9 +108,9 @@ async fn heavy(world: &World) -> String {
     let line = json!({
         "description": "\u{1f600}".repeat(500), "quantity": "1", "unitPrice": {"amount": "1.00", "currency": "EUR"},
     });
-    let bill = json!({"clientId": client.id, "title": "Heavy", "currency": "EUR", "lines": vec![line; 200]});
+    let invoice = json!({"clientId": client.id, "title": "Heavy", "currency": "EUR", "lines": vec![line; 200]});
     for _ in 0..60 {
-        world.server.post("/api/invoices", &freelancer, bill.clone()).await.expect(201);
+        world.server.post("/api/invoices", &freelancer, invoice.clone()).await.expect(201);
     }
     freelancer.token
 }
@@ -136,7 +136,7 @@ fn readers_that_never_read_are_closed_and_their_answers_are_bounded() {
             stream.write_all(request.as_bytes()).await.unwrap();
             readers.push(stream);
         }
-        // What is in the buffers of both ends comes, and then the end: nobody waits for such a reader for ever.
+        // The buffers of both ends arrive, then the end: a stalled reader is closed.
         let mut whole = 0;
         for mut reader in readers {
             // It stands still until the other end has given it up.
@@ -262,7 +262,7 @@ fn every_metric_says_what_it_is_and_counts_are_fresh() {
 }
 
 #[test]
-fn what_one_carries_from_before_locks_nobody_out() {
+fn stale_credentials_lock_no_user_out() {
     embedded(async |world| {
         let ada = world.server.register("Ada", "CLIENT").await;
         let server = &world.server;

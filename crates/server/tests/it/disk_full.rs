@@ -2,7 +2,7 @@
 
 use chainbill_testkit::{EMBEDDED, Fresh, SmallDisk};
 
-use crate::world::{World, bill, run};
+use crate::world::{World, invoice_body, run};
 
 #[test]
 fn without_room_writes_are_refused_and_nothing_is_half_done() {
@@ -17,7 +17,7 @@ fn without_room_writes_are_refused_and_nothing_is_half_done() {
         for round in 0..2 {
             let ballast = disk.fill();
             let refused = loop {
-                let answer = world.server.post("/api/invoices", &freelancer, bill(&client)).await;
+                let answer = world.server.post("/api/invoices", &freelancer, invoice_body(&client)).await;
                 match answer.status.as_u16() {
                     201 => acknowledged.push(answer.json()["id"].as_str().unwrap().to_owned()),
                     _ => break answer,
@@ -29,7 +29,7 @@ fn without_room_writes_are_refused_and_nothing_is_half_done() {
                 world.server.get(&format!("/api/invoices/{id}"), &freelancer).await.expect(200);
             }
             std::fs::remove_file(ballast).unwrap();
-            let made = world.server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+            let made = world.server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
             acknowledged.push(made["id"].as_str().unwrap().to_owned());
             world.server.drained().await;
         }

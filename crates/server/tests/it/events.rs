@@ -8,7 +8,7 @@ use chainbill_testkit::{
     server,
 };
 
-use crate::world::{Server, World, bill, program, run};
+use crate::world::{Server, World, invoice_body, program, run};
 
 /// The numbers of one row.
 async fn numbers<const N: usize>(records: &Records, sql: &str) -> [i64; N] {
@@ -51,7 +51,7 @@ fn killed_before_an_event_has_its_position_the_next_process_gives_it() {
                 let holding = records.begin().await.unwrap();
                 let hold = format!("SELECT 1 FROM event_consumers WHERE name='{SEQUENCER}' FOR UPDATE");
                 holding.execute_unprepared(&hold).await.unwrap();
-                world.server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+                world.server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
                 let [waiting] = numbers(&records, "SELECT COUNT(*) FROM events WHERE position IS NULL").await;
                 assert_eq!(waiting, 1);
                 world.server.kill().await;

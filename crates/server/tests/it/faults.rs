@@ -1,4 +1,4 @@
-//! Losing the second database, processes and answers never loses or blocks business.
+//! Losing the mirror, processes and answers never loses or blocks business.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::{
     events,
-    world::{Person, Server, World, bill, payment, program, run, sent},
+    world::{Person, Server, World, invoice_body, payment, program, run, sent},
 };
 
 /// A pair whose MongoDB stands behind a proxy that can stop it.
@@ -113,7 +113,7 @@ fn it_starts_without_mongodb_and_fills_it_when_it_comes() {
     });
 }
 
-/// What a writer was told: bills by id, with what is certainly paid.
+/// A writer's acknowledged requests: invoices by id, with what is certainly paid.
 type Acknowledged = BTreeMap<String, u64>;
 
 /// Writes until the server is gone; what was acknowledged.
@@ -126,7 +126,8 @@ async fn write_on(
 ) -> Acknowledged {
     let mut acknowledged = Acknowledged::new();
     for round in 0.. {
-        let made = server.try_ask(Method::POST, "/api/invoices", Some(freelancer), Some(bill(client)), &[]).await;
+        let made =
+            server.try_ask(Method::POST, "/api/invoices", Some(freelancer), Some(invoice_body(client)), &[]).await;
         let Ok(made) = made else { break };
         let id = made.expect(201)["id"].as_str().unwrap().to_owned();
         acknowledged.insert(id.clone(), 0);
@@ -172,16 +173,16 @@ fn killed_under_load_it_has_lost_no_acknowledged_write_and_the_copies_become_equ
                 };
                 let writers =
                     (0..4).map(|writer| write_on(&world.server, &client, &freelancer, cycle * 10 + writer, &count));
-                let (told, ()) = futures::join!(futures::future::join_all(writers), killer);
-                acknowledged.extend(told.into_iter().flatten());
+                let (reported, ()) = futures::join!(futures::future::join_all(writers), killer);
+                acknowledged.extend(reported.into_iter().flatten());
                 world.server = Server::start(program(&world.fresh)).await;
             }
             for (id, stage) in &acknowledged {
-                let bill = world.server.get(&format!("/api/invoices/{id}"), &freelancer).await.expect(200);
+                let invoice = world.server.get(&format!("/api/invoices/{id}"), &freelancer).await.expect(200);
                 if *stage >= 1 {
-                    assert_ne!(bill["status"], "DRAFT", "{id} was sent");
+                    assert_ne!(invoice["status"], "DRAFT", "{id} was sent");
                 }
-                let paid = bill["paid"]["amount"].as_str().unwrap();
+                let paid = invoice["paid"]["amount"].as_str().unwrap();
                 assert!(paid == "10.00" || (*stage < 2 && paid == "0.00"), "{id} at stage {stage} has {paid}");
             }
             assert!(acknowledged.len() > 40, "{}", acknowledged.len());
@@ -203,14 +204,14 @@ fn two_processes_work_beside_each_other_and_one_takes_over_when_the_other_dies()
             let other = Server::start(program(&world.fresh)).await;
             for server in [&world.server, &other] {
                 for _ in 0..10 {
-                    server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+                    server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
                 }
             }
             world.server.drained().await;
             world.assert_equal();
             world.server.kill().await;
             for _ in 0..10 {
-                other.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+                other.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
             }
             other.drained().await;
             world.server = other;
@@ -221,7 +222,7 @@ fn two_processes_work_beside_each_other_and_one_takes_over_when_the_other_dies()
 }
 
 #[test]
-fn what_somebody_did_to_either_database_is_found_named_and_repaired() {
+fn external_changes_in_either_database_are_found_named_and_repaired() {
     run(async {
         for (primary, secondary) in pairs() {
             let world = World::start(Fresh::make(&primary, &secondary).await).await;

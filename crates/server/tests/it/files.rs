@@ -1,4 +1,4 @@
-//! Lists of files, from the copies. Nothing uploads yet: the files of these stories are saved as the product saves rows.
+//! Lists of files, from the mirror. Nothing uploads yet: the tests save files through the product's saving path.
 
 use chainbill_app::{App, Settings};
 use chainbill_domain::{
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     faults::behind_a_proxy,
-    world::{Answer, Person, World, bill, on_every_pair, run, sent},
+    world::{Answer, Person, World, invoice_body, on_every_pair, run, sent},
 };
 
 /// What a file holds, sealed; in no answer may it be.
@@ -80,7 +80,7 @@ async fn fresh(world: &World, path: &str, who: &Person, token: &str) -> Answer {
 }
 
 #[test]
-fn the_files_of_a_bill_are_listed_to_those_who_see_the_bill() {
+fn the_files_of_an_invoice_are_listed_to_those_who_see_the_invoice() {
     on_every_pair(async |world| {
         let (client, freelancer) = world.client_and_freelancer().await;
         let stranger = world.server.register("Mallory", "FREELANCER").await;
@@ -113,7 +113,7 @@ fn the_files_of_a_bill_are_listed_to_those_who_see_the_bill() {
 fn the_files_of_a_draft_are_its_writers_alone() {
     on_every_pair(async |world| {
         let (client, freelancer) = world.client_and_freelancer().await;
-        let made = world.server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+        let made = world.server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
         let invoice = made["id"].as_str().unwrap();
         let files = Files::of(world).await;
         let (row, token) = files.add(&freelancer, Some(invoice), "draft.pdf").await;
@@ -233,8 +233,8 @@ fn lists_of_files_refuse_what_is_none() {
         let (client, freelancer) = world.client_and_freelancer().await;
         let invoice = sent(world, &client, &freelancer).await;
         sent(world, &client, &freelancer).await;
-        let bills = world.server.get("/api/invoices?limit=1", &client).await.expect(200);
-        let of_bills = format!("cursor={}", bills["nextCursor"].as_str().unwrap());
+        let invoices = world.server.get("/api/invoices?limit=1", &client).await.expect(200);
+        let of_invoices = format!("cursor={}", invoices["nextCursor"].as_str().unwrap());
         for path in [of(&invoice), "/api/files".to_owned()] {
             for (query, field) in [
                 ("limit=0", "/limit"),
@@ -243,7 +243,7 @@ fn lists_of_files_refuse_what_is_none() {
                 ("cursor=zz", "/cursor"),
                 // `file:` and a NUL.
                 ("cursor=ZmlsZToA", "/cursor"),
-                (&of_bills, "/cursor"),
+                (&of_invoices, "/cursor"),
                 ("freshAfter=!!", "/freshAfter"),
                 ("ownerId=me", "/ownerId"),
             ] {
@@ -256,7 +256,7 @@ fn lists_of_files_refuse_what_is_none() {
 }
 
 #[test]
-fn with_mongodb_away_lists_of_files_say_so_and_the_bill_answers() {
+fn with_mongodb_away_lists_of_files_say_so_and_the_invoice_answers() {
     run(async {
         let Some((databases, proxy)) = behind_a_proxy().await else { return };
         let world = World::start(databases).await;
@@ -274,8 +274,8 @@ fn with_mongodb_away_lists_of_files_say_so_and_the_bill_answers() {
                 assert_eq!(world.server.get(&asked, who).await.refused(503), "copies-unavailable", "{fault:?}");
             }
             assert_eq!(world.server.get(&of(&invoice), &stranger).await.refused(404), "not-found");
-            let bill = world.server.get(&format!("/api/invoices/{invoice}"), &client).await.expect(200);
-            assert_eq!(bill["id"], invoice.as_str());
+            let read = world.server.get(&format!("/api/invoices/{invoice}"), &client).await.expect(200);
+            assert_eq!(read["id"], invoice.as_str());
         }
         proxy.set(Fault::None);
         world.server.drained().await;

@@ -55,7 +55,7 @@ fn a_password_that_was_made_is_printed_last_and_stays_findable_until_its_first_u
         let client = chainbill_testkit::http();
         let answer = client.post(format!("{base}/api/auth/login")).json(&login).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 200);
-        // The program says when it is gone.
+        // The program reports its end.
         let gone = lines.map(|line| line.unwrap()).find(|line| line.contains("is removed")).unwrap();
         assert!(gone.contains(&file) && password_files(&fresh).is_empty(), "{gone}");
         Command::new("kill").arg(server.id().to_string()).status().unwrap();
@@ -162,7 +162,7 @@ fn a_demo_asks_before_it_fills_a_database_of_real_people_and_fills_analytics() {
 }
 
 #[test]
-fn whoever_stops_reading_ends_no_command_with_a_panic() {
+fn a_closed_output_pipe_causes_no_panic() {
     embedded(async |world| {
         world.server.drained().await;
         for arguments in [&["sync", "mapping"][..], &["check"], &["sync", "--help"], &["--help"], &["sync", "status"]] {

@@ -53,7 +53,7 @@ async fn compare(model: &Value, rows: &Foreign, documents: &ForeignDocuments) {
     }
 }
 
-/// What the mapping says that each row becomes: its version and its fields, by its id.
+/// The documents that the mapping specifies for the rows: version and fields, by id.
 async fn expected(model: &Value, primary: &Foreign) -> BTreeMap<String, (i64, Value)> {
     let columns = model["columns"].as_array().unwrap();
     let (id, version) = (primary.text_of("id", false), primary.text_of("version", false));

@@ -1,18 +1,18 @@
-//! Bills and their payments.
+//! Invoices and their payments.
 
 use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::json;
 
-use crate::world::{bill, embedded, on_every_pair, payment, sent};
+use crate::world::{embedded, invoice_body, on_every_pair, payment, sent};
 
 #[test]
-fn a_bill_is_drafted_sent_and_paid_in_parts() {
+fn an_invoice_is_drafted_sent_and_paid_in_parts() {
     on_every_pair(async |world| {
         let (client, freelancer) = world.client_and_freelancer().await;
         let server = &world.server;
-        let draft = server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+        let draft = server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
         assert_eq!((&draft["status"], &draft["number"]), (&json!("DRAFT"), &json!(null)));
         assert_eq!(draft["total"], json!({"amount": "1478.00", "currency": "EUR"}));
         assert_eq!(draft["tax"]["amount"], "228.00");
@@ -22,10 +22,10 @@ fn a_bill_is_drafted_sent_and_paid_in_parts() {
         let changed =
             server.ask(Method::PATCH, &path, Some(&freelancer), Some(changed), &[("if-match", "\"1\"")]).await;
         assert_eq!(changed.expect(200)["discount"]["amount"], "250.00");
-        let bill = server.act(&format!("{path}/send"), &freelancer).await.expect(200);
-        assert_eq!(bill["status"], "SENT");
-        assert!(bill["number"].as_str().unwrap().ends_with("-000001"), "{}", bill["number"]);
-        assert_eq!(bill["canonicalHash"].as_str().unwrap().len(), 64);
+        let invoice = server.act(&format!("{path}/send"), &freelancer).await.expect(200);
+        assert_eq!(invoice["status"], "SENT");
+        assert!(invoice["number"].as_str().unwrap().ends_with("-000001"), "{}", invoice["number"]);
+        assert_eq!(invoice["canonicalHash"].as_str().unwrap().len(), 64);
         let frozen = server.send(Method::PATCH, &path, Some(&freelancer), Some(json!({"title": "x"}))).await;
         assert_eq!(frozen.refused(409), "wrong-state");
         assert_eq!(server.act(&format!("{path}/send"), &freelancer).await.expect(409)["current"], "SENT");
@@ -38,7 +38,7 @@ fn a_bill_is_drafted_sent_and_paid_in_parts() {
             (&first["invoice"]["paymentStatus"], &first["invoice"]["escrow"]),
             (&json!("PARTIAL"), &json!("PARTIALLY_FUNDED"))
         );
-        let total: f64 = bill["total"]["amount"].as_str().unwrap().parse().unwrap();
+        let total: f64 = invoice["total"]["amount"].as_str().unwrap().parse().unwrap();
         let rest = format!("{:.2}", total - 100.0);
         let last = server
             .ask(Method::POST, &pay, Some(&client), Some(payment(&rest, "bank-2")), &[("idempotency-key", "k2")])
@@ -88,19 +88,19 @@ fn the_same_key_pays_once_however_often_and_at_once_it_comes() {
             .ask(Method::POST, &pay, Some(&client), Some(payment("10.00", "bank-1")), &[("idempotency-key", "another")])
             .await;
         assert_eq!(known.refused(409), "wrong-state", "one external event makes one payment");
-        let bill = server.get(pay.trim_end_matches("/pay"), &client).await.expect(200);
-        assert_eq!(bill["paid"]["amount"], "10.00");
+        let invoice = server.get(pay.trim_end_matches("/pay"), &client).await.expect(200);
+        assert_eq!(invoice["paid"]["amount"], "10.00");
     });
 }
 
 #[test]
-fn numbers_have_no_gaps_when_many_bills_are_sent_at_once() {
+fn numbers_have_no_gaps_when_many_invoices_are_sent_at_once() {
     on_every_pair(async |world| {
         let (client, freelancer) = world.client_and_freelancer().await;
         let server = &world.server;
         let mut ids = Vec::new();
         for _ in 0..12 {
-            let draft = server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+            let draft = server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
             ids.push(draft["id"].as_str().unwrap().to_owned());
         }
         let send = async |id: &String| {
@@ -163,11 +163,11 @@ fn strangers_see_nothing_and_parties_do_only_what_is_theirs() {
             "idempotency-key-required"
         );
         assert_eq!(server.act(&format!("{path}/void"), &client).await.refused(403), "forbidden");
-        assert_eq!(server.post("/api/invoices", &client, bill(&client)).await.refused(403), "forbidden");
-        assert_eq!(server.post("/api/invoices", &freelancer, bill(&stranger)).await.fields(), ["/clientId"]);
+        assert_eq!(server.post("/api/invoices", &client, invoice_body(&client)).await.refused(403), "forbidden");
+        assert_eq!(server.post("/api/invoices", &freelancer, invoice_body(&stranger)).await.fields(), ["/clientId"]);
         let voided = server.act(&format!("{path}/void"), &freelancer).await.expect(200);
         assert_eq!(voided["status"], "VOID");
-        let draft = server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+        let draft = server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
         let draft = format!("/api/invoices/{}", draft["id"].as_str().unwrap());
         server.send(Method::DELETE, &draft, Some(&freelancer), None).await.expect(204);
         assert_eq!(server.get(&draft, &freelancer).await.refused(404), "not-found");
@@ -181,14 +181,14 @@ fn a_walk_over_a_list_neither_skips_nor_repeats_while_rows_come() {
         let server = &world.server;
         let mut before = BTreeSet::new();
         for _ in 0..7 {
-            let draft = server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+            let draft = server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
             before.insert(draft["id"].as_str().unwrap().to_owned());
         }
         let (mut seen, mut cursor) = (Vec::new(), String::new());
         loop {
             let page = server.get(&format!("/api/invoices?limit=3{cursor}"), &freelancer).await.expect(200);
             seen.extend(page["data"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()));
-            server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+            server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
             match page["nextCursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => break,
@@ -204,12 +204,12 @@ fn a_walk_over_a_list_neither_skips_nor_repeats_while_rows_come() {
 }
 
 #[test]
-fn a_bill_that_nobody_can_pay_in_time_is_not_sent() {
+fn an_invoice_that_cannot_be_paid_in_time_is_not_sent() {
     embedded(async |world| {
         let (client, freelancer) = world.client_and_freelancer().await;
         let server = &world.server;
         let send = async |change: serde_json::Value| {
-            let mut body = bill(&client);
+            let mut body = invoice_body(&client);
             body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
             let made = server.post("/api/invoices", &freelancer, body).await.expect(201);
             server.act(&format!("/api/invoices/{}/send", made["id"].as_str().unwrap()), &freelancer).await
@@ -243,7 +243,7 @@ fn a_draft_is_patched_and_removed_at_the_versions_that_are_named() {
     on_every_pair(async |world| {
         let (client, freelancer) = world.client_and_freelancer().await;
         let server = &world.server;
-        let draft = server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+        let draft = server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
         let path = format!("/api/invoices/{}", draft["id"].as_str().unwrap());
         let patch = async |body: serde_json::Value, tags: &str| {
             server.ask(Method::PATCH, &path, Some(&freelancer), Some(body), &[("if-match", tags)]).await

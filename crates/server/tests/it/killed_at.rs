@@ -1,5 +1,5 @@
 //! Killed at named points: between a commit and its answer, between a document and its answer, between a document and the
-//! end of its entry, in the middle of a copy, of a comparison and of a repair. Nothing is lost, doubled or left half done.
+//! end of its entry, within a backfill, a comparison and a repair. Nothing is lost, doubled or left half done.
 
 use std::{
     process::Stdio,
@@ -13,7 +13,7 @@ use reqwest::Method;
 
 use crate::{
     events,
-    world::{Server, World, bill, program, run},
+    world::{Server, World, invoice_body, program, run},
 };
 
 /// Each server as the primary with MongoDB, both behind proxies.
@@ -32,7 +32,7 @@ async fn behind_proxies() -> Vec<(Fresh, Proxy, Proxy)> {
     all
 }
 
-/// The newest run over the bills: its id and outcome.
+/// The newest run over the invoices: its id and outcome.
 async fn newest_run(records: &Records) -> (String, String) {
     let mut runs = records.runs(None, Some("invoices"), None, 1).await.unwrap();
     runs.pop().map(|run| (run.id, run.outcome)).unwrap_or_default()
@@ -75,7 +75,7 @@ fn killed_between_a_commit_and_its_answer_the_same_key_finds_what_was_done() {
                     Method::POST,
                     "/api/invoices",
                     Some(&freelancer),
-                    Some(bill(&client)),
+                    Some(invoice_body(&client)),
                     &headers,
                 );
                 let pid = world.server.pid().to_string();
@@ -90,8 +90,9 @@ fn killed_between_a_commit_and_its_answer_the_same_key_finds_what_was_done() {
                 primary.set(Fault::None);
                 again(&mut world).await;
                 let server = &world.server;
-                let answer =
-                    server.ask(Method::POST, "/api/invoices", Some(&freelancer), Some(bill(&client)), &headers).await;
+                let answer = server
+                    .ask(Method::POST, "/api/invoices", Some(&freelancer), Some(invoice_body(&client)), &headers)
+                    .await;
                 answer.expect(201);
                 let page = server.get("/api/invoices?limit=100", &freelancer).await.expect(200);
                 assert_eq!(page["data"].as_array().unwrap().len(), round + 1, "{page:#}");
@@ -115,7 +116,7 @@ fn killed_between_a_document_and_its_answer_the_next_process_finds_it_in_place()
                 let lost = mongo.lost();
                 mongo.set(Fault::LoseAnswers);
                 for _ in 0..5 {
-                    world.server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+                    world.server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
                 }
                 until("an answer is lost", async || mongo.lost() > lost).await;
                 world.server.kill().await;
@@ -138,9 +139,9 @@ fn killed_between_a_document_and_the_end_of_its_entry_the_entry_is_carried_out_a
             let (client, freelancer) = world.client_and_freelancer().await;
             world.server.drained().await;
             mongo.set(Fault::Silence);
-            let made = world.server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+            let made = world.server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
             let id = made["id"].as_str().unwrap();
-            // Somebody holds the entry: it can be read and carried out, and not be taken off.
+            // Another transaction locks the entry: it can be read and applied, but not acked.
             let records = world.fresh.records().await;
             let parts: Vec<u16> = (0..PARTITIONS).collect();
             let queued = records.queued(&parts, 100, &[]).await.unwrap();
@@ -199,7 +200,7 @@ fn killed_in_the_middle_of_a_copy_the_next_process_goes_on_with_it() {
     });
 }
 
-/// Starts a command over the bills beside a slow second database, and kills it when its run is so far.
+/// Starts a command over the invoices with a slow mirror, and kills it at the given progress of its run.
 async fn killed_when(world: &World, mongo: &Proxy, arguments: &[&str], so_far: impl AsyncFn(&str) -> bool) {
     let records = world.fresh.records().await;
     let before = newest_run(&records).await.0;
@@ -226,7 +227,7 @@ fn killed_in_the_middle_of_a_comparison_and_of_a_repair_the_next_one_ends_equal(
             assert_eq!(world.command(&["demo", "--invoices", "3000"]).0, 0);
             world.server.drained().await;
             let records = world.fresh.records().await;
-            // Somebody changes bills behind the application's back: fewer than the breaker thinks a program's mistake.
+            // Invoices are changed past the application: fewer than the breaker's limit.
             records.execute_unprepared("UPDATE invoices SET title='stolen' ORDER BY id LIMIT 40").await.unwrap();
             let written_down = async |run: &str| records.resume(run).await.unwrap().is_some();
             killed_when(&world, &mongo, &["sync", "verify", "--deep"], written_down).await;

@@ -38,12 +38,12 @@ fn logins_say_from_where_and_with_what_and_money_is_its_receivers() {
 }
 
 #[test]
-fn operators_read_the_log_and_nobody_else_does() {
+fn only_operators_read_the_log() {
     on_every_pair(async |world| {
         let (server, admin) = (&world.server, &world.admin);
         server.drained().await;
         let ada = server.register("Ada", "CLIENT").await;
-        // Something to write down: a lock that nobody has asked for stands in the way of a document.
+        // A cause for a log line: a foreign lock blocks a document.
         let mirror = world.fresh.mirror().await;
         let at = SystemClock.now();
         let lines: Vec<_> = (0..3)
@@ -85,14 +85,14 @@ fn what_has_changed_lately_is_made_right_and_what_is_older_is_left_alone() {
         let (client, freelancer) = world.client_and_freelancer().await;
         let (server, admin) = (&world.server, &world.admin);
         let kept = sent(world, &client, &freelancer).await;
-        let gone = server.post("/api/invoices", &freelancer, crate::world::bill(&client)).await.expect(201);
+        let gone = server.post("/api/invoices", &freelancer, crate::world::invoice_body(&client)).await.expect(201);
         let gone = gone["id"].as_str().unwrap().to_owned();
         server.drained().await;
         let mirror = world.fresh.mirror().await;
         let before = mirror.get(&models::INVOICES, &gone).await.unwrap().unwrap();
         server.send(Method::DELETE, &format!("/api/invoices/{gone}"), Some(&freelancer), None).await.expect(204);
         server.drained().await;
-        // The second database comes back as it was: one document is lost, and one is there again.
+        // The mirror is restored to an earlier state: one document is lost, and one is there again.
         mirror.remove(&models::INVOICES, &[kept.clone(), gone.clone()]).await.unwrap();
         let write = chainbill_mirror::Write {
             id: gone.clone(),
@@ -116,7 +116,7 @@ fn what_has_changed_lately_is_made_right_and_what_is_older_is_left_alone() {
 }
 
 #[test]
-fn the_log_is_unavailable_while_the_second_database_is_away() {
+fn the_log_is_unavailable_while_the_mirror_is_unreachable() {
     crate::world::run(async {
         let mut fresh = chainbill_testkit::Fresh::make(EMBEDDED, EMBEDDED).await;
         fresh.secondary = "mongodb://127.0.0.1:1/nobody".to_owned();

@@ -1,4 +1,4 @@
-//! The product as its users meet it: the real program on real databases, asked over HTTP and on the command line.
+//! End-to-end tests: the real program on real databases, over HTTP and on the command line.
 
 #![allow(clippy::unwrap_used, clippy::missing_docs_in_private_items, reason = "tests")]
 

@@ -1,12 +1,12 @@
-//! Every route × everybody, against a written matrix: `-` for refused without an identity (401), `0` for not there (404),
-//! `x` for the wrong role (403), `+` for let through (whatever the request then gets).
+//! Every route × every role, against a written matrix: `-` for refused without an identity (401), `0` for absent (404),
+//! `x` for the wrong role (403), `+` for let through (with any further outcome).
 
 use reqwest::Method;
 use serde_json::json;
 
 use crate::world::{embedded, sent};
 
-/// Method, path, then nobody, stranger, client, freelancer, operator.
+/// Method, path, then anonymous, stranger, client, freelancer, operator.
 const MATRIX: &[(&str, &str, &str)] = &[
     ("POST", "/api/auth/register", "+++++"),
     ("POST", "/api/auth/login", "+++++"),
@@ -100,7 +100,7 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
                 },
                 path if path.ends_with("/start") => Some(json!({"freelancerId": freelancer.id})),
                 "/api/projects" if *method == "POST" => Some(json!({"title": "", "description": ""})),
-                "/api/invoices" if *method == "POST" => Some(crate::world::bill(&client)),
+                "/api/invoices" if *method == "POST" => Some(crate::world::invoice_body(&client)),
                 "/api/sync/verify" => Some(json!({"model": "skills"})),
                 _ => (*method == "PATCH").then(|| json!({})),
             };

@@ -4,9 +4,9 @@ use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{PASSWORD, Person, World, bill, on_every_pair, payment, sent};
+use crate::world::{PASSWORD, Person, World, invoice_body, on_every_pair, payment, sent};
 
-/// Writes as somebody with another client would, who may turn the server's checks off.
+/// Writes as another client would, with the server's checks turned off.
 async fn write(world: &World, statements: &[&str]) {
     let db = chainbill_testkit::open(&world.fresh.primary).await.db;
     for sql in statements {
@@ -34,9 +34,9 @@ fn an_odd_row_is_named_and_its_neighbours_are_listed() {
     on_every_pair(async |world| {
         let (client, freelancer) = world.client_and_freelancer().await;
         let server = &world.server;
-        let mut bills = Vec::new();
+        let mut invoices = Vec::new();
         for _ in 0..4 {
-            bills.push(sent(world, &client, &freelancer).await);
+            invoices.push(sent(world, &client, &freelancer).await);
         }
         let project = json!({"title": "Site", "description": "A site", "skills": ["Rust"]});
         let projects = [
@@ -52,11 +52,11 @@ fn an_odd_row_is_named_and_its_neighbours_are_listed() {
         write(
             world,
             &[
-                &format!("UPDATE invoices SET currency = 'QQQ' WHERE id = '{}'", bills[0]),
-                &format!("UPDATE invoices SET status = 'ARCHIVED' WHERE id = '{}'", bills[1]),
+                &format!("UPDATE invoices SET currency = 'QQQ' WHERE id = '{}'", invoices[0]),
+                &format!("UPDATE invoices SET status = 'ARCHIVED' WHERE id = '{}'", invoices[1]),
                 &format!(
                     "UPDATE invoice_lines SET currency = 'QQQ' WHERE invoice_id = '{}' AND position = 1",
-                    bills[2]
+                    invoices[2]
                 ),
                 &format!("UPDATE projects SET status = 'PAUSED' WHERE id = '{}'", projects[0]),
                 &format!("UPDATE skills SET id = '{upper}' WHERE id = '{}'", skills[0]),
@@ -66,8 +66,8 @@ fn an_odd_row_is_named_and_its_neighbours_are_listed() {
         .await;
         for who in [&client, &world.admin] {
             let page = server.get("/api/invoices", who).await.expect(200);
-            let odd = vec![(&*bills[2], "lines.currency"), (&*bills[1], "status"), (&*bills[0], "currency")];
-            assert_eq!(split(&page), (vec![&*bills[3]], odd));
+            let odd = vec![(&*invoices[2], "lines.currency"), (&*invoices[1], "status"), (&*invoices[0], "currency")];
+            assert_eq!(split(&page), (vec![&*invoices[3]], odd));
             assert!(!page.to_string().contains("QQQ"), "where it stands, and not what it holds");
         }
         let page = server.get("/api/projects", &client).await.expect(200);
@@ -79,15 +79,15 @@ fn an_odd_row_is_named_and_its_neighbours_are_listed() {
         let (shown, odd) = split(&page);
         assert_eq!((shown.len(), odd), (2, vec![(&*freelancer.id, "role")]));
         for (path, who) in [
-            (format!("/api/invoices/{}", bills[0]), &client),
-            (format!("/api/invoices/{}", bills[2]), &client),
+            (format!("/api/invoices/{}", invoices[0]), &client),
+            (format!("/api/invoices/{}", invoices[2]), &client),
             (format!("/api/users/{}", freelancer.id), &client),
         ] {
             let answer = server.get(&path, who).await;
             assert_eq!(answer.refused(409), "unreadable", "{path}");
             assert!(answer.json()["detail"].as_str().unwrap().contains("cannot read"), "{}", answer.text);
         }
-        let pay = format!("/api/invoices/{}/pay", bills[0]);
+        let pay = format!("/api/invoices/{}/pay", invoices[0]);
         let paid = server
             .ask(Method::POST, &pay, Some(&client), Some(payment("1.00", "a")), &[("idempotency-key", "a")])
             .await;
@@ -103,8 +103,8 @@ fn an_odd_row_is_named_and_its_neighbours_are_listed() {
                 None => break,
             }
         }
-        bills.reverse();
-        assert_eq!(seen, bills);
+        invoices.reverse();
+        assert_eq!(seen, invoices);
     });
 }
 
@@ -130,7 +130,7 @@ fn a_currency_that_has_left_is_read_paid_and_not_written_anew() {
         let pay = format!("{path}/pay");
         let paid = server.ask(Method::POST, &pay, Some(&client), Some(part), &[("idempotency-key", "a")]).await;
         assert_eq!(paid.expect(201)["invoice"]["paid"], json!({"amount": "78.00", "currency": "BGN"}));
-        let mut new = bill(&client);
+        let mut new = invoice_body(&client);
         for place in ["/currency", "/lines/0/unitPrice/currency", "/lines/1/unitPrice/currency"] {
             *new.pointer_mut(place).unwrap() = json!("BGN");
         }
@@ -141,7 +141,7 @@ fn a_currency_that_has_left_is_read_paid_and_not_written_anew() {
 }
 
 #[test]
-fn a_profile_that_cannot_be_read_locks_nobody_out() {
+fn an_unreadable_profile_does_not_prevent_a_login() {
     on_every_pair(async |world| {
         let (client, freelancer) = world.client_and_freelancer().await;
         let server = &world.server;
@@ -166,7 +166,7 @@ fn a_profile_that_cannot_be_read_locks_nobody_out() {
             server.get("/api/invoices", &again).await.expect(200);
             assert_eq!(server.get("/api/auth/me", &again).await.refused(409), "unreadable");
         }
-        server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+        server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
         write(world, &[&format!("UPDATE users SET role = 'AUDITOR' WHERE id = '{}'", client.id)]).await;
         assert_eq!(server.get("/api/invoices", &client).await.refused(409), "unreadable");
         let login = async |password: &str| {
@@ -182,8 +182,8 @@ fn a_profile_that_cannot_be_read_locks_nobody_out() {
 fn a_date_that_is_none_makes_one_row_odd() {
     on_every_pair(async |world| {
         let (client, freelancer) = world.client_and_freelancer().await;
-        let bills = [sent(world, &client, &freelancer).await, sent(world, &client, &freelancer).await];
-        let zero = format!("UPDATE invoices SET created_at = '0000-00-00 00:00:00' WHERE id = '{}'", bills[0]);
+        let invoices = [sent(world, &client, &freelancer).await, sent(world, &client, &freelancer).await];
+        let zero = format!("UPDATE invoices SET created_at = '0000-00-00 00:00:00' WHERE id = '{}'", invoices[0]);
         if world.fresh.primary.starts_with("sqlite") {
             write(world, &[&zero]).await;
         } else {
@@ -194,8 +194,8 @@ fn a_date_that_is_none_makes_one_row_odd() {
             db.close().await.unwrap();
         }
         let page = world.server.get("/api/invoices", &client).await.expect(200);
-        assert_eq!(split(&page), (vec![&*bills[1]], vec![(&*bills[0], "createdAt")]));
-        let one = world.server.get(&format!("/api/invoices/{}", bills[0]), &client).await;
+        assert_eq!(split(&page), (vec![&*invoices[1]], vec![(&*invoices[0], "createdAt")]));
+        let one = world.server.get(&format!("/api/invoices/{}", invoices[0]), &client).await;
         assert_eq!(one.refused(409), "unreadable");
     });
 }

@@ -154,7 +154,7 @@ fn a_parked_entity_is_listed_tried_again_and_forgotten() {
         world.server.drained().await;
         let records = world.fresh.records().await;
         let (server, admin) = (&world.server, &world.admin);
-        // Past the application: a text that makes a document which no second database keeps.
+        // Written past the application: a text whose document no mirror can store.
         let sql = format!(
             "UPDATE users SET bio = replace(hex(zeroblob(9000000)), '00', 'xx'), version = 2 WHERE id = '{}'",
             ada.id
@@ -171,7 +171,7 @@ fn a_parked_entity_is_listed_tried_again_and_forgotten() {
         assert_eq!(server.get(&format!("/api/sync/users/{}", ada.id), admin).await.expect(200)["verdict"], "parked");
         let one = format!("/api/sync/failures/users/{}", ada.id);
         server.act(&format!("{one}/retry"), admin).await.expect(204);
-        // It stays listed meanwhile: only the count of attempts tells that the relay has been there.
+        // It stays listed meanwhile: only the count of attempts shows the relay's retry.
         server
             .eventually("it is parked again", async |_| {
                 server.get("/api/sync/failures", admin).await.expect(200)["data"][0]["attempts"].as_u64() >= Some(2)

@@ -8,9 +8,9 @@ use chainbill_testkit::sea_orm::ConnectionTrait as _;
 use chainbill_testkit::{Answering, EMBEDDED, Fresh, Reply, address, primaries, server};
 use reqwest::Method;
 
-use crate::world::{Server, World, bill, command_in, program, run};
+use crate::world::{Server, World, command_in, invoice_body, program, run};
 
-/// Every real server, with a second database.
+/// Every real server, with a mirror.
 async fn servers() -> Vec<Fresh> {
     let mut all = Vec::new();
     for primary in primaries().iter().filter(|primary| *primary != EMBEDDED) {
@@ -32,7 +32,7 @@ async fn behind_an_answering_proxy() -> Vec<(Fresh, Answering)> {
     all
 }
 
-/// `LOCK TABLES reviews WRITE` for longer than 16 abandoned counts would take, with health asked all the time.
+/// `LOCK TABLES reviews WRITE` for longer than 16 abandoned counts would take, beside continuous health requests.
 #[test]
 fn a_locked_table_does_not_end_the_service_however_often_health_is_asked() {
     run(async {
@@ -47,7 +47,7 @@ fn a_locked_table_does_not_end_the_service_however_often_health_is_asked() {
                 let health = world.server.send(Method::GET, "/api/health", None, None).await.expect(200);
                 assert_eq!(health["mysql"]["status"], "healthy", "round {round}: {health}");
                 assert!(asked.elapsed() < Duration::from_millis(1100), "{:?}", asked.elapsed());
-                world.server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+                world.server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
                 world.server.get("/api/invoices", &client).await.expect(200);
             }
             assert_eq!(world.server.send(Method::GET, "/readyz", None, None).await.status, 200);
@@ -71,14 +71,14 @@ fn after_a_switch_over_writes_are_taken_at_once_and_readiness_said_so_meanwhile(
             futures::future::join_all(many).await;
             proxy.arm(Reply { only_old: false, ..Reply::of_the_old_primary() });
             assert_eq!(world.server.send(Method::GET, "/readyz", None, None).await.status, 503);
-            let refused = world.server.post("/api/invoices", &freelancer, bill(&client)).await;
+            let refused = world.server.post("/api/invoices", &freelancer, invoice_body(&client)).await;
             assert_eq!(refused.refused(503), "unavailable");
             assert!(!refused.header("retry-after").is_empty());
             world.server.get("/api/invoices", &client).await.expect(200);
             // New connections lead to the new primary from now on.
             proxy.arm(Reply::of_the_old_primary());
             for _ in 0..20 {
-                world.server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+                world.server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
             }
             assert_eq!(world.server.send(Method::GET, "/readyz", None, None).await.status, 200);
             world.server.drained().await;
@@ -88,7 +88,7 @@ fn after_a_switch_over_writes_are_taken_at_once_and_readiness_said_so_meanwhile(
     });
 }
 
-/// No code of the table is ever a 500, and each 503 says when to come back.
+/// No code of the table becomes a 500, and each 503 has `Retry-After`.
 #[test]
 fn what_passes_is_repeated_or_503_and_never_500() {
     run(async {
@@ -98,7 +98,7 @@ fn what_passes_is_repeated_or_503_and_never_500() {
             for known in SERVER_ERRORS {
                 for (to, method, path, body) in [
                     ("from `invoices`", Method::GET, "/api/invoices", None),
-                    ("into `invoices`", Method::POST, "/api/invoices", Some(bill(&client))),
+                    ("into `invoices`", Method::POST, "/api/invoices", Some(invoice_body(&client))),
                 ] {
                     proxy.arm(Reply::to(to, known.number, known.state).times(1));
                     let answered = proxy.answered();

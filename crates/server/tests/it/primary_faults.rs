@@ -11,7 +11,7 @@ use chainbill_testkit::{EMBEDDED, Fault, Fresh, Proxy, address, server};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Person, Server, World, bill, payment, run};
+use crate::world::{Person, Server, World, invoice_body, payment, run};
 
 const WRITERS: usize = 3;
 /// Rounds of all writers that a fault must outlast and be outlasted by.
@@ -61,7 +61,7 @@ impl Writers<'_> {
         }
     }
 
-    /// Bills by id with their titles, all acknowledged and paid.
+    /// Titles of invoices by id, all acknowledged and paid.
     async fn write(&self, writer: usize) -> BTreeMap<String, String> {
         let mut acknowledged = BTreeMap::new();
         for round in 0.. {
@@ -69,7 +69,7 @@ impl Writers<'_> {
                 break;
             }
             let title = format!("bill {writer} {round}");
-            let mut body = bill(self.client);
+            let mut body = invoice_body(self.client);
             body["title"] = json!(title);
             let key = |what: &str| format!("{what}-{writer}-{round}");
             let made = self.surely(self.freelancer, "/api/invoices", &key("make"), body).await;
@@ -94,7 +94,7 @@ impl Writers<'_> {
     }
 }
 
-/// Health is answered within a second, and says what is wrong.
+/// Health responds within a second and names the fault.
 async fn health_answers(server: &Server, proxy: &Proxy, fault: Fault) {
     let lost = proxy.lost();
     for _ in 0..5 {
@@ -141,10 +141,10 @@ fn a_primary_that_is_away_silent_or_loses_replies_to_commit_doubles_and_loses_no
                 writers.over.store(1, SeqCst);
             };
             let all = futures::future::join_all((0..WRITERS).map(|writer| writers.write(writer)));
-            let (told, ()) = futures::join!(all, breaking);
-            let told: BTreeMap<String, String> = told.into_iter().flatten().collect();
+            let (acknowledged, ()) = futures::join!(all, breaking);
+            let acknowledged: BTreeMap<String, String> = acknowledged.into_iter().flatten().collect();
             assert!(writers.asked_again.load(SeqCst) > 0, "nobody noticed anything");
-            assert_all_once(&world.server, &freelancer, &told).await;
+            assert_all_once(&world.server, &freelancer, &acknowledged).await;
             assert_eq!(world.command(&["check"]).0, 0);
             world.server.drained().await;
             world.assert_equal();
@@ -153,19 +153,19 @@ fn a_primary_that_is_away_silent_or_loses_replies_to_commit_doubles_and_loses_no
     });
 }
 
-/// Every acknowledged bill is there and paid once, and there is no other.
-async fn assert_all_once(server: &Server, freelancer: &Person, told: &BTreeMap<String, String>) {
+/// Every acknowledged invoice exists and is paid once, and there is no other.
+async fn assert_all_once(server: &Server, freelancer: &Person, acknowledged: &BTreeMap<String, String>) {
     let (mut there, mut cursor) = (BTreeMap::new(), String::new());
     loop {
         let page = server.get(&format!("/api/invoices?limit=100{cursor}"), freelancer).await.expect(200);
-        for bill in page["data"].as_array().unwrap() {
-            assert_eq!(bill["paid"]["amount"], "10.00", "{bill}");
-            there.insert(bill["id"].as_str().unwrap().to_owned(), bill["title"].as_str().unwrap().to_owned());
+        for invoice in page["data"].as_array().unwrap() {
+            assert_eq!(invoice["paid"]["amount"], "10.00", "{invoice}");
+            there.insert(invoice["id"].as_str().unwrap().to_owned(), invoice["title"].as_str().unwrap().to_owned());
         }
         match page["nextCursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => break,
         }
     }
-    assert_eq!(&there, told);
+    assert_eq!(&there, acknowledged);
 }

@@ -1,4 +1,4 @@
-//! What a search tells, and what it does not tell.
+//! What a search reveals, and what it does not reveal.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::Method;
@@ -21,7 +21,7 @@ fn what_the_asker_may_not_see_shows_in_no_page_and_no_cursor() {
             let title = format!("Lighthouse {place:02}");
             let made = server.post("/api/projects", &owner, json!({"title": title, "description": "paint"})).await;
             let id = made.expect(201)["id"].as_str().unwrap().to_owned();
-            // Two of three are nobody's but the owner's.
+            // Two of three are visible to the owner only.
             if place % 3 == 0 {
                 shown.push((title, id));
             } else {

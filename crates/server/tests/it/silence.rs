@@ -1,11 +1,11 @@
-//! A primary that hangs: nobody waits for what cannot come.
+//! A primary that hangs: requests fail within their deadlines.
 
 use std::time::{Duration, Instant};
 
 use chainbill_testkit::{EMBEDDED, Fault, Fresh, Proxy, address, server};
 use reqwest::Method;
 
-use crate::world::{Server, World, bill, embedded, program, run};
+use crate::world::{Server, World, embedded, invoice_body, program, run};
 
 #[test]
 fn with_the_primary_silent_health_and_status_answer_within_a_second() {
@@ -39,7 +39,7 @@ fn with_the_primary_silent_health_and_status_answer_within_a_second() {
             }
         }
         let started = Instant::now();
-        let answer = world.server.post("/api/invoices", &world.admin, bill(&world.admin)).await;
+        let answer = world.server.post("/api/invoices", &world.admin, invoice_body(&world.admin)).await;
         assert!(["deadline", "unavailable"].contains(&answer.refused(503).as_str()), "{}", answer.text);
         assert!(started.elapsed() < Duration::from_secs(25), "{:?}", started.elapsed());
         proxy.set(Fault::None);
@@ -53,7 +53,7 @@ fn behind_a_trusted_proxy_each_client_has_its_own_rate() {
     embedded(async |world| {
         let ask = async |server: &Server, client: &str| {
             let headers = [("x-forwarded-for", client)];
-            // Probes are counted apart: a page is asked for.
+            // Probes are counted separately: a page is requested.
             let answer = server.ask(Method::GET, "/docs", None, None, &headers).await;
             answer.status.as_u16()
         };

@@ -4,7 +4,7 @@ use chainbill_domain::{Clock as _, SystemClock, zone::Zone};
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, PASSWORD, Person, World, bill, embedded, on_every_pair, payment, sent};
+use crate::world::{Answer, PASSWORD, Person, World, embedded, invoice_body, on_every_pair, payment, sent};
 
 async fn patch(world: &World, path: &str, who: &Person, body: Value) -> Answer {
     world.server.send(Method::PATCH, path, Some(who), Some(body)).await
@@ -15,7 +15,7 @@ fn blank_is_absent_everywhere() {
     on_every_pair(async |world| {
         let (client, freelancer) = world.client_and_freelancer().await;
         let server = &world.server;
-        let mut new = bill(&client);
+        let mut new = invoice_body(&client);
         for field in ["notes", "dueDate", "projectId"] {
             new[field] = json!(" ");
         }
@@ -70,7 +70,7 @@ fn numbers_have_one_spelling_and_objects_only_their_fields() {
             ("/lines/0/unitPrice/amount", json!("01.00")),
             ("/lines/0/quantity", json!("+1")),
         ] {
-            let mut new = bill(&client);
+            let mut new = invoice_body(&client);
             *new.pointer_mut(place).unwrap() = value.clone();
             assert_eq!(server.post("/api/invoices", &freelancer, new).await.fields(), [place], "{value}");
         }
@@ -78,10 +78,10 @@ fn numbers_have_one_spelling_and_objects_only_their_fields() {
             assert_eq!(server.get(&format!("/api/invoices?{query}"), &client).await.fields(), ["/limit"], "{query}");
         }
         assert_eq!(server.get("/api/analytics/system?days=07", &world.admin).await.fields(), ["/days"]);
-        let mut new = bill(&client);
+        let mut new = invoice_body(&client);
         new["lines"][1]["unitPrice"]["rate"] = json!(1);
         assert_eq!(server.post("/api/invoices", &freelancer, new).await.fields(), ["/lines/1/unitPrice/rate"]);
-        let mut new = bill(&client);
+        let mut new = invoice_body(&client);
         new["discount"] = json!({"amount": "1.00", "currency": "EUR", "percent": 5});
         assert_eq!(server.post("/api/invoices", &freelancer, new).await.fields(), ["/discount/percent"]);
         let rate = json!({"hourlyRate": {"amount": "1.00", "currency": "EUR", "per": "day"}});
@@ -159,7 +159,7 @@ fn where_a_new_thing_is_said_to_be_it_is() {
             (registered, &eve),
             (server.post("/api/skills", &eve, json!({"name": "Go", "category": "x"})).await, &eve),
             (server.post("/api/projects", &eve, json!({"title": "Site", "description": "A site"})).await, &eve),
-            (server.post("/api/invoices", &freelancer, bill(&eve)).await, &freelancer),
+            (server.post("/api/invoices", &freelancer, invoice_body(&eve)).await, &freelancer),
             (paid, &eve),
         ];
         for (new, author) in &made {
@@ -186,7 +186,7 @@ fn every_action_honours_if_match_and_none_needs_it() {
             server.ask(Method::POST, path, Some(who), body, headers).await
         };
         let draft = async || {
-            let made = server.post("/api/invoices", &freelancer, bill(&client)).await.expect(201);
+            let made = server.post("/api/invoices", &freelancer, invoice_body(&client)).await.expect(201);
             format!("/api/invoices/{}", made["id"].as_str().unwrap())
         };
         let path = draft().await;
@@ -245,7 +245,7 @@ fn days_are_the_issuers_and_what_they_change_is_read_anew() {
         assert_eq!(zoned["timeZone"], late);
         assert_eq!(server.get(&me, &client).await.expect(200).get("timeZone"), None, "others are not told");
         let today = late.parse::<Zone>().unwrap().day(SystemClock.now());
-        let mut new = bill(&client);
+        let mut new = invoice_body(&client);
         new["dueDate"] = json!(today);
         let made = server.post("/api/invoices", &freelancer, new.clone()).await.expect(201);
         let path = format!("/api/invoices/{}", made["id"].as_str().unwrap());
@@ -255,8 +255,8 @@ fn days_are_the_issuers_and_what_they_change_is_read_anew() {
         patch(world, &me, &freelancer, json!({"timeZone": early})).await.expect(200);
         let known = before.header("etag").to_owned();
         let read = server.ask(Method::GET, &path, Some(&client), None, &[("if-none-match", &known)]).await;
-        let (bill, tag) = (read.expect(200), read.header("etag"));
-        assert_eq!((&bill["overdue"], &bill["version"]), (&json!(true), &sent["version"]));
+        let (invoice, tag) = (read.expect(200), read.header("etag"));
+        assert_eq!((&invoice["overdue"], &invoice["version"]), (&json!(true), &sent["version"]));
         assert_ne!(tag, known);
         let spared = server.ask(Method::GET, &path, Some(&client), None, &[("if-none-match", tag)]).await;
         assert_eq!(spared.status.as_u16(), 304);
@@ -266,7 +266,7 @@ fn days_are_the_issuers_and_what_they_change_is_read_anew() {
         let late = server.act(&format!("/api/invoices/{}/send", draft["id"].as_str().unwrap()), &freelancer).await;
         assert_eq!(late.fields(), ["/dueDate"]);
         assert!(late.text.contains(early), "{}", late.text);
-        // A change is wanted at a version, whatever the day is.
+        // A change is conditional on the version alone, not on the day.
         for tag in [tag, known.as_str()] {
             let pay = format!("{path}/pay");
             let headers = [("if-match", tag), ("idempotency-key", "k")];
@@ -278,7 +278,7 @@ fn days_are_the_issuers_and_what_they_change_is_read_anew() {
 }
 
 #[test]
-fn a_token_that_somebody_made_himself_tells_nothing() {
+fn a_forged_token_reveals_nothing() {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     embedded(async |world| {
         let (client, freelancer) = world.client_and_freelancer().await;

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Answer, Person, Server, bill, embedded, program, run};
+use crate::world::{Answer, Person, Server, embedded, invoice_body, program, run};
 
 const CLOCK: &str = "chainbill-test-clock";
 
@@ -47,7 +47,7 @@ async fn two_weeks_pass(fresh: &Fresh) {
     let (client, freelancer) = (server.register("Carla", "CLIENT").await, server.register("Femi", "FREELANCER").await);
     let before = server.get("/api/test/clock", &admin).await;
     let began = moment(before.expect(200)["now"].as_str().unwrap());
-    let mut draft = bill(&client);
+    let mut draft = invoice_body(&client);
     draft["dueDate"] = (began + TimeDelta::days(7)).date_naive().to_string().into();
     let made = server.post("/api/invoices", &freelancer, draft).await.expect(201);
     let path = format!("/api/invoices/{}", made["id"].as_str().unwrap());

@@ -6,7 +6,7 @@ use chainbill_testkit::sea_orm::ActiveModelTrait as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{World, bill, embedded, on_every_pair, sent};
+use crate::world::{World, embedded, invoice_body, on_every_pair, sent};
 
 #[test]
 fn a_text_that_grows_is_measured_as_it_is_kept() {
@@ -44,7 +44,7 @@ fn a_text_that_grows_is_measured_as_it_is_kept() {
 }
 
 #[test]
-fn names_that_nobody_sees_or_that_look_like_others_are_refused() {
+fn invisible_and_confusable_names_are_refused() {
     embedded(async |world| {
         let server = &world.server;
         let register = async |name: &str| {
@@ -97,11 +97,11 @@ fn titles_in_hebrew_and_arabic_keep_their_marks() {
             "\u{200E}C++ \u{5d5}\u{5d5}",
             "\u{645}\u{200C}\u{645}\u{FEFF}\u{645}",
         ] {
-            let mut new = bill(&client);
+            let mut new = invoice_body(&client);
             new["title"] = json!(title);
             assert_eq!(world.server.post("/api/invoices", &freelancer, new).await.expect(201)["title"], title);
         }
-        let mut new = bill(&client);
+        let mut new = invoice_body(&client);
         new["title"] = json!("\u{200F}\u{FEFF}");
         assert_eq!(world.server.post("/api/invoices", &freelancer, new).await.fields(), ["/title"], "nobody sees it");
         world.server.drained().await;

@@ -46,7 +46,7 @@ pub struct World {
     pub admin: Person,
 }
 
-/// Somebody who is logged in.
+/// A logged-in user.
 #[derive(Clone)]
 pub struct Person {
     pub id: String,
@@ -137,7 +137,7 @@ impl Server {
             said.push_str(&line);
             said.push('\n');
         };
-        // Somebody must read on, or the program would block on a full pipe.
+        // The pipe must be read on, or the program would block on a full one.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Self { child, base, client: chainbill_testkit::http() }
     }
@@ -232,7 +232,7 @@ impl Server {
         .await;
     }
 
-    /// Waits until the health says so.
+    /// Waits until the health response meets the condition.
     pub async fn eventually(&self, what: &str, is_so: impl AsyncFn(&Value) -> bool) {
         let started = Instant::now();
         let mut last = Value::Null;
@@ -264,7 +264,7 @@ impl World {
         command_in(&self.fresh, arguments)
     }
 
-    /// Both sides hold the same, field by field, says the deep verification.
+    /// Deep verification finds both sides equal, field by field.
     #[track_caller]
     pub fn assert_equal(&self) {
         let (code, said) = self.command(&["sync", "verify", "--deep"]);
@@ -284,8 +284,8 @@ pub fn command_in(fresh: &Fresh, arguments: &[&str]) -> (i32, Value) {
     (output.status.code().unwrap(), json)
 }
 
-/// A bill's body.
-pub fn bill(client: &Person) -> Value {
+/// The request body of a draft invoice.
+pub fn invoice_body(client: &Person) -> Value {
     json!({
         "clientId": client.id, "title": "Smart contract work", "currency": "EUR", "dueDate": "2031-12-31",
         "lines": [
@@ -300,9 +300,9 @@ pub fn payment(amount: &str, reference: &str) -> Value {
     json!({"amount": {"amount": amount, "currency": "EUR"}, "method": "BANK_TRANSFER", "externalRef": reference})
 }
 
-/// A sent bill.
+/// A sent invoice.
 pub async fn sent(world: &World, client: &Person, freelancer: &Person) -> String {
-    let made = world.server.post("/api/invoices", freelancer, bill(client)).await.expect(201);
+    let made = world.server.post("/api/invoices", freelancer, invoice_body(client)).await.expect(201);
     let id = made["id"].as_str().unwrap().to_owned();
     world.server.act(&format!("/api/invoices/{id}/send"), freelancer).await.expect(200);
     id

@@ -35,7 +35,7 @@ fn log_bytes(file: &Path) -> u64 {
     std::fs::metadata(format!("{}-wal", file.display())).map_or(0, |log| log.len())
 }
 
-/// Reads in transactions of which one always begins before another ends, so that somebody uses the log at any moment.
+/// Reads in overlapping transactions, so that the log has a reader at any moment.
 async fn read_on(pool: SqlitePool, begun: watch::Sender<u64>) {
     let mut seen = begun.subscribe();
     loop {
@@ -80,7 +80,7 @@ async fn a_reader_that_stays_holds_writers_back_for_a_moment_only_and_the_log_sh
     write(&pool, 30, || {}).await;
     assert!(log_bytes(&file) > MOST_LOG_BYTES, "what the reader may still ask for is kept");
     reader.rollback().await.unwrap();
-    // It is begun anew by whoever writes after it was merged, and cut then.
+    // The first writer after the checkpoint restarts the log and truncates it.
     let mut tries = 0;
     while log_bytes(&file) > MOST_LOG_BYTES {
         write(&pool, 1, || {}).await;

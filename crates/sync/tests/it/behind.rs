@@ -1,4 +1,4 @@
-//! SQL written behind the application's back is found by the schedule, and nobody has to ask.
+//! Rows changed by SQL past the application are found by the scheduled comparison.
 
 use std::time::Duration;
 

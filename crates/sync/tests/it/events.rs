@@ -1,4 +1,4 @@
-//! Events reach the mirror, each once, whatever goes away meanwhile.
+//! Events reach the mirror, each once, across outages of either database.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},

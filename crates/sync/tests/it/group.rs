@@ -56,7 +56,7 @@ async fn known(database: &Fresh) -> World {
     World { records, mirror, sync }
 }
 
-/// Waits until a member has heard of a database that was made at another one.
+/// Waits until a member shows a database that was created on another one.
 async fn there(url: &str) {
     let mut looks = tokio::time::interval(Duration::from_millis(50));
     for _ in 0..1200 {
@@ -75,7 +75,7 @@ fn run(story: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(story);
 }
 
-/// Keeps a member from applying what others commit to the users, and whatever comes after it. It is read all the same.
+/// Keeps a member from applying the others' commits to the users and all later ones. It still serves reads.
 async fn hold_up(member: &Connections) -> impl Future<Output = ()> + use<> {
     let holding = member.begin().await.unwrap();
     holding.execute_unprepared("LOCK TABLES users READ").await.unwrap();

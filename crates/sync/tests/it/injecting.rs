@@ -26,7 +26,7 @@ const ROUNDS: usize = 10;
 fn ten_thousand_faults_of_one_field_are_found_by_name() {
     on_every_database(async |database| {
         let world = World::open(database, quick()).await;
-        world.bills(DOCUMENTS).await;
+        world.invoices(DOCUMENTS).await;
         for n in 0..DOCUMENTS / 10 {
             world.save_user(&format!("user {n}")).await;
         }

@@ -27,17 +27,17 @@ fn a_clock_that_jumps_ahead_and_back_loses_nothing_and_leases_go_on() {
         let clock = Arc::new(ManualClock::running());
         let world = by_a_clock(database, &clock).await;
         let running = world.sync.start();
-        world.bills(100).await;
+        world.invoices(100).await;
         world.live().await;
         let user = world.save_user("before").await;
         clock.forward(HOUR);
-        world.bills(100).await;
+        world.invoices(100).await;
         let user = world.rename(&user, "ahead").await;
         world.drained().await;
         world.assert_equal().await;
         leases_go_on(&world, "an hour ahead").await;
         clock.back(2 * HOUR);
-        world.bills(100).await;
+        world.invoices(100).await;
         world.rename(&user, "back").await;
         world.drained().await;
         world.assert_equal().await;
@@ -47,7 +47,7 @@ fn a_clock_that_jumps_ahead_and_back_loses_nothing_and_leases_go_on() {
 }
 
 #[test]
-fn whoever_takes_over_does_not_wait_for_the_hour_in_which_the_other_seemed_to_live() {
+fn a_takeover_does_not_wait_for_the_hour_that_a_wrong_clock_added() {
     on_every_database(async |database| {
         let clock = Arc::new(ManualClock::running());
         let world = by_a_clock(database, &clock).await;
@@ -62,7 +62,7 @@ fn whoever_takes_over_does_not_wait_for_the_hour_in_which_the_other_seemed_to_li
         let other = Replicator::new(database.beside(&world.records).await, world.mirror.clone(), quick());
         let running = other.start();
         world.rename(&user, "taken over").await;
-        world.bills(100).await;
+        world.invoices(100).await;
         world.drained().await;
         world.assert_equal().await;
         leases_go_on(&world, "after all").await;
@@ -92,7 +92,7 @@ fn a_fault_that_another_process_wrote_down_ends_when_this_one_finds_the_model_we
         let (order, never) = (Order::new("manual", Level::Fast, RepairPolicy::Repair), CancellationToken::new());
         let faults = async || world.records.faults().await.unwrap().len();
         world.sync.run(&INVOICES, order, &|_| {}, &never).await.unwrap();
-        world.bills(200).await;
+        world.invoices(200).await;
         world.sql("DELETE FROM outbox").await;
         let tripped = other.run(&INVOICES, order, &|_| {}, &never).await;
         assert!(matches!(tripped, Err(SyncError::Breaker { .. })), "{tripped:?}");

@@ -26,7 +26,7 @@ async fn reading(database: &Fresh, servers: Vec<&Behind>, primary_too: bool, set
 }
 
 impl World {
-    /// Waits until the relay has met a read that is behind. Something else that is done may end the trouble it tells of; the
+    /// Waits until the relay has met a read that is behind. Other work may end the trouble that it reports; the
     /// change that waits is a stall all the same, for the server that is behind shows no entry of it.
     async fn waits_for_reads(&self) {
         let waits = async || {
@@ -152,7 +152,7 @@ fn an_initial_copy_that_reads_of_servers_behind_neither_raises_the_deleted_nor_l
 }
 
 #[test]
-fn whoever_has_work_done_is_not_told_that_it_is_done_by_a_server_that_has_not_heard_of_it() {
+fn work_is_not_reported_as_done_by_a_lagging_server() {
     on_every_database(async |database| {
         let server = database.behind("late").await;
         let world = reading(database, vec![&server], true, quick()).await;

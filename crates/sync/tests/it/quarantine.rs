@@ -1,4 +1,4 @@
-//! What keeps coming back, what nobody finished, and what is past its time.
+//! Repeated drift, unfinished runs, and expired records.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl World {
-    /// Changes a user's document behind everybody's back.
+    /// Changes a user's document past the synchronisation.
     async fn tamper(&self, id: &str) {
         let mut stored = self.documents(&USERS).await.remove(id).unwrap();
         let name = stored.body.0.iter_mut().find(|(field, _)| field == "name").unwrap();
@@ -34,7 +34,7 @@ impl World {
 }
 
 #[test]
-fn a_copy_that_keeps_coming_back_wrong_is_left_alone_and_said_until_somebody_forces_it() {
+fn a_document_that_drifts_repeatedly_is_quarantined_and_reported_until_a_forced_repair() {
     on_every_pair(async |world: World| {
         let user = world.save_user("Ada").await.id.to_string();
         let other = world.save_user("Grace").await.id.to_string();
@@ -93,7 +93,7 @@ fn a_copy_that_the_relay_leaves_alone_is_behind_until_it_is_right() {
 }
 
 #[test]
-fn runs_that_nobody_finished_are_said_to_be_interrupted_and_end_with_the_next_of_their_kind() {
+fn unfinished_runs_are_reported_as_interrupted_and_end_with_the_next_of_their_kind() {
     on_every_pair(async |world: World| {
         for _ in 0..120 {
             world.save_user("somebody").await;
@@ -126,7 +126,7 @@ fn runs_that_nobody_finished_are_said_to_be_interrupted_and_end_with_the_next_of
         let resumed = world.sync.run(&USERS, deep.resuming(true), &|_| {}, &never).await.unwrap();
         assert_eq!((resumed.id.as_str(), resumed.outcome), (first.id.as_str(), Outcome::Equal));
 
-        // One of its own kind that begins anew, at whatever level, ends it.
+        // A new run of its own kind, at any level, ends it.
         interrupted(deep).await;
         let second = newest().await;
         let fast = Order::new("verify", Level::Fast, RepairPolicy::Report);
@@ -205,7 +205,7 @@ fn a_comparison_that_a_copy_left_due_is_made_by_the_next_process() {
         world.drained().await;
         world.live().await;
         running.stop().await;
-        // As a process leaves it that ends between its copy and the comparison after it.
+        // The state of a process that ended between its backfill and the comparison after it.
         let phantom = world.id::<()>().to_string();
         let stored = world.documents(&USERS).await.into_values().next().unwrap();
         let content = Content::Document { body: stored.body, digest: stored.stamp.digest.unwrap() };

@@ -1,5 +1,5 @@
-//! A second database that refuses a whole collection is one fault of its model and no dead letter; one that asks for less at
-//! once gets it, and nobody is called.
+//! A mirror that refuses a whole collection is one fault of its model and no dead letter; a throttling one gets
+//! smaller batches, without a fault.
 
 use std::{
     sync::{
@@ -23,7 +23,7 @@ use crate::{
 /// Short, for there are many of them in these stories.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
 
-/// A story on every primary whose second database is a server, with somebody before that server.
+/// A story on every primary whose mirror is a server, with a proxy before that server.
 fn before_every_server(story: impl AsyncFn(&Fresh, World, &Wire)) {
     on_every_database(async |database| {
         if database.secondary == EMBEDDED {
@@ -60,7 +60,7 @@ fn a_refusal_of_a_whole_collection_is_one_fault_of_its_model_and_parks_nothing()
             for n in 0..30 {
                 world.save_user(&format!("user {n}")).await;
             }
-            world.bills(3).await;
+            world.invoices(3).await;
             world.eventually("the users are faulted", async || fault_of(&world, USERS.name).await.is_some()).await;
             let fault = fault_of(&world, USERS.name).await.unwrap();
             assert_eq!(fault.reason, format!("the second database refused: it says why (code {code})"));
@@ -81,7 +81,7 @@ fn a_refusal_of_a_whole_collection_is_one_fault_of_its_model_and_parks_nothing()
 }
 
 #[test]
-fn a_server_that_asks_for_less_at_once_gets_it_and_nobody_is_called() {
+fn a_throttling_server_gets_smaller_batches_and_raises_no_fault() {
     before_every_server(async |_, world, wire| {
         let running = world.sync.start();
         world.live().await;
@@ -116,9 +116,9 @@ fn a_refused_index_is_a_named_fault_of_its_model_while_all_others_live() {
     before_every_server(async |_, world, wire| {
         wire.answer("createIndexes", |command| is_of(command, "users").then(|| refusal(67)));
         world.save_user("Ada").await;
-        world.bills(3).await;
+        world.invoices(3).await;
         let running = world.sync.start();
-        // The users are copied and live, though their state says that somebody should look.
+        // The users are mirrored and live, though their state asks for an operator.
         world.live().await;
         world.drained().await;
         let fault = fault_of(&world, USERS.name).await.unwrap();

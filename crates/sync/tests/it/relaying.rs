@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 use crate::world::{World, on_every_pair, quick};
 
 #[test]
-fn a_committed_write_appears_identical_in_the_second_database() {
+fn a_committed_write_appears_identical_in_the_mirror() {
     on_every_pair(async |world: World| {
         let running = world.sync.start();
         let user = world.save_user("Ada Λ 😀").await;
-        world.bills(120).await;
+        world.invoices(120).await;
         world.drained().await;
         world.assert_equal().await;
         let mut unit = world.records.begin().await.unwrap();
@@ -62,7 +62,7 @@ fn what_was_rolled_back_never_appears() {
 }
 
 #[test]
-fn a_row_changed_by_somebody_else_is_refused() {
+fn a_concurrently_changed_row_is_refused() {
     on_every_pair(async |world: World| {
         let user = world.save_user("Ada").await;
         let mut unit = world.records.begin().await.unwrap();
@@ -78,10 +78,10 @@ fn a_row_changed_by_somebody_else_is_refused() {
 #[test]
 fn an_initial_copy_beside_live_writes_ends_equal_and_live() {
     on_every_pair(async |world: World| {
-        world.bills(300).await;
+        world.invoices(300).await;
         world.sql("DELETE FROM outbox").await;
         let running = world.sync.start();
-        world.bills(100).await;
+        world.invoices(100).await;
         world
             .eventually("the bills are live", async || {
                 world.records.backfill_state(&INVOICES).await.unwrap().state == ModelState::Live
@@ -96,7 +96,7 @@ fn an_initial_copy_beside_live_writes_ends_equal_and_live() {
 #[test]
 fn a_copy_that_was_interrupted_goes_on_from_its_cursor() {
     on_every_pair(async |world: World| {
-        world.bills(1500).await;
+        world.invoices(1500).await;
         let stop = CancellationToken::new();
         let interrupt = stop.clone();
         let report = move |progress: chainbill_sync::Progress| {
@@ -117,7 +117,7 @@ fn a_copy_that_was_interrupted_goes_on_from_its_cursor() {
 }
 
 #[test]
-fn lines_are_replaced_with_their_bill() {
+fn lines_are_replaced_with_their_invoice() {
     on_every_pair(async |world: World| {
         let running = world.sync.start();
         let (invoice, lines) = world.invoice(500);

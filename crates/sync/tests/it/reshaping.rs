@@ -83,16 +83,16 @@ async fn assert_equal(world: &World, model: &'static Model) {
     }
 }
 
-/// Makes and changes bills until told to stop.
+/// Creates and changes invoices until stopped.
 async fn write(world: &World, over: &AtomicBool) {
     let mut pace = tokio::time::interval(Duration::from_millis(20));
     while !over.load(SeqCst) {
         pace.tick().await;
-        let (bill, _) = world.invoice(7);
+        let (invoice, _) = world.invoice(7);
         let mut unit = world.records.begin().await.unwrap();
-        let bill = unit.insert::<invoices::Entity>(bill).await.unwrap();
-        let after = invoices::Model { title: "Changed".to_owned(), ..bill.clone() };
-        unit.update::<invoices::Entity>(&bill, after).await.unwrap();
+        let invoice = unit.insert::<invoices::Entity>(invoice).await.unwrap();
+        let after = invoices::Model { title: "Changed".to_owned(), ..invoice.clone() };
+        unit.update::<invoices::Entity>(&invoice, after).await.unwrap();
         unit.commit().await.unwrap();
     }
 }
@@ -112,7 +112,7 @@ async fn beside_writes<T>(world: &World, work: impl Future<Output = T>) -> T {
 /// there: no look may find drift, trip the breaker or end in a fault.
 async fn upgrade(database: &Fresh, model: &'static Model) {
     let world = World::open(database, release(model)).await;
-    // Nobody has said yet that this description is at work.
+    // No process has registered this description yet.
     let before = look(&world, model, RepairPolicy::Report).await.unwrap();
     assert_eq!((before.comparison.drifting(), before.outcome), (0, Outcome::Behind));
     assert_eq!(before.comparison.outdated, before.comparison.rows - before.comparison.in_flight);
@@ -143,11 +143,11 @@ async fn upgrade(database: &Fresh, model: &'static Model) {
 
 #[test]
 fn a_column_added_removed_or_renamed_and_a_table_embedded_are_backfilled_beside_writes_and_never_drift() {
-    const BILLS: usize = 3_000;
+    const SAVED: usize = 3_000;
     on_every_database(async |database| {
         let world = World::open(database, quick()).await;
         let running = world.sync.start();
-        world.bills(BILLS).await;
+        world.invoices(SAVED).await;
         world.live().await;
         world.drained().await;
         running.stop().await;
@@ -211,7 +211,7 @@ async fn people(world: &World, count: usize) -> Vec<users::Model> {
     people
 }
 
-/// People whom a release of before has written, and nobody who runs any more.
+/// Users that an earlier release has written, whose processes have ended.
 async fn written_before(database: &Fresh, settings: Settings, count: usize) -> (World, Vec<users::Model>) {
     let world = World::open(database, settings).await;
     let running = world.sync.start();
@@ -227,7 +227,7 @@ fn a_backfill_that_was_ended_goes_on_from_where_it_was_and_shows_how_far_it_is()
     on_every_database(async |database| {
         written_before(database, quick(), 400).await;
         let model = other_users();
-        // Nobody beats here: that is no stall of this story.
+        // No heartbeat is written here: that stall is not part of this story.
         let settings = Settings { stall_after: Duration::from_secs(3600), ..release(model) };
         let world = World::open(database, settings).await;
         let stop = CancellationToken::new();
@@ -275,7 +275,7 @@ fn two_releases_side_by_side_neither_undo_nor_rewrite_each_others_documents() {
             *user = new.rename(user, "beside both").await;
         }
         new.drained().await;
-        // Whoever of the two had the partition wrote the change; nobody undoes the other's.
+        // The partition's owner wrote the change; the other process does not undo it.
         let written = counted.writing.0.load(SeqCst);
         for _ in 0..3 {
             let report = look(&old, &USERS, RepairPolicy::Repair).await.unwrap();
@@ -430,7 +430,7 @@ fn what_was_copied_is_off_the_queue_and_what_changed_since_is_not() {
     on_every_database(async |database| {
         let world = World::open(database, Settings { page: 1000, ..quick() }).await;
         let people = people(&world, 300).await;
-        // One is about to be changed, one is parked: the relay must look at them itself.
+        // One has a pending change, one is dead-lettered: both are the relay's to judge.
         let ahead = people[7].id.to_string();
         let entry = |id: &str, version| chainbill_records::outbox::Entry {
             model: USERS.name.to_owned(),
@@ -458,7 +458,7 @@ fn what_was_copied_is_off_the_queue_and_what_changed_since_is_not() {
     });
 }
 
-/// Refuses the documents of bills.
+/// Refuses the documents of invoices.
 struct Refuses;
 
 #[async_trait]
@@ -483,7 +483,7 @@ fn a_model_that_cannot_be_copied_holds_up_no_other() {
     on_every_database(async |database| {
         let refusing = Between::before(database.mirror().await, Refuses);
         let world = World::open_before(database, quick(), refusing).await;
-        world.bills(3).await;
+        world.invoices(3).await;
         world.save_user("somebody").await;
         let running = world.sync.start();
         world

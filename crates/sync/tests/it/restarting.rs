@@ -64,7 +64,7 @@ fn silence_is_a_stall_once_it_has_lasted_before_the_eyes_of_a_process() {
         world.eventually("it beats", async || world.sync.pulse().await.heartbeat_seconds.is_some()).await;
         running.stop().await;
         clock.forward(HOUR);
-        // Nobody beats, and whoever looks is not the one that has just begun.
+        // No heartbeat is written, and the observer is not a process that has just started.
         let reason = world.sync.pulse().await.reason.unwrap_or_default();
         assert!(reason.starts_with("no heartbeat has come through for 36"), "{reason}");
     });

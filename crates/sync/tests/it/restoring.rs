@@ -1,4 +1,4 @@
-//! One of the two databases is suddenly another: the primary restored from a backup, the second database emptied.
+//! One of the two databases is replaced: the primary restored from a backup, the mirror emptied.
 
 use chainbill_domain::models::USERS;
 use chainbill_sync::{Outcome, RepairPolicy, compare::Class};
@@ -25,7 +25,7 @@ async fn restore(world: &World) {
 }
 
 #[test]
-fn a_primary_restored_from_an_older_backup_is_told_repaired_and_written_to_again() {
+fn a_primary_restored_from_an_older_backup_is_reported_repaired_and_written_to_again() {
     on_every_pair(async |world: World| {
         let running = world.sync.start();
         let untouched = world.save_user("untouched").await;
@@ -95,12 +95,12 @@ fn a_row_deleted_right_after_its_primary_was_restored_is_gone_on_both_sides() {
 }
 
 #[test]
-fn a_second_database_emptied_under_a_running_synchronisation_is_filled_again() {
+fn a_mirror_emptied_under_a_running_synchronisation_is_backfilled_again() {
     on_every_database(async |database| {
         let world = World::open(database, quick()).await;
         let running = world.sync.start();
         world.save_user("Ada").await;
-        world.bills(150).await;
+        world.invoices(150).await;
         world.drained().await;
         world.live().await;
         world.assert_equal().await;

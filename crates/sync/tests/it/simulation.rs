@@ -20,13 +20,13 @@ use chainbill_sync::{
     plan::{Batch, BatchResult, Found, Task, Writes},
 };
 
-/// A mistake that somebody could make.
+/// A plausible programming mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bug {
     None,
     /// Entries leave the queue before their documents are written.
     MarkBeforeApply,
-    /// A write replaces whatever is there: nothing fences a frozen owner.
+    /// A write replaces any document: nothing fences a frozen owner.
     NoVersionGuard,
     /// A delete removes the document instead of leaving a tombstone.
     NoTombstone,
@@ -48,7 +48,7 @@ enum Bug {
     NewDocumentsAgain,
     /// The relay acts on rows from before their entries.
     BelieveLateReads,
-    /// The second look takes whatever moment of the primary it is given.
+    /// The recheck accepts any snapshot of the primary.
     LateSecondLook,
 }
 
@@ -300,7 +300,7 @@ impl Simulation {
         self.queue.retain(|queued| !result.done.iter().any(|(_, id)| *id == queued.id));
     }
 
-    /// A comparison in two steps, with whatever happens between them.
+    /// A comparison in two steps, with any other steps between them.
     fn compare(&mut self) {
         match self.cut.take() {
             None => {
@@ -423,7 +423,7 @@ impl Simulation {
     }
 }
 
-/// What a second database does with one guarded write.
+/// A mirror's outcome of one guarded write.
 fn write_one(copies: &mut BTreeMap<String, Kept>, bug: Bug, write: &Write) -> Outcome {
     let stale = copies.get(&write.id).is_some_and(|kept| kept.version >= write.version);
     if stale && bug != Bug::NoVersionGuard {

@@ -24,20 +24,20 @@ pub fn on_every_database(story: impl AsyncFn(&Fresh)) {
 }
 
 impl World {
-    /// A world before a second database that somebody watches.
+    /// A world before an observed mirror.
     pub async fn open_before(database: &Fresh, settings: Settings, mirror: Arc<dyn Mirror>) -> Self {
         let records = database.records().await;
         let sync = Replicator::new(database.beside(&records).await, mirror.clone(), settings);
         Self { records, mirror, sync }
     }
 
-    /// Looks deeply at the users and does with drift as told.
+    /// Compares the users deeply and treats drift by the given policy.
     pub async fn deep(&self, policy: RepairPolicy) -> RunReport {
         let order = Order::new("verify", Level::Deep, policy);
         self.sync.run(&USERS, order, &|_| {}, &CancellationToken::new()).await.unwrap()
     }
 
-    /// Whether both sides hold the same users and bills now.
+    /// Whether both sides hold the same users and invoices now.
     pub async fn is_equal(&self) -> bool {
         for model in [&USERS, &INVOICES] {
             let (rows, documents) = (self.rows(model).await, self.documents(model).await);
@@ -55,7 +55,7 @@ impl World {
         true
     }
 
-    /// Waits until users and bills were copied, have caught up, and were looked at where documents were there before.
+    /// Waits until users and invoices are backfilled, have caught up, and are compared where documents existed before.
     pub async fn live(&self) {
         self.eventually("users and bills are live", async || {
             let copies = self.records.backfill_states().await.unwrap();

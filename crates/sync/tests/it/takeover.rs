@@ -17,7 +17,7 @@ fn a_relay_that_ends_in_the_middle_is_replaced_and_its_late_writes_harm_nothing(
         let (ending, staying) = (world.sync.start(), other.start());
         world.live().await;
         let user = world.save_user("early").await;
-        world.bills(50).await;
+        world.invoices(50).await;
         world.drained().await;
         let early: Vec<(_, Vec<Write>)> =
             [(&USERS, world.documents(&USERS).await), (&INVOICES, world.documents(&INVOICES).await)]
@@ -25,10 +25,10 @@ fn a_relay_that_ends_in_the_middle_is_replaced_and_its_late_writes_harm_nothing(
                 .into();
 
         let user = world.rename(&user, "later").await;
-        world.bills(500).await;
+        world.invoices(500).await;
         // Dropped, its tasks end wherever they are: no lease is given back and none is renewed.
         drop(ending);
-        world.bills(500).await;
+        world.invoices(500).await;
         world.rename(&user, "last").await;
         world.drained().await;
         world.assert_equal().await;

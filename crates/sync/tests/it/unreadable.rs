@@ -1,4 +1,4 @@
-//! What the primary holds and nobody can read as its description says is parked by name, never copied as something else and
+//! A row that cannot be read as its description says is dead-lettered by name, never mirrored as something else and
 //! never certified.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use crate::{
     world::{World, quick},
 };
 
-/// What somebody does to a row, and the column that is unreadable then.
+/// An external change of a row, and the column that it makes unreadable.
 type Deed = (&'static str, &'static str);
 
 const ON_SERVERS: &[Deed] = &[

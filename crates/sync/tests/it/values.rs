@@ -1,6 +1,6 @@
-//! Values that must survive, each by name, on every primary with every second
-//! database: written through the saving path, read back from the
-//! second database's own documents.
+//! Values that must survive, each by name, on every primary with every mirror:
+//! written through the saving path, read back from the
+//! mirror's own documents.
 
 use chainbill_domain::{
     Model, Value,
@@ -129,7 +129,7 @@ fn negative_numbers_survive_and_negative_amounts_are_refused() {
 }
 
 #[test]
-fn a_nul_survives_where_somebody_got_it_past_the_application() {
+fn a_nul_written_past_the_application_survives() {
     on_all_pairs(async |world: World| {
         for text in ["a\0b", "\0", "b\0"] {
             let document = person(&world, |row| row.bio = Some(text.to_owned())).await;
@@ -173,7 +173,7 @@ fn five_megabytes_of_text_survive() {
 }
 
 #[test]
-fn a_document_over_sixteen_megabytes_is_parked_with_its_cause_and_blocks_nobody() {
+fn a_document_over_sixteen_megabytes_is_dead_lettered_with_its_cause_and_blocks_no_other() {
     on_all_pairs(async |world: World| {
         let running = world.sync.start();
         let (id, now) = (Id::new(world.records.now(), world.records.random().bytes()), world.records.now());
@@ -223,7 +223,7 @@ fn a_document_over_sixteen_megabytes_is_parked_with_its_cause_and_blocks_nobody(
         assert_eq!(parked[0].entry.entity_id, id.to_string());
         assert!(parked[0].cause.contains("at most 16777216 are accepted"), "{}", parked[0].cause);
         world.save_user("Somebody else").await;
-        world.bills(3).await;
+        world.invoices(3).await;
         world.drained().await;
         world.assert_equal().await;
         world.sql(&format!("DELETE FROM dispute_votes WHERE dispute_id = '{id}'")).await;

@@ -28,7 +28,7 @@ async fn verify(world: &World, policy: RepairPolicy) -> chainbill_sync::RunRepor
     world.sync.run(&USERS, Order::new("verify", Level::Deep, policy), &|_| {}, &CancellationToken::new()).await.unwrap()
 }
 
-/// Before that, nobody can say of a difference that it is on its way.
+/// Before that, a difference cannot be attributed to a pending change.
 async fn live(world: &World, model: &'static Model) {
     world
         .eventually("the model is live", async || {
@@ -121,7 +121,7 @@ fn what_waits_in_the_outbox_is_in_flight_and_no_drift() {
 fn verifying_beside_writes_reports_no_false_drift() {
     on_every_pair(async |world: World| {
         let running = world.sync.start();
-        world.bills(200).await;
+        world.invoices(200).await;
         live(&world, &INVOICES).await;
         live(&world, &USERS).await;
         let stop = CancellationToken::new();
@@ -136,7 +136,7 @@ fn verifying_beside_writes_reports_no_false_drift() {
                     break;
                 }
                 pace.tick().await;
-                world.bills(20).await;
+                world.invoices(20).await;
                 for user in &mut kept {
                     *user = world.rename(user, &format!("turn {turn}")).await;
                 }
@@ -260,14 +260,14 @@ fn a_verification_that_was_interrupted_reads_no_further() {
         let between = Between::before(database.mirror().await, Largest::default());
         let seen = between.seen();
         let world = World::open_before(database, quick(), between).await;
-        world.bills(1500).await;
+        world.invoices(1500).await;
         let stop = CancellationToken::new();
         world.sync.initial(&INVOICES, &|_| {}, &stop).await.unwrap();
         let before = seen.pages();
         let order = Order::new("verify", Level::Deep, RepairPolicy::Report);
         let cut_off = world.sync.run(&INVOICES, order, &|_| stop.cancel(), &stop).await;
         assert!(matches!(cut_off, Err(SyncError::Stopped)), "{cut_off:?}");
-        // Whoever still reads holds the engine, and with it the second database.
+        // A remaining reader keeps the engine open, and with it the mirror.
         let World { mirror, sync, .. } = world;
         drop((mirror, sync));
         tokio::time::timeout(Duration::from_secs(60), seen.dropped()).await.expect("the readers end");
@@ -279,7 +279,7 @@ fn a_verification_that_was_interrupted_reads_no_further() {
 #[test]
 fn much_drift_at_once_trips_the_breaker() {
     on_every_pair(async |world: World| {
-        world.bills(200).await;
+        world.invoices(200).await;
         world.sql("DELETE FROM outbox").await;
         let stop = CancellationToken::new();
         let run =

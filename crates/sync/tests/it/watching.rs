@@ -1,4 +1,4 @@
-//! What the synchronisation says of itself when something is wrong, and that it says so no longer when it is right again.
+//! The status report during faults, and after their end.
 
 use std::{
     sync::{
@@ -24,11 +24,11 @@ use crate::{
 enum Mood {
     /// They are passed on.
     Well,
-    /// They fail as if nobody were there, though every other question is answered.
+    /// Writes fail as if the server were unreachable, though every other request is answered.
     Unavailable,
     /// Those of users are refused.
     Refusing,
-    /// Heartbeats are said to be in place, and are not.
+    /// Heartbeats are reported as applied, and are not.
     LosingBeats,
 }
 
@@ -46,7 +46,7 @@ impl Writing for Moody {
     ) -> Result<Vec<Outcome>, MirrorError> {
         let mood = *self.0.lock().unwrap();
         match mood {
-            Mood::Unavailable => Err(nobody()),
+            Mood::Unavailable => Err(unavailable()),
             Mood::Refusing if model.name == USERS.name => Err(MirrorError::Refused("a validator".to_owned())),
             Mood::LosingBeats if model.name == HEARTBEATS.name => Ok(vec![Outcome::Applied; writes.len()]),
             _ => inner.apply(model, guard, writes, at).await,
@@ -55,15 +55,15 @@ impl Writing for Moody {
 
     async fn takes_writes(&self, inner: &dyn Mirror, model: &'static Model) -> Result<(), MirrorError> {
         let mood = *self.0.lock().unwrap();
-        if mood == Mood::Unavailable { Err(nobody()) } else { inner.takes_writes(model).await }
+        if mood == Mood::Unavailable { Err(unavailable()) } else { inner.takes_writes(model).await }
     }
 }
 
-fn nobody() -> MirrorError {
+fn unavailable() -> MirrorError {
     MirrorError::Unavailable("somebody stands between".to_owned())
 }
 
-/// A running world whose second database has moods.
+/// A running world whose mirror has moods.
 struct Watched {
     world: World,
     between: Arc<Between<Moody>>,
@@ -98,7 +98,7 @@ fn a_queue_whose_head_stays_is_stalled_until_it_moves() {
         watched.says("healthy").await;
         watched.becomes(Mood::Unavailable);
         world.save_user("Ada").await;
-        // Silent heartbeats may be told a moment earlier.
+        // Missing heartbeats may be reported a moment earlier.
         let waits = async || world.sync.pulse().await.reason.is_some_and(|why| why.contains("oldest change waits"));
         world.eventually("the change that waits is told of", waits).await;
         watched.says("stalled").await;
@@ -163,7 +163,7 @@ fn a_refusal_makes_its_model_faulted_with_a_reason_and_a_hint_until_it_ends() {
 }
 
 #[test]
-fn whoever_has_work_done_hears_of_a_refusal_that_lasts_instead_of_waiting_for_its_end() {
+fn a_waiting_caller_gets_a_lasting_refusal_as_an_error() {
     on_every_database(async |database| {
         let watched = Watched::open(database, quick()).await;
         watched.world.sync.initial(&USERS, &|_| {}, &CancellationToken::new()).await.unwrap();
@@ -175,7 +175,7 @@ fn whoever_has_work_done_hears_of_a_refusal_that_lasts_instead_of_waiting_for_it
     });
 }
 
-/// Counts documents when it is told to.
+/// Counts documents on command.
 #[derive(Default)]
 struct Slow {
     begun: AtomicUsize,
@@ -203,7 +203,7 @@ impl Writing for Slow {
 }
 
 #[test]
-fn however_often_somebody_asks_one_model_at_a_time_is_counted_and_to_its_end() {
+fn concurrent_requests_count_one_model_at_a_time_and_to_its_end() {
     on_every_database(async |database| {
         let between = Between::before(database.mirror().await, Slow::default());
         let world = World::open_before(database, quick(), between.clone()).await;

@@ -1,4 +1,4 @@
-//! Two databases with people and bills in them, on every pair that this machine has.
+//! Two databases with users and invoices, on every pair that this machine has.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ pub fn on_every_pair(story: impl AsyncFn(World)) {
     on_pairs(pairs(), story);
 }
 
-/// Runs a story on every primary with every second database.
+/// Runs a story on every primary with every mirror.
 pub fn on_all_pairs(story: impl AsyncFn(World)) {
     on_pairs(all_pairs(), story);
 }
@@ -139,8 +139,8 @@ impl World {
         (invoice, vec![line])
     }
 
-    /// Saves so many bills, in units of a hundred.
-    pub async fn bills(&self, count: usize) {
+    /// Saves `count` invoices, in units of a hundred.
+    pub async fn invoices(&self, count: usize) {
         let mut left = count;
         while left > 0 {
             let some = left.min(100);

@@ -1,5 +1,5 @@
 //! A mirror that fails as networks fail: requests that never arrive, answers that are lost after everything took effect, and answers
-//! that come so late that a lease has expired meanwhile. It can be told to refuse a document. And it makes those of the planted
+//! that come so late that a lease has expired meanwhile. It refuses a document on command, and makes those planted
 //! mistakes that show towards a mirror.
 
 use std::{

@@ -28,7 +28,7 @@ use crate::{
     world::{World, quick},
 };
 
-/// How often each story is told before a mistake counts as missed.
+/// How often each story runs before a mistake counts as missed.
 const SEEDS: u64 = 16;
 
 fn settings() -> Settings {
@@ -39,7 +39,7 @@ fn settings() -> Settings {
     }
 }
 
-/// A world whose second database fails, and another process on the same databases.
+/// A world whose mirror fails, and another process on the same databases.
 async fn worlds(database: &Fresh, seed: u64) -> (World, Replicator, Arc<Between<Faulty>>) {
     let mut world = World::open(database, settings()).await;
     let faulty = Between::before(world.mirror.clone(), Faulty::new(seed, &world));
@@ -95,7 +95,7 @@ async fn verify(world: &World, policy: RepairPolicy, words: &mut Vec<String>) ->
     }
 }
 
-/// Two processes relay while people come, change and go and the second database fails; comparisons look on.
+/// Two processes relay while users are created, changed and deleted and the mirror fails; comparisons run beside them.
 async fn faults(world: &World, other: &Replicator, faulty: &Faulty, seed: u64) -> Vec<String> {
     let (mut words, mut dice, mut alive) = (Vec::new(), Dice(seed ^ 0xBEEF), Vec::new());
     let (one, two) = (world.sync.start(), other.start());
@@ -129,7 +129,7 @@ async fn faults(world: &World, other: &Replicator, faulty: &Faulty, seed: u64) -
     words
 }
 
-/// A document that is refused is parked, shown and written when it is taken again; a row that is deleted leaves a tombstone.
+/// A refused document is dead-lettered, listed, and written once it is accepted; a deleted row leaves a tombstone.
 async fn poison(world: &World, faulty: &Faulty) -> Vec<String> {
     let mut words = Vec::new();
     let running = world.sync.start();
@@ -182,7 +182,7 @@ async fn restored(world: &World) -> Vec<String> {
     words
 }
 
-/// Somebody changes a document and leaves its stamp as it was; what is found is repaired, and said to be only when it is.
+/// A document is changed without its sync metadata; found drift is repaired, and reported as repaired only after that.
 async fn tampered(world: &World, faulty: &Faulty) -> Vec<String> {
     let mut words = Vec::new();
     let user = world.save_user("honest").await;
@@ -209,7 +209,7 @@ async fn tampered(world: &World, faulty: &Faulty) -> Vec<String> {
     words
 }
 
-/// The initial copy runs beside the relay over rows that change.
+/// The backfill runs beside the relay over rows that change.
 async fn copied(world: &World, other: &Replicator, faulty: &Faulty, seed: u64) -> Vec<String> {
     let (mut words, mut dice, mut alive) = (Vec::new(), Dice(seed ^ 0xC0B1), Vec::new());
     for _ in 0..120 {
@@ -226,7 +226,7 @@ async fn copied(world: &World, other: &Replicator, faulty: &Faulty, seed: u64) -
     };
     let copying = async {
         for _ in 0..6 {
-            // A copy that fails is begun again.
+            // A failed backfill is started again.
             let _ = world.sync.initial(&USERS, &|_| {}, &CancellationToken::new()).await;
         }
     };
@@ -305,7 +305,7 @@ async fn late_cut(world: &World, database: &Fresh) -> Vec<String> {
     words
 }
 
-/// Tells every story with a mistake until one shows something.
+/// Runs every story with a mistake until one detects it.
 async fn shown(mistake: Option<Mistake>, seeds: u64) -> Vec<String> {
     for seed in 0..seeds {
         for story in 0..7 {

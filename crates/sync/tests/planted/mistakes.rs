@@ -22,9 +22,9 @@ pub enum Mistake {
     OtherEncoder,
     /// What cannot be written is acked instead of being a dead letter.
     DropPoison,
-    /// A write that met something newer is acked, whatever that is.
+    /// A write that met any newer document is acked.
     StaleIsDone,
-    /// The backfill overwrites whatever is there.
+    /// The backfill overwrites any document.
     CopyWithoutGuard,
     /// The comparison believes the digest that a document carries.
     BelieveDigest,

@@ -98,7 +98,7 @@ pub async fn two_who_write_the_same_documents_in_opposite_orders_do_not_hold_eac
             let write = |n: usize| Write { fresh: version == 1, ..thing(&format!("{round}-{n:04}"), version, "same") };
             let one: Vec<Write> = (0..600).map(write).collect();
             let other: Vec<Write> = one.iter().rev().cloned().collect();
-            // Whoever waits for the other document by document misses the deadline of a request.
+            // A wait per document would exceed the deadline of a request.
             let (first, second) = tokio::join!(world.apply(Guard::Newer, &one), world.apply(Guard::Newer, &other));
             let applied = first.iter().chain(&second).filter(|outcome| **outcome == Applied).count();
             assert_eq!(applied, 600, "each document is written once");

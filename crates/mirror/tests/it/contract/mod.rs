@@ -1,4 +1,4 @@
-//! What every second database must do: the same cases, run against each engine.
+//! The contract of every mirror: the same cases, run against each engine.
 
 mod applying;
 mod paging;

@@ -1,4 +1,4 @@
-//! What a stranger may do to either database, and what a verification says of it.
+//! External changes of either database, and the verdicts of a verification on them.
 
 use chainbill_domain::{
     Model,
@@ -9,7 +9,7 @@ use chainbill_testkit::mongodb::bson::{
     Binary, Bson, DateTime, Document, JavaScriptCodeWithScope, Timestamp, doc, oid::ObjectId, spec::BinarySubtype,
 };
 
-/// What somebody does to a document.
+/// An external change of a document.
 pub enum Deed {
     /// An update on a server, and what it sets in an embedded database; none where that cannot hold such a thing.
     Update(Document, Option<&'static str>),
@@ -19,7 +19,7 @@ pub enum Deed {
     /// An update, and then these bytes of the document become those: what no driver writes, and servers keep. And what an
     /// embedded database's row is set to, where it can hold such a thing.
     Bytes(Document, &'static [u8], &'static [u8], Option<&'static str>),
-    /// Another document like it, under this id; with what it says of itself, or without.
+    /// Another document like it, under this id; with its sync metadata, or without.
     Insert(&'static str, bool),
     /// The same under an id that is no text: its value, and what such a document is called.
     Stranger(Bson, String),
@@ -29,11 +29,11 @@ pub enum Deed {
     OfTombstone(Document, Option<&'static str>),
     /// Its digest in capitals.
     Capitals,
-    /// What it says of itself stands before all fields.
+    /// The sync metadata stands before all fields.
     StampFirst,
 }
 
-/// A deed, and what a verification says of it.
+/// A change, and the verdict of a verification on it.
 pub struct Case {
     pub model: &'static Model,
     pub what: &'static str,
@@ -350,7 +350,7 @@ fn of_ids() -> impl Iterator<Item = Case> {
     })
 }
 
-/// What is done to what a document says of itself.
+/// Changes of a document's sync metadata.
 pub fn of_stamps() -> Vec<Case> {
     let case = |what, server, file, class, fields| Case {
         model: &USERS,
@@ -359,7 +359,7 @@ pub fn of_stamps() -> Vec<Case> {
         class,
         fields,
     };
-    let nobodys = |what, server, file| case(what, server, file, Class::Mutated, &["_sync"]);
+    let unversioned = |what, server, file| case(what, server, file, Class::Mutated, &["_sync"]);
     let other = "0".repeat(64);
     // A server removes by itself what ended long ago.
     let now = DateTime::from_millis(4_102_444_800_000);
@@ -409,24 +409,24 @@ pub fn of_stamps() -> Vec<Case> {
             class: Class::Mutated,
             fields: &["_sync"],
         },
-        nobodys("without _sync", unset("_sync"), Some("version = NULL, digest = NULL, applied_at = NULL")),
-        nobodys("a false end", set("_sync.deletedAt", now), Some("deleted_at = 1")),
-        nobodys("an end that is no moment", set("_sync.deletedAt", "never"), None),
-        nobodys("a moment as text", set("_sync.appliedAt", "now"), None),
-        nobodys("no moment", unset("_sync.appliedAt"), Some("applied_at = NULL")),
-        nobodys("a version of another type", set("_sync.version", 1_i32), Some("version = NULL")),
-        nobodys("a note", set("_sync.note", "hello"), None),
-        nobodys(
+        unversioned("without _sync", unset("_sync"), Some("version = NULL, digest = NULL, applied_at = NULL")),
+        unversioned("a false end", set("_sync.deletedAt", now), Some("deleted_at = 1")),
+        unversioned("an end that is no moment", set("_sync.deletedAt", "never"), None),
+        unversioned("a moment as text", set("_sync.appliedAt", "now"), None),
+        unversioned("no moment", unset("_sync.appliedAt"), Some("applied_at = NULL")),
+        unversioned("a version of another type", set("_sync.version", 1_i32), Some("version = NULL")),
+        unversioned("a note", set("_sync.note", "hello"), None),
+        unversioned(
             "a note and a version raised",
             doc! { "$set": { "_sync.note": "hello", "_sync.version": 99_i64 } },
             Some("applied_at = NULL, version = 99"),
         ),
-        nobodys("a list", set("_sync", list(99)), None),
-        nobodys("a list, not newer", set("_sync", list(0)), None),
+        unversioned("a list", set("_sync", list(99)), None),
+        unversioned("a list, not newer", set("_sync", list(0)), None),
     ]
 }
 
-/// What somebody does to an entity's rows, with `{id}` for it and `{new}` for an id that nobody has.
+/// External changes of an entity's rows, with `{id}` for its id and `{new}` for an unused one.
 pub const ON_THE_PRIMARY: &[(&Model, &str, Class, &[&str])] = &[
     (&USERS, "UPDATE users SET name='Mallory' WHERE id='{id}'", Class::Mutated, &["name", "_sync.digest"]),
     (&USERS, "UPDATE users SET bio='' WHERE id='{id}'", Class::Mutated, &["bio", "_sync.digest"]),

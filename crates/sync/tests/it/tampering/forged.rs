@@ -1,4 +1,4 @@
-//! Entries that a hand wrote into the outbox: they excuse nothing, harm nothing, and what nobody can carry out is shown.
+//! Forged outbox entries: they excuse no difference, harm no document, and inapplicable ones are reported.
 
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ fn entries_that_a_hand_wrote_are_carried_out_harmlessly_or_shown() {
         assert!(shown[&*users[2]].contains("operation") && shown[&*users[3]].contains("nothings"), "{shown:?}");
         let report = look(&world, &USERS, RepairPolicy::Report).await;
         assert_eq!((report.outcome, report.comparison.drifting()), (Outcome::Equal, 0), "{report:?}");
-        // An entity under the id of which somebody made an entry up is copied like any other.
+        // An entity whose id a forged entry names is mirrored like any other.
         let sql = format!(
             "INSERT INTO users (id, version, email, name, role, status, available, created_at, updated_at) SELECT \
              '00000000-0000-7000-8000-000000000001', 1, 'new@example.org', name, role, status, available, created_at, \

@@ -31,7 +31,7 @@ use crate::{
     world::{World, quick},
 };
 
-/// A world that repairs whatever share is wrong.
+/// A world that repairs any share of drift.
 async fn open(database: &Fresh) -> World {
     World::open(database, Settings { breaker_percent: 100, ..quick() }).await
 }
@@ -57,7 +57,7 @@ async fn look(world: &World, model: &'static Model, policy: RepairPolicy) -> Run
     world.sync.run(model, order, &|_| {}, &CancellationToken::new()).await.unwrap()
 }
 
-/// What is expected of an entity that somebody tampered with.
+/// The expected verdict on a tampered entity.
 type Expected = BTreeMap<String, (&'static str, Class, Vec<&'static str>)>;
 
 /// Verification finds exactly these by class and field and touches nothing; repair makes them right with evidence; the next
@@ -124,7 +124,7 @@ async fn as_read(documents: &ForeignDocuments) -> Vec<BTreeMap<String, Json>> {
     all
 }
 
-/// Does it, and says what is expected; none where the second database cannot hold such a thing.
+/// Applies the change and returns the expected verdict; none where the mirror cannot hold such a value.
 async fn carry_out(documents: &ForeignDocuments, case: &Case, id: &str) -> Option<String> {
     match documents {
         ForeignDocuments::Mongo(database) => Some(on_server(database, case, id).await),
@@ -234,7 +234,7 @@ fn in_file(case: &Case, id: &str) -> Option<(String, String)> {
 }
 
 #[test]
-fn whatever_a_stranger_does_in_the_second_database_is_found_by_field_and_repaired() {
+fn external_changes_in_the_mirror_are_found_by_field_and_repaired() {
     on_every_database(async |database| {
         let world = open(database).await;
         let cases: Vec<Case> = [of_fields(), of_bytes(), of_documents(), of_stamps()].into_iter().flatten().collect();
@@ -242,9 +242,9 @@ fn whatever_a_stranger_does_in_the_second_database_is_found_by_field_and_repaire
         for _ in &cases {
             users.push(world.save_user("Ada").await);
         }
-        world.bills(cases.len()).await;
+        world.invoices(cases.len()).await;
         copied(&world).await;
-        let bills: Vec<String> = world.documents(&INVOICES).await.into_keys().collect();
+        let invoices: Vec<String> = world.documents(&INVOICES).await.into_keys().collect();
         for (case, user) in cases.iter().zip(&users) {
             if matches!(case.deed, Deed::OfTombstone(..)) {
                 world.remove_user(user).await;
@@ -255,8 +255,8 @@ fn whatever_a_stranger_does_in_the_second_database_is_found_by_field_and_repaire
         let before = as_read(&documents).await;
 
         let mut expected: BTreeMap<&str, Expected> = BTreeMap::new();
-        for ((case, user), bill) in cases.iter().zip(&users).zip(&bills) {
-            let id = if case.model.name == USERS.name { user.id.to_string() } else { bill.clone() };
+        for ((case, user), invoice) in cases.iter().zip(&users).zip(&invoices) {
+            let id = if case.model.name == USERS.name { user.id.to_string() } else { invoice.clone() };
             if let Some(found) = carry_out(&documents, case, &id).await {
                 let of_model = expected.entry(case.model.name).or_default();
                 of_model.insert(found, (case.what, case.class, case.fields.to_vec()));
@@ -308,7 +308,7 @@ fn a_search_index_that_lacks_documents_is_made_anew_by_a_deep_run_that_may_repai
 }
 
 #[test]
-fn whatever_a_stranger_does_in_the_primary_past_the_application_is_found_and_the_copy_follows() {
+fn external_changes_in_the_primary_are_found_and_mirrored() {
     on_every_database(async |database| {
         let world = open(database).await;
         let stranger = Foreign::open(&database.primary).await;
@@ -317,14 +317,16 @@ fn whatever_a_stranger_does_in_the_primary_past_the_application_is_found_and_the
             users.push(world.save_user("Ada").await.id.to_string());
         }
         let untouched = world.save_user("Grace").await.id.to_string();
-        world.bills(ON_THE_PRIMARY.len()).await;
+        world.invoices(ON_THE_PRIMARY.len()).await;
         copied(&world).await;
-        let bills: Vec<String> = world.documents(&INVOICES).await.into_keys().collect();
+        let invoices: Vec<String> = world.documents(&INVOICES).await.into_keys().collect();
 
         let new = "00000000-0000-7000-8000-000000000001";
         let mut expected: BTreeMap<&str, Expected> = BTreeMap::new();
-        for ((model, statement, class, fields), (user, bill)) in ON_THE_PRIMARY.iter().zip(users.iter().zip(&bills)) {
-            let id = if model.name == USERS.name { user } else { bill };
+        for ((model, statement, class, fields), (user, invoice)) in
+            ON_THE_PRIMARY.iter().zip(users.iter().zip(&invoices))
+        {
+            let id = if model.name == USERS.name { user } else { invoice };
             stranger.execute(&statement.replace("{id}", id).replace("{new}", new)).await;
             let found = if statement.contains("{new}") { new } else { id };
             expected.entry(model.name).or_default().insert(found.to_owned(), (statement, *class, fields.to_vec()));

@@ -26,7 +26,7 @@ async fn watched(database: &Fresh, repair: RepairMode) -> (World, users::Model) 
     (world, user)
 }
 
-/// Gives the user another name past everybody: the document says of itself what it said before.
+/// Renames the user in the mirror alone: the sync metadata of the document stay as they were.
 async fn tamper(database: &Fresh, user: &users::Model) {
     let case: &Case = &of_fields()[0];
     carry_out(&documents_of(database).await, case, &user.id.to_string()).await.unwrap();
