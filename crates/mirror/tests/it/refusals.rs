@@ -198,9 +198,9 @@ fn an_unreachable_server_fails_calls_at_once_and_is_detected_when_it_returns() {
             let asked = mirror.search(&USERS, SearchQuery::of("ada", 10));
             // Ready at the first poll: no request was sent.
             let Some(Err(MirrorError::Unavailable(why))) = futures::FutureExt::now_or_never(asked) else {
-                panic!("it waits for a server that is known to be away");
+                panic!("it waits for a server that is known to be unreachable");
             };
-            assert!(why.starts_with("known to be away: "), "{why}");
+            assert!(why.starts_with("known to be unreachable: "), "{why}");
         }
         proxy.set(Fault::None);
         let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
@@ -211,6 +211,6 @@ fn an_unreachable_server_fails_calls_at_once_and_is_detected_when_it_returns() {
             }
             tick.tick().await;
         }
-        panic!("nobody found that it is back");
+        panic!("its return is not detected");
     });
 }
