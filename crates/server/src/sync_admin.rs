@@ -225,8 +225,8 @@ impl SyncAdmin for ServerSyncAdmin {
         let models = selected(model.as_deref()).map_err(|error| refusal(&error))?;
         let (sync, stop) = (self.sync.clone(), self.stop.clone());
         let level = if deep { Level::Deep } else { Level::Fast };
-        let mending = if repair { RepairPolicy::Repair } else { RepairPolicy::Report };
-        let order = Order::new("verify", level, mending).resuming(resume);
+        let policy = if repair { RepairPolicy::Repair } else { RepairPolicy::Report };
+        let order = Order::new("verify", level, policy).resuming(resume);
         let orders: Vec<_> = models.into_iter().map(|model| (model, self.run_id())).collect();
         let running = running(&orders, resume);
         self.work("verifies", running, async move {

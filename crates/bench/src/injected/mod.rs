@@ -131,11 +131,11 @@ async fn round(sync: &Replicator, stranger: &mut Stranger, seen: &mut Seen) -> a
             }
         }
     }
-    mend(sync, seen).await
+    repair(sync, seen).await
 }
 
 /// Repairs everything, as an operator after a review: so many faults would otherwise trip the breaker.
-async fn mend(sync: &Replicator, seen: &mut Seen) -> anyhow::Result<()> {
+async fn repair(sync: &Replicator, seen: &mut Seen) -> anyhow::Result<()> {
     for model in models::ALL {
         let started = Instant::now();
         seen.repaired += run(sync, model, RepairPolicy::Force).await?.repaired.repaired;

@@ -73,13 +73,13 @@ pub(super) async fn applied(db: &impl ConnectionTrait) -> Result<BTreeSet<String
 pub(super) fn unknown(applied: &BTreeSet<String>) -> Option<String> {
     let newer: Vec<&str> =
         applied.iter().map(String::as_str).filter(|name| !STEPS.iter().any(|step| step.name() == *name)).collect();
-    let told = || {
+    let message = || {
         format!(
             "the tables were migrated by a newer release ({}): that one, or a later one, is accepted",
             newer.join(", ")
         )
     };
-    (!newer.is_empty()).then(told)
+    (!newer.is_empty()).then(message)
 }
 
 fn refuse_unknown(applied: &BTreeSet<String>) -> Result<(), DbErr> {

@@ -62,8 +62,8 @@ async fn carried_out(
         }
         SyncCommand::Repair(Repair { model, force }) => {
             sync.drain(stop).await?;
-            let mending = if force { RepairPolicy::Force } else { RepairPolicy::Repair };
-            runs(sync, out, model.as_deref(), Order::new("repair", Level::Deep, mending), stop).await
+            let policy = if force { RepairPolicy::Force } else { RepairPolicy::Repair };
+            runs(sync, out, model.as_deref(), Order::new("repair", Level::Deep, policy), stop).await
         }
         SyncCommand::Failures { model, id, retry, drop } => {
             failures(sync, out, model.as_deref(), id.as_deref(), (retry, drop)).await

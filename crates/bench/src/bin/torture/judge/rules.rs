@@ -86,22 +86,22 @@ fn parts(history: &History<'_>, facts: &Facts, found: &mut Found) {
 /// Each client's number on each board is the acknowledged one, or an unanswered later one.
 fn counts(history: &History<'_>, facts: &Facts, found: &mut Found) {
     let ids: BTreeMap<&str, &str> = history.made().collect();
-    let mut told_and_meant: BTreeMap<(&str, u64), (u64, u64)> = BTreeMap::new();
+    let mut bounds: BTreeMap<(&str, u64), (u64, u64)> = BTreeMap::new();
     for write in history.of("count") {
         let Some((client, number)) = write.rest.split_once('-') else { continue };
         let (Ok(client), Ok(number)) = (client.parse(), number.parse::<u64>()) else { continue };
-        let (told, meant) = told_and_meant.entry((write.subject, client)).or_default();
-        *meant = (*meant).max(number);
-        *told = (*told).max(if write.fate == Word::Told { number } else { 0 });
+        let (acknowledged, intended) = bounds.entry((write.subject, client)).or_default();
+        *intended = (*intended).max(number);
+        *acknowledged = (*acknowledged).max(if write.fate == Word::Told { number } else { 0 });
     }
-    for ((subject, client), (told, meant)) in told_and_meant {
+    for ((subject, client), (acknowledged, intended)) in bounds {
         let invoice = ids.get(subject).and_then(|id| facts.invoices.get(*id));
         let text = invoice.map_or_else(|| &facts.profile["bio"], |invoice| &invoice["notes"]);
         let number = numbers(text).get(&client).copied().unwrap_or(0);
-        let line = format!("count-{subject}-{client}: {number} of {told} acknowledged and {meant} intended");
+        let line = format!("count-{subject}-{client}: {number} of {acknowledged} acknowledged and {intended} intended");
         match number {
-            number if number < told => found.lost.push(line),
-            number if number > meant => found.doubled.push(line),
+            number if number < acknowledged => found.lost.push(line),
+            number if number > intended => found.doubled.push(line),
             _ => {}
         }
     }
