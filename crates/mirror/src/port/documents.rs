@@ -15,7 +15,7 @@ pub enum MirrorError {
     #[error("the mirror throttles: {0}")]
     Throttled(String),
     /// It refuses the request (rights, syntax, limits). Retrying changes nothing by itself.
-    #[error("the second database refused: {0}")]
+    #[error("the mirror refused: {0}")]
     Refused(String),
 }
 

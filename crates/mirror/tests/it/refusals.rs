@@ -111,7 +111,7 @@ fn a_refused_index_is_reported_for_its_collection_alone_and_search_answers_witho
         for _ in 0..2 {
             let refused = mirror.prepare(&[&THINGS, &USERS], KEPT).await.unwrap();
             let told: Vec<_> = refused.iter().map(|one| (one.collection, one.error.to_string())).collect();
-            let why = "the second database refused: the index cb_words: it says why (code 67)".to_owned();
+            let why = "the mirror refused: the index cb_words: it says why (code 67)".to_owned();
             assert_eq!(told, [("users", why)]);
         }
         let names = raw.collection::<Document>("users").list_index_names().await.unwrap();

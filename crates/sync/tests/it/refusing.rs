@@ -63,7 +63,7 @@ fn a_refusal_of_a_whole_collection_is_one_fault_of_its_model_and_parks_nothing()
             world.invoices(3).await;
             world.eventually("the users are faulted", async || fault_of(&world, USERS.name).await.is_some()).await;
             let fault = fault_of(&world, USERS.name).await.unwrap();
-            assert_eq!(fault.reason, format!("the second database refused: it says why (code {code})"));
+            assert_eq!(fault.reason, format!("the mirror refused: it says why (code {code})"));
             world
                 .eventually("the bills arrive all the same", async || {
                     world.rows(&INVOICES).await.len() == world.documents(&INVOICES).await.len()
