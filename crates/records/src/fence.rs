@@ -17,7 +17,7 @@ use std::{collections::HashSet, time::Duration};
 use chainbill_domain::{Model, Row, Timestamp};
 use tokio::{sync::MutexGuard, time::Instant};
 
-use crate::{Records, RecordsError, Snapshot, Topology, connections::Wish, retry};
+use crate::{Records, RecordsError, Snapshot, Topology, connections::Wish, retry, retry::jittered};
 
 /// A mark that was committed to the primary.
 #[derive(Debug, Clone)]
@@ -105,7 +105,8 @@ impl Records {
             if began.elapsed() >= PATIENCE {
                 return Err(RecordsError::Late(PATIENCE.as_secs()));
             }
-            tokio::time::sleep(pause).await;
+            // In step with another reader, it would meet the same server of the turn each time.
+            tokio::time::sleep(jittered(self.random(), pause)).await;
             pause = (pause * 2).min(PAUSES.1);
         }
     }

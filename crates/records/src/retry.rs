@@ -44,7 +44,11 @@ where
 
 /// Between half and all of 2, 4, 8, … 256 ms, so that two that collided do not collide again.
 fn pause(random: &dyn Random, attempt: u32) -> Duration {
-    let most_us = 2_000_u64 << attempt.saturating_sub(1).min(7);
-    let share = u64::from(random.bytes::<1>()[0]);
-    Duration::from_micros(most_us / 2 + most_us / 2 * share / 255)
+    jittered(random, Duration::from_millis(2 << attempt.saturating_sub(1).min(7)))
+}
+
+/// Between half and all of it, so that two tasks do not stay in step.
+pub(crate) fn jittered(random: &dyn Random, most: Duration) -> Duration {
+    let half = most / 2;
+    half + half * u32::from(random.bytes::<1>()[0]) / 255
 }

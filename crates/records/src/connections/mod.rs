@@ -177,13 +177,14 @@ impl Server {
         }
     }
 
-    /// Places on the statement's tables.
+    /// Places on the statement's tables. The server answers: it is its tables that are crowded.
     pub async fn places(&self, sql: &str, within: Within) -> Result<Places, DbErr> {
         let patience = match within {
             Within::Nothing => self.limits.acquire,
             Within::Transaction => CROWD.min(self.limits.acquire),
         };
-        self.tables.places(sql, within, patience).await.ok_or(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
+        let crowded = || DbErr::Conn(RuntimeErr::SqlxError(sqlx::Error::PoolTimedOut.into()));
+        self.tables.places(sql, within, patience).await.ok_or_else(crowded)
     }
 
     /// Sends it on any connection, and again on another where the first has certainly done nothing.

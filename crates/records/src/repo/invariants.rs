@@ -138,13 +138,6 @@ pub const INVARIANTS: &[Invariant] = &[
               COALESCE(MAX(s.position), 0) FROM event_consumers s WHERE s.name = 'sequencer')",
     },
     Invariant {
-        name: "events-are-sequenced",
-        description: "every event's position was given by the sequencer, and no consumer is ahead of it",
-        sql: "SELECT e.id FROM events e WHERE e.position > (SELECT COALESCE(MAX(s.position), 0) FROM event_consumers s WHERE \
-              s.name = 'sequencer') UNION ALL SELECT c.name FROM event_consumers c WHERE c.position > (SELECT \
-              COALESCE(MAX(s.position), 0) FROM event_consumers s WHERE s.name = 'sequencer')",
-    },
-    Invariant {
         name: "one-active-dispute",
         description: "a dispute names its invoice as active exactly while it is",
         sql: "SELECT id FROM disputes WHERE (status IN ('OPEN','VOTING','RESOLVED')) <> (active_invoice_id IS NOT NULL)",
