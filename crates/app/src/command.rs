@@ -5,6 +5,7 @@ use chainbill_domain::{
     event::EventData,
     id::{Id, UserId},
     invoice::Invoice,
+    ledger::Transfer,
     project::Project,
     transition::{Created, Deleted, Occasion, Transition},
 };
@@ -19,7 +20,7 @@ use crate::{
     App, AppError, Context, Done, InvoiceView, ProjectView,
     context::{Answered, CREATED, OK},
     idempotency::{Begun, Keyed},
-    views::{Answer, Identified},
+    views::{Answer, Identified, Movement, TransferView},
     zones::issuers_day,
 };
 
@@ -31,6 +32,8 @@ pub(crate) struct Command<'a> {
     /// What is done, as `invoice.send`: its name for idempotency keys and in the audit.
     operation: &'static str,
     key: Option<Keyed<'a>>,
+    /// What it has posted in the ledger.
+    transfers: Vec<Transfer>,
 }
 
 /// What a rule came to; [`App::command`] commits it.
@@ -59,7 +62,7 @@ impl App {
             match self.begin(context, operation, asked).await? {
                 Begun::Replay(done) => Ok(done),
                 Begun::Fresh(unit, key) => {
-                    rule(Command { app: self, context, unit, operation, key }).await?.commit().await
+                    rule(Command::new(self, context, unit, operation, key)).await?.commit().await
                 }
             }
         })
@@ -79,7 +82,7 @@ impl App {
     {
         retry(self.records.random(), || async {
             let unit = self.records.begin().await?;
-            rule(Command { app: self, context, unit, operation, key: None }).await?.commit().await
+            rule(Command::new(self, context, unit, operation, None)).await?.commit().await
         })
         .await
     }
@@ -124,6 +127,22 @@ impl App {
 }
 
 impl<'a> Command<'a> {
+    fn new(app: &'a App, context: &'a Context, unit: Unit, operation: &'static str, key: Option<Keyed<'a>>) -> Self {
+        Self { app, context, unit, operation, key, transfers: Vec::new() }
+    }
+
+    /// Posts a transfer in the ledger.
+    pub async fn post(&mut self, transfer: Transfer) -> Result<(), AppError> {
+        ledger::post(&mut self.unit, &transfer).await?;
+        self.transfers.push(transfer);
+        Ok(())
+    }
+
+    /// What this command has posted so far, as its answer shows it.
+    pub fn movement(&self) -> Movement {
+        Movement { postings: self.transfers.iter().map(TransferView::of).collect(), dry_run: self.context.dry_run }
+    }
+
     /// Who asks.
     pub fn actor(&self) -> Result<UserId, AppError> {
         Ok(self.context.actor()?.user_id)
@@ -146,8 +165,8 @@ impl<'a> Command<'a> {
     pub async fn save_invoice(&mut self, change: Transition<Invoice>) -> Result<InvoiceView, AppError> {
         let today = issuers_day(&self.unit, &[&change.before, &change.next], self.unit.now()).await?;
         let invoice = invoices::update(&mut self.unit, &change.before, change.next).await?;
-        for transfer in &change.transfers {
-            ledger::post(&mut self.unit, transfer).await?;
+        for transfer in change.transfers {
+            self.post(transfer).await?;
         }
         change.events.iter().for_each(|event| self.unit.event(event));
         let (before, after) = (InvoiceView::of(change.before, &today), InvoiceView::of(invoice, &today));
@@ -162,7 +181,8 @@ impl<'a> Command<'a> {
             return Ok(self.unchanged(InvoiceView::of(change.before, &today)));
         }
         let view = self.save_invoice(change).await?;
-        Ok(self.answer(OK, view))
+        let Movement { postings, dry_run } = self.movement();
+        Ok(self.answer(OK, InvoiceView { postings, dry_run, ..view }))
     }
 
     /// Removes an invoice.
@@ -212,7 +232,7 @@ impl<'a> Command<'a> {
         Outcome { command: self, value, status, is_saved: true }
     }
 
-    async fn note<T: Identified>(&mut self, before: Option<&T>, after: Option<&T>) -> Result<(), AppError> {
+    pub async fn note<T: Identified>(&mut self, before: Option<&T>, after: Option<&T>) -> Result<(), AppError> {
         let subject = after.or(before).map(|view| view.id().to_owned()).unwrap_or_default();
         let (app, context, operation) = (self.app, self.context, self.operation);
         app.audit(&mut self.unit, context, operation, (T::MODEL, subject), (before, after)).await
@@ -222,9 +242,10 @@ impl<'a> Command<'a> {
 impl<T: Answer> Outcome<'_, T> {
     /// Saves the answer beside its effect, and commits both.
     async fn commit(self) -> Result<Done<T>, AppError> {
-        let Self { command: Command { unit, key, .. }, value, status, is_saved } = self;
-        if !is_saved {
+        let Self { command: Command { unit, key, context, .. }, value, status, is_saved } = self;
+        if !is_saved || context.dry_run {
             unit.rollback().await?;
+            let status = if context.dry_run { OK } else { status };
             return Ok(Done { answer: Answered::New(value), status, token: Default::default() });
         }
         let token = unit.token();

@@ -52,6 +52,8 @@ pub struct Context {
     pub expected: Option<Vec<i64>>,
     /// The address of the account that is to be made, where the caller has none yet.
     pub speaks_for: Option<String>,
+    /// Whether a money action is only to show what it would do.
+    pub dry_run: bool,
 }
 
 /// The network that counts as one asker: an IPv4 address, or the /64 that a single IPv6 subscriber has to himself.
@@ -84,6 +86,18 @@ impl Context {
     #[must_use]
     pub fn at(self, versions: Option<Vec<i64>>) -> Self {
         Self { expected: versions, ..self }
+    }
+
+    /// The same, for an action that is only to show what it would do.
+    #[must_use]
+    pub fn dry(self, dry_run: bool) -> Self {
+        Self { dry_run, ..self }
+    }
+
+    /// Money moves for somebody, and once per key: a key is needed where something is done.
+    pub(crate) fn needs_key(&self) -> Result<(), AppError> {
+        self.actor()?;
+        if self.idempotency_key.is_none() && !self.dry_run { Err(AppError::IdempotencyRequired) } else { Ok(()) }
     }
 
     /// Whether the change is wanted at the present version. Every action that changes a versioned thing asks, once it holds the

@@ -58,7 +58,7 @@ impl App {
         operation: &str,
         asked: &impl Serialize,
     ) -> Result<Begun<'c, T>, AppError> {
-        let Some(key) = &context.idempotency_key else {
+        let Some(key) = context.idempotency_key.as_ref().filter(|_| !context.dry_run) else {
             return Ok(Begun::Fresh(self.records.begin().await?, None));
         };
         if key.is_empty() || key.len() > 200 || !key.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -287,7 +287,7 @@ impl Command<'_> {
     }
 
     /// An invoice under lock, if the actor wrote it and knows its version.
-    async fn own_invoice(&self, id: &str) -> Result<Invoice, AppError> {
+    pub async fn own_invoice(&self, id: &str) -> Result<Invoice, AppError> {
         let invoice = self.invoice(id).await?;
         if invoice.freelancer_id != self.actor()? {
             return Err(AppError::Forbidden("only its freelancer changes an invoice"));

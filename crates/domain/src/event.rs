@@ -71,6 +71,61 @@ pub enum EventData {
         /// What arrived.
         amount: Money,
     },
+    /// A payer said that a payment was made.
+    PaymentAnnounced {
+        /// The paying party.
+        payer: UserId,
+        /// The party that it is for.
+        receiver: UserId,
+        /// The invoice, or the first of several.
+        invoice: Option<InvoiceId>,
+        /// How much.
+        amount: Money,
+    },
+    /// An announced payment did not come.
+    PaymentRejected {
+        /// The paying party.
+        payer: UserId,
+        /// The party that it is for.
+        receiver: UserId,
+        /// The invoice, or the first of several.
+        invoice: Option<InvoiceId>,
+        /// How much.
+        amount: Money,
+    },
+    /// A confirmed payment was undone by its counter-record.
+    PaymentReversed {
+        /// The paying party.
+        payer: UserId,
+        /// The party that it is for.
+        receiver: UserId,
+        /// The invoice, or the first of several.
+        invoice: Option<InvoiceId>,
+        /// How much.
+        amount: Money,
+    },
+    /// A credit note lowered an invoice's claim.
+    CreditNoteIssued {
+        /// The invoice's issuer.
+        freelancer: UserId,
+        /// The invoice's client.
+        client: UserId,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// By how much.
+        amount: Money,
+    },
+    /// A client's credit went back to the client.
+    RefundMade {
+        /// The freelancer whose client it is.
+        freelancer: UserId,
+        /// The client.
+        client: UserId,
+        /// The invoice that it is about.
+        invoice: Option<InvoiceId>,
+        /// How much.
+        amount: Money,
+    },
     /// A file was sealed and stored.
     FileUploaded {
         /// Its owner.
@@ -111,6 +166,16 @@ pub enum EventKind {
     InvoiceCreated,
     /// See [`EventData::PaymentReceived`].
     PaymentReceived,
+    /// See [`EventData::PaymentAnnounced`].
+    PaymentAnnounced,
+    /// See [`EventData::PaymentRejected`].
+    PaymentRejected,
+    /// See [`EventData::PaymentReversed`].
+    PaymentReversed,
+    /// See [`EventData::CreditNoteIssued`].
+    CreditNoteIssued,
+    /// See [`EventData::RefundMade`].
+    RefundMade,
     /// See [`EventData::FileUploaded`].
     FileUploaded,
     /// See [`EventData::NftMinted`].
@@ -121,12 +186,17 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::UserRegistered,
         Self::UserLogin,
         Self::ProjectCreated,
         Self::InvoiceCreated,
         Self::PaymentReceived,
+        Self::PaymentAnnounced,
+        Self::PaymentRejected,
+        Self::PaymentReversed,
+        Self::CreditNoteIssued,
+        Self::RefundMade,
         Self::FileUploaded,
         Self::NftMinted,
         Self::DisputeOpened,
@@ -141,6 +211,11 @@ impl EventKind {
             Self::ProjectCreated => "PROJECT_CREATED",
             Self::InvoiceCreated => "INVOICE_CREATED",
             Self::PaymentReceived => "PAYMENT_RECEIVED",
+            Self::PaymentAnnounced => "PAYMENT_ANNOUNCED",
+            Self::PaymentRejected => "PAYMENT_REJECTED",
+            Self::PaymentReversed => "PAYMENT_REVERSED",
+            Self::CreditNoteIssued => "CREDIT_NOTE_ISSUED",
+            Self::RefundMade => "REFUND_MADE",
             Self::FileUploaded => "FILE_UPLOADED",
             Self::NftMinted => "NFT_MINTED",
             Self::DisputeOpened => "DISPUTE_OPENED",
@@ -158,6 +233,11 @@ impl EventData {
             Self::ProjectCreated { .. } => EventKind::ProjectCreated,
             Self::InvoiceCreated { .. } => EventKind::InvoiceCreated,
             Self::PaymentReceived { .. } => EventKind::PaymentReceived,
+            Self::PaymentAnnounced { .. } => EventKind::PaymentAnnounced,
+            Self::PaymentRejected { .. } => EventKind::PaymentRejected,
+            Self::PaymentReversed { .. } => EventKind::PaymentReversed,
+            Self::CreditNoteIssued { .. } => EventKind::CreditNoteIssued,
+            Self::RefundMade { .. } => EventKind::RefundMade,
             Self::FileUploaded { .. } => EventKind::FileUploaded,
             Self::NftMinted { .. } => EventKind::NftMinted,
             Self::DisputeOpened { .. } => EventKind::DisputeOpened,
@@ -184,6 +264,17 @@ impl EventData {
                 amount: Some(amount),
                 ..of(payer)
             },
+            Self::PaymentAnnounced { payer, receiver, invoice, amount }
+            | Self::PaymentRejected { payer, receiver, invoice, amount }
+            | Self::PaymentReversed { payer, receiver, invoice, amount } => {
+                References { receiver: Some(receiver), invoice, amount: Some(amount), ..of(payer) }
+            }
+            Self::CreditNoteIssued { freelancer, client, invoice, amount } => {
+                References { receiver: Some(client), invoice: Some(invoice), amount: Some(amount), ..of(freelancer) }
+            }
+            Self::RefundMade { freelancer, client, invoice, amount } => {
+                References { receiver: Some(client), invoice, amount: Some(amount), ..of(freelancer) }
+            }
             Self::FileUploaded { owner, invoice, filename } => {
                 References { invoice, details: vec![("filename", filename)], ..of(owner) }
             }
@@ -307,6 +398,7 @@ impl TryFrom<&EventRecord> for Event {
 impl EventRecord {
     fn data(&self) -> Option<EventData> {
         let user = || self.user_id.as_deref()?.parse().ok();
+        let receiver = || self.receiver_id.as_deref()?.parse().ok();
         let invoice = || self.invoice_id.as_deref()?.parse().ok();
         let project = || self.project_id.as_deref()?.parse().ok();
         let amount = || Some(Money { minor: self.amount_minor?, currency: self.currency.as_deref()?.parse().ok()? });
@@ -326,9 +418,39 @@ impl EventRecord {
             },
             EventKind::PaymentReceived => EventData::PaymentReceived {
                 payer: user()?,
-                receiver: self.receiver_id.as_deref()?.parse().ok()?,
+                receiver: receiver()?,
                 invoice: invoice()?,
                 project: project(),
+                amount: amount()?,
+            },
+            EventKind::PaymentAnnounced => EventData::PaymentAnnounced {
+                payer: user()?,
+                receiver: receiver()?,
+                invoice: invoice(),
+                amount: amount()?,
+            },
+            EventKind::PaymentRejected => EventData::PaymentRejected {
+                payer: user()?,
+                receiver: receiver()?,
+                invoice: invoice(),
+                amount: amount()?,
+            },
+            EventKind::PaymentReversed => EventData::PaymentReversed {
+                payer: user()?,
+                receiver: receiver()?,
+                invoice: invoice(),
+                amount: amount()?,
+            },
+            EventKind::CreditNoteIssued => EventData::CreditNoteIssued {
+                freelancer: user()?,
+                client: receiver()?,
+                invoice: invoice()?,
+                amount: amount()?,
+            },
+            EventKind::RefundMade => EventData::RefundMade {
+                freelancer: user()?,
+                client: receiver()?,
+                invoice: invoice(),
                 amount: amount()?,
             },
             EventKind::FileUploaded => {
@@ -359,6 +481,11 @@ mod tests {
             EventData::ProjectCreated { client: id(1), project: id(2) },
             EventData::InvoiceCreated { freelancer: id(1), invoice: id(3), project: None, total: amount },
             EventData::PaymentReceived { payer: id(1), receiver: id(4), invoice: id(3), project: Some(id(2)), amount },
+            EventData::PaymentAnnounced { payer: id(1), receiver: id(4), invoice: Some(id(3)), amount },
+            EventData::PaymentRejected { payer: id(1), receiver: id(4), invoice: None, amount },
+            EventData::PaymentReversed { payer: id(1), receiver: id(4), invoice: Some(id(3)), amount },
+            EventData::CreditNoteIssued { freelancer: id(4), client: id(1), invoice: id(3), amount },
+            EventData::RefundMade { freelancer: id(4), client: id(1), invoice: None, amount },
             EventData::FileUploaded { owner: id(1), invoice: Some(id(3)), filename: "$date".to_owned() },
             EventData::NftMinted { freelancer: id(1), invoice: id(3), token: "0x7".to_owned() },
             EventData::DisputeOpened { opener: id(1), invoice: id(3) },

@@ -127,6 +127,12 @@ kinds! {
     Reputation => ReputationId;
     /// Money that arrived for an invoice.
     Payment => PaymentId;
+    /// A document that lowers what an invoice claims.
+    CreditNote => CreditNoteId;
+    /// Money of a client's credit that goes back.
+    Refund => RefundId;
+    /// A client's visit at a payment provider.
+    Checkout => CheckoutId;
     /// A login of one device.
     Session => SessionId;
     /// A tracked event.

@@ -2,6 +2,7 @@
 
 mod characters;
 pub mod clock;
+pub mod credit;
 mod currency;
 pub mod document;
 pub mod event;

@@ -208,13 +208,61 @@ words! {
         /// By other means.
         Other = "OTHER",
     }
+    /// Where a payment stands.
+    PaymentState {
+        /// The payer says that it was made.
+        Announced = "ANNOUNCED",
+        /// The receiver, an operator or a provider has the money.
+        Confirmed = "CONFIRMED",
+        /// The money did not come.
+        Rejected = "REJECTED",
+        /// Confirmed by mistake or taken back: a counter-record has undone it.
+        Reversed = "REVERSED",
+    }
+    /// By whom a payment's money is held, or came: the scope of its reference.
+    PaymentChannel {
+        /// Received by the freelancer, outside of the platform.
+        Direct = "DIRECT",
+        /// Received by the platform, as its operators confirm.
+        Platform = "PLATFORM",
+        /// Received by the platform through Stripe.
+        Stripe = "STRIPE",
+        /// Taken of the client's credit on the platform.
+        Credit = "CREDIT",
+        /// Taken of the client's credit that the freelancer holds.
+        CreditExternal = "CREDIT_EXTERNAL",
+    }
+    /// Who holds money that was paid.
+    Custody {
+        /// The platform, by its provider or its operators.
+        Platform = "PLATFORM",
+        /// The freelancer, who received it outside of the platform.
+        Freelancer = "FREELANCER",
+    }
+    /// Where a refund stands.
+    RefundStatus {
+        /// A provider is to carry it out.
+        Requested = "REQUESTED",
+        /// The money went back.
+        Done = "DONE",
+        /// The provider has refused it; the money is the client's credit again.
+        Failed = "FAILED",
+    }
     /// What a transfer of the ledger is for.
     TransferKind {
-        /// A payment arrived: from the world into escrow.
+        /// An invoice was sent: its claim.
+        Billing = "BILLING",
+        /// A sent invoice was cancelled: its claim is taken back.
+        Voiding = "VOIDING",
+        /// A payment was confirmed.
         Payment = "PAYMENT",
+        /// A confirmed payment was reversed.
+        Reversal = "REVERSAL",
+        /// A credit note lowered a claim.
+        CreditNote = "CREDIT_NOTE",
         /// Out of escrow to the freelancer.
         Release = "RELEASE",
-        /// Out of escrow back to the world.
+        /// A client's credit went back to the client.
         Refund = "REFUND",
     }
     /// Whose account a posting of the ledger is of.
@@ -223,8 +271,30 @@ words! {
         World = "WORLD",
         /// Held for an invoice.
         Escrow = "ESCROW",
-        /// A person's.
-        User = "USER",
+        /// A user's, on the platform.
+        Available = "AVAILABLE",
+        /// Received by a user outside of the platform.
+        External = "EXTERNAL",
+        /// A client's credit with a freelancer, on the platform.
+        Credit = "CREDIT",
+        /// A client's credit with a freelancer, who holds it.
+        CreditExternal = "CREDIT_EXTERNAL",
+        /// Refunds that a provider is carrying out.
+        Refunds = "REFUNDS",
+        /// The platform's fees.
+        Fees = "FEES",
+        /// Claim: billed in all.
+        Billed = "BILLED",
+        /// Claim: still to be paid.
+        Receivable = "RECEIVABLE",
+        /// Claim: paid.
+        Settled = "SETTLED",
+        /// Claim: taken back by credit notes.
+        Credited = "CREDITED",
+        /// Claim: kept back by the payer for the tax authority.
+        Withheld = "WITHHELD",
+        /// Claim: paid before the invoice.
+        Deposited = "DEPOSITED",
     }
 }
 

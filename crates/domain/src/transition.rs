@@ -57,6 +57,12 @@ impl<S> Transition<S> {
     pub(crate) const fn quiet(before: S, next: S) -> Self {
         Self { before, next, transfers: Vec::new(), events: Vec::new() }
     }
+
+    /// The same change, which reports an event.
+    pub(crate) fn reporting(mut self, event: Event) -> Self {
+        self.events.push(event);
+        self
+    }
 }
 
 impl<S: PartialEq> Transition<S> {

@@ -5,6 +5,7 @@
 
 use crate::{
     id::UserId,
+    ledger::Parties,
     states::{InvoiceStatus, ProjectStatus, Role, UserStatus},
 };
 
@@ -117,6 +118,16 @@ impl Viewer {
             };
             party == rule.user_id && rule.shows(status)
         })
+    }
+
+    /// Whether one is on a side of what is between two parties, or an operator. A role can be one side only.
+    #[must_use]
+    pub fn is_party(&self, parties: Parties) -> bool {
+        match self.role {
+            Role::Admin => true,
+            Role::Freelancer => parties.freelancer == self.user_id,
+            Role::Client => parties.client == self.user_id,
+        }
     }
 
     /// States of accounts that one sees of others; every one for operators.

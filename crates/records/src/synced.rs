@@ -104,4 +104,8 @@ children! {
     dispute_votes of disputes by DisputeId;
 }
 
-unsynced! { payments, ledger_postings, invoice_counters, sessions, idempotency_keys, audit_entries, shared_keys }
+unsynced! {
+    payments, payment_allocations, payment_references, payment_reversals, checkouts, provider_events,
+    client_credits, credit_notes, credit_note_counters, refunds, ledger_postings, invoice_counters,
+    sessions, idempotency_keys, audit_entries, shared_keys,
+}

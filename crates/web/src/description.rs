@@ -13,7 +13,7 @@ use crate::{PublicUrls, extract::COOKIE, schemas};
 /// Operations under `/api` that need no login, beside the health's.
 const OPEN: &[&str] = &["/api/auth/register", "/api/auth/login", "/api/auth/logout"];
 /// Tags of operations whose changes take an idempotency key and return a Sync-Token.
-const THINGS: &[&str] = &["users", "skills", "projects", "invoices"];
+const THINGS: &[&str] = &["users", "skills", "projects", "invoices", "payments", "credits"];
 /// Tags of reads of the mirror.
 const MIRROR_READS: &[&str] = &["search", "analytics", "files"];
 
@@ -117,7 +117,9 @@ fn complete_one(path: &str, method: &str, operation: &mut Value) {
             "1 to 200 visible characters; a request with a known key is not executed again.",
         );
     }
-    if changes && is_of(THINGS) && path.contains("{id}") {
+    // Payments, credit notes and refunds have no version: they are never edited.
+    let is_versioned = !path.starts_with("/api/payments") && !path.starts_with("/api/refunds");
+    if changes && is_of(THINGS) && is_versioned && path.contains("{id}") {
         header(operation, "If-Match", "ETags of earlier responses: the change is made at one of these versions only.");
         refusal(operation, 412, "it has changed");
     }
@@ -224,7 +226,7 @@ fn name(kind: &str, function: &str) -> String {
 
 /// Describes the ETag of an operation that returns a versioned object; whether it does.
 fn answers_a_version(operation: &mut Value) -> bool {
-    const VERSIONED: [&str; 6] = ["Me", "UserView", "SkillView", "ProjectView", "InvoiceView", "PaymentView"];
+    const VERSIONED: [&str; 5] = ["Me", "UserView", "SkillView", "ProjectView", "InvoiceView"];
     let mut is_tagged = false;
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         let schema = &response["content"]["application/json"]["schema"]["$ref"];
@@ -549,6 +551,13 @@ mod tests {
         reads::<app::NewInvoice>(&description, "NewInvoice");
         reads::<app::PatchInvoice>(&description, "PatchInvoice");
         reads::<app::NewPayment>(&description, "NewPayment");
+        reads::<app::NewTransfer>(&description, "NewTransfer");
+        reads::<app::Reason>(&description, "Reason");
+        reads::<app::ApplyCredit>(&description, "ApplyCredit");
+        reads::<app::NewCreditNote>(&description, "NewCreditNote");
+        reads::<app::NewRefund>(&description, "NewRefund");
+        reads::<app::RefundInvoice>(&description, "RefundInvoice");
+        reads::<app::RefundDone>(&description, "RefundDone");
         reads::<app::NewLine>(&description, "NewLine");
         reads::<app::MoneyView>(&description, "MoneyView");
         reads::<crate::Verification>(&description, "Verification");

@@ -115,6 +115,7 @@ impl FromRequestParts<State> for Principal {
             address: parts.extensions.get::<ClientAddress>().map(|asker| asker.0.to_string()),
             user_agent: text("user-agent"),
             speaks_for: None,
+            dry_run: false,
         };
         if let Some(bearer) = text("authorization") {
             let token = of_scheme(&bearer, "bearer").ok_or(AppError::Unauthenticated)?;

@@ -4,8 +4,8 @@
 use chainbill_domain::{
     models,
     states::{
-        AnchorStatus, EscrowStatus, InvoiceStatus, PaymentMethod, PaymentStatus, ProjectStatus, Role, SkillLevel,
-        UserStatus,
+        AccountKind, AnchorStatus, Custody, EscrowStatus, InvoiceStatus, PaymentChannel, PaymentMethod, PaymentState,
+        PaymentStatus, ProjectStatus, RefundStatus, Role, SkillLevel, TransferKind, UserStatus,
     },
 };
 use serde_json::{Map, Value, json};
@@ -44,6 +44,14 @@ const OF_ONE: &[(&str, &str, Shape)] = &[
     ("UserView", "status", Words(UserStatus::WORDS)),
     ("ProjectView", "status", Words(ProjectStatus::WORDS)),
     ("InvoiceView", "status", Words(InvoiceStatus::WORDS)),
+    ("PaymentView", "status", Words(PaymentState::WORDS)),
+    ("PaymentView", "channel", Words(PaymentChannel::WORDS)),
+    ("RefundView", "status", Words(RefundStatus::WORDS)),
+    ("TransferView", "kind", Words(TransferKind::WORDS)),
+    ("StatementEntry", "kind", Words(TransferKind::WORDS)),
+    ("StatementEntry", "id", Length(36, 36)),
+    ("BookView", "book", Words(&["MONEY", "CLAIMS"])),
+    ("CreditNoteView", "number", Pattern("^CN-[0-9]{4}-[0-9]{6,}$", "CN-2026-000001")),
     ("Registration", "role", Words(NEWCOMERS)),
     ("ProblemBody", "title", Length(1, 100)),
     (
@@ -151,6 +159,10 @@ const BY_NAME: &[(&str, Shape)] = &[
     ("role", Words(Role::WORDS)),
     ("level", Words(SkillLevel::WORDS)),
     ("method", Words(PaymentMethod::WORDS)),
+    ("custody", Words(Custody::WORDS)),
+    ("account", Words(AccountKind::WORDS)),
+    ("asOf", MOMENT),
+    ("from", MOMENT),
     ("paymentStatus", Words(PaymentStatus::WORDS)),
     ("escrow", Words(EscrowStatus::WORDS)),
     ("anchorStatus", Words(AnchorStatus::WORDS)),
@@ -244,6 +256,18 @@ fn example(schema: &str) -> Option<Value> {
         "NewPayment" => {
             json!({"amount": euros("100.00"), "method": "BANK_TRANSFER", "externalRef": "SEPA-2026-11-24-7"})
         }
+        "NewTransfer" => {
+            json!({"amount": euros("100.00"), "method": "BANK_TRANSFER", "externalRef": "SEPA-2026-11-24-8",
+                "allocations": [{"invoiceId": id, "amount": euros("60.00")}]})
+        }
+        "Reason" => json!({"reason": "No such transfer has arrived"}),
+        "ApplyCredit" => json!({"amount": euros("40.00")}),
+        "NewCreditNote" => json!({"amount": euros("20.00"), "reason": "One hour less"}),
+        "NewRefund" => {
+            json!({"clientId": id, "custody": "FREELANCER", "amount": euros("40.00"), "method": "BANK_TRANSFER"})
+        }
+        "RefundInvoice" => json!({"method": "BANK_TRANSFER", "reason": "The project was cancelled"}),
+        "RefundDone" => json!({"externalRef": "SEPA-2026-11-25-1"}),
         "ClockChange" => json!({"advance": "P14D"}),
         "Verification" => json!({"model": "invoices", "deep": true}),
         _ => return None,
@@ -313,6 +337,8 @@ fn of_parameter(path: &str, parameter: &mut Value) {
     let name = parameter["name"].as_str().unwrap_or("").to_owned();
     let shape = match (path, name.as_str()) {
         ("/api/invoices", "status") => Some(&Words(InvoiceStatus::WORDS)),
+        ("/api/payments", "status") => Some(&Words(PaymentState::WORDS)),
+        ("/api/ledger/statement", "until") => Some(&MOMENT),
         ("/api/projects", "status") => Some(&Words(ProjectStatus::WORDS)),
         ("/api/logs", "level") => Some(&Words(LEVELS)),
         ("/api/logs", "target" | "text") => Some(&Length(1, 200)),

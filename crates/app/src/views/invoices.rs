@@ -1,15 +1,14 @@
-//! Invoices and their payments.
+//! Invoices.
 
 use chainbill_domain::{
     invoice::{Invoice, Line},
     money::{Currency, Money},
-    payment::Payment,
-    states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentMethod, PaymentStatus},
+    states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{MoneyView, moment};
+use super::{MoneyView, TransferView, moment};
 use crate::validate::written;
 
 /// An invoice.
@@ -58,6 +57,18 @@ pub struct InvoiceView {
     pub total: MoneyView,
     /// What is paid.
     pub paid: MoneyView,
+    /// What of it went back into the client's credit.
+    pub refunded: MoneyView,
+    /// What of it went out of escrow to the freelancer.
+    pub released: MoneyView,
+    /// What of it the freelancer received outside of the platform.
+    pub received_directly: MoneyView,
+    /// What of it is held in escrow.
+    pub held: MoneyView,
+    /// What credit notes took off.
+    pub credited: MoneyView,
+    /// What is still to be paid; 0 before it is sent and once it is voided.
+    pub balance_due: MoneyView,
     /// Until when it is to be paid.
     pub due_date: Option<String>,
     /// SHA-256 of its canonical form, from sending on.
@@ -78,6 +89,12 @@ pub struct InvoiceView {
     pub created_at: String,
     /// When it last changed.
     pub updated_at: String,
+    /// Transfers of the action that answers with it; absent where it is only read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub postings: Vec<TransferView>,
+    /// Whether it shows what an action would do; absent elsewhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
 }
 
 /// A line of an invoice.
@@ -100,7 +117,8 @@ impl InvoiceView {
     /// An invoice as it is shown on a day of its issuer's (`YYYY-MM-DD`).
     #[must_use]
     pub fn of(invoice: Invoice, today: &str) -> Self {
-        let (overdue, payment_status) = (invoice.is_overdue(today), invoice.payment_status());
+        let (overdue, payment_status, held) = (invoice.is_overdue(today), invoice.payment_status(), invoice.held());
+        let due = if invoice.awaits_payment() { invoice.due().minor } else { 0 };
         let invoice = invoice.into_state();
         let (content, currency) = (invoice.content, invoice.currency);
         let money = |minor| MoneyView::from(Money { minor, currency });
@@ -124,6 +142,12 @@ impl InvoiceView {
             tax: money(content.totals.tax),
             total: money(content.totals.total),
             paid: money(invoice.paid_minor),
+            refunded: money(invoice.refunded_minor),
+            released: money(invoice.released_minor),
+            received_directly: money(invoice.external_minor),
+            held: held.into(),
+            credited: money(invoice.credited_minor),
+            balance_due: money(due),
             due_date: content.due_date,
             canonical_hash: invoice.canonical_hash,
             token_id: invoice.token_id,
@@ -134,6 +158,8 @@ impl InvoiceView {
             voided_at: invoice.voided_at.map(moment),
             created_at: moment(invoice.created_at),
             updated_at: moment(invoice.updated_at),
+            postings: Vec::new(),
+            dry_run: false,
         }
     }
 }
@@ -147,40 +173,6 @@ impl LineView {
             quantity: written(line.quantity_milli, 3),
             unit_price: money(line.unit_price_minor),
             tax_rate: written(line.tax_rate_bp, 2),
-        }
-    }
-}
-
-/// Money that arrived, with the invoice after it.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PaymentView {
-    /// Its id.
-    pub id: String,
-    /// How much.
-    pub amount: MoneyView,
-    /// BANK_TRANSFER, CARD, CRYPTO or OTHER.
-    #[schema(value_type = String)]
-    pub method: PaymentMethod,
-    /// What the bank or the chain calls it.
-    pub external_ref: String,
-    /// When it arrived.
-    pub received_at: String,
-    /// The invoice after it.
-    pub invoice: InvoiceView,
-}
-
-impl PaymentView {
-    /// A payment with its invoice.
-    #[must_use]
-    pub fn of(payment: Payment, invoice: InvoiceView) -> Self {
-        Self {
-            id: payment.id.to_string(),
-            amount: payment.amount.into(),
-            method: payment.method,
-            external_ref: payment.external_ref,
-            received_at: moment(payment.received_at),
-            invoice,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What is answered: the API's own form of things.
 
 mod invoices;
+mod ledger;
+mod payments;
 mod projects;
 mod users;
 
@@ -12,7 +14,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::{
-    invoices::{InvoiceView, LineView, PaymentView},
+    invoices::{InvoiceView, LineView},
+    ledger::{
+        AccountView, AccountsView, BookView, KindView, Movement, PostingView, StatementEntry, TransferView,
+        TrialBalance,
+    },
+    payments::{AllocationView, CreditNoteView, CreditView, PaymentView, RefundView, RefundedInvoice, ReversalView},
     projects::{ProjectSkillView, ProjectView},
     users::{SkillView, UserSkillView, UserView},
 };
@@ -75,10 +82,29 @@ impl Identified for InvoiceView {
     }
 }
 
-impl Answer for PaymentView {
-    fn tag(&self) -> Option<String> {
-        self.invoice.tag()
-    }
+macro_rules! recorded {
+    ($($view:ident: $model:literal;)*) => {$(
+        /// It has no version: it is never edited.
+        impl Answer for $view {
+            fn tag(&self) -> Option<String> {
+                None
+            }
+        }
+
+        impl Identified for $view {
+            const MODEL: &'static str = $model;
+            fn id(&self) -> &str {
+                &self.id
+            }
+        }
+    )*};
+}
+
+recorded! {
+    PaymentView: "payments";
+    CreditNoteView: "credit_notes";
+    RefundView: "refunds";
+    RefundedInvoice: "credit_notes";
 }
 
 /// RFC 3339 in UTC with milliseconds.

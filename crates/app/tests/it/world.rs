@@ -3,6 +3,7 @@
 use chainbill_app::{
     Actor, App, Context, MoneyView, NewInvoice, NewLine, NewPayment, Registration, Secret, Settings, UserView,
 };
+use chainbill_domain::states::Role;
 use chainbill_testkit::{EMBEDDED, Fresh, primaries};
 
 /// Runs a story on every primary.
@@ -48,7 +49,7 @@ pub async fn operator(app: &App) -> Context {
     Context { actor: Some(Actor { user_id, role, session: None, csrf_hash: None }), ..Context::default() }
 }
 
-fn euros(amount: &str) -> MoneyView {
+pub fn euros(amount: &str) -> MoneyView {
     MoneyView { amount: amount.to_owned(), currency: "EUR".to_owned() }
 }
 
@@ -74,7 +75,14 @@ pub async fn paid_invoice(app: &App, freelancer: &Context, client: (&Context, &U
     app.send_invoice(freelancer, &id).await.unwrap();
     let payment =
         NewPayment { amount: euros(amount), method: "CARD".to_owned(), external_ref: id.clone(), received_at: None };
-    let payer = Context { idempotency_key: Some(id.clone()), ..client.0.clone() };
-    app.pay_invoice(&payer, &id, payment).await.unwrap();
+    let operator = Context { idempotency_key: Some(id.clone()), ..as_operator(client.0) };
+    app.pay_invoice(&operator, &id, payment).await.unwrap();
     id
+}
+
+/// The same caller as an operator.
+pub fn as_operator(context: &Context) -> Context {
+    let user_id = context.actor().unwrap().user_id;
+    let actor = Actor { user_id, role: Role::Admin, session: None, csrf_hash: None };
+    Context { actor: Some(actor), ..context.clone() }
 }

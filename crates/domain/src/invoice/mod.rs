@@ -4,6 +4,7 @@
 //! ([`InvoiceState::payment_status`]), where the money stands after a payment, and whether it is overdue.
 
 mod canonical;
+mod settlement;
 mod state;
 mod totals;
 
@@ -11,6 +12,7 @@ use std::ops::Deref;
 
 pub use self::{
     canonical::{Frozen, canonical, number},
+    settlement::{CannotCredit, CannotSettle, Credits},
     state::{Content, InvoiceState},
     totals::{Line, NoTotal, Totals, totals},
 };
@@ -18,8 +20,8 @@ use crate::{
     Timestamp,
     event::EventData,
     id::{InvoiceId, ProjectId, UserId},
+    ledger::Transfer,
     money::Currency,
-    payment::Payment,
     states::{AnchorStatus, EscrowStatus, InvoiceStatus},
     transition::{Created, Deleted, Occasion, Refusal, Transition},
 };
@@ -48,10 +50,16 @@ pub enum Action {
     Edit,
     /// Number it and give it to the client.
     Send,
-    /// Record money that arrived.
+    /// Announce or record a payment for it.
     Pay,
     /// Cancel it.
     Void,
+    /// Lower its claim by a credit note.
+    Credit,
+    /// Give back what was paid, with a credit note.
+    Refund,
+    /// Reverse a payment of it.
+    Reverse,
     /// Remove the draft.
     Delete,
 }
@@ -63,6 +71,9 @@ const fn names(action: Action) -> (&'static str, &'static str) {
         Action::Send => ("sent", "send"),
         Action::Pay => ("paid", "pay"),
         Action::Void => ("voided", "void"),
+        Action::Credit => ("credited", "credit-notes"),
+        Action::Refund => ("refunded", "refund"),
+        Action::Reverse => ("unpaid", "reverse"),
         Action::Delete => ("deleted", "delete"),
     }
 }
@@ -85,23 +96,6 @@ pub enum Unpayable {
     Nothing,
     /// It would have been due before it was sent, on this day.
     Due(String),
-}
-
-/// Why a payment is not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CannotPay {
-    /// The invoice is not in a state to be paid.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The payment is in another currency than the invoice.
-    #[error("is {0}: the invoice is in {1}")]
-    Currency(Currency, Currency),
-    /// The payment is of nothing, or of less.
-    #[error("is not more than 0")]
-    NotPositive,
-    /// The sum of all payments would not fit.
-    #[error("makes the sum too large")]
-    TooLarge,
 }
 
 /// An invoice. Only its transitions change it.
@@ -143,6 +137,10 @@ impl Invoice {
             escrow: EscrowStatus::Unfunded,
             anchor_status: AnchorStatus::None,
             paid_minor: 0,
+            refunded_minor: 0,
+            released_minor: 0,
+            external_minor: 0,
+            credited_minor: 0,
             number: None,
             number_seq: None,
             canonical_hash: None,
@@ -167,12 +165,24 @@ impl Invoice {
     /// What the present state allows.
     #[must_use]
     pub fn allowed(&self) -> Vec<Action> {
-        match self.status {
-            InvoiceStatus::Draft => vec![Action::Edit, Action::Send, Action::Delete],
-            InvoiceStatus::Sent if self.paid_minor == 0 => vec![Action::Pay, Action::Void],
-            InvoiceStatus::Sent => vec![Action::Pay],
-            InvoiceStatus::Paid | InvoiceStatus::Released | InvoiceStatus::Void | InvoiceStatus::Refunded => Vec::new(),
+        let is_kept = self.paid_minor > self.refunded_minor;
+        let mut allowed = match self.status {
+            InvoiceStatus::Draft => return vec![Action::Edit, Action::Send, Action::Delete],
+            InvoiceStatus::Sent if self.paid_minor == 0 && self.credited_minor == 0 => {
+                vec![Action::Pay, Action::Void, Action::Credit]
+            }
+            InvoiceStatus::Sent => vec![Action::Pay, Action::Credit],
+            InvoiceStatus::Paid | InvoiceStatus::Released => vec![Action::Credit],
+            InvoiceStatus::Void | InvoiceStatus::Refunded => Vec::new(),
+        };
+        if is_kept && !allowed.is_empty() {
+            allowed.push(Action::Refund);
         }
+        // A token on the chain says that the invoice was paid.
+        if is_kept && !allowed.is_empty() && self.anchor_status == AnchorStatus::None {
+            allowed.push(Action::Reverse);
+        }
+        allowed
     }
 
     /// Whether the present state allows an action.
@@ -227,35 +237,9 @@ impl Invoice {
         next.canonical_hash = Some(Frozen::of(&next, &number).canonical_hash());
         next.number = Some(number);
         next.number_seq = Some(sequence);
-        Ok(Transition::quiet(self, Self(next)))
-    }
-
-    /// Takes a payment: its money goes into escrow. What is paid in full waits for its release.
-    ///
-    /// # Errors
-    /// When it is not to be paid, or not with this payment.
-    pub fn pay(self, payment: &Payment, occasion: Occasion) -> Result<Transition<Self>, CannotPay> {
-        self.allows(Action::Pay)?;
-        if payment.amount.currency != self.currency {
-            return Err(CannotPay::Currency(payment.amount.currency, self.currency));
-        }
-        let transfer = payment.transfer().map_err(|_| CannotPay::NotPositive)?;
-        let paid = self.paid().checked_add(payment.amount).ok_or(CannotPay::TooLarge)?;
-        let mut next = self.0.clone();
-        next.paid_minor = paid.minor;
-        next.escrow = next.funded();
-        if paid.minor >= next.content.totals.total {
-            next.status = InvoiceStatus::Paid;
-            next.paid_at = Some(occasion.at);
-        }
-        let event = occasion.event(EventData::PaymentReceived {
-            payer: self.client_id,
-            receiver: self.freelancer_id,
-            invoice: self.id,
-            project: self.project_id,
-            amount: payment.amount,
-        });
-        Ok(Transition { before: self, next: Self(next), transfers: vec![transfer], events: vec![event] })
+        let billing = Transfer::billing(next.id, next.parties(), next.billed());
+        let billing = billing.expect("an invoice over nothing is not sent");
+        Ok(Transition { before: self, next: Self(next), transfers: vec![billing], events: Vec::new() })
     }
 
     /// Cancels a sent invoice of which nothing is paid. Its number stays taken.
@@ -265,7 +249,9 @@ impl Invoice {
     pub fn void(self, at: Timestamp) -> Result<Transition<Self>, Refusal> {
         self.allows(Action::Void)?;
         let next = Self(InvoiceState { status: InvoiceStatus::Void, voided_at: Some(at), ..self.0.clone() });
-        Ok(Transition::quiet(self, next))
+        let voiding = Transfer::voiding(next.id, next.parties(), next.billed());
+        let voiding = voiding.expect("an invoice over nothing is not sent");
+        Ok(Transition { before: self, next, transfers: vec![voiding], events: Vec::new() })
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Line, Totals};
 use crate::{
     Timestamp,
     id::{InvoiceId, ProjectId, UserId},
+    ledger::{Billed, Parties},
     money::{Currency, Money},
     states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus},
 };
@@ -33,8 +34,16 @@ pub struct InvoiceState {
     pub escrow: EscrowStatus,
     /// Where its notarisation stands.
     pub anchor_status: AnchorStatus,
-    /// What is paid.
+    /// What is paid by confirmed payments. As the four amounts that follow, it is the sum of its postings in the ledger.
     pub paid_minor: i64,
+    /// What of it went back into the client's credit.
+    pub refunded_minor: i64,
+    /// What of it went out of escrow to the freelancer.
+    pub released_minor: i64,
+    /// What of it the freelancer received outside of the platform. It is negative where a credit note took more back.
+    pub external_minor: i64,
+    /// What credit notes took off its claim.
+    pub credited_minor: i64,
     /// Its number, from sending on.
     pub number: Option<String>,
     /// The place of its number in the issuer's sequence.
@@ -60,24 +69,69 @@ pub struct InvoiceState {
 }
 
 impl InvoiceState {
+    /// Who bills, and who pays.
+    #[must_use]
+    pub const fn parties(&self) -> Parties {
+        Parties { freelancer: self.freelancer_id, client: self.client_id }
+    }
+
+    /// What is to be paid of it in all.
+    #[must_use]
+    pub const fn payable(&self) -> Money {
+        self.money(self.content.totals.total)
+    }
+
+    /// What it claims once it is sent.
+    #[must_use]
+    pub const fn billed(&self) -> Billed {
+        Billed { payable: self.payable(), withheld: 0, deposited: 0 }
+    }
+
+    /// What is still to be paid, once it is sent; negative only where a release before this one took more than was owed.
+    #[must_use]
+    pub const fn due(&self) -> Money {
+        self.money(self.payable().minor - self.credited_minor - (self.paid_minor - self.refunded_minor))
+    }
+
+    /// What is held in escrow.
+    #[must_use]
+    pub const fn held(&self) -> Money {
+        self.money(self.paid_minor - self.refunded_minor - self.released_minor - self.external_minor)
+    }
+
     /// How much of it is paid.
     #[must_use]
     pub fn payment_status(&self) -> PaymentStatus {
-        match self.paid_minor.cmp(&self.content.totals.total) {
+        match self.due().minor.cmp(&0) {
             _ if self.paid_minor == 0 => PaymentStatus::Unpaid,
-            Ordering::Less => PaymentStatus::Partial,
+            Ordering::Greater => PaymentStatus::Partial,
             Ordering::Equal => PaymentStatus::Paid,
-            Ordering::Greater => PaymentStatus::Overpaid,
+            Ordering::Less => PaymentStatus::Overpaid,
         }
     }
 
-    /// Where its money stands while all of what is paid is held.
+    /// The state of a sent invoice after its money has moved.
+    pub(super) const fn settled(&self) -> InvoiceStatus {
+        let kept = self.paid_minor - self.refunded_minor;
+        match self.due().minor {
+            1.. => InvoiceStatus::Sent,
+            _ if kept > 0 && self.held().minor > 0 => InvoiceStatus::Paid,
+            _ if kept > 0 => InvoiceStatus::Released,
+            _ if self.refunded_minor > 0 => InvoiceStatus::Refunded,
+            _ => InvoiceStatus::Void,
+        }
+    }
+
+    /// Where its money stands after it has moved.
     #[must_use]
-    pub fn funded(&self) -> EscrowStatus {
-        match self.payment_status() {
-            PaymentStatus::Unpaid => EscrowStatus::Unfunded,
-            PaymentStatus::Partial => EscrowStatus::PartiallyFunded,
-            PaymentStatus::Paid | PaymentStatus::Overpaid => EscrowStatus::Held,
+    pub const fn funded(&self) -> EscrowStatus {
+        match (self.held().minor, self.released_minor) {
+            (1.., 1..) => EscrowStatus::PartiallyReleased,
+            (1.., _) if self.due().minor <= 0 => EscrowStatus::Held,
+            (1.., _) => EscrowStatus::PartiallyFunded,
+            (_, 1..) => EscrowStatus::Released,
+            _ if self.refunded_minor > 0 && self.external_minor <= 0 => EscrowStatus::Refunded,
+            _ => EscrowStatus::Unfunded,
         }
     }
 
@@ -95,14 +149,20 @@ impl InvoiceState {
 
     /// What it comes to.
     #[must_use]
-    pub fn total(&self) -> Money {
-        Money { minor: self.content.totals.total, currency: self.currency }
+    pub const fn total(&self) -> Money {
+        self.money(self.content.totals.total)
     }
 
     /// What is paid.
     #[must_use]
-    pub fn paid(&self) -> Money {
-        Money { minor: self.paid_minor, currency: self.currency }
+    pub const fn paid(&self) -> Money {
+        self.money(self.paid_minor)
+    }
+
+    /// An amount in its currency.
+    #[must_use]
+    pub const fn money(&self, minor: i64) -> Money {
+        Money { minor, currency: self.currency }
     }
 }
 

@@ -1,44 +1,10 @@
-//! Payments, the ledger, and the numbers of invoices.
-
-/// Money that arrived; one row per external event.
-pub mod payments {
-    use chainbill_domain::{
-        Timestamp,
-        id::{InvoiceId, PaymentId, UserId},
-        money::Currency,
-        states::PaymentMethod,
-    };
-    use sea_orm::entity::prelude::*;
-
-    use crate::text::Text;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "payments")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: Text<PaymentId>,
-        pub invoice_id: Text<InvoiceId>,
-        pub payer_id: Text<UserId>,
-        pub external_ref: String,
-        pub method: Text<PaymentMethod>,
-        pub amount_minor: i64,
-        pub currency: Text<Currency>,
-        pub received_at: Timestamp,
-        pub recorded_by: Text<UserId>,
-        pub created_at: Timestamp,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
+//! The ledger, and the numbers of invoices.
 
 /// The ledger: append-only, every transfer sums to zero.
 pub mod ledger_postings {
     use chainbill_domain::{
         Timestamp,
-        id::{InvoiceId, PaymentId, UserId},
+        id::{CreditNoteId, InvoiceId, PaymentId, RefundId, UserId},
         money::Currency,
         states::{AccountKind, PaymentMethod, TransferKind},
     };
@@ -46,8 +12,8 @@ pub mod ledger_postings {
 
     use crate::text::Text;
 
-    /// `kind`, `invoice_id` and `payment_id` say what the transfer is for, `account_kind` and what follows it whose account
-    /// the posting is of: an escrow is the invoice's.
+    /// `kind` and the ids that follow it say what the transfer is for, `account_kind` and its ids whose account the posting is
+    /// of: an escrow is the invoice's.
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "ledger_postings")]
     pub struct Model {
@@ -58,8 +24,11 @@ pub mod ledger_postings {
         pub kind: Text<TransferKind>,
         pub invoice_id: Option<Text<InvoiceId>>,
         pub payment_id: Option<Text<PaymentId>>,
+        pub credit_note_id: Option<Text<CreditNoteId>>,
+        pub refund_id: Option<Text<RefundId>>,
         pub account_kind: Text<AccountKind>,
         pub account_user_id: Option<Text<UserId>>,
+        pub account_client_id: Option<Text<UserId>>,
         pub account_method: Option<Text<PaymentMethod>>,
         pub amount_minor: i64,
         pub currency: Text<Currency>,

@@ -3,9 +3,11 @@
 #![allow(missing_docs, reason = "the columns are described in `domain::models`; here they are only typed")]
 
 pub mod accounts;
+pub mod credits;
 pub mod disputes;
 pub mod invoices;
 pub mod ledger;
+pub mod money;
 pub mod projects;
 pub mod reputations;
 pub mod reviews;
@@ -14,8 +16,10 @@ pub mod stored_files;
 pub mod users;
 
 pub use accounts::{api_keys, audit_entries, idempotency_keys, sessions, shared_keys};
+pub use credits::{client_credits, credit_note_counters, credit_notes, refunds};
 pub use disputes::dispute_votes;
 pub use invoices::invoice_lines;
-pub use ledger::{invoice_counters, ledger_postings, payments};
+pub use ledger::{invoice_counters, ledger_postings};
+pub use money::{checkouts, payment_allocations, payment_references, payment_reversals, payments, provider_events};
 pub use projects::project_skills;
 pub use users::user_skills;

@@ -29,6 +29,10 @@ impl super::Step for Migration {
 /// Makes what is to be unique so, and gives up what was.
 async fn replace(db: &DatabaseTransaction, new: (&str, &str), old: &str) -> Result<(), DbErr> {
     let (name, columns) = new;
+    // A later migration has made the table anew.
+    if !super::has_column(db, "payments", "invoice_id").await? {
+        return Ok(());
+    }
     if super::of(db).await? == Dialect::Sqlite {
         return rebuild(db, name, columns).await;
     }

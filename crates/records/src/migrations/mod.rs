@@ -14,6 +14,8 @@ mod m0011_values;
 mod m0013_references;
 mod m0014_jobs;
 mod m0015_events;
+mod m0016_payments;
+mod m0017_claims;
 
 mod lock;
 mod runner;
@@ -55,6 +57,8 @@ static STEPS: &[&dyn Step] = &[
     &m0013_references::Migration,
     &m0014_jobs::Migration,
     &m0015_events::Migration,
+    &m0016_payments::Migration,
+    &m0017_claims::Migration,
 ];
 
 /// Which way to go, and how many steps; all when no number is given.
@@ -222,6 +226,12 @@ async fn has_column(db: &DatabaseTransaction, table: &str, name: &str) -> Result
     };
     let ask = Statement::from_sql_and_values(db.get_database_backend(), ask, [table.into(), name.into()]);
     Ok(db.query_one_raw(ask).await?.is_some())
+}
+
+/// The only number that a statement selects.
+async fn count(db: &DatabaseTransaction, sql: &str) -> Result<i64, DbErr> {
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+    row.map_or(Ok(0), |row| row.try_get_by_index(0))
 }
 
 /// Takes a column or an index away, which may be gone already.

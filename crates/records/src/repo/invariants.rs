@@ -29,56 +29,124 @@ pub const INVARIANTS: &[Invariant] = &[
         sql: "SELECT currency FROM ledger_postings GROUP BY currency HAVING SUM(amount_minor) <> 0",
     },
     Invariant {
+        name: "books-balance",
+        description: "in every transfer, money sums to zero and claims sum to zero",
+        sql: "SELECT transfer_id FROM ledger_postings GROUP BY transfer_id HAVING SUM(CASE WHEN account_kind IN \
+              ('BILLED','RECEIVABLE','SETTLED','CREDITED','WITHHELD','DEPOSITED') THEN amount_minor ELSE 0 END) <> 0",
+    },
+    Invariant {
         name: "paid-is-payments",
-        description: "what an invoice says is paid is the sum of its payments",
-        sql: "SELECT i.id FROM invoices i LEFT JOIN payments p ON p.invoice_id = i.id AND p.currency = i.currency GROUP BY \
-              i.id HAVING MAX(i.paid_minor) <> COALESCE(SUM(p.amount_minor), 0)",
+        description: "what an invoice says is paid is the sum of what confirmed payments, not reversed, settle of it",
+        sql: "SELECT i.id FROM invoices i LEFT JOIN (SELECT a.invoice_id, SUM(a.amount_minor) AS paid FROM \
+              payment_allocations a JOIN payments p ON p.id = a.payment_id LEFT JOIN payment_reversals r ON r.payment_id = \
+              p.id WHERE p.state = 'CONFIRMED' AND r.payment_id IS NULL GROUP BY a.invoice_id) s ON s.invoice_id = i.id \
+              WHERE i.paid_minor <> COALESCE(s.paid, 0)",
     },
     Invariant {
         name: "payments-are-for-invoices",
-        description: "every payment is for an invoice that exists, in its currency",
-        sql: "SELECT p.id FROM payments p LEFT JOIN invoices i ON i.id = p.invoice_id WHERE i.id IS NULL OR i.currency <> \
-              p.currency",
+        description: "every payment is for invoices that exist, in its currency, between its parties, and for no more than it is",
+        sql: "SELECT p.id FROM payment_allocations a JOIN payments p ON p.id = a.payment_id LEFT JOIN invoices i ON i.id = \
+              a.invoice_id WHERE i.id IS NULL OR i.currency <> p.currency OR i.freelancer_id <> p.receiver_id OR \
+              i.client_id <> p.payer_id UNION ALL SELECT p.id FROM payments p JOIN payment_allocations a ON a.payment_id = \
+              p.id GROUP BY p.id HAVING SUM(a.amount_minor) > MAX(p.amount_minor) UNION ALL SELECT a.payment_id FROM \
+              payment_allocations a LEFT JOIN payments p ON p.id = a.payment_id WHERE p.id IS NULL",
     },
     Invariant {
         name: "postings-say-what-they-are",
         description: "every posting names what its transfer is for and whose account it is of, with the references of both",
-        sql: "SELECT id FROM ledger_postings WHERE kind NOT IN ('PAYMENT','RELEASE','REFUND') OR account_kind NOT IN \
-              ('WORLD','ESCROW','USER') OR (kind = 'PAYMENT') <> (payment_id IS NOT NULL) OR (account_kind = 'USER') <> \
-              (account_user_id IS NOT NULL) OR (account_kind = 'WORLD') <> (account_method IS NOT NULL)",
+        sql: "SELECT id FROM ledger_postings WHERE kind NOT IN \
+              ('BILLING','VOIDING','PAYMENT','REVERSAL','CREDIT_NOTE','RELEASE','REFUND') OR account_kind NOT IN \
+              ('WORLD','ESCROW','AVAILABLE','EXTERNAL','CREDIT','CREDIT_EXTERNAL','REFUNDS','FEES','BILLED','RECEIVABLE',\
+              'SETTLED','CREDITED','WITHHELD','DEPOSITED') OR (kind IN ('PAYMENT','REVERSAL')) <> (payment_id IS NOT NULL) OR \
+              (kind = 'CREDIT_NOTE') <> (credit_note_id IS NOT NULL) OR (kind = 'REFUND') <> (refund_id IS NOT NULL) OR \
+              (account_kind NOT IN ('WORLD','REFUNDS','FEES')) <> (account_user_id IS NOT NULL) OR (account_kind NOT IN \
+              ('WORLD','REFUNDS','FEES','AVAILABLE','EXTERNAL')) <> (account_client_id IS NOT NULL) OR (account_kind = \
+              'WORLD') <> (account_method IS NOT NULL)",
     },
     Invariant {
         name: "payments-are-posted",
-        description: "every payment stands in the ledger once, with its own amount, currency and invoice, from the world \
-                      into the invoice's escrow; and the ledger names no other",
-        sql: "SELECT p.id FROM payments p LEFT JOIN ledger_postings l ON l.payment_id = p.id GROUP BY p.id HAVING \
-              COUNT(l.id) <> 2 OR SUM(CASE WHEN l.kind = 'PAYMENT' AND l.invoice_id = p.invoice_id AND l.currency = \
-              p.currency AND (l.account_kind = 'WORLD' AND l.amount_minor = -p.amount_minor OR l.account_kind = 'ESCROW' \
-              AND l.amount_minor = p.amount_minor) THEN 1 ELSE 0 END) <> 2 UNION ALL SELECT l.transfer_id FROM \
-              ledger_postings l LEFT JOIN payments p ON p.id = l.payment_id WHERE l.payment_id IS NOT NULL AND p.id IS NULL",
+        description: "every confirmed payment stands in the ledger once, with its own amount and currency; a reversed one \
+                      stands there once more the other way round; no other stands there",
+        sql: "SELECT p.id FROM payments p LEFT JOIN payment_reversals r ON r.payment_id = p.id LEFT JOIN (SELECT payment_id, \
+              MIN(currency) AS currency, SUM(CASE WHEN kind = 'PAYMENT' AND amount_minor < 0 THEN -amount_minor ELSE 0 END) \
+              AS came, SUM(CASE WHEN kind = 'REVERSAL' AND amount_minor > 0 THEN amount_minor ELSE 0 END) AS went FROM \
+              ledger_postings WHERE payment_id IS NOT NULL AND account_kind IN ('WORLD','CREDIT','CREDIT_EXTERNAL') GROUP BY \
+              payment_id) l ON l.payment_id = p.id WHERE COALESCE(l.came, 0) <> CASE WHEN p.state = 'CONFIRMED' THEN \
+              p.amount_minor ELSE 0 END OR COALESCE(l.went, 0) <> CASE WHEN r.payment_id IS NULL THEN 0 ELSE p.amount_minor \
+              END OR l.currency <> p.currency UNION ALL SELECT l.transfer_id FROM ledger_postings l LEFT JOIN payments p ON \
+              p.id = l.payment_id WHERE l.payment_id IS NOT NULL AND p.id IS NULL",
     },
     Invariant {
-        name: "escrow-is-not-negative",
-        description: "no escrow gives more than it was given",
-        sql: "SELECT invoice_id FROM ledger_postings GROUP BY invoice_id HAVING SUM(CASE WHEN account_kind = 'ESCROW' THEN \
-              amount_minor ELSE 0 END) < 0",
-    },
-    Invariant {
-        name: "escrow-is-what-is-left",
-        description: "what an escrow holds is what was paid less what was refunded, released and taken as fees, and what the \
-                      invoice's state says is left of it",
-        sql: "SELECT id FROM (SELECT i.id, MAX(i.paid_minor) AS paid, MAX(i.escrow) AS escrow, SUM(CASE WHEN \
-              l.account_kind = 'ESCROW' THEN l.amount_minor ELSE 0 END) AS held, SUM(CASE WHEN l.account_kind <> 'ESCROW' \
-              AND l.amount_minor > 0 THEN l.amount_minor ELSE 0 END) AS gone FROM invoices i LEFT JOIN ledger_postings l \
-              ON l.invoice_id = i.id AND l.currency = i.currency GROUP BY i.id) e WHERE held <> paid - gone OR (escrow IN \
-              ('UNFUNDED','PARTIALLY_FUNDED','HELD','IN_REVIEW','DISPUTED') AND held <> paid) OR (escrow IN \
-              ('RELEASED','REFUNDED') AND held <> 0)",
+        name: "invoices-are-their-postings",
+        description: "what is paid, refunded, released, received outside, credited, held and still due of an invoice are the \
+                      sums of its postings",
+        sql: "SELECT i.id FROM invoices i LEFT JOIN (SELECT invoice_id, SUM(CASE WHEN account_kind = 'SETTLED' AND kind IN \
+              ('PAYMENT','REVERSAL') THEN amount_minor ELSE 0 END) AS paid, SUM(CASE WHEN account_kind = 'SETTLED' AND kind = \
+              'CREDIT_NOTE' THEN -amount_minor ELSE 0 END) AS refunded, SUM(CASE WHEN account_kind IN ('AVAILABLE','FEES') \
+              THEN amount_minor ELSE 0 END) AS released, SUM(CASE WHEN account_kind = 'EXTERNAL' THEN amount_minor ELSE 0 \
+              END) AS outside, SUM(CASE WHEN account_kind = 'CREDITED' THEN amount_minor ELSE 0 END) AS credited, SUM(CASE \
+              WHEN account_kind = 'ESCROW' THEN amount_minor ELSE 0 END) AS held, SUM(CASE WHEN account_kind = 'RECEIVABLE' \
+              THEN amount_minor ELSE 0 END) AS due FROM ledger_postings WHERE invoice_id IS NOT NULL GROUP BY invoice_id) l ON \
+              l.invoice_id = i.id WHERE i.paid_minor <> COALESCE(l.paid, 0) OR i.refunded_minor <> COALESCE(l.refunded, 0) OR \
+              i.released_minor <> COALESCE(l.released, 0) OR i.external_minor <> COALESCE(l.outside, 0) OR i.credited_minor \
+              <> COALESCE(l.credited, 0) OR COALESCE(l.held, 0) <> i.paid_minor - i.refunded_minor - i.released_minor - \
+              i.external_minor OR COALESCE(l.held, 0) < 0 OR (i.status <> 'DRAFT' AND i.total_minor > 0 AND COALESCE(l.due, \
+              0) <> CASE WHEN i.status = 'VOID' THEN 0 ELSE i.total_minor - i.credited_minor - i.paid_minor + \
+              i.refunded_minor END)",
     },
     Invariant {
         name: "escrows-are-of-invoices",
         description: "every posting of an escrow is of an invoice that exists, in its currency",
         sql: "SELECT l.id FROM ledger_postings l LEFT JOIN invoices i ON i.id = l.invoice_id WHERE l.account_kind = 'ESCROW' \
               AND (i.id IS NULL OR i.currency <> l.currency)",
+    },
+    Invariant {
+        name: "states-agree-with-money",
+        description: "an invoice's states say what its money says",
+        sql: "SELECT id FROM (SELECT id, status, payment_status, escrow, paid_minor AS paid, released_minor AS released, \
+              external_minor AS outside, total_minor - credited_minor - paid_minor + refunded_minor AS due, paid_minor - \
+              refunded_minor AS kept, paid_minor - refunded_minor - released_minor - external_minor AS held, total_minor \
+              FROM invoices) i WHERE (status = 'DRAFT' AND paid <> 0) OR (status = 'SENT' AND due <= 0 AND total_minor > 0) OR \
+              (status = 'PAID' AND (due > 0 OR held <= 0)) OR (status = 'RELEASED' AND (due > 0 OR held <> 0 OR kept <= 0)) OR \
+              (status IN ('VOID','REFUNDED') AND kept <> 0) OR (status = 'VOID' AND paid <> 0) OR (payment_status = 'UNPAID') \
+              <> (paid = 0) OR (payment_status = 'PARTIAL' AND due <= 0) OR (payment_status = 'PAID' AND due <> 0) OR \
+              (payment_status = 'OVERPAID' AND due >= 0) OR (escrow IN ('UNFUNDED','RELEASED','REFUNDED') AND held <> 0) OR \
+              (escrow IN ('PARTIALLY_FUNDED','HELD','IN_REVIEW','DISPUTED','PARTIALLY_RELEASED') AND held <= 0) OR (escrow = \
+              'PARTIALLY_FUNDED' AND due <= 0) OR (escrow = 'HELD' AND due > 0)",
+    },
+    Invariant {
+        name: "credits-are-their-postings",
+        description: "a client's credit is the sum of its postings",
+        sql: "SELECT CONCAT(freelancer_id, ' ', client_id, ' ', currency) FROM (SELECT freelancer_id, client_id, custody, \
+              currency, balance_minor AS minor FROM client_credits UNION ALL SELECT account_user_id, account_client_id, CASE \
+              account_kind WHEN 'CREDIT' THEN 'PLATFORM' ELSE 'FREELANCER' END, currency, -amount_minor FROM ledger_postings \
+              WHERE account_kind IN ('CREDIT','CREDIT_EXTERNAL')) c GROUP BY freelancer_id, client_id, custody, currency \
+              HAVING SUM(minor) <> 0",
+    },
+    Invariant {
+        name: "credited-is-credit-notes",
+        description: "what credit notes took off an invoice is the sum of its credit notes, and what they gave back that of \
+                      their refunded amounts",
+        sql: "SELECT i.id FROM invoices i LEFT JOIN (SELECT invoice_id, SUM(amount_minor) AS amount, SUM(refunded_minor) AS \
+              refunded FROM credit_notes GROUP BY invoice_id) n ON n.invoice_id = i.id WHERE i.credited_minor <> \
+              COALESCE(n.amount, 0) OR i.refunded_minor <> COALESCE(n.refunded, 0)",
+    },
+    Invariant {
+        name: "credit-note-numbers-have-no-gaps",
+        description: "the credit notes of an issuer are numbered 1, 2, 3, … up to its counter",
+        sql: "SELECT n.freelancer_id FROM (SELECT freelancer_id, COUNT(*) AS notes, MIN(number_seq) AS first_seq, \
+              MAX(number_seq) AS last_seq FROM credit_notes GROUP BY freelancer_id) n LEFT JOIN credit_note_counters c ON \
+              c.freelancer_id = n.freelancer_id WHERE n.notes <> n.last_seq OR n.first_seq <> 1 OR c.next_seq IS NULL OR \
+              c.next_seq <> n.last_seq + 1",
+    },
+    Invariant {
+        name: "refunds-are-posted",
+        description: "every refund has taken its amount from the client's credit, and a requested one is on its way",
+        sql: "SELECT r.id FROM refunds r LEFT JOIN (SELECT refund_id, SUM(CASE WHEN account_kind IN \
+              ('CREDIT','CREDIT_EXTERNAL') THEN -amount_minor ELSE 0 END) AS taken, SUM(CASE WHEN account_kind = 'REFUNDS' \
+              THEN amount_minor ELSE 0 END) AS waits FROM ledger_postings WHERE refund_id IS NOT NULL GROUP BY refund_id) l \
+              ON l.refund_id = r.id WHERE COALESCE(l.taken, 0) <> CASE WHEN r.status = 'FAILED' THEN 0 ELSE r.amount_minor \
+              END OR COALESCE(l.waits, 0) <> CASE WHEN r.status = 'REQUESTED' THEN r.amount_minor ELSE 0 END",
     },
     Invariant {
         name: "totals-add-up",
@@ -99,15 +167,6 @@ pub const INVARIANTS: &[Invariant] = &[
         sql: "SELECT i.freelancer_id FROM (SELECT freelancer_id, MAX(number_seq) AS last_seq FROM invoices WHERE number_seq \
               IS NOT NULL GROUP BY freelancer_id) i LEFT JOIN invoice_counters c ON c.freelancer_id = i.freelancer_id WHERE \
               c.next_seq IS NULL OR c.next_seq <> i.last_seq + 1",
-    },
-    Invariant {
-        name: "states-agree-with-money",
-        description: "an invoice's states say what its money says",
-        sql: "SELECT id FROM invoices WHERE (status = 'DRAFT' AND paid_minor <> 0) OR (status = 'SENT' AND paid_minor >= \
-              total_minor AND total_minor > 0) OR (status = 'PAID' AND paid_minor < total_minor) OR (status = 'VOID' AND \
-              paid_minor <> 0) OR (payment_status = 'UNPAID' AND paid_minor <> 0) OR (payment_status = 'PARTIAL' AND \
-              (paid_minor = 0 OR paid_minor >= total_minor)) OR (payment_status = 'PAID' AND paid_minor <> total_minor) OR \
-              (payment_status = 'OVERPAID' AND paid_minor <= total_minor)",
     },
     Invariant {
         name: "tokens-are-unique",

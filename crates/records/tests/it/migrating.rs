@@ -1,6 +1,9 @@
 //! Migrations survive an end at any moment, and starts beside each other.
 
-use chainbill_records::{Records, migrations};
+use chainbill_records::{
+    Records, migrations,
+    repo::invariants::{INVARIANTS, violations},
+};
 use chainbill_testkit::sea_orm::{ConnectionTrait as _, Statement};
 use chainbill_testkit::{EMBEDDED, Fresh, open, primaries, records_of};
 
@@ -62,7 +65,8 @@ async fn a_new_file_opened_by_many_at_once_is_opened_by_all() {
 
 fn payment(id: &str, payer: &str) -> String {
     format!(
-        "INSERT INTO payments VALUES ('{id}', 'bill', '{payer}', 'ref-1', 'CARD', 5, 'EUR', '2026-01-01 00:00:00.000', \
+        "INSERT INTO payments (id, invoice_id, payer_id, external_ref, method, amount_minor, currency, received_at, \
+         recorded_by, created_at) VALUES ('{id}', 'bill', '{payer}', 'ref-1', 'CARD', 5, 'EUR', '2026-01-01 00:00:00.000', \
          '{payer}', '2026-01-01 00:00:00.000')"
     )
 }
@@ -158,11 +162,16 @@ async fn references_of_postings_become_columns_and_what_cannot_be_read_stays_kno
             rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>()
         };
         let expected: Vec<&str> = POSTINGS.iter().map(|(_, _, _, expected)| *expected).collect();
-        migrations::up(&records, None).await.unwrap();
+        let to_references = async || {
+            let all = migrations::status(&records).await.unwrap();
+            let missing = all.iter().take_while(|it| it.name != "m0014_jobs").filter(|it| !it.applied).count();
+            migrations::up(&records, Some(u32::try_from(missing).unwrap())).await.unwrap();
+        };
+        to_references().await;
         assert_eq!(read().await, expected, "{primary}");
         // As after a kill at its end: all of it can run again.
         run("DELETE FROM seaql_migrations WHERE version = 'm0013_references'").await;
-        migrations::up(&records, None).await.unwrap();
+        to_references().await;
         assert_eq!(read().await, expected, "again on {primary}");
         // There and back: what could be read is what it was.
         run("DELETE FROM ledger_postings WHERE note IS NOT NULL").await;
@@ -182,6 +191,117 @@ async fn references_of_postings_become_columns_and_what_cannot_be_read_stays_kno
             ],
             "{primary}"
         );
+        records.close().await;
+        fresh.remove().await;
+    }
+}
+
+/// What was billed, paid, released and given back before claims were posted.
+const BEFORE: &[(&str, &str, i64)] = &[
+    ("DRAFT", "UNFUNDED", 0),
+    ("SENT", "UNFUNDED", 0),
+    ("SENT", "PARTIALLY_FUNDED", 40),
+    ("PAID", "HELD", 100),
+    ("PAID", "HELD", 110),
+    ("RELEASED", "RELEASED", 100),
+    ("REFUNDED", "REFUNDED", 100),
+    ("VOID", "UNFUNDED", 0),
+];
+
+fn of_before(place: usize) -> Vec<String> {
+    let (status, escrow, paid) = BEFORE[place];
+    let id = |digit: char| format!("0189000{place}-0000-7000-8000-00000000000{digit}");
+    let (invoice, payment, at) = (id('1'), id('2'), "2026-01-02 03:04:05.678");
+    let number = if status == "DRAFT" { "NULL, NULL".to_owned() } else { format!("'INV-{place}', {place}") };
+    let state = match paid {
+        0 => "UNPAID",
+        1..100 => "PARTIAL",
+        100 => "PAID",
+        _ => "OVERPAID",
+    };
+    let mut all = vec![format!(
+        "INSERT INTO invoices (id, version, number, number_seq, freelancer_id, client_id, title, status, payment_status, escrow, \
+         anchor_status, currency, subtotal_minor, discount_minor, tax_minor, total_minor, paid_minor, created_at, updated_at) \
+         VALUES ('{invoice}', 1, {number}, 'f', 'c', 't', '{status}', '{state}', '{escrow}', 'NONE', 'EUR', 100, 0, 0, 100, \
+         {paid}, '{at}', '{at}')"
+    )];
+    let mut post = |digit: char, kind: &str, place: u8, account: &str, minor: i64| {
+        let user = if account == "USER" { "'f'" } else { "NULL" };
+        let method = if account == "WORLD" { "'CARD'" } else { "NULL" };
+        let of = if kind == "PAYMENT" { format!("'{payment}'") } else { "NULL".to_owned() };
+        all.push(format!(
+            "INSERT INTO ledger_postings (id, transfer_id, position, kind, invoice_id, payment_id, account_kind, \
+             account_user_id, account_method, amount_minor, currency, created_at) VALUES ('{}', '{}', {place}, '{kind}', \
+             '{invoice}', {of}, '{account}', {user}, {method}, {minor}, 'EUR', '{at}')",
+            id(digit),
+            id(if kind == "PAYMENT" { '3' } else { '5' })
+        ));
+    };
+    if paid > 0 {
+        post('3', "PAYMENT", 0, "WORLD", -paid);
+        post('4', "PAYMENT", 1, "ESCROW", paid);
+    }
+    match status {
+        "RELEASED" => {
+            post('5', "RELEASE", 0, "ESCROW", -paid);
+            post('6', "RELEASE", 1, "USER", paid);
+        }
+        "REFUNDED" => {
+            post('5', "REFUND", 0, "ESCROW", -paid);
+            post('6', "REFUND", 1, "WORLD", paid);
+        }
+        _ => {}
+    }
+    if paid > 0 {
+        all.push(format!(
+            "INSERT INTO payments (id, invoice_id, payer_id, external_ref, method, amount_minor, currency, received_at, \
+             recorded_by, created_at) VALUES ('{payment}', '{invoice}', 'c', 'ref-{place}', 'CARD', {paid}, 'EUR', '{at}', 'c', \
+             '{at}')"
+        ));
+    }
+    all
+}
+
+/// Invariants that these rows cannot keep, as they have no users, lines and counters.
+const LACKING: [&str; 4] = ["parties-exist", "totals-add-up", "numbers-have-no-gaps", "counters-are-ahead"];
+
+#[tokio::test]
+async fn what_was_billed_and_paid_before_is_claimed_once_and_can_be_taken_back() {
+    for primary in primaries() {
+        let fresh = Fresh::make(&primary, EMBEDDED).await;
+        let records = fresh.records().await;
+        back_to(&records, "m0015_events").await;
+        for sql in (0..BEFORE.len()).flat_map(of_before) {
+            records.execute_unprepared(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        }
+        let broken = async || {
+            let mut broken = Vec::new();
+            for invariant in INVARIANTS.iter().filter(|invariant| !LACKING.contains(&invariant.name)) {
+                let rows = violations(&records, invariant).await.unwrap();
+                if !rows.is_empty() {
+                    broken.push((invariant.name, rows));
+                }
+            }
+            broken
+        };
+        let count = async || {
+            let db = &records;
+            let sql = Statement::from_string(db.get_database_backend(), "SELECT COUNT(*) FROM ledger_postings");
+            db.query_one_raw(sql).await.unwrap().unwrap().try_get_by_index::<i64>(0).unwrap()
+        };
+        let money = count().await;
+        migrations::up(&records, None).await.unwrap();
+        assert_eq!(broken().await, [], "{primary}");
+        let all = count().await;
+        assert_eq!(all - money, 14 + 2 + 2 + 10, "billed, voided, credited, paid");
+        // As after a kill at its end: posting again adds nothing.
+        records.execute_unprepared("DELETE FROM seaql_migrations WHERE version = 'm0017_claims'").await.unwrap();
+        migrations::up(&records, None).await.unwrap();
+        assert_eq!((broken().await, count().await), (Vec::new(), all), "again on {primary}");
+        back_to(&records, "m0015_events").await;
+        assert_eq!(count().await, money, "{primary}");
+        migrations::up(&records, None).await.unwrap();
+        assert_eq!((broken().await, count().await), (Vec::new(), all), "there and back on {primary}");
         records.close().await;
         fresh.remove().await;
     }

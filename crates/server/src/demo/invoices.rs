@@ -4,13 +4,17 @@ use std::collections::{BTreeMap, HashMap};
 
 use chainbill_domain::{
     Timestamp,
+    credit::{CreditNote, Refund},
     event::Event,
     id::{InvoiceId, UserId},
     invoice::{Content, Frozen, Invoice, InvoiceState, Line, number, totals},
-    ledger::{Transfer, Unbalanced},
-    money::Currency,
-    payment::{Payment, Received},
-    states::{AnchorStatus, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, PaymentMethod, VoteChoice},
+    ledger::{Parties, Transfer, Unbalanced},
+    money::{Currency, Money},
+    payment::{self, Allocation, Payment, Received},
+    states::{
+        AnchorStatus, Custody, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, PaymentChannel,
+        PaymentMethod, RefundStatus, VoteChoice,
+    },
 };
 use chainbill_records::{
     RecordsError, Text, Unit,
@@ -43,6 +47,10 @@ struct Batch {
     disputes: Vec<disputes::Model>,
     votes: Vec<dispute_votes::Model>,
     counters: BTreeMap<UserId, i64>,
+    credits: Vec<(Parties, Money)>,
+    notes: Vec<CreditNote>,
+    refunds: Vec<Refund>,
+    noted: BTreeMap<UserId, i64>,
     events: Vec<Event>,
 }
 
@@ -84,6 +92,12 @@ async fn save(unit: &mut Unit, batch: Batch) -> Result<(), RecordsError> {
     repo::invoices::insert_many(unit, &batch.invoices).await?;
     repo::payments::add_many(unit, &batch.payments).await?;
     unit.add_many::<ledger_postings::Entity>(batch.postings).await?;
+    for (parties, amount) in batch.credits {
+        repo::credits::give(unit, parties, Custody::Platform, amount).await?;
+    }
+    repo::credits::add_notes(unit, &batch.notes).await?;
+    repo::credits::add_refunds(unit, &batch.refunds).await?;
+    repo::credits::set_next_numbers(unit, batch.noted).await?;
     unit.insert_many_with::<dispute_votes::Entity>(batch.disputes, batch.votes).await?;
     numbers::set(unit, batch.counters).await
 }
@@ -105,6 +119,9 @@ struct Stand {
     paid: i64,
 }
 
+/// Paid with more than was owed: the excess is the client's credit.
+const PLUS: i64 = 110;
+
 fn stand(maker: &mut Maker<'_>, dispute: Option<DisputeStatus>) -> Stand {
     use EscrowStatus as Escrow;
     use InvoiceStatus as Is;
@@ -123,7 +140,7 @@ fn stand(maker: &mut Maker<'_>, dispute: Option<DisputeStatus>) -> Stand {
         30..=36 => at(Is::Sent, Escrow::PartiallyFunded, 40),
         37..=52 => at(Is::Paid, Escrow::Held, 100),
         53..=56 => at(Is::Paid, Escrow::InReview, 100),
-        57..=58 => at(Is::Paid, Escrow::Held, 110),
+        57..=58 => at(Is::Paid, Escrow::Held, PLUS),
         59..=90 => at(Is::Released, Escrow::Released, 100),
         91..=95 => at(Is::Void, Escrow::Unfunded, 0),
         _ => at(Is::Refunded, Escrow::Refunded, 100),
@@ -160,8 +177,9 @@ fn invoice(
         *next - 1
     });
     let sent_at = is_sent.then(|| maker.later(at, 3));
-    let paid_minor = sums.total * stand.paid / 100;
-    let paid_minor = if stand.paid > 100 { paid_minor.max(sums.total + 1) } else { paid_minor };
+    let paid_minor = sums.total * stand.paid.min(100) / 100;
+    let excess = if stand.paid == PLUS { (sums.total / 10).max(1) } else { 0 };
+    let given_back = if stand.status == InvoiceStatus::Refunded { paid_minor } else { 0 };
     let settled = matches!(stand.status, InvoiceStatus::Paid | InvoiceStatus::Released | InvoiceStatus::Refunded);
     let paid_at = sent_at.filter(|_| settled).map(|sent| maker.later(sent, 20));
     let released_at = paid_at.filter(|_| stand.status == InvoiceStatus::Released).map(|paid| maker.later(paid, 14));
@@ -182,6 +200,10 @@ fn invoice(
         escrow: stand.escrow,
         anchor_status: AnchorStatus::None,
         paid_minor,
+        refunded_minor: given_back,
+        released_minor: if stand.status == InvoiceStatus::Released { paid_minor } else { 0 },
+        external_minor: 0,
+        credited_minor: given_back,
         number: sequence.map(|sequence| number(sent_at.unwrap_or(at).year(), sequence)),
         number_seq: sequence,
         canonical_hash: None,
@@ -196,7 +218,7 @@ fn invoice(
     };
     made.canonical_hash = made.number.as_deref().map(|number| Frozen::of(&made, number).canonical_hash());
     batch.events.extend(maker.of_invoice(&made));
-    money(maker, batch, &made);
+    money(maker, batch, &made, excess);
     if let (Some(status), Some(paid_at)) = (disputed, paid_at) {
         dispute(maker, batch, people, &made, status, paid_at);
     }
@@ -214,28 +236,92 @@ fn lines(maker: &mut Maker<'_>, currency: Currency) -> Vec<Line> {
         .collect()
 }
 
-/// The payment and its postings: into escrow, and from there to the freelancer or back.
-fn money(maker: &mut Maker<'_>, batch: &mut Batch, made: &InvoiceState) {
+/// What it claims, its payment, and what became of the money: in escrow, with the freelancer, or given back.
+fn money(maker: &mut Maker<'_>, batch: &mut Batch, made: &InvoiceState, excess: i64) {
+    let (parties, sent_at) = (made.parties(), made.sent_at.unwrap_or(made.created_at));
+    if made.status != InvoiceStatus::Draft {
+        post(maker, batch, Transfer::billing(made.id, parties, made.billed()), sent_at);
+    }
+    if made.status == InvoiceStatus::Void {
+        post(maker, batch, Transfer::voiding(made.id, parties, made.billed()), made.updated_at);
+    }
     if made.paid_minor == 0 {
         return;
     }
-    let at = made.paid_at.or(made.sent_at).unwrap_or(made.created_at);
+    let at = made.paid_at.unwrap_or(sent_at);
     let method = *maker.dice.one(PaymentMethod::ALL);
-    let external_ref = format!("demo-{}-{}", maker.plan.seed, made.id);
-    let received = Received { external_ref, method, amount: made.paid(), received_at: None };
-    let payment = Payment::record(maker.id(at), made, received, made.client_id, at);
-    post(maker, batch, payment.transfer(), at);
+    let payment = payment(maker, made, method, excess, at);
+    let source = payment::source(PaymentChannel::Platform, method);
+    post(maker, batch, Transfer::settlement(payment.id, made.id, parties, source, made.paid()), at);
+    if excess > 0 {
+        let over = payment.excess();
+        post(maker, batch, Transfer::excess(payment.id, parties, method, Custody::Platform, over), at);
+        batch.credits.push((parties, over));
+    }
     batch.events.extend(maker.of_payment(made, &payment));
     batch.payments.push(payment);
     match made.status {
         InvoiceStatus::Released => {
-            post(maker, batch, Transfer::release(made.id, made.freelancer_id, made.paid()), made.updated_at);
+            post(maker, batch, Transfer::release(made.id, parties, made.paid()), made.updated_at);
         }
-        InvoiceStatus::Refunded => {
-            post(maker, batch, Transfer::refund(made.id, method, made.paid()), made.updated_at);
-        }
+        InvoiceStatus::Refunded => give_back(maker, batch, made, method),
         _ => {}
     }
+}
+
+fn payment(maker: &mut Maker<'_>, made: &InvoiceState, method: PaymentMethod, excess: i64, at: Timestamp) -> Payment {
+    let external_ref = format!("demo-{}-{}", maker.plan.seed, made.id);
+    let amount = made.money(made.paid_minor + excess);
+    let received = Received { external_ref, method, amount, received_at: None };
+    let part = Allocation { invoice_id: made.id, minor: made.paid_minor };
+    let by = Some(made.client_id);
+    let announced = Payment::announce(maker.id(at), made.parties(), received, vec![part], by, at);
+    let confirmed = announced.confirm(PaymentChannel::Platform, vec![part], by, at);
+    confirmed.expect("it is announced").next
+}
+
+/// A credit note over everything that was paid, and the refund of the credit that it gives.
+fn give_back(maker: &mut Maker<'_>, batch: &mut Batch, made: &InvoiceState, method: PaymentMethod) {
+    let (parties, amount, at) = (made.parties(), made.paid(), made.updated_at);
+    let next = batch
+        .noted
+        .entry(made.freelancer_id)
+        .or_insert_with(|| maker.notes.get(&made.freelancer_id).copied().unwrap_or(1));
+    let number_seq = *next;
+    *next += 1;
+    maker.notes.insert(made.freelancer_id, *next);
+    let note = CreditNote {
+        id: maker.id(at),
+        invoice_id: made.id,
+        parties,
+        number: CreditNote::number(at.year(), number_seq),
+        number_seq,
+        amount,
+        tax: made.money(made.content.totals.tax),
+        refunded: amount,
+        reason: "The work was not done".to_owned(),
+        issued_by: made.freelancer_id,
+        created_at: at,
+    };
+    post(maker, batch, Transfer::credit_note(note.id, made.id, parties, amount, (amount.minor, 0)), at);
+    let refund = Refund {
+        id: maker.id(at),
+        parties,
+        custody: Custody::Platform,
+        amount,
+        method,
+        external_ref: None,
+        status: RefundStatus::Done,
+        payment_id: None,
+        invoice_id: Some(made.id),
+        reason: None,
+        requested_by: made.freelancer_id,
+        decided_at: Some(at),
+        created_at: at,
+    };
+    post(maker, batch, Transfer::refund(refund.id, parties, Custody::Platform, method, amount), at);
+    batch.notes.push(note);
+    batch.refunds.push(refund);
 }
 
 fn post(maker: &mut Maker<'_>, batch: &mut Batch, transfer: Result<Transfer, Unbalanced>, at: Timestamp) {

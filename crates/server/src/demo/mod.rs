@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chainbill_app::{Passwords, Secret};
-use chainbill_domain::{Random, SystemRandom, Timestamp, event::Event, id::Id};
+use chainbill_domain::{Random, SystemRandom, Timestamp, event::Event, id::Id, id::UserId};
 use chainbill_records::{Records, RecordsError, Unit};
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime};
 use tokio_util::sync::CancellationToken;
@@ -119,6 +119,8 @@ struct Maker<'m> {
     stop: &'m CancellationToken,
     rows: BTreeMap<&'static str, u64>,
     events: u64,
+    /// The next credit note of each issuer.
+    notes: BTreeMap<UserId, i64>,
 }
 
 /// Default end of the days: 1 November 2026.
@@ -201,7 +203,8 @@ pub async fn fill(
     let password = URL_SAFE_NO_PAD.encode(random.bytes::<12>());
     let hash = Passwords::default().hash(Secret::new(password.clone()), random.bytes()).await?;
     let rows = chainbill_domain::models::ALL.iter().map(|model| (model.name, 0)).collect();
-    let mut maker = Maker { records, plan, dice: Dice::new(plan.seed), report, stop, rows, events: 0 };
+    let mut maker =
+        Maker { records, plan, dice: Dice::new(plan.seed), report, stop, rows, events: 0, notes: BTreeMap::new() };
     let is_stopped = match maker.everything(&hash).await {
         Err(error) if error.is::<Stopped>() => true,
         result => result.map(|()| false)?,

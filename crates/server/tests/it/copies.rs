@@ -108,7 +108,13 @@ fn what_people_did_is_counted() {
         let pay = format!("/api/invoices/{}/pay", sent(world, &client, &freelancer).await);
         let server = &world.server;
         server
-            .ask(Method::POST, &pay, Some(&client), Some(payment("1478.00", "bank-1")), &[("idempotency-key", "k")])
+            .ask(
+                Method::POST,
+                &pay,
+                Some(&world.admin),
+                Some(payment("1478.00", "bank-1")),
+                &[("idempotency-key", "k")],
+            )
             .await
             .expect(201);
         server.drained().await;

@@ -17,8 +17,13 @@ fn logins_say_from_where_and_with_what_and_money_is_its_receivers() {
         server.ask(Method::POST, "/api/auth/login", None, Some(login), &agent).await.expect(200);
         let invoice = sent(world, &client, &freelancer).await;
         let path = format!("/api/invoices/{invoice}/pay");
-        let paid =
-            server.ask(Method::POST, &path, Some(&client), Some(payment("100.00", "one")), &[("idempotency-key", "k")]);
+        let paid = server.ask(
+            Method::POST,
+            &path,
+            Some(&world.admin),
+            Some(payment("100.00", "one")),
+            &[("idempotency-key", "k")],
+        );
         let paid = paid.await;
         paid.expect(201);
         let fresh = [("if-fresh", paid.header("sync-token"))];

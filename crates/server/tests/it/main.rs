@@ -19,6 +19,7 @@ mod invoices;
 mod killed_at;
 mod last_words;
 mod matrix;
+mod money;
 mod odd_rows;
 mod operators;
 mod primary_connections;

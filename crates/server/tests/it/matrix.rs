@@ -2,9 +2,9 @@
 //! `x` for the wrong role (403), `+` for let through (with any further outcome).
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::world::{embedded, sent};
+use crate::world::{Person, World, embedded, sent};
 
 /// Method, path, then anonymous, stranger, client, freelancer, operator.
 const MATRIX: &[(&str, &str, &str)] = &[
@@ -33,7 +33,28 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("PATCH", "/api/invoices/{invoice}", "-0x+x"),
     ("DELETE", "/api/invoices/{invoice}", "-0x+x"),
     ("POST", "/api/invoices/{invoice}/send", "-0x+x"),
-    ("POST", "/api/invoices/{invoice}/pay", "-0+x+"),
+    ("POST", "/api/invoices/{invoice}/pay", "-0+++"),
+    ("POST", "/api/invoices/{invoice}/apply-credit", "-0+++"),
+    ("POST", "/api/invoices/{invoice}/credit-notes", "-0x+x"),
+    ("POST", "/api/invoices/{invoice}/refund", "-0x+x"),
+    ("GET", "/api/payments", "-++++"),
+    ("POST", "/api/payments", "-++++"),
+    ("GET", "/api/payments/{payment}", "-0+++"),
+    ("POST", "/api/payments/{payment}/reverse", "-0+++"),
+    ("POST", "/api/payments/{payment}/confirm", "-0x++"),
+    ("POST", "/api/payments/{payment}/reject", "-0+++"),
+    ("GET", "/api/credits", "-++++"),
+    ("GET", "/api/credit-notes", "-++++"),
+    ("GET", "/api/credit-notes/{note}", "-0+++"),
+    ("GET", "/api/refunds", "-++++"),
+    ("POST", "/api/refunds", "-++++"),
+    ("GET", "/api/refunds/{refund}", "-0+++"),
+    ("POST", "/api/refunds/{refund}/confirm", "-xxx+"),
+    ("POST", "/api/refunds/{refund}/reject", "-xxx+"),
+    ("GET", "/api/ledger/accounts", "-++++"),
+    ("GET", "/api/ledger/accounts?userId={freelancer}", "-00++"),
+    ("GET", "/api/ledger/statement?account=RECEIVABLE&currency=EUR", "-++++"),
+    ("GET", "/api/ledger/trial-balance", "-xxx+"),
     ("GET", "/api/invoices/{invoice}/files", "-0+++"),
     ("GET", "/api/invoices/{invoice}/proof", "-0000"),
     ("POST", "/api/invoices/{invoice}/void", "-0x+x"),
@@ -71,6 +92,24 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/api/openapi.json", "+++++"),
 ];
 
+/// A payment that is announced, a credit note, and a refund that is requested, between these two.
+async fn moved(world: &World, client: &Person, freelancer: &Person) -> (String, String, String) {
+    let server = &world.server;
+    let ask = async |path: &str, who: &Person, body: Value| {
+        let key: String = path.chars().filter(char::is_ascii_alphanumeric).collect();
+        let key = [("idempotency-key", key.as_str())];
+        server.ask(Method::POST, path, Some(who), Some(body), &key).await.expect(201)
+    };
+    let id = |it: &Value| it["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/invoices/{}", sent(world, client, freelancer).await);
+    let payment = ask(&format!("{path}/pay"), client, crate::world::payment("5.00", "announced")).await;
+    let path = format!("/api/invoices/{}", sent(world, client, freelancer).await);
+    ask(&format!("{path}/pay"), &world.admin, crate::world::payment("1478.00", "held")).await;
+    let back = json!({"reason": "Less", "method": "CARD", "amount": {"amount": "7.00", "currency": "EUR"}});
+    let refunded = ask(&format!("{path}/refund"), freelancer, back).await;
+    (id(&payment), id(&refunded), id(&refunded["refunds"][0]))
+}
+
 #[test]
 fn everybody_gets_what_the_matrix_says_at_every_route() {
     embedded(async |world| {
@@ -83,17 +122,34 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
             server.post("/api/projects", &client, project).await.expect(201)["id"].as_str().unwrap().to_owned();
         server.act(&format!("/api/projects/{project}/cancel"), &client).await.expect(200);
         let invoice = sent(world, &client, &freelancer).await;
+        let (payment, note, refund) = moved(world, &client, &freelancer).await;
         let mut wrong = Vec::new();
         for (method, pattern, expected) in MATRIX {
             let path = pattern
                 .replace("{freelancer}", &freelancer.id)
                 .replace("{project}", &project)
                 .replace("{invoice}", &invoice)
+                .replace("{payment}", &payment)
+                .replace("{note}", &note)
+                .replace("{refund}", &refund)
                 .replace("{nobody}", "01890a5d-ac96-774b-bcce-b302099a8057");
             // A body that parses at this route, so that the identity decides and nothing else.
             let body = match *pattern {
                 "/api/auth/register" | "/api/auth/login" => Some(json!({})),
                 path if path.ends_with("/pay") => Some(crate::world::payment("1.00", pattern)),
+                path if path.ends_with("/apply-credit") => Some(json!({})),
+                path if path.ends_with("/credit-notes") && *method == "POST" => Some(json!({"reason": ""})),
+                "/api/invoices/{invoice}/refund" => Some(json!({"reason": "", "method": ""})),
+                "/api/refunds/{refund}/confirm" => Some(json!({"externalRef": ""})),
+                path if path.ends_with("/reject") || path.ends_with("/reverse") => Some(json!({"reason": "why"})),
+                "/api/payments" if *method == "POST" => {
+                    let mut transfer = crate::world::payment("1.00", pattern);
+                    transfer["allocations"] = json!([]);
+                    Some(transfer)
+                }
+                "/api/refunds" if *method == "POST" => {
+                    Some(json!({"custody": "", "amount": {"amount": "1", "currency": "EUR"}, "method": ""}))
+                }
                 path if path.ends_with("/skills") && *method == "POST" => match path {
                     "/api/skills" => Some(json!({"name": "", "category": ""})),
                     _ => Some(json!({"name": "", "level": "", "years": 0})),
@@ -104,7 +160,7 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
                 "/api/sync/verify" => Some(json!({"model": "skills"})),
                 _ => (*method == "PATCH").then(|| json!({})),
             };
-            let writes = pattern.starts_with("/api/invoices/");
+            let writes = pattern.starts_with("/api/invoices/") || pattern.starts_with("/api/payments/");
             let strange = if writes { &stranger_writes } else { &stranger };
             let people = [None, Some(strange), Some(&client), Some(&freelancer), Some(&world.admin)];
             let mut got = String::new();

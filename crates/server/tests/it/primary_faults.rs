@@ -76,7 +76,7 @@ impl Writers<'_> {
             let id = made["id"].as_str().unwrap().to_owned();
             let path = format!("/api/invoices/{id}");
             self.surely(self.freelancer, &format!("{path}/send"), &key("send"), Value::Null).await;
-            self.surely(self.client, &format!("{path}/pay"), &key("pay"), payment("10.00", &id)).await;
+            self.surely(self.freelancer, &format!("{path}/pay"), &key("pay"), payment("10.00", &id)).await;
             acknowledged.insert(id, title);
             self.rounds.fetch_add(1, SeqCst);
         }

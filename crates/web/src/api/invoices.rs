@@ -6,10 +6,10 @@ use axum::{
     http::StatusCode,
     response::IntoResponse,
 };
-use chainbill_app::{InvoiceFilter, InvoiceView, NewInvoice, NewPayment, Page, PatchInvoice, PaymentView};
+use chainbill_app::{InvoiceFilter, InvoiceView, NewInvoice, Page, PatchInvoice};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Answer, created, done, listed, tagged, write_headers};
+use super::{Answer, DryRun, created, done, listed, tagged, write_headers};
 use crate::{
     ProofView, State,
     extract::{Principal, StrictJson, StrictQuery},
@@ -23,8 +23,6 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(get, patch, delete))
         .routes(routes!(send))
         .routes(routes!(void))
-        .routes(routes!(pay))
-        .routes(routes!(payment))
         .routes(routes!(proof))
 }
 
@@ -91,7 +89,7 @@ async fn delete(
 }
 
 /// Send a draft: it gets its number, and its lines and hash are frozen.
-#[utoipa::path(post, path = "/api/invoices/{id}/send", tag = "invoices", params(("id" = String, Path)), responses(
+#[utoipa::path(post, path = "/api/invoices/{id}/send", tag = "invoices", params(("id" = String, Path), DryRun), responses(
     (status = 200, body = InvoiceView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody)))]
 async fn send(
@@ -99,12 +97,13 @@ async fn send(
     Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
+    StrictQuery(DryRun { dry_run }): StrictQuery<DryRun>,
 ) -> Answer {
-    Ok(done(&state, &state.app.send_invoice(&context.at(versions), &id).await?).await)
+    Ok(done(&state, &state.app.send_invoice(&context.at(versions).dry(dry_run), &id).await?).await)
 }
 
 /// Void an invoice on which nothing was paid.
-#[utoipa::path(post, path = "/api/invoices/{id}/void", tag = "invoices", params(("id" = String, Path)), responses(
+#[utoipa::path(post, path = "/api/invoices/{id}/void", tag = "invoices", params(("id" = String, Path), DryRun), responses(
     (status = 200, body = InvoiceView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody)))]
 async fn void(
@@ -112,31 +111,9 @@ async fn void(
     Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
+    StrictQuery(DryRun { dry_run }): StrictQuery<DryRun>,
 ) -> Answer {
-    Ok(done(&state, &state.app.void_invoice(&context.at(versions), &id).await?).await)
-}
-
-/// Record a payment (the invoice's client, or an operator); `Idempotency-Key` is required.
-#[utoipa::path(post, path = "/api/invoices/{id}/pay", tag = "invoices",
-    params(("id" = String, Path), ("Idempotency-Key" = String, Header)), request_body = NewPayment, responses(
-    (status = 201, body = PaymentView), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
-    (status = 404, body = ProblemBody), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
-async fn pay(
-    Shared(state): Shared<State>,
-    Principal(context): Principal,
-    Path(id): Path<String>,
-    IfMatch(versions): IfMatch,
-    StrictJson(payment): StrictJson<NewPayment>,
-) -> Answer {
-    let payment = state.app.pay_invoice(&context.at(versions), &id, payment).await?;
-    Ok(created(&state, "/api/payments", |it| &it.id, &payment).await)
-}
-
-/// A payment, with the current state of its invoice. For the invoice's parties.
-#[utoipa::path(get, path = "/api/payments/{id}", tag = "invoices", params(("id" = String, Path)), responses(
-    (status = 200, body = PaymentView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
-async fn payment(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
-    Ok(tagged(StatusCode::OK, &state.app.payment(&context, &id).await?))
+    Ok(done(&state, &state.app.void_invoice(&context.at(versions).dry(dry_run), &id).await?).await)
 }
 
 /// Proof that the invoice was part of its model's newest certificate. `chainbill proof check` checks it offline.

@@ -2,12 +2,15 @@
 
 pub(crate) mod analytics;
 pub(crate) mod auth;
+pub(crate) mod credits;
 mod documents;
 pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod invoices;
 pub(crate) mod jobs;
+pub(crate) mod ledger;
 pub(crate) mod logs;
+pub(crate) mod payments;
 pub(crate) mod projects;
 pub(crate) mod search;
 pub(crate) mod skills;
@@ -26,6 +29,16 @@ use serde::{Deserialize, Serialize};
 use crate::{Problem, State, extract::requested_freshness};
 
 type Answer = Result<Response, Problem>;
+
+/// Whether an action on money is only to show what it would do.
+#[derive(Debug, Clone, Copy, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DryRun {
+    /// With `true` the response shows the postings and states that the action would lead to, and nothing is done. No
+    /// `Idempotency-Key` is needed.
+    pub dry_run: bool,
+}
 
 /// A response with its entity tag (RFC 9110, 8.8.3).
 fn tagged<T: AppAnswer>(status: StatusCode, thing: &T) -> Response {

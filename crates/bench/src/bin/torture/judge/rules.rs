@@ -49,14 +49,19 @@ fn sent(history: &History<'_>, facts: &Facts, found: &mut Found) {
     }
 }
 
-/// Each payment is booked once.
+/// Each payment is booked once, and each reversal undoes one.
 fn paid(history: &History<'_>, facts: &Facts, found: &mut Found) {
     for (subject, id) in history.made() {
         let Some(invoice) = facts.invoices.get(id).filter(|_| history.fate(&format!("part-{subject}-0")).is_none())
         else {
             continue;
         };
+        let reversed = history.fate(&format!("reverse-{subject}"));
         match (euros(invoice), history.fate(&format!("pay-{subject}"))) {
+            (Some(20), Some(_)) if reversed == Some(Word::Told) => {
+                found.lost.push(format!("reverse-{subject}: {id} is paid all the same"));
+            }
+            (Some(0), _) if reversed.is_some() => {}
             (Some(0), Some(Word::Told)) => found.lost.push(format!("pay-{subject}: {id} is not paid")),
             (Some(0), _) | (Some(20), Some(_)) => {}
             _ => found.doubled.push(format!("pay-{subject}: {id} is paid with {}", invoice["paid"])),

@@ -33,6 +33,14 @@ told make-c-0 C
 meant count-c-0-0-1 /api/invoices/C
 told count-c-0-0-1 /api/invoices/C
 meant count-c-0-0-2 /api/invoices/C
+meant make-v-0 /api/invoices
+told make-v-0 V
+meant send-v-0 /api/invoices/V/send
+told send-v-0 V
+meant pay-v-0 /api/payments/W/confirm
+told pay-v-0 W
+meant reverse-v-0 /api/payments/W/reverse
+told reverse-v-0 W
 meant make-a-1 /api/invoices
 ";
 
@@ -47,6 +55,7 @@ fn facts() -> Facts {
         invoice("R", "changed-r-0", "DRAFT", "0.00", ""),
         invoice("S", "invoice-p-0", "SENT", "1.00", ""),
         invoice("C", "invoice-c-0", "DRAFT", "0.00", "0=1"),
+        invoice("V", "invoice-v-0", "SENT", "0.00", ""),
     ];
     Facts { invoices: invoices.into(), profile: json!({"bio": null}), tombstones: ["D".to_owned()].into() }
 }
@@ -84,7 +93,8 @@ fn unanswered_writes_may_be_done() {
 
 #[test]
 fn lost_writes_are_found() {
-    let lost: [fn(&mut Facts); 9] = [
+    let lost: [fn(&mut Facts); 10] = [
+        |facts| set(facts, "V", "paid", json!({"amount": "20.00"})),
         |facts| set(facts, "A", "status", json!("DRAFT")),
         |facts| set(facts, "A", "paid", json!({"amount": "0.00"})),
         |facts| set(facts, "R", "title", json!("invoice-r-0")),
@@ -103,7 +113,8 @@ fn lost_writes_are_found() {
 
 #[test]
 fn doubled_writes_are_found() {
-    let doubled: [fn(&mut Facts); 6] = [
+    let doubled: [fn(&mut Facts); 7] = [
+        |facts| set(facts, "V", "paid", json!({"amount": "40.00"})),
         |facts| facts.invoices.extend([invoice("B", "invoice-a-0", "DRAFT", "0.00", "")]),
         |facts| facts.invoices.extend([invoice("B", "invoice-x-0", "DRAFT", "0.00", "")]),
         |facts| set(facts, "A", "paid", json!({"amount": "40.00"})),

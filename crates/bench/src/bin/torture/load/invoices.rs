@@ -1,5 +1,6 @@
-//! Uncontended invoices: created, sent and paid.
+//! Uncontended invoices: created, sent and paid; each payment announced and confirmed, and some reversed.
 
+use chainbill_testkit::Dice;
 use serde_json::{Value, json};
 
 use super::{Load, euros};
@@ -12,12 +13,20 @@ pub struct Made {
 }
 
 impl Load {
-    /// Creates, sends and pays one invoice.
+    /// Creates and sends one invoice, whose payment its client announces and its freelancer confirms, and sometimes reverses.
     pub async fn invoice(&self, subject: &str) -> anyhow::Result<()> {
         let Some(Made { path, .. }) = self.make(subject, "50.00").await? else { return Ok(()) };
         let Some(_) = self.send(subject, &path).await? else { return Ok(()) };
         let body = payment("20.00", subject);
-        self.surely(&self.payer, &format!("{path}/pay"), &format!("pay-{subject}"), body).await?;
+        let announced = self.surely(&self.payer, &format!("{path}/pay"), &format!("announce-{subject}"), body).await?;
+        let Some(payment) = announced else { return Ok(()) };
+        let payment = format!("/api/payments/{}", payment["id"].as_str().unwrap_or(""));
+        let key = format!("pay-{subject}");
+        let confirmed = self.surely(&self.writer, &format!("{payment}/confirm"), &key, Value::Null).await?;
+        if confirmed.is_some() && Dice::named(self.seed, &key).roll(0, 3) == 0 {
+            let body = json!({"reason": "By mistake"});
+            self.surely(&self.writer, &format!("{payment}/reverse"), &format!("reverse-{subject}"), body).await?;
+        }
         Ok(())
     }
 

@@ -19,7 +19,7 @@ impl Load {
         let Some(Made { path, .. }) = self.make(subject, "100.00").await? else { return Ok(()) };
         let Some(_) = self.send(subject, &path).await? else { return Ok(()) };
         let path = format!("{path}/pay");
-        let payers = [&self.payer, &self.operator, &self.payer, &self.operator];
+        let payers = [&self.writer, &self.operator, &self.writer, &self.operator];
         let paid = PARTS.iter().zip(payers).enumerate();
         let paid = paid.map(|(place, (part, who))| self.part(who, &path, (subject, place), *part));
         futures::future::try_join_all(paid).await?;
