@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod checkout;
+mod error;
+mod event;
+mod port;
+mod refund;
+mod texts;
+
+pub use crate::{
+    checkout::{Checkout, CheckoutRequest, CheckoutStatus, PaymentStatus},
+    error::{ErrorClass, ProviderError, Refusal, UnsupportedAmount},
+    event::{ChargeRefunded, DisputeOpened, EventData, PaidCheckout, ProviderEvent, WebhookRefusal},
+    port::PaymentProvider,
+    refund::{Refund, RefundRequest, RefundStatus},
+    texts::{CheckoutId, DisputeId, EventId, IdempotencyKey, InvalidText, PaymentId, Reference, RefundId},
+};
