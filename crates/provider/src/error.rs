@@ -10,6 +10,12 @@ pub enum ProviderError {
     /// No connection was made: nothing was sent.
     #[error("the payment provider cannot be reached")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
+    /// The provider failed several times in a row: nothing is sent until it is probed again.
+    #[error("the payment provider is down: requests are suspended for {after:?}")]
+    Suspended {
+        /// For how long.
+        after: Duration,
+    },
     /// The request was sent, and no answer came in time. The effect may have taken place; the same key finds out.
     #[error("the payment provider did not answer in time")]
     NoAnswer(#[source] Box<dyn Error + Send + Sync>),
@@ -59,7 +65,9 @@ impl ProviderError {
     #[must_use]
     pub const fn class(&self) -> ErrorClass {
         match self {
-            Self::Unreachable(_) | Self::NoAnswer(_) | Self::Busy { .. } => ErrorClass::RetryLater,
+            Self::Unreachable(_) | Self::Suspended { .. } | Self::NoAnswer(_) | Self::Busy { .. } => {
+                ErrorClass::RetryLater
+            }
             Self::Refused(_) | Self::Amount(_) | Self::Invalid { .. } => ErrorClass::Refused,
             Self::Indeterminate(_) | Self::Unreadable(_) => ErrorClass::OutcomeUnknown,
         }
@@ -70,16 +78,22 @@ impl ProviderError {
     pub const fn may_have_taken_place(&self) -> bool {
         match self {
             Self::NoAnswer(_) | Self::Indeterminate(_) | Self::Unreadable(_) => true,
-            Self::Busy { refusal, .. } => refusal.status >= 500 || refusal.status == 409,
-            Self::Unreachable(_) | Self::Refused(_) | Self::Amount(_) | Self::Invalid { .. } => false,
+            // Rates are limited before the key is looked at.
+            Self::Busy { refusal, .. } => refusal.status != 429,
+            Self::Unreachable(_)
+            | Self::Suspended { .. }
+            | Self::Refused(_)
+            | Self::Amount(_)
+            | Self::Invalid { .. } => false,
         }
     }
 
-    /// How long the provider asks to wait.
+    /// How long to wait at least before another attempt.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy { after, .. } => *after,
+            Self::Suspended { after } => Some(*after),
             _ => None,
         }
     }
@@ -122,4 +136,33 @@ pub enum UnsupportedAmount {
     /// More than the provider takes at once.
     #[error("{0} cannot be paid by the provider: at most {1} can")]
     TooLarge(Money, Money),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_its_class() {
+        let refusal = |status| Refusal { status, code: None, message: String::new(), request_id: None };
+        let busy = |status| ProviderError::Busy { refusal: refusal(status), after: Some(Duration::from_secs(3)) };
+        let euro = Money { minor: 0, currency: "EUR".parse().unwrap() };
+        for (error, class, may_have_taken_place) in [
+            (ProviderError::Unreachable("refused".into()), ErrorClass::RetryLater, false),
+            (ProviderError::Suspended { after: Duration::from_secs(3) }, ErrorClass::RetryLater, false),
+            (ProviderError::NoAnswer("late".into()), ErrorClass::RetryLater, true),
+            (busy(429), ErrorClass::RetryLater, false),
+            (busy(409), ErrorClass::RetryLater, true),
+            (busy(500), ErrorClass::RetryLater, true),
+            (ProviderError::Refused(refusal(402)), ErrorClass::Refused, false),
+            (UnsupportedAmount::NotPositive(euro).into(), ErrorClass::Refused, false),
+            (ProviderError::Invalid { field: "a", problem: "b" }, ErrorClass::Refused, false),
+            (ProviderError::Indeterminate(refusal(500)), ErrorClass::OutcomeUnknown, true),
+            (ProviderError::Unreadable(String::new()), ErrorClass::OutcomeUnknown, true),
+        ] {
+            assert_eq!((error.class(), error.may_have_taken_place()), (class, may_have_taken_place), "{error}");
+            let waits = matches!(error, ProviderError::Busy { .. } | ProviderError::Suspended { .. });
+            assert_eq!(error.retry_after(), waits.then_some(Duration::from_secs(3)), "{error}");
+        }
+    }
 }

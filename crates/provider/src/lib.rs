@@ -5,6 +5,8 @@ mod error;
 mod event;
 mod port;
 mod refund;
+mod secret;
+mod stripe;
 mod texts;
 
 pub use crate::{
@@ -13,5 +15,7 @@ pub use crate::{
     event::{ChargeRefunded, DisputeOpened, EventData, PaidCheckout, ProviderEvent, WebhookRefusal},
     port::PaymentProvider,
     refund::{Refund, RefundRequest, RefundStatus},
+    secret::{InvalidSecret, SecretKey, WebhookSecrets},
+    stripe::{API_VERSION, InvalidSettings, Stripe, StripeSettings},
     texts::{CheckoutId, DisputeId, EventId, IdempotencyKey, InvalidText, PaymentId, Reference, RefundId},
 };
