@@ -27,6 +27,7 @@ mod disk;
 mod distance;
 mod foreign;
 mod proxy;
+pub mod stripe;
 mod wire;
 
 pub use answering::{Answering, Reply};
