@@ -1,6 +1,7 @@
 //! What a use case may answer instead of its effect.
 
 use chainbill_domain::transition::Refusal;
+use chainbill_provider::{ErrorClass, ProviderError, WebhookRefusal};
 use chainbill_records::{RecordsError, Retryable};
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +62,18 @@ pub enum AppError {
     /// The same request is still being worked on.
     #[error("the same request is still being worked on")]
     Busy,
+    /// No payment provider is set up.
+    #[error("payments by a provider are not set up here")]
+    NoProvider,
+    /// The payment provider cannot be asked, or its answer is unknown: asking again with the same key is right.
+    #[error("the payment provider does not answer at the moment")]
+    ProviderAway(#[source] ProviderError),
+    /// The payment provider has refused.
+    #[error("the payment provider has refused it: {0}")]
+    ProviderRefused(#[source] ProviderError),
+    /// What claims to come from the provider does not, or cannot be read.
+    #[error("the event is not accepted: {0}")]
+    Webhook(#[from] WebhookRefusal),
     /// The primary failed.
     #[error(transparent)]
     Records(#[from] RecordsError),
@@ -141,6 +154,15 @@ impl From<Refusal> for AppError {
             current: refusal.current.to_owned(),
             allowed: refusal.allowed.iter().map(|&action| action.to_owned()).collect(),
             detail: refusal.to_string(),
+        }
+    }
+}
+
+impl From<ProviderError> for AppError {
+    fn from(error: ProviderError) -> Self {
+        match error.class() {
+            ErrorClass::RetryLater | ErrorClass::OutcomeUnknown => Self::ProviderAway(error),
+            ErrorClass::Refused => Self::ProviderRefused(error),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod argon;
+mod checkouts;
 mod command;
 mod content;
 mod context;
@@ -32,6 +33,7 @@ pub use chainbill_records::Unreadable;
 pub use accounts::{AdminOutcome, PatchProfile, Registration};
 /// What always holds.
 pub use chainbill_records::repo::invariants::{INVARIANTS, Invariant};
+pub use checkouts::NewCheckout;
 pub use context::{Actor, Answered, Context, Done, Expected, Settings, Stored, network_of};
 pub use credits::{ApplyCredit, CreditPage, NewCreditNote, NewRefund, PartyFilter, RefundDone, RefundInvoice};
 pub use errors::{AppError, FieldError, Trouble};

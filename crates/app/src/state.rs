@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chainbill_domain::Timestamp;
+use chainbill_provider::PaymentProvider;
 use chainbill_records::{
     Records,
     repo::invariants::{self, Invariant},
@@ -20,13 +21,28 @@ pub struct App {
     pub(crate) seal: Seal,
     /// Notified of each login.
     pub(crate) logins: Arc<Notify>,
+    /// Where clients pay, if there is such a provider.
+    pub(crate) provider: Option<Arc<dyn PaymentProvider>>,
 }
 
 impl App {
     /// Use cases over a primary.
     #[must_use]
     pub fn new(records: Records, settings: Settings) -> Self {
-        Self { records, settings, passwords: Passwords::default(), seal: Seal::default(), logins: Arc::default() }
+        Self {
+            records,
+            settings,
+            passwords: Passwords::default(),
+            seal: Seal::default(),
+            logins: Arc::default(),
+            provider: None,
+        }
+    }
+
+    /// The same, with a provider at which clients pay.
+    #[must_use]
+    pub fn with_provider(self, provider: Option<Arc<dyn PaymentProvider>>) -> Self {
+        Self { provider, ..self }
     }
 
     /// The primary.

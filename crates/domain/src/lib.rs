@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod characters;
+pub mod checkout;
 pub mod clock;
 pub mod credit;
 mod currency;

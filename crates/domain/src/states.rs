@@ -232,6 +232,17 @@ words! {
         /// Taken of the client's credit that the freelancer holds.
         CreditExternal = "CREDIT_EXTERNAL",
     }
+    /// Where a client's visit at a payment provider stands.
+    CheckoutStatus {
+        /// Waits for the client.
+        Open = "OPEN",
+        /// Paid: there is a payment of it.
+        Paid = "PAID",
+        /// Ended without a payment.
+        Expired = "EXPIRED",
+        /// The provider has refused it.
+        Failed = "FAILED",
+    }
     /// Who holds money that was paid.
     Custody {
         /// The platform, by its provider or its operators.

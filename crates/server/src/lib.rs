@@ -15,6 +15,7 @@ mod monitor;
 mod open;
 mod output;
 mod private;
+mod provider;
 mod redact;
 pub mod settings;
 mod slot;

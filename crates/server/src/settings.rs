@@ -285,6 +285,15 @@ pub struct Settings {
     /// The mail server.
     #[arg(skip)]
     pub smtp_url: Option<Hidden>,
+    /// The secret key of Stripe, at which clients can pay.
+    #[arg(skip)]
+    pub stripe_secret_key: Option<Hidden>,
+    /// The secrets that Stripe signs its events with.
+    #[arg(skip)]
+    pub stripe_webhook_secret: Option<Hidden>,
+    /// Where Stripe is reached: an https address, or an http address of this machine.
+    #[arg(long, env, global = true, default_value = "https://api.stripe.com", value_name = "STRIPE_API_URL")]
+    pub stripe_api_url: String,
     /// How many days events are kept in the primary, once every consumer has taken them, 1 to 3650. A mirror that was lost gets
     /// those back.
     #[arg(long, env, global = true, default_value_t = 90, value_name = "EVENTS_KEEP_DAYS",

@@ -11,7 +11,7 @@ use utoipa::openapi::OpenApi;
 use crate::{PublicUrls, extract::COOKIE, schemas};
 
 /// Operations under `/api` that need no login, beside the health's.
-const OPEN: &[&str] = &["/api/auth/register", "/api/auth/login", "/api/auth/logout"];
+const OPEN: &[&str] = &["/api/auth/register", "/api/auth/login", "/api/auth/logout", "/api/webhooks/stripe"];
 /// Tags of operations whose changes take an idempotency key and return a Sync-Token.
 const THINGS: &[&str] = &["users", "skills", "projects", "invoices", "payments", "credits"];
 /// Tags of reads of the mirror.
@@ -552,6 +552,7 @@ mod tests {
         reads::<app::PatchInvoice>(&description, "PatchInvoice");
         reads::<app::NewPayment>(&description, "NewPayment");
         reads::<app::NewTransfer>(&description, "NewTransfer");
+        reads::<app::NewCheckout>(&description, "NewCheckout");
         reads::<app::Reason>(&description, "Reason");
         reads::<app::ApplyCredit>(&description, "ApplyCredit");
         reads::<app::NewCreditNote>(&description, "NewCreditNote");

@@ -163,6 +163,22 @@ impl From<AppError> for Problem {
             AppError::IdempotencyMismatch => Self::new(Is::UNPROCESSABLE_ENTITY, "idempotency-mismatch", detail),
             AppError::IdempotencyRequired => Self::new(Is::BAD_REQUEST, "idempotency-key-required", detail),
             AppError::Busy => Self::new(Is::CONFLICT, "still-running", detail).retry_after(1),
+            AppError::NoProvider => Self::new(Is::CONFLICT, "wrong-state", detail)
+                .with("current", "NO_PROVIDER")
+                .with("allowed", vec!["pay"]),
+            AppError::ProviderAway(cause) => {
+                tracing::error!("a request failed: {cause}");
+                let after = cause.retry_after().map_or(5, |after| after.as_secs().max(1));
+                Self::new(Is::SERVICE_UNAVAILABLE, "provider-unavailable", detail).retry_after(after)
+            }
+            AppError::ProviderRefused(cause) => {
+                tracing::error!("a request failed: {cause}");
+                Self::new(Is::BAD_GATEWAY, "provider-refused", "the payment provider has refused it; it was logged")
+            }
+            AppError::Webhook(cause) => {
+                tracing::warn!("an event of the payment provider is refused: {cause}");
+                Self::new(Is::BAD_REQUEST, "bad-event", "the event is not accepted")
+            }
             AppError::Records(_) | AppError::Unwritable(_) | AppError::Hashing(_) => {
                 of_primary(error.trouble(), &error)
             }

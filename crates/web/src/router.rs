@@ -138,6 +138,7 @@ fn routes(test_mode: bool) -> OpenApiRouter<State> {
         .merge(api::projects::routes())
         .merge(api::invoices::routes())
         .merge(api::payments::routes())
+        .merge(api::checkouts::routes())
         .merge(api::credits::routes())
         .merge(api::ledger::routes())
         .merge(api::files::routes())

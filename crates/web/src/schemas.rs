@@ -4,8 +4,8 @@
 use chainbill_domain::{
     models,
     states::{
-        AccountKind, AnchorStatus, Custody, EscrowStatus, InvoiceStatus, PaymentChannel, PaymentMethod, PaymentState,
-        PaymentStatus, ProjectStatus, RefundStatus, Role, SkillLevel, TransferKind, UserStatus,
+        AccountKind, AnchorStatus, CheckoutStatus, Custody, EscrowStatus, InvoiceStatus, PaymentChannel, PaymentMethod,
+        PaymentState, PaymentStatus, ProjectStatus, RefundStatus, Role, SkillLevel, TransferKind, UserStatus,
     },
 };
 use serde_json::{Map, Value, json};
@@ -44,6 +44,9 @@ const OF_ONE: &[(&str, &str, Shape)] = &[
     ("UserView", "status", Words(UserStatus::WORDS)),
     ("ProjectView", "status", Words(ProjectStatus::WORDS)),
     ("InvoiceView", "status", Words(InvoiceStatus::WORDS)),
+    ("CheckoutView", "status", Words(CheckoutStatus::WORDS)),
+    ("StripeEvent", "id", Length(1, 255)),
+    ("StripeEvent", "type", Length(1, 100)),
     ("PaymentView", "status", Words(PaymentState::WORDS)),
     ("PaymentView", "channel", Words(PaymentChannel::WORDS)),
     ("RefundView", "status", Words(RefundStatus::WORDS)),
@@ -161,6 +164,10 @@ const BY_NAME: &[(&str, Shape)] = &[
     ("method", Words(PaymentMethod::WORDS)),
     ("custody", Words(Custody::WORDS)),
     ("account", Words(AccountKind::WORDS)),
+    ("successUrl", Format("uri", "https://example.org/paid")),
+    ("cancelUrl", Format("uri", "https://example.org/invoices")),
+    ("url", Format("uri", "https://checkout.example.org/c/1")),
+    ("Stripe-Signature", Length(1, 2000)),
     ("asOf", MOMENT),
     ("from", MOMENT),
     ("paymentStatus", Words(PaymentStatus::WORDS)),
@@ -268,6 +275,10 @@ fn example(schema: &str) -> Option<Value> {
         }
         "RefundInvoice" => json!({"method": "BANK_TRANSFER", "reason": "The project was cancelled"}),
         "RefundDone" => json!({"externalRef": "SEPA-2026-11-25-1"}),
+        "NewCheckout" => {
+            json!({"successUrl": "https://example.org/paid", "cancelUrl": "https://example.org/invoices"})
+        }
+        "StripeEvent" => json!({"id": "evt_1", "type": "checkout.session.completed"}),
         "ClockChange" => json!({"advance": "P14D"}),
         "Verification" => json!({"model": "invoices", "deep": true}),
         _ => return None,

@@ -2,13 +2,17 @@
 
 use chainbill_domain::{
     credit::{CannotRefund, Refund},
-    id::{RefundId, UserId},
+    id::{InvoiceId, PaymentId, RefundId, UserId},
     ledger::Parties,
     money::Money,
-    states::{Custody, PaymentChannel, PaymentMethod, RefundStatus, Role},
+    states::{Custody, PaymentChannel, PaymentMethod, PaymentState, RefundStatus, Role},
     text,
+    visibility::Viewer,
 };
-use chainbill_records::repo::credits::{self, List};
+use chainbill_records::repo::{
+    credits::{self, List},
+    payments,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,6 +21,7 @@ use crate::{
     App, AppError, Context, CreditNoteView, Done, MoneyView, Page, RefundView, RefundedInvoice,
     command::Command,
     context::{CREATED, OK},
+    jobs::refunding,
     payments::{Reason, checked_method, checked_reference, refused},
     validate::Check,
 };
@@ -155,6 +160,9 @@ impl App {
                 let asked = Asked { custody, amount, method, external_ref: reference, reason: Some(reason.clone()) };
                 let mut refund = command.refund_of(parties, &asked)?;
                 refund.invoice_id = Some(invoice_id);
+                if custody == Custody::Platform {
+                    refund.payment_id = command.providers_payment(invoice_id, amount).await?;
+                }
                 refunds.push(command.refund(refund).await?);
             }
             let credit_note = CreditNoteView::of(note, Some(view));
@@ -295,6 +303,10 @@ impl Command<'_> {
         let (created, transfer) = if has_gone { refund.made(self.occasion())? } else { refund.requested()? };
         self.post(transfer).await?;
         credits::add_refund(&mut self.unit, &created.state).await?;
+        if created.state.payment_id.is_some() {
+            let job = refunding::job(created.state.id, self.unit.now())?;
+            self.unit.enqueue_job(job).await?;
+        }
         created.events.iter().for_each(|event| self.unit.event(event));
         let view = RefundView::of(created.state);
         self.note(None, Some(&view)).await?;
@@ -321,8 +333,22 @@ impl Command<'_> {
         Ok(RefundView { movement: self.movement(), ..after })
     }
 
+    /// A provider's payment for the invoice of which so much is left to give back, if there is one.
+    async fn providers_payment(&self, invoice: InvoiceId, amount: Money) -> Result<Option<PaymentId>, AppError> {
+        let operators = Viewer { user_id: self.actor()?, role: Role::Admin };
+        let state = Some(PaymentState::Confirmed);
+        let list = payments::List { viewer: &operators, invoice: Some(invoice), state, after: None, limit: 100 };
+        for payment in payments::list(&self.unit, list).await? {
+            let left = payment.amount.minor - credits::refunded_of(&self.unit, payment.id).await?;
+            if payment.channel == Some(PaymentChannel::Stripe) && left >= amount.minor {
+                return Ok(Some(payment.id));
+            }
+        }
+        Ok(None)
+    }
+
     /// A provider's payment of the same parties, of which enough is left to give back.
-    async fn refundable(&self, id: &str, refund: &Refund) -> Result<chainbill_domain::id::PaymentId, AppError> {
+    async fn refundable(&self, id: &str, refund: &Refund) -> Result<PaymentId, AppError> {
         let payment = self.payment(id).await?;
         let fits = payment.channel == Some(PaymentChannel::Stripe)
             && payment.parties() == refund.parties

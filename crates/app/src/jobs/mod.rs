@@ -5,6 +5,7 @@
 
 mod cleaning;
 mod operating;
+pub(crate) mod refunding;
 mod runner;
 
 use async_trait::async_trait;
@@ -71,5 +72,5 @@ impl From<RecordsError> for JobError {
 /// Every kind. A new one is its file and a line here.
 #[must_use]
 pub fn kinds() -> Vec<Box<dyn JobKind>> {
-    vec![Box::new(cleaning::Cleaning)]
+    vec![Box::new(cleaning::Cleaning), Box::new(refunding::Refunding)]
 }

@@ -19,7 +19,10 @@ pub use self::{
         AccountView, AccountsView, BookView, KindView, Movement, PostingView, StatementEntry, TransferView,
         TrialBalance,
     },
-    payments::{AllocationView, CreditNoteView, CreditView, PaymentView, RefundView, RefundedInvoice, ReversalView},
+    payments::{
+        AllocationView, CheckoutView, CreditNoteView, CreditView, PaymentView, RefundView, RefundedInvoice,
+        ReversalView,
+    },
     projects::{ProjectSkillView, ProjectView},
     users::{SkillView, UserSkillView, UserView},
 };
@@ -102,6 +105,7 @@ macro_rules! recorded {
 
 recorded! {
     PaymentView: "payments";
+    CheckoutView: "checkouts";
     CreditNoteView: "credit_notes";
     RefundView: "refunds";
     RefundedInvoice: "credit_notes";

@@ -1,10 +1,11 @@
 //! Payments, credits, credit notes and refunds.
 
 use chainbill_domain::{
+    checkout::Checkout,
     credit::{Credit, CreditNote, Refund},
     money::Money,
     payment::{Allocation, Payment},
-    states::{Custody, PaymentChannel, PaymentMethod, PaymentState, RefundStatus},
+    states::{CheckoutStatus, Custody, PaymentChannel, PaymentMethod, PaymentState, RefundStatus},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -244,6 +245,46 @@ impl RefundView {
             decided_at: refund.decided_at.map(moment),
             created_at: moment(refund.created_at),
             movement: Movement::default(),
+        }
+    }
+}
+
+/// A client's visit at the payment provider.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckoutView {
+    /// Its id.
+    pub id: String,
+    /// The invoice.
+    pub invoice_id: String,
+    /// OPEN, PAID, EXPIRED or FAILED.
+    #[schema(value_type = String)]
+    pub status: CheckoutStatus,
+    /// How much is to be paid.
+    pub amount: MoneyView,
+    /// Where the client pays; for the client.
+    pub url: Option<String>,
+    /// The payment that came of it.
+    pub payment_id: Option<String>,
+    /// When it ends.
+    pub expires_at: String,
+    /// When it was begun.
+    pub created_at: String,
+}
+
+impl CheckoutView {
+    /// A checkout as its client sees it.
+    #[must_use]
+    pub fn of(checkout: Checkout) -> Self {
+        Self {
+            id: checkout.id.to_string(),
+            invoice_id: checkout.invoice_id.to_string(),
+            status: checkout.status,
+            amount: checkout.amount.into(),
+            url: checkout.url,
+            payment_id: checkout.payment_id.map(|id| id.to_string()),
+            expires_at: moment(checkout.expires_at),
+            created_at: moment(checkout.created_at),
         }
     }
 }

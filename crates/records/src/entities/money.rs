@@ -121,6 +121,7 @@ pub mod checkouts {
         Timestamp,
         id::{CheckoutId, InvoiceId, PaymentId, UserId},
         money::Currency,
+        states::CheckoutStatus,
     };
     use sea_orm::entity::prelude::*;
 
@@ -132,11 +133,12 @@ pub mod checkouts {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: Text<CheckoutId>,
         pub invoice_id: Text<InvoiceId>,
+        pub invoice_number: String,
         pub client_id: Text<UserId>,
         pub freelancer_id: Text<UserId>,
         pub currency: Text<Currency>,
         pub amount_minor: i64,
-        pub status: String,
+        pub status: Text<CheckoutStatus>,
         pub provider_id: Option<String>,
         #[sea_orm(column_type = "Text", nullable)]
         pub url: Option<String>,

@@ -145,6 +145,7 @@ const NEW: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS checkouts (
         id VARCHAR(36) NOT NULL PRIMARY KEY,
         invoice_id VARCHAR(36) NOT NULL,
+        invoice_number VARCHAR(64) NOT NULL,
         client_id VARCHAR(36) NOT NULL,
         freelancer_id VARCHAR(36) NOT NULL,
         currency VARCHAR(3) NOT NULL,

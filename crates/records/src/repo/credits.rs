@@ -211,6 +211,14 @@ pub async fn find_refund(
     Ok(row.map(refund).filter(|refund| viewer.is_party(refund.parties)))
 }
 
+/// A refund, whoever its parties are.
+///
+/// # Errors
+/// When the primary does not answer.
+pub async fn by_id(db: &impl ConnectionTrait, id: RefundId) -> Result<Option<Refund>, RecordsError> {
+    Ok(refunds::Entity::find_by_id(Text(id)).one(db).await?.map(refund))
+}
+
 /// A refund under lock.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ use chainbill_app::{
     App,
     jobs::{JobRunner, kinds},
 };
+use chainbill_domain::SystemRandom;
 use chainbill_records::migrations;
 use chainbill_sync::Replicator;
 use chainbill_web::{Serving, State};
@@ -21,6 +22,7 @@ use crate::{
     logs::{self, Lines},
     metrics::describe,
     monitor, open,
+    provider::provider,
     settings::Settings,
     slot::Slot,
     sync_admin::ServerSyncAdmin,
@@ -37,7 +39,8 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     migrations::up(&records, None).await.context("the tables could not be brought up to date")?;
     let test_clock = test_clock.map(|clock| SharedClock::new(clock, records.clone()));
     let mirror = open::secondary(settings).await?;
-    let app = App::new(records.clone(), settings.app());
+    let provider = provider(settings, records.clock().clone(), Arc::new(SystemRandom))?;
+    let app = App::new(records.clone(), settings.app()).with_provider(provider);
     let first = first_admin(&app, settings).await?;
     let address = SocketAddr::new(settings.bind_address, settings.port);
     let listener = TcpListener::bind(address).await.with_context(|| {

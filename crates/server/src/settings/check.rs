@@ -40,6 +40,7 @@ impl Settings {
             ensure!(models.insert(model), "SYNC_EVERY names {model} twice: each model once is accepted");
         }
         crate::test_mode::check(self)?;
+        crate::provider::settings(self)?;
         self.check_alarms()
     }
 

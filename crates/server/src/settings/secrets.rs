@@ -40,6 +40,14 @@ pub const SECRETS: &[(&str, &str)] = &[
     ("METRICS_TOKEN", "The bearer token that /metrics requires, 16 or more characters; /metrics is public without it."),
     ("ALERT_WEBHOOK_URL", "Where alarms are posted as JSON (Standard Webhooks): https://…; none without it."),
     ("ALERT_WEBHOOK_SECRET", "The key that alarms are signed with: whsec_ and base64."),
+    (
+        "STRIPE_SECRET_KEY",
+        "The secret key of Stripe (sk_… or rk_…): clients can pay invoices there; needs STRIPE_WEBHOOK_SECRET.",
+    ),
+    (
+        "STRIPE_WEBHOOK_SECRET",
+        "The secrets that Stripe signs its events to /api/webhooks/stripe with: whsec_…, several separated by commas.",
+    ),
     ("SMTP_URL", "The mail server: smtps://user:password@host, smtp://user:password@host:587?tls=required."),
 ];
 
@@ -70,6 +78,8 @@ impl Settings {
                 "METRICS_TOKEN" => &mut self.metrics_token,
                 "ALERT_WEBHOOK_URL" => &mut self.alert_webhook_url,
                 "ALERT_WEBHOOK_SECRET" => &mut self.alert_webhook_secret,
+                "STRIPE_SECRET_KEY" => &mut self.stripe_secret_key,
+                "STRIPE_WEBHOOK_SECRET" => &mut self.stripe_webhook_secret,
                 "SMTP_URL" => &mut self.smtp_url,
                 other => bail!("{other} has no place in the settings"),
             };
@@ -88,6 +98,8 @@ impl Settings {
             &self.metrics_token,
             &self.alert_webhook_url,
             &self.alert_webhook_secret,
+            &self.stripe_secret_key,
+            &self.stripe_webhook_secret,
             &self.smtp_url,
         ];
         all.into_iter().flatten().map(|Hidden(text)| text.as_str()).collect()

@@ -25,6 +25,7 @@ mod operators;
 mod primary_connections;
 mod primary_faults;
 mod projects;
+mod provider;
 mod searching;
 mod secrets;
 mod silence;

@@ -37,6 +37,9 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("POST", "/api/invoices/{invoice}/apply-credit", "-0+++"),
     ("POST", "/api/invoices/{invoice}/credit-notes", "-0x+x"),
     ("POST", "/api/invoices/{invoice}/refund", "-0x+x"),
+    ("POST", "/api/invoices/{invoice}/checkout", "-0+xx"),
+    ("GET", "/api/checkouts/{nobody}", "-0000"),
+    ("POST", "/api/webhooks/stripe", "+++++"),
     ("GET", "/api/payments", "-++++"),
     ("POST", "/api/payments", "-++++"),
     ("GET", "/api/payments/{payment}", "-0+++"),
@@ -137,6 +140,10 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
             let body = match *pattern {
                 "/api/auth/register" | "/api/auth/login" => Some(json!({})),
                 path if path.ends_with("/pay") => Some(crate::world::payment("1.00", pattern)),
+                path if path.ends_with("/checkout") => {
+                    let url = "https://example.org/";
+                    Some(json!({"successUrl": url, "cancelUrl": url}))
+                }
                 path if path.ends_with("/apply-credit") => Some(json!({})),
                 path if path.ends_with("/credit-notes") && *method == "POST" => Some(json!({"reason": ""})),
                 "/api/invoices/{invoice}/refund" => Some(json!({"reason": "", "method": ""})),

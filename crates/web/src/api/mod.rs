@@ -2,6 +2,7 @@
 
 pub(crate) mod analytics;
 pub(crate) mod auth;
+pub(crate) mod checkouts;
 pub(crate) mod credits;
 mod documents;
 pub(crate) mod files;
