@@ -32,7 +32,7 @@ pub use accounts::{AdminOutcome, PatchProfile, Registration};
 pub use chainbill_records::repo::invariants::{INVARIANTS, Invariant};
 pub use context::{Actor, Answered, Context, Done, Expected, Settings, Stored, network_of};
 pub use errors::{AppError, FieldError, Trouble};
-pub use invoices::{InvoiceFilter, NewInvoice, NewLine, PatchInvoice};
+pub use invoices::{InvoiceFilter, NewDiscount, NewInvoice, NewLine, NewLineDiscount, PatchInvoice};
 pub use paging::{Page, PageRequest, UnreadableRow};
 pub use passwords::{Passwords, Secret};
 pub use payments::NewPayment;

@@ -226,6 +226,24 @@ words! {
         /// A person's.
         User = "USER",
     }
+    /// How a line is taxed.
+    TaxCategory {
+        /// At its rate.
+        Standard = "STANDARD",
+        /// At the rate of zero.
+        Zero = "ZERO",
+        /// Not at all, for a reason that the line states.
+        Exempt = "EXEMPT",
+        /// By the client, who owes the tax.
+        ReverseCharge = "REVERSE_CHARGE",
+    }
+    /// Where the tax of an invoice is rounded.
+    Rounding {
+        /// Once per rate, over the lines of the rate.
+        PerRate = "PER_RATE",
+        /// Once per line.
+        PerLine = "PER_LINE",
+    }
 }
 
 impl DisputeStatus {

@@ -4,8 +4,8 @@
 use chainbill_domain::{
     models,
     states::{
-        AnchorStatus, EscrowStatus, InvoiceStatus, PaymentMethod, PaymentStatus, ProjectStatus, Role, SkillLevel,
-        UserStatus,
+        AnchorStatus, EscrowStatus, InvoiceStatus, PaymentMethod, PaymentStatus, ProjectStatus, Role, Rounding,
+        SkillLevel, TaxCategory, UserStatus,
     },
 };
 use serde_json::{Map, Value, json};
@@ -32,6 +32,7 @@ const ID: Shape = Format("uuid", "01890a5d-ac96-774b-bcce-b302099a8057");
 const MOMENT: Shape = Format("date-time", "2026-11-24T12:00:00.000Z");
 const DAY: Shape = Format("date", "2028-02-29");
 const DECIMAL: &str = r"^(0|[1-9][0-9]*)(\.[0-9]+)?$";
+const SIGNED: &str = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$";
 const HASH: &str = "^[0-9a-f]{64}$";
 /// Who may register.
 const NEWCOMERS: &[&str] = &["CLIENT", "FREELANCER"];
@@ -57,6 +58,8 @@ const OF_ONE: &[(&str, &str, Shape)] = &[
     ("ProjectView", "description", Length(1, 20_000)),
     ("NewSkill", "description", Length(0, 2000)),
     ("SkillView", "description", Length(1, 2000)),
+    ("NewDiscount", "amount", Pattern(DECIMAL, "50.00")),
+    ("TaxView", "category", Words(TaxCategory::WORDS)),
     ("NewLine", "description", Length(1, 500)),
     ("LineView", "description", Length(1, 500)),
     ("NewUserSkill", "name", Length(1, 100)),
@@ -143,10 +146,18 @@ const ENTITY_ID: Shape = Length(1, 512);
 const BY_NAME: &[(&str, Shape)] = &[
     ("id", ID),
     ("at", MOMENT),
-    ("amount", Pattern(DECIMAL, "1250.00")),
+    ("amount", Pattern(SIGNED, "1250.00")),
     ("currency", Pattern("^[A-Z]{3}$", "EUR")),
-    ("quantity", Pattern(DECIMAL, "1.5")),
+    ("quantity", Pattern(SIGNED, "1.5")),
+    ("unit", Length(1, 50)),
     ("taxRate", Pattern(DECIMAL, "19")),
+    ("taxCategory", Words(TaxCategory::WORDS)),
+    ("taxReason", Length(1, 500)),
+    ("rounding", Words(Rounding::WORDS)),
+    ("percent", Pattern(DECIMAL, "10")),
+    ("discountPercent", Pattern(DECIMAL, "10")),
+    ("withholdingRate", Pattern(DECIMAL, "15")),
+    ("rate", Pattern(DECIMAL, "8.875")),
     ("number", Pattern("^INV-[0-9]{4}-[0-9]{6,}$", "INV-2026-000001")),
     ("role", Words(Role::WORDS)),
     ("level", Words(SkillLevel::WORDS)),
@@ -224,6 +235,8 @@ fn example(schema: &str) -> Option<Value> {
     Some(match schema {
         "MoneyView" => euros("1250.00"),
         "NewLine" => line,
+        "NewDiscount" => euros("50.00"),
+        "NewLineDiscount" => json!({"percent": "10"}),
         "Registration" => {
             json!({"email": "ada@example.org", "password": "correct horse battery", "name": "Ada Lovelace", "role": "FREELANCER"})
         }

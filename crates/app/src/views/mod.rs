@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::{
-    invoices::{InvoiceView, LineView, PaymentView},
+    invoices::{InvoiceView, LineDiscountView, LineView, PaymentView, TaxView},
     projects::{ProjectSkillView, ProjectView},
     users::{SkillView, UserSkillView, UserView},
 };
@@ -88,7 +88,7 @@ pub fn moment(at: Timestamp) -> String {
 }
 
 /// Money in the API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MoneyView {
     /// A decimal number with all decimals of the currency.

@@ -4,15 +4,17 @@
 //! ([`InvoiceState::payment_status`]), where the money stands after a payment, and whether it is overdue.
 
 mod canonical;
+mod line;
 mod state;
 mod totals;
 
 use std::ops::Deref;
 
 pub use self::{
-    canonical::{Frozen, canonical, number},
-    state::{Content, InvoiceState},
-    totals::{Line, NoTotal, Totals, totals},
+    canonical::{CANONICAL_VERSION, Frozen, Unverified, canonical, number, verify},
+    line::{BadPrice, Discount, Line, MILLION, UnitPrice},
+    state::{Content, Heading, InvoiceState},
+    totals::{NoTotal, Pricing, TaxTotal, Totals, totals},
 };
 use crate::{
     Timestamp,
@@ -146,6 +148,7 @@ impl Invoice {
             number: None,
             number_seq: None,
             canonical_hash: None,
+            canonical_version: None,
             token_id: None,
             tx_hash: None,
             sent_at: None,
@@ -208,7 +211,7 @@ impl Invoice {
     /// When it is no draft any more, or could not be paid.
     pub fn can_be_sent(&self, today: &str) -> Result<(), CannotSend> {
         self.allows(Action::Send)?;
-        let nothing = (self.content.totals.total <= 0).then_some(Unpayable::Nothing);
+        let nothing = (self.payable().minor <= 0).then_some(Unpayable::Nothing);
         let due = self.content.due_date.clone().filter(|due| due.as_str() < today).map(Unpayable::Due);
         let reasons: Vec<Unpayable> = nothing.into_iter().chain(due).collect();
         if reasons.is_empty() { Ok(()) } else { Err(CannotSend::Unpayable(reasons)) }
@@ -225,6 +228,7 @@ impl Invoice {
         next.status = InvoiceStatus::Sent;
         next.sent_at = Some(at);
         next.canonical_hash = Some(Frozen::of(&next, &number).canonical_hash());
+        next.canonical_version = Some(CANONICAL_VERSION);
         next.number = Some(number);
         next.number_seq = Some(sequence);
         Ok(Transition::quiet(self, Self(next)))
@@ -244,7 +248,7 @@ impl Invoice {
         let mut next = self.0.clone();
         next.paid_minor = paid.minor;
         next.escrow = next.funded();
-        if paid.minor >= next.content.totals.total {
+        if paid.minor >= next.payable().minor {
             next.status = InvoiceStatus::Paid;
             next.paid_at = Some(occasion.at);
         }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Line, Totals};
+use super::{Line, NoTotal, Pricing, TaxTotal, Totals, totals};
 use crate::{
     Timestamp,
     id::{InvoiceId, ProjectId, UserId},
@@ -41,6 +41,8 @@ pub struct InvoiceState {
     pub number_seq: Option<i64>,
     /// The hash of its canonical form, from sending on.
     pub canonical_hash: Option<String>,
+    /// The version of that form; the first where there is none.
+    pub canonical_version: Option<i64>,
     /// Its token on the chain.
     pub token_id: Option<String>,
     /// The transaction that made the token.
@@ -63,7 +65,7 @@ impl InvoiceState {
     /// How much of it is paid.
     #[must_use]
     pub fn payment_status(&self) -> PaymentStatus {
-        match self.paid_minor.cmp(&self.content.totals.total) {
+        match self.paid_minor.cmp(&self.payable().minor) {
             _ if self.paid_minor == 0 => PaymentStatus::Unpaid,
             Ordering::Less => PaymentStatus::Partial,
             Ordering::Equal => PaymentStatus::Paid,
@@ -99,6 +101,19 @@ impl InvoiceState {
         Money { minor: self.content.totals.total, currency: self.currency }
     }
 
+    /// What is to be paid of it in all: the total, less what is kept back for the tax office and what was paid in advance.
+    #[must_use]
+    pub fn payable(&self) -> Money {
+        Money { minor: self.content.totals.payable(), currency: self.currency }
+    }
+
+    /// What is still to be paid; nothing once it is void.
+    #[must_use]
+    pub fn balance_due(&self) -> Money {
+        let open = if self.status == InvoiceStatus::Void { 0 } else { self.payable().minor - self.paid_minor };
+        Money { minor: open.max(0), currency: self.currency }
+    }
+
     /// What is paid.
     #[must_use]
     pub fn paid(&self) -> Money {
@@ -117,6 +132,33 @@ pub struct Content {
     pub due_date: Option<String>,
     /// Its lines.
     pub lines: Vec<Line>,
+    /// What is agreed beside them.
+    pub pricing: Pricing,
     /// What they come to.
     pub totals: Totals,
+    /// What the lines of each tax rate come to.
+    pub taxes: Vec<TaxTotal>,
+}
+
+/// The words of an invoice, beside its lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heading {
+    /// Its title.
+    pub title: String,
+    /// Notes to the client.
+    pub notes: Option<String>,
+    /// The day until which it is to be paid (`YYYY-MM-DD`).
+    pub due_date: Option<String>,
+}
+
+impl Content {
+    /// The content of these lines, with what they come to.
+    ///
+    /// # Errors
+    /// When they have no total.
+    pub fn of(heading: Heading, lines: Vec<Line>, pricing: Pricing) -> Result<Self, NoTotal> {
+        let Heading { title, notes, due_date } = heading;
+        let (totals, taxes) = totals(&lines, &pricing)?;
+        Ok(Self { title, notes, due_date, lines, pricing, totals, taxes })
+    }
 }

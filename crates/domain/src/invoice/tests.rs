@@ -7,7 +7,7 @@ use crate::{
     ledger::{Account, Owner},
     money::Money,
     payment::Received,
-    states::PaymentMethod,
+    states::{PaymentMethod, TaxCategory},
     transition::Transition,
 };
 
@@ -20,10 +20,18 @@ fn occasion() -> Occasion {
 }
 
 fn content(price: i64, due_date: Option<&str>) -> Content {
-    let lines =
-        vec![Line { description: "work".to_owned(), quantity_milli: 1000, unit_price_minor: price, tax_rate_bp: 0 }];
-    let totals = totals(&lines, 0).expect("they fit");
-    Content { title: "Work".to_owned(), notes: None, due_date: due_date.map(str::to_owned), lines, totals }
+    let line = Line {
+        description: "work".to_owned(),
+        unit: None,
+        quantity_micro: MILLION,
+        unit_price: UnitPrice::of_minor(price),
+        discount: None,
+        tax_category: TaxCategory::Zero,
+        tax_rate_ppm: 0,
+        tax_reason: None,
+    };
+    let heading = Heading { title: "Work".to_owned(), notes: None, due_date: due_date.map(str::to_owned) };
+    Content::of(heading, vec![line], Pricing::default()).expect("it has a total")
 }
 
 fn draft(price: i64) -> Invoice {

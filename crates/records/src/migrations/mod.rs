@@ -14,8 +14,10 @@ mod m0011_values;
 mod m0013_references;
 mod m0014_jobs;
 mod m0015_events;
+mod m0018_lines;
 
 mod lock;
+mod reshape;
 mod runner;
 
 use std::collections::BTreeSet;
@@ -55,6 +57,7 @@ static STEPS: &[&dyn Step] = &[
     &m0013_references::Migration,
     &m0014_jobs::Migration,
     &m0015_events::Migration,
+    &m0018_lines::Migration,
 ];
 
 /// Which way to go, and how many steps; all when no number is given.

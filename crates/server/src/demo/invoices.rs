@@ -6,11 +6,17 @@ use chainbill_domain::{
     Timestamp,
     event::Event,
     id::{InvoiceId, UserId},
-    invoice::{Content, Frozen, Invoice, InvoiceState, Line, number, totals},
+    invoice::{
+        CANONICAL_VERSION, Content, Discount, Frozen, Heading, Invoice, InvoiceState, Line, MILLION, Pricing,
+        UnitPrice, number,
+    },
     ledger::{Transfer, Unbalanced},
     money::Currency,
     payment::{Payment, Received},
-    states::{AnchorStatus, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, PaymentMethod, VoteChoice},
+    states::{
+        AnchorStatus, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, PaymentMethod, TaxCategory,
+        VoteChoice,
+    },
 };
 use chainbill_records::{
     RecordsError, Text, Unit,
@@ -148,8 +154,8 @@ fn invoice(
     };
     let currency = currency(maker, people.invoices_in(freelancer));
     let lines = lines(maker, currency);
-    let discount = if maker.dice.chance(15) { lines[0].amount().unwrap_or(0) / 10 } else { 0 };
-    let sums = totals(&lines, discount).expect("a demo's sums are small");
+    let discount = maker.dice.chance(15).then_some(Discount::Percent(50_000));
+    let pricing = Pricing { discount, prices_include_tax: maker.dice.chance(10), ..Pricing::default() };
     let disputed = maker.dice.chance(5).then(|| *maker.dice.one(DisputeStatus::ALL));
     let stand = stand(maker, disputed);
     let is_sent = stand.status != InvoiceStatus::Draft;
@@ -160,8 +166,6 @@ fn invoice(
         *next - 1
     });
     let sent_at = is_sent.then(|| maker.later(at, 3));
-    let paid_minor = sums.total * stand.paid / 100;
-    let paid_minor = if stand.paid > 100 { paid_minor.max(sums.total + 1) } else { paid_minor };
     let settled = matches!(stand.status, InvoiceStatus::Paid | InvoiceStatus::Released | InvoiceStatus::Refunded);
     let paid_at = sent_at.filter(|_| settled).map(|sent| maker.later(sent, 20));
     let released_at = paid_at.filter(|_| stand.status == InvoiceStatus::Released).map(|paid| maker.later(paid, 14));
@@ -170,6 +174,10 @@ fn invoice(
         maker.dice.chance(85).then(|| (at + Duration::days(maker.dice.between(7, 45))).format("%Y-%m-%d").to_string());
     let title = format!("{} for the {}", maker.dice.one(TASKS), maker.dice.one(THINGS));
     let notes = maker.dice.chance(40).then(|| "Payable into escrow. Thank you!\nMerci — 谢谢 — شكرا".to_owned());
+    let content = Content::of(Heading { title, notes, due_date }, lines, pricing).expect("a demo's sums are small");
+    let total = content.totals.total;
+    let paid_minor = total * stand.paid / 100;
+    let paid_minor = if stand.paid > 100 { paid_minor.max(total + 1) } else { paid_minor };
     let mut made = InvoiceState {
         id,
         version: 0,
@@ -177,7 +185,7 @@ fn invoice(
         client_id: client,
         project_id: project.map(|project| project.id),
         currency,
-        content: Content { title, notes, due_date, lines, totals: sums },
+        content,
         status: stand.status,
         escrow: stand.escrow,
         anchor_status: AnchorStatus::None,
@@ -185,6 +193,7 @@ fn invoice(
         number: sequence.map(|sequence| number(sent_at.unwrap_or(at).year(), sequence)),
         number_seq: sequence,
         canonical_hash: None,
+        canonical_version: is_sent.then_some(CANONICAL_VERSION),
         token_id: None,
         tx_hash: None,
         sent_at,
@@ -205,11 +214,18 @@ fn invoice(
 
 fn lines(maker: &mut Maker<'_>, currency: Currency) -> Vec<Line> {
     (0..maker.dice.between(1, 4))
-        .map(|_| Line {
-            description: (*maker.dice.one(TASKS)).to_owned(),
-            quantity_milli: maker.dice.between(1, 80) * 250,
-            unit_price_minor: prices::price(maker.dice.between(3, 40) * 5, currency),
-            tax_rate_bp: *maker.dice.one(&[0, 0, 700, 1900, 2000, 2150]),
+        .map(|_| {
+            let tax_rate_ppm = *maker.dice.one(&[0, 0, 70_000, 190_000, 200_000, 215_000, 88_750]);
+            Line {
+                description: (*maker.dice.one(TASKS)).to_owned(),
+                unit: maker.dice.chance(60).then(|| "hour".to_owned()),
+                quantity_micro: maker.dice.between(1, 80) * MILLION / 4,
+                unit_price: UnitPrice::of_minor(prices::price(maker.dice.between(3, 40) * 5, currency)),
+                discount: maker.dice.chance(8).then_some(Discount::Percent(100_000)),
+                tax_category: if tax_rate_ppm == 0 { TaxCategory::Zero } else { TaxCategory::Standard },
+                tax_rate_ppm,
+                tax_reason: None,
+            }
         })
         .collect()
 }

@@ -30,4 +30,5 @@ mod silence;
 mod strict;
 mod test_mode;
 mod texts;
+mod totals;
 mod world;
