@@ -4,7 +4,7 @@ use chainbill_domain::{
     id::{InvoiceId, ProjectId, UserId},
     invoice::{Action, CannotSend, Invoice, NewDraft, Unpayable},
     money::Currency,
-    states::{Role, Rounding},
+    states::Role,
     text,
     zone::Zone,
 };
@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Actor, App, AppError, Context, Done, InvoiceView, MoneyView, Page, PageRequest,
+    billing::parties_now,
     command::Command,
     content::{Asked, checked, merged},
     context::{Expected, expect_version},
@@ -37,7 +38,8 @@ pub struct NewInvoice {
     pub title: String,
     /// Notes to the client.
     pub notes: Option<String>,
-    /// The currency of everything in it.
+    /// The currency of everything in it; that of your billing profile when absent.
+    #[serde(default)]
     pub currency: String,
     /// Whether prices contain their tax; they do not when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -186,14 +188,16 @@ impl App {
     /// [`AppError::Forbidden`] to others than freelancers.
     pub async fn create_invoice(&self, context: &Context, new: NewInvoice) -> Result<Done<InvoiceView>, AppError> {
         let freelancer = context.actor_as(Role::Freelancer, "only freelancers write invoices")?;
+        let profile = self.profile_of(freelancer.user_id).await?;
+        let usual = || profile.currency.map_or_else(|| Currency::for_new(&new.currency), Ok);
         let (content, currency) = checked(&Asked {
             title: &new.title,
             notes: new.notes.as_deref(),
             due_date: new.due_date.as_deref(),
-            currency: Currency::for_new(&new.currency),
+            currency: text::some(Some(&new.currency)).map_or_else(usual, Currency::for_new),
             prices_include_tax: new.prices_include_tax.unwrap_or_default(),
             rounding: new.rounding.as_deref(),
-            usual_rounding: Rounding::PerRate,
+            usual_rounding: profile.rounding,
             discount: new.discount.clone(),
             withholding_rate: new.withholding_rate.as_deref(),
             deposit: new.deposit.clone(),
@@ -257,7 +261,7 @@ impl App {
         Ok(Page::of_readable(&name, rows, limit, |invoice| invoice.id.to_string(), view))
     }
 
-    /// One invoice.
+    /// One invoice; its parties see where its issuer is paid.
     ///
     /// # Errors
     /// [`AppError::NotFound`] for others than its parties.
@@ -267,7 +271,10 @@ impl App {
         let invoice = invoices::find(&self.records, &viewer, id).await?.ok_or(AppError::NotFound("invoice"))?;
         let now = self.records.now();
         let today = self.zones(std::iter::once(&*invoice), now).await?.day(&invoice, now);
-        Ok(InvoiceView::of(invoice, &today))
+        let is_party = [invoice.freelancer_id, invoice.client_id].contains(&viewer.user_id);
+        let bank = invoice.parties.as_ref().filter(|_| is_party).and_then(|parties| parties.issuer.bank.clone());
+        let view = InvoiceView::of(invoice, &today);
+        Ok(InvoiceView { parties: view.parties.map(|parties| parties.with_bank(bank)), ..view })
     }
 
     /// Changes a draft.
@@ -310,7 +317,7 @@ impl App {
         .await
     }
 
-    /// Sends a draft: it gets its number, its lines and its hash are frozen.
+    /// Sends a draft: it gets its number, and its content, its parties and its hash are frozen.
     ///
     /// # Errors
     /// [`AppError::Conflict`] when it was sent already; [`AppError::Validation`] when it could not be paid, or not in time.
@@ -321,10 +328,12 @@ impl App {
             let zone = zone_of(&command.unit, invoice.freelancer_id).await?;
             let today = zone.day(at);
             let refused = |error| cannot_send(error, &today, zone);
-            invoice.can_be_sent(&today).map_err(refused)?;
+            let (parties, due_date) = parties_now(&command.unit, &invoice, &today).await?;
+            let addressed = invoice.clone().addressed(parties, due_date);
+            addressed.can_be_sent(&today).map_err(refused)?;
             let sequence = numbers::next(&mut command.unit, invoice.freelancer_id).await?;
-            let sent = invoice.send(sequence, zone.year(at), &today, at).map_err(refused)?;
-            command.change_invoice(sent).await
+            let sent = addressed.send(sequence, zone.year(at), &today, at).map_err(refused)?;
+            command.change_invoice(sent.since(invoice)).await
         })
         .await
     }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod argon;
+mod billing;
 mod command;
 mod content;
 mod context;
@@ -28,6 +29,7 @@ mod zones;
 pub use chainbill_records::Unreadable;
 
 pub use accounts::{AdminOutcome, PatchProfile, Registration};
+pub use billing::PutBillingProfile;
 /// What always holds.
 pub use chainbill_records::repo::invariants::{INVARIANTS, Invariant};
 pub use context::{Actor, Answered, Context, Done, Expected, Settings, Stored, network_of};

@@ -170,6 +170,7 @@ fn draft(records: &Records) -> (invoices::Model, invoice_lines::Model, audit_ent
         due_date: Some("2028-02-29".to_owned()),
         canonical_hash: None,
         canonical_version: None,
+        parties: None,
         token_id: None,
         tx_hash: None,
         sent_at: None,

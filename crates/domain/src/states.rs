@@ -237,6 +237,15 @@ words! {
         /// By the client, who owes the tax.
         ReverseCharge = "REVERSE_CHARGE",
     }
+    /// What a tax id is.
+    TaxIdKind {
+        /// A VAT id of Europe.
+        Vat = "VAT",
+        /// An employer identification number of the United States.
+        Ein = "EIN",
+        /// Any other.
+        Other = "OTHER",
+    }
     /// Where the tax of an invoice is rounded.
     Rounding {
         /// Once per rate, over the lines of the rate.

@@ -117,7 +117,7 @@ fn complete_one(path: &str, method: &str, operation: &mut Value) {
             "1 to 200 visible characters; a request with a known key is not executed again.",
         );
     }
-    if changes && is_of(THINGS) && path.contains("{id}") {
+    if changes && is_of(THINGS) && (path.contains("{id}") || method == "put") {
         header(operation, "If-Match", "ETags of earlier responses: the change is made at one of these versions only.");
         refusal(operation, 412, "it has changed");
     }
@@ -224,7 +224,8 @@ fn name(kind: &str, function: &str) -> String {
 
 /// Describes the ETag of an operation that returns a versioned object; whether it does.
 fn answers_a_version(operation: &mut Value) -> bool {
-    const VERSIONED: [&str; 6] = ["Me", "UserView", "SkillView", "ProjectView", "InvoiceView", "PaymentView"];
+    const VERSIONED: [&str; 7] =
+        ["Me", "UserView", "SkillView", "ProjectView", "InvoiceView", "PaymentView", "BillingProfileView"];
     let mut is_tagged = false;
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         let schema = &response["content"]["application/json"]["schema"]["$ref"];

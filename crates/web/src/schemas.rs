@@ -5,7 +5,7 @@ use chainbill_domain::{
     models,
     states::{
         AnchorStatus, EscrowStatus, InvoiceStatus, PaymentMethod, PaymentStatus, ProjectStatus, Role, Rounding,
-        SkillLevel, TaxCategory, UserStatus,
+        SkillLevel, TaxCategory, TaxIdKind, UserStatus,
     },
 };
 use serde_json::{Map, Value, json};
@@ -58,6 +58,10 @@ const OF_ONE: &[(&str, &str, Shape)] = &[
     ("ProjectView", "description", Length(1, 20_000)),
     ("NewSkill", "description", Length(0, 2000)),
     ("SkillView", "description", Length(1, 2000)),
+    ("AddressView", "lines", Length(1, 100)),
+    ("TaxIdView", "kind", Words(TaxIdKind::WORDS)),
+    ("TaxIdView", "value", Length(1, 50)),
+    ("BankView", "text", Length(1, 1000)),
     ("NewDiscount", "amount", Pattern(DECIMAL, "50.00")),
     ("TaxView", "category", Words(TaxCategory::WORDS)),
     ("NewLine", "description", Length(1, 500)),
@@ -176,6 +180,17 @@ const BY_NAME: &[(&str, Shape)] = &[
     ("notes", Length(1, 10_000)),
     ("location", Length(1, 200)),
     ("category", Length(1, 100)),
+    ("legalName", Length(1, 200)),
+    ("postalCode", Length(1, 20)),
+    ("city", Length(1, 100)),
+    ("region", Length(1, 100)),
+    ("country", Pattern("^[A-Z]{2}$", "DE")),
+    ("accountHolder", Length(1, 200)),
+    ("iban", Pattern("^[A-Z]{2}[0-9]{2}[A-Z0-9 ]{11,38}$", "DE89370400440532013000")),
+    ("bic", Pattern("^[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?$", "DEUTDEFF")),
+    ("defaultCurrency", Pattern("^[A-Z]{3}$", "EUR")),
+    ("paymentTermsDays", Range(0, 365)),
+    ("locale", Pattern("^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$", "de-AT")),
     ("timeZone", Pattern("^[A-Za-z0-9_+/-]{1,64}$", "Europe/Berlin")),
     ("walletAddress", Length(1, 80)),
     ("externalRef", Length(1, 200)),
@@ -242,6 +257,15 @@ fn example(schema: &str) -> Option<Value> {
         }
         "Credentials" => json!({"email": "ada@example.org", "password": "correct horse battery"}),
         "PatchProfile" => json!({"title": "Web3 developer", "hourlyRate": euros("80.00"), "timeZone": "Europe/Berlin"}),
+        "AddressView" => json!({"lines": ["Hauptstraße 1"], "postalCode": "10115", "city": "Berlin", "country": "DE"}),
+        "TaxIdView" => json!({"kind": "VAT", "value": "DE123456789"}),
+        "BankView" => json!({"accountHolder": "Ada Lovelace", "iban": "DE89370400440532013000", "bic": "DEUTDEFF"}),
+        "PutBillingProfile" => {
+            json!({"legalName": "Ada Lovelace", "taxId": {"kind": "VAT", "value": "DE123456789"}, "defaultCurrency": "EUR",
+                "paymentTermsDays": 14, "locale": "de-DE", "rounding": "PER_RATE",
+                "address": {"lines": ["Hauptstraße 1"], "postalCode": "10115", "city": "Berlin", "country": "DE"},
+                "bank": {"iban": "DE89370400440532013000"}})
+        }
         "NewUserSkill" => json!({"name": "Rust", "level": "EXPERT", "years": 7}),
         "NewSkill" => json!({"name": "Rust", "category": "Languages"}),
         "NewProject" => {

@@ -9,7 +9,7 @@ use chainbill_domain::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{MoneyView, moment};
+use super::{MoneyView, PartiesView, moment};
 use crate::validate::written;
 
 /// An invoice.
@@ -28,6 +28,8 @@ pub struct InvoiceView {
     pub freelancer_id: String,
     /// Who pays it.
     pub client_id: String,
+    /// Who issues and who pays it, as they were when it was sent.
+    pub parties: Option<PartiesView>,
     /// What it is called.
     pub title: String,
     /// Notes to the client.
@@ -171,6 +173,7 @@ impl InvoiceView {
             project_id: invoice.project_id.map(|id| id.to_string()),
             freelancer_id: invoice.freelancer_id.to_string(),
             client_id: invoice.client_id.to_string(),
+            parties: invoice.parties.map(PartiesView::from),
             title: content.title,
             notes: content.notes,
             status: invoice.status,

@@ -1,5 +1,6 @@
 //! What is answered: the API's own form of things.
 
+mod billing;
 mod invoices;
 mod projects;
 mod users;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::{
+    billing::{AddressView, BankView, BillingProfileView, PartiesView, PartyView, TaxIdView},
     invoices::{InvoiceView, LineDiscountView, LineView, PaymentView, TaxView},
     projects::{ProjectSkillView, ProjectView},
     users::{SkillView, UserSkillView, UserView},
@@ -59,6 +61,12 @@ versioned! {
     UserView: "users";
     SkillView: "skills";
     ProjectView: "projects";
+}
+
+impl Answer for BillingProfileView {
+    fn tag(&self) -> Option<String> {
+        Some(self.version.to_string())
+    }
 }
 
 impl Answer for InvoiceView {

@@ -117,6 +117,7 @@ fn invoice(cast: &Cast, place: usize, status: InvoiceStatus) -> invoices::Model 
         due_date: None,
         canonical_hash: None,
         canonical_version: None,
+        parties: None,
         token_id: None,
         tx_hash: None,
         sent_at: None,

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{InvoiceState, Line, MILLION, TaxTotal};
+use crate::party::{Address, Bank, Parties, Party, TaxId};
 
 /// The number of an invoice: unique and gapless per issuer, in the order of sending.
 #[must_use]
@@ -122,6 +123,7 @@ impl<'a> Frozen<'a> {
             "lines": content.lines.iter().map(line).collect::<Vec<_>>(),
             "notes": content.notes,
             "number": number,
+            "parties": invoice.parties.as_ref().map(parties),
             "pricesIncludeTax": pricing.prices_include_tax,
             "projectId": invoice.project_id.map(|id| id.to_string()),
             "rounding": pricing.rounding.word(),
@@ -152,6 +154,31 @@ fn line(line: &Line) -> Json {
         "unit": line.unit,
         // In millionths of a minor unit.
         "unitPriceMicro": price.to_string(),
+    })
+}
+
+fn parties(parties: &Parties) -> Json {
+    json!({ "client": party(&parties.client), "issuer": party(&parties.issuer) })
+}
+
+fn party(party: &Party) -> Json {
+    let address = |address: &Address| {
+        json!({
+            "city": address.city,
+            "country": address.country.map(|country| country.to_string()),
+            "lines": address.lines,
+            "postalCode": address.postal_code,
+            "region": address.region,
+        })
+    };
+    let bank = |bank: &Bank| json!({ "accountHolder": bank.account_holder, "bic": bank.bic, "iban": bank.iban, "text": bank.text });
+    let tax_id = |id: &TaxId| json!({ "kind": id.kind.word(), "value": id.value });
+    json!({
+        "address": party.address.as_ref().map(address),
+        "bank": party.bank.as_ref().map(bank),
+        "locale": party.locale,
+        "name": party.name,
+        "taxId": party.tax_id.as_ref().map(tax_id),
     })
 }
 
@@ -192,7 +219,7 @@ mod tests {
         Timestamp,
         id::Id,
         invoice::{Content, Discount, Heading, Invoice, NewDraft, Pricing, UnitPrice},
-        states::{InvoiceStatus, Rounding, TaxCategory},
+        states::{InvoiceStatus, Rounding, TaxCategory, TaxIdKind},
         transition::Occasion,
     };
 
@@ -267,7 +294,26 @@ mod tests {
             withholding_ppm: 150_000,
             deposit: 1000,
         };
+        let issuer = Party {
+            address: Some(Address {
+                lines: vec!["Hauptstra\u{df}e 1".to_owned()],
+                postal_code: Some("10115".to_owned()),
+                city: Some("Berlin".to_owned()),
+                region: None,
+                country: "DE".parse().ok(),
+            }),
+            tax_id: TaxId::parse(TaxIdKind::Vat, "DE123456789").ok(),
+            bank: Some(Bank {
+                iban: Some("DE89370400440532013000".to_owned()),
+                bic: Some("COBADEFF".to_owned()),
+                ..Bank::default()
+            }),
+            locale: Some("de-DE".to_owned()),
+            ..Party::named("Femi e.K.".to_owned())
+        };
+        let parties = Parties { issuer, client: Party::named("Carla".to_owned()) };
         let mut state = state(vec![audit, lesson], pricing);
+        state.parties = Some(parties);
         state.canonical_version = Some(CANONICAL_VERSION);
         state
     }
@@ -284,8 +330,8 @@ mod tests {
         "b4b9b5436fb3b3dea0377f0bd3b09eabdd4561e9f10a08d28495811a4dccc0ec",
     );
     const SECOND: (&str, &str) = (
-        r#"{"clientId":"00000000-0000-7303-8303-030303030303","currency":"EUR","depositMinor":"1000","discountMinor":"3128","discountPpm":"50000","dueDate":"2026-12-31","freelancerId":"00000000-0000-7202-8202-020202020202","id":"00000000-0000-7101-8101-010101010101","lines":[{"amountMinor":"63000","description":"Audit 😀 \"x\"","discountMinor":"7000","discountPpm":"100000","quantityMicro":"7500000","taxCategory":"STANDARD","taxRatePpm":"88750","taxReason":null,"unit":"hour","unitPriceMicro":"9333300000"},{"amountMinor":"-450","description":"Audit 😀 \"x\"","discountMinor":"-50","discountPpm":null,"quantityMicro":"-1000000","taxCategory":"EXEMPT","taxRatePpm":"0","taxReason":"Article 132","unit":null,"unitPriceMicro":"500000000"}],"notes":"Thanks","number":"INV-2026-000001","pricesIncludeTax":true,"projectId":"00000000-0000-7404-8404-040404040404","rounding":"PER_LINE","sentAt":"0","subtotalMinor":"62550","taxMinor":"4879","taxes":[{"category":"EXEMPT","grossMinor":"-427","netMinor":"-427","ratePpm":"0","taxMinor":"0"},{"category":"STANDARD","grossMinor":"59849","netMinor":"54970","ratePpm":"88750","taxMinor":"4879"}],"title":"Work","totalMinor":"59422","version":2,"withholdingMinor":"8181","withholdingPpm":"150000"}"#,
-        "ca337d47db74e442e6478d565caef82182dea3e45e9a2d70ca1958b000bf9482",
+        r#"{"clientId":"00000000-0000-7303-8303-030303030303","currency":"EUR","depositMinor":"1000","discountMinor":"3128","discountPpm":"50000","dueDate":"2026-12-31","freelancerId":"00000000-0000-7202-8202-020202020202","id":"00000000-0000-7101-8101-010101010101","lines":[{"amountMinor":"63000","description":"Audit 😀 \"x\"","discountMinor":"7000","discountPpm":"100000","quantityMicro":"7500000","taxCategory":"STANDARD","taxRatePpm":"88750","taxReason":null,"unit":"hour","unitPriceMicro":"9333300000"},{"amountMinor":"-450","description":"Audit 😀 \"x\"","discountMinor":"-50","discountPpm":null,"quantityMicro":"-1000000","taxCategory":"EXEMPT","taxRatePpm":"0","taxReason":"Article 132","unit":null,"unitPriceMicro":"500000000"}],"notes":"Thanks","number":"INV-2026-000001","parties":{"client":{"address":null,"bank":null,"locale":null,"name":"Carla","taxId":null},"issuer":{"address":{"city":"Berlin","country":"DE","lines":["Hauptstraße 1"],"postalCode":"10115","region":null},"bank":{"accountHolder":null,"bic":"COBADEFF","iban":"DE89370400440532013000","text":null},"locale":"de-DE","name":"Femi e.K.","taxId":{"kind":"VAT","value":"DE123456789"}}},"pricesIncludeTax":true,"projectId":"00000000-0000-7404-8404-040404040404","rounding":"PER_LINE","sentAt":"0","subtotalMinor":"62550","taxMinor":"4879","taxes":[{"category":"EXEMPT","grossMinor":"-427","netMinor":"-427","ratePpm":"0","taxMinor":"0"},{"category":"STANDARD","grossMinor":"59849","netMinor":"54970","ratePpm":"88750","taxMinor":"4879"}],"title":"Work","totalMinor":"59422","version":2,"withholdingMinor":"8181","withholdingPpm":"150000"}"#,
+        "6b6cccc7f77e00aab51c183070ba436dd4db4c28819103fcdafb0f0af7c695ae",
     );
 
     #[test]
@@ -351,13 +397,37 @@ mod tests {
             30 => line.tax_rate_ppm += by,
             31 => line.tax_category = TaxCategory::ReverseCharge,
             32 => line.tax_reason = Some("Other".to_owned()),
-            _ => line.discount = Some(Discount::Percent(by)),
+            33 => line.discount = Some(Discount::Percent(by)),
+            34 => state.parties = None,
+            other => change_party(state.parties.as_mut().expect("it has parties"), other),
+        }
+    }
+
+    fn change_party(parties: &mut Parties, place: usize) {
+        let other = || Some("other".to_owned());
+        let issuer = &mut parties.issuer;
+        let (address, bank) =
+            (issuer.address.as_mut().expect("there is one"), issuer.bank.as_mut().expect("there is one"));
+        match place {
+            35 => address.lines.push("2".to_owned()),
+            36 => address.postal_code = None,
+            37 => address.city = other(),
+            38 => address.region = other(),
+            39 => address.country = "AT".parse().ok(),
+            40 => bank.account_holder = other(),
+            41 => bank.iban = other(),
+            42 => bank.bic = None,
+            43 => bank.text = other(),
+            44 => issuer.locale = None,
+            45 => issuer.tax_id = None,
+            46 => issuer.name.push('x'),
+            _ => parties.client.name.push('x'),
         }
     }
 
     proptest! {
         #[test]
-        fn every_change_of_what_is_frozen_changes_the_hash(place in 0_usize..34, by in 1_i64..1000) {
+        fn every_change_of_what_is_frozen_changes_the_hash(place in 0_usize..48, by in 1_i64..1000) {
             let mut changed = frozen(full());
             change(&mut changed, place, by);
             prop_assert!(matches!(verify(&changed), Err(Unverified::Differs(_))), "{}", place);

@@ -21,6 +21,7 @@ use crate::{
     event::EventData,
     id::{InvoiceId, ProjectId, UserId},
     money::Currency,
+    party::Parties,
     payment::Payment,
     states::{AnchorStatus, EscrowStatus, InvoiceStatus},
     transition::{Created, Deleted, Occasion, Refusal, Transition},
@@ -141,6 +142,7 @@ impl Invoice {
             project_id: new.project_id,
             currency: new.currency,
             content: new.content,
+            parties: None,
             status: InvoiceStatus::Draft,
             escrow: EscrowStatus::Unfunded,
             anchor_status: AnchorStatus::None,
@@ -215,6 +217,15 @@ impl Invoice {
         let due = self.content.due_date.clone().filter(|due| due.as_str() < today).map(Unpayable::Due);
         let reasons: Vec<Unpayable> = nothing.into_iter().chain(due).collect();
         if reasons.is_empty() { Ok(()) } else { Err(CannotSend::Unpayable(reasons)) }
+    }
+
+    /// A draft with what its sending takes from outside: the parties as they are now, and the due day that the issuer's terms
+    /// give it where it names none.
+    #[must_use]
+    pub fn addressed(self, parties: Parties, due_date: Option<String>) -> Self {
+        let mut state = self.0;
+        state.content.due_date = state.content.due_date.or(due_date);
+        Self(InvoiceState { parties: Some(parties), ..state })
     }
 
     /// Sends a draft: it gets the number of this place in the issuer's sequence and year, and its content is frozen.

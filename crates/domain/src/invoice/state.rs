@@ -7,6 +7,7 @@ use crate::{
     Timestamp,
     id::{InvoiceId, ProjectId, UserId},
     money::{Currency, Money},
+    party::Parties,
     states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus},
 };
 
@@ -27,6 +28,8 @@ pub struct InvoiceState {
     pub currency: Currency,
     /// What it says.
     pub content: Content,
+    /// Who issues and who pays it as they were when it was sent; none before, and where it was sent before parties were kept.
+    pub parties: Option<Parties>,
     /// The state that it is in.
     pub status: InvoiceStatus,
     /// Where its money stands.

@@ -58,7 +58,10 @@ pub static INVOICES: Model = Model {
         ],
         omitted: &[omitted("position", "the order of the list says it")],
     }],
-    omitted: &[omitted("number_seq", "derived: the number says it")],
+    omitted: &[
+        omitted("number_seq", "derived: the number says it"),
+        omitted("parties", "holds the issuer's bank details, which are for the parties alone"),
+    ],
     search: &[],
     indexes: &[],
     every: minutes(30),

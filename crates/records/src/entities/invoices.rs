@@ -43,6 +43,8 @@ pub struct Model {
     pub due_date: Option<String>,
     pub canonical_hash: Option<String>,
     pub canonical_version: Option<i64>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub parties: Option<String>,
     pub token_id: Option<String>,
     pub tx_hash: Option<String>,
     pub sent_at: Option<Timestamp>,

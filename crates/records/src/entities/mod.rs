@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "the columns are described in `domain::models`; here they are only typed")]
 
 pub mod accounts;
+pub mod billing;
 pub mod disputes;
 pub mod invoices;
 pub mod ledger;
@@ -14,6 +15,7 @@ pub mod stored_files;
 pub mod users;
 
 pub use accounts::{api_keys, audit_entries, idempotency_keys, sessions, shared_keys};
+pub use billing::billing_profiles;
 pub use disputes::dispute_votes;
 pub use invoices::invoice_lines;
 pub use ledger::{invoice_counters, ledger_postings, payments};

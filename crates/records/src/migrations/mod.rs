@@ -15,6 +15,7 @@ mod m0013_references;
 mod m0014_jobs;
 mod m0015_events;
 mod m0018_lines;
+mod m0019_parties;
 
 mod lock;
 mod reshape;
@@ -58,6 +59,7 @@ static STEPS: &[&dyn Step] = &[
     &m0014_jobs::Migration,
     &m0015_events::Migration,
     &m0018_lines::Migration,
+    &m0019_parties::Migration,
 ];
 
 /// Which way to go, and how many steps; all when no number is given.

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod billing;
 pub mod idempotency;
 pub mod invariants;
 pub mod invoices;

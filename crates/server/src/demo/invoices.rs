@@ -12,6 +12,7 @@ use chainbill_domain::{
     },
     ledger::{Transfer, Unbalanced},
     money::Currency,
+    party::Parties,
     payment::{Payment, Received},
     states::{
         AnchorStatus, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, PaymentMethod, TaxCategory,
@@ -186,6 +187,7 @@ fn invoice(
         project_id: project.map(|project| project.id),
         currency,
         content,
+        parties: is_sent.then(|| Parties { issuer: people.party(freelancer), client: people.party(client) }),
         status: stand.status,
         escrow: stand.escrow,
         anchor_status: AnchorStatus::None,

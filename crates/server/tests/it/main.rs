@@ -21,6 +21,7 @@ mod last_words;
 mod matrix;
 mod odd_rows;
 mod operators;
+mod parties;
 mod primary_connections;
 mod primary_faults;
 mod projects;

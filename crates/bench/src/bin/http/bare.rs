@@ -116,7 +116,7 @@ struct Line {
     amount: Money,
 }
 
-/// The fields of ChainBill's response.
+/// The fields of ChainBill's response that stand in the invoice's rows.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Invoice {

@@ -48,6 +48,7 @@ pub(super) fn row(invoice: &InvoiceState) -> Model {
         due_date: content.due_date.clone(),
         canonical_hash: invoice.canonical_hash.clone(),
         canonical_version: invoice.canonical_version,
+        parties: invoice.parties.as_ref().map(|it| serde_json::to_string(it).expect("names and texts are JSON")),
         token_id: invoice.token_id.clone(),
         tx_hash: invoice.tx_hash.clone(),
         sent_at: invoice.sent_at,
@@ -106,6 +107,8 @@ pub(super) fn invoice(row: Model, lines: Vec<invoice_lines::Model>) -> Result<In
     };
     let unreadable = |cause: NoTotal| Unreadable { column: "lines".to_owned(), cause: cause.to_string() };
     let (_, taxes) = totals(&lines, &pricing).map_err(unreadable)?;
+    let unknown = |cause: serde_json::Error| Unreadable { column: "parties".to_owned(), cause: cause.to_string() };
+    let parties = row.parties.as_deref().map(serde_json::from_str).transpose().map_err(unknown)?;
     Ok(Invoice::stored(InvoiceState {
         id: row.id.0,
         version: row.version,
@@ -137,6 +140,7 @@ pub(super) fn invoice(row: Model, lines: Vec<invoice_lines::Model>) -> Result<In
         number_seq: row.number_seq,
         canonical_hash: row.canonical_hash,
         canonical_version: row.canonical_version,
+        parties,
         token_id: row.token_id,
         tx_hash: row.tx_hash,
         sent_at: row.sent_at,
