@@ -389,3 +389,16 @@ impl Command<'_> {
         Ok(invoice)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An idempotency key stands for the serialised request: one that was sent to an earlier release is the same to this one.
+    #[test]
+    fn a_request_without_the_newer_fields_is_serialised_as_it_was() {
+        let body = r#"{"clientId":"c","projectId":null,"title":"Work","notes":null,"currency":"EUR","discount":{"amount":"1.00","currency":"EUR"},"dueDate":null,"lines":[{"description":"x","quantity":"1","unitPrice":{"amount":"1.00","currency":"EUR"},"taxRate":"19"}]}"#;
+        let read: NewInvoice = serde_json::from_str(body).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), body);
+    }
+}

@@ -165,3 +165,62 @@ impl Content {
         Ok(Self { title, notes, due_date, lines, pricing, totals, taxes })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::Event,
+        id::Id,
+        invoice::{Invoice, MILLION, NewDraft, UnitPrice},
+        states::TaxCategory,
+        transition::{Created, Occasion},
+    };
+
+    fn id<K>(place: u8) -> Id<K> {
+        Id::new(Timestamp::default(), [place; 10])
+    }
+
+    /// 100.00 and 22.00 of tax, of which 20.00 are kept back and 30.00 were paid in advance: 72.00 are to be paid.
+    fn state(paid_minor: i64) -> InvoiceState {
+        let line = Line {
+            description: "work".to_owned(),
+            unit: None,
+            quantity_micro: MILLION,
+            unit_price: UnitPrice::of_minor(10_000),
+            discount: None,
+            tax_category: TaxCategory::Standard,
+            tax_rate_ppm: 220_000,
+            tax_reason: None,
+        };
+        let pricing = Pricing { withholding_ppm: 200_000, deposit: 3000, ..Pricing::default() };
+        let heading = Heading { title: "Work".to_owned(), notes: None, due_date: None };
+        let new = NewDraft {
+            id: id(1),
+            freelancer_id: id(2),
+            client_id: id(3),
+            project_id: None,
+            currency: "EUR".parse().expect("a currency"),
+            content: Content::of(heading, vec![line], pricing).expect("it has a total"),
+        };
+        let Created { state, events } = Invoice::draft(new, Occasion { at: Timestamp::default(), event_id: id(4) });
+        assert!(matches!(events.as_slice(), [Event { .. }]));
+        InvoiceState { status: InvoiceStatus::Sent, paid_minor, ..state.into_state() }
+    }
+
+    #[test]
+    fn what_is_kept_back_and_was_paid_in_advance_is_not_waited_for() {
+        for (paid, status, escrow, due) in [
+            (0, PaymentStatus::Unpaid, EscrowStatus::Unfunded, 7200),
+            (7199, PaymentStatus::Partial, EscrowStatus::PartiallyFunded, 1),
+            (7200, PaymentStatus::Paid, EscrowStatus::Held, 0),
+            (7201, PaymentStatus::Overpaid, EscrowStatus::Held, 0),
+        ] {
+            let state = state(paid);
+            assert_eq!((state.payment_status(), state.funded(), state.balance_due().minor), (status, escrow, due));
+            assert_eq!((state.total().minor, state.payable().minor), (12_200, 7200));
+        }
+        let void = InvoiceState { status: InvoiceStatus::Void, ..state(0) };
+        assert_eq!(void.balance_due().minor, 0);
+    }
+}
