@@ -87,7 +87,7 @@ impl App {
                     id: command.app.new_id(),
                     invoice_id: invoice.id,
                     invoice_number: invoice.number.clone().unwrap_or_default(),
-                    parties: invoice.parties(),
+                    parties: invoice.between(),
                     amount,
                     status: CheckoutStatus::Open,
                     provider_id: None,

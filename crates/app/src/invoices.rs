@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Actor, App, AppError, Context, Done, InvoiceView, MoneyView, Page, PageRequest,
+    billing::parties_now,
     command::Command,
     content::{Asked, checked, merged},
     context::{Expected, expect_version},
@@ -26,7 +27,7 @@ use crate::{
 };
 
 /// A new invoice.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewInvoice {
     /// Who pays it.
@@ -37,10 +38,23 @@ pub struct NewInvoice {
     pub title: String,
     /// Notes to the client.
     pub notes: Option<String>,
-    /// The currency of everything in it.
+    /// The currency of everything in it; that of your billing profile when absent.
+    #[serde(default)]
     pub currency: String,
-    /// What is taken off before tax.
-    pub discount: Option<MoneyView>,
+    /// Whether prices contain their tax; they do not when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prices_include_tax: Option<bool>,
+    /// Where tax is rounded, PER_RATE or PER_LINE; your setting when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rounding: Option<String>,
+    /// What is taken off the sum of the lines, before tax: an amount or a percent.
+    pub discount: Option<NewDiscount>,
+    /// What the payer keeps back for the tax office, in percent of the net with at most 4 decimals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withholding_rate: Option<String>,
+    /// What was paid in advance: it lowers what is due, not the total.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deposit: Option<MoneyView>,
     /// Until when it is to be paid: a day.
     pub due_date: Option<String>,
     /// 1 to 200 lines.
@@ -48,17 +62,66 @@ pub struct NewInvoice {
 }
 
 /// A new line.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewLine {
     /// What was done.
     pub description: String,
-    /// How much of it: a number with at most 3 decimals, above 0.
+    /// What the quantity counts, as `hour`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// How much of it: a number with at most 12 digits and 6 decimals, below 0 for what is taken back.
     pub quantity: String,
-    /// Price of one.
+    /// Price of one, with at most 6 decimals.
     pub unit_price: MoneyView,
-    /// Tax in percent with at most 2 decimals; 0 when absent.
+    /// What is taken off the line: an amount or a percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discount: Option<NewLineDiscount>,
+    /// Tax in percent with at most 4 decimals; 0 when absent.
     pub tax_rate: Option<String>,
+    /// STANDARD, ZERO, EXEMPT or REVERSE_CHARGE; STANDARD or ZERO by the rate when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tax_category: Option<String>,
+    /// Why there is no tax: with EXEMPT, and as you like with REVERSE_CHARGE.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tax_reason: Option<String>,
+}
+
+/// What is taken off an invoice: an amount with its currency, or a percent.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewDiscount {
+    /// A decimal number with at most the currency's decimals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<String>,
+    /// The ISO 4217 code, beside the amount.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// Percent of the sum of the lines with at most 4 decimals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<String>,
+}
+
+impl NewDiscount {
+    pub(crate) fn of_amount(money: MoneyView) -> Self {
+        Self { amount: Some(money.amount), currency: Some(money.currency), percent: None }
+    }
+
+    pub(crate) const fn of_percent(percent: String) -> Self {
+        Self { amount: None, currency: None, percent: Some(percent) }
+    }
+}
+
+/// What is taken off a line: an amount or a percent.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewLineDiscount {
+    /// An amount.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<MoneyView>,
+    /// Percent of quantity times price with at most 4 decimals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<String>,
 }
 
 /// What changes in a draft; what is absent stays, null empties.
@@ -73,10 +136,26 @@ pub struct PatchInvoice {
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub notes: Option<Option<String>>,
-    /// What is taken off before tax; nothing when null.
+    /// Whether prices contain their tax.
+    #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub prices_include_tax: Option<bool>,
+    /// Where tax is rounded, PER_RATE or PER_LINE.
+    #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub rounding: Option<String>,
+    /// What is taken off the sum of the lines, before tax; nothing when null.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<NewDiscount>)]
+    pub discount: Option<Option<NewDiscount>>,
+    /// What the payer keeps back for the tax office, in percent of the net; nothing when null.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub withholding_rate: Option<Option<String>>,
+    /// What was paid in advance; nothing when null.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<MoneyView>)]
-    pub discount: Option<Option<MoneyView>>,
+    pub deposit: Option<Option<MoneyView>>,
     /// Until when it is to be paid.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
@@ -109,12 +188,19 @@ impl App {
     /// [`AppError::Forbidden`] to others than freelancers.
     pub async fn create_invoice(&self, context: &Context, new: NewInvoice) -> Result<Done<InvoiceView>, AppError> {
         let freelancer = context.actor_as(Role::Freelancer, "only freelancers write invoices")?;
+        let profile = self.profile_of(freelancer.user_id).await?;
+        let usual = || profile.currency.map_or_else(|| Currency::for_new(&new.currency), Ok);
         let (content, currency) = checked(&Asked {
             title: &new.title,
             notes: new.notes.as_deref(),
             due_date: new.due_date.as_deref(),
-            currency: Currency::for_new(&new.currency),
+            currency: text::some(Some(&new.currency)).map_or_else(usual, Currency::for_new),
+            prices_include_tax: new.prices_include_tax.unwrap_or_default(),
+            rounding: new.rounding.as_deref(),
+            usual_rounding: profile.rounding,
             discount: new.discount.clone(),
+            withholding_rate: new.withholding_rate.as_deref(),
+            deposit: new.deposit.clone(),
             lines: &new.lines,
         })?;
         let client_id = self.client_of(&new.client_id).await?;
@@ -175,7 +261,7 @@ impl App {
         Ok(Page::of_readable(&name, rows, limit, |invoice| invoice.id.to_string(), view))
     }
 
-    /// One invoice.
+    /// One invoice; its parties see where its issuer is paid.
     ///
     /// # Errors
     /// [`AppError::NotFound`] for others than its parties.
@@ -185,7 +271,10 @@ impl App {
         let invoice = invoices::find(&self.records, &viewer, id).await?.ok_or(AppError::NotFound("invoice"))?;
         let now = self.records.now();
         let today = self.zones(std::iter::once(&*invoice), now).await?.day(&invoice, now);
-        Ok(InvoiceView::of(invoice, &today))
+        let is_party = [invoice.freelancer_id, invoice.client_id].contains(&viewer.user_id);
+        let bank = invoice.parties.as_ref().filter(|_| is_party).and_then(|parties| parties.issuer.bank.clone());
+        let view = InvoiceView::of(invoice, &today);
+        Ok(InvoiceView { parties: view.parties.map(|parties| parties.with_bank(bank)), ..view })
     }
 
     /// Changes a draft.
@@ -228,7 +317,7 @@ impl App {
         .await
     }
 
-    /// Sends a draft: it gets its number, its lines and its hash are frozen.
+    /// Sends a draft: it gets its number, and its content, its parties and its hash are frozen.
     ///
     /// # Errors
     /// [`AppError::Conflict`] when it was sent already; [`AppError::Validation`] when it could not be paid, or not in time.
@@ -239,10 +328,12 @@ impl App {
             let zone = zone_of(&command.unit, invoice.freelancer_id).await?;
             let today = zone.day(at);
             let refused = |error| cannot_send(error, &today, zone);
-            invoice.can_be_sent(&today).map_err(refused)?;
+            let (parties, due_date) = parties_now(&command.unit, &invoice, &today).await?;
+            let addressed = invoice.clone().addressed(parties, due_date);
+            addressed.can_be_sent(&today).map_err(refused)?;
             let sequence = numbers::next(&mut command.unit, invoice.freelancer_id).await?;
-            let sent = invoice.send(sequence, zone.year(at), &today, at).map_err(refused)?;
-            command.change_invoice(sent).await
+            let sent = addressed.send(sequence, zone.year(at), &today, at).map_err(refused)?;
+            command.change_invoice(sent.since(invoice)).await
         })
         .await
     }
@@ -269,7 +360,9 @@ fn cannot_send(error: CannotSend, today: &str, zone: Zone) -> AppError {
     let mut check = Check::default();
     for reason in reasons {
         match reason {
-            Unpayable::Nothing => check.refuse("/total", "is 0: an invoice that comes to something is accepted"),
+            Unpayable::Nothing => {
+                check.refuse("/total", "leaves nothing to pay: an invoice of which something is due is accepted");
+            }
             Unpayable::Due(due) => {
                 check.refuse("/dueDate", format!("is {due}: a day from {today} ({zone}) on is accepted at sending"));
             }
@@ -294,5 +387,18 @@ impl Command<'_> {
         }
         self.context.expects(invoice.version)?;
         Ok(invoice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An idempotency key stands for the serialised request: one that was sent to an earlier release is the same to this one.
+    #[test]
+    fn a_request_without_the_newer_fields_is_serialised_as_it_was() {
+        let body = r#"{"clientId":"c","projectId":null,"title":"Work","notes":null,"currency":"EUR","discount":{"amount":"1.00","currency":"EUR"},"dueDate":null,"lines":[{"description":"x","quantity":"1","unitPrice":{"amount":"1.00","currency":"EUR"},"taxRate":"19"}]}"#;
+        let read: NewInvoice = serde_json::from_str(body).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), body);
     }
 }

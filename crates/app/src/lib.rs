@@ -2,6 +2,7 @@
 
 mod accounts;
 mod argon;
+mod billing;
 mod checkouts;
 mod command;
 mod content;
@@ -31,13 +32,14 @@ mod zones;
 pub use chainbill_records::Unreadable;
 
 pub use accounts::{AdminOutcome, PatchProfile, Registration};
+pub use billing::PutBillingProfile;
 /// What always holds.
 pub use chainbill_records::repo::invariants::{INVARIANTS, Invariant};
 pub use checkouts::NewCheckout;
 pub use context::{Actor, Answered, Context, Done, Expected, Settings, Stored, network_of};
 pub use credits::{ApplyCredit, CreditPage, NewCreditNote, NewRefund, PartyFilter, RefundDone, RefundInvoice};
 pub use errors::{AppError, FieldError, Trouble};
-pub use invoices::{InvoiceFilter, NewInvoice, NewLine, PatchInvoice};
+pub use invoices::{InvoiceFilter, NewDiscount, NewInvoice, NewLine, NewLineDiscount, PatchInvoice};
 pub use ledger::{BalanceFilter, StatementFilter};
 pub use paging::{Page, PageRequest, UnreadableRow};
 pub use passwords::{Passwords, Secret};

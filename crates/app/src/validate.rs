@@ -40,16 +40,22 @@ impl Check {
 
     /// New money, in a currency in use, or in the one currency where there must be one.
     pub fn money(&mut self, pointer: &str, written: &WrittenMoney, only: Option<Currency>) -> Option<Money> {
+        let currency = self.in_currency(pointer, &written.currency, only)?;
+        self.field(format!("{pointer}/amount"), Money::parse(&written.amount, currency))
+    }
+
+    /// The currency of new money: one in use, or the one where there must be one.
+    pub fn in_currency(&mut self, pointer: &str, code: &str, only: Option<Currency>) -> Option<Currency> {
         let currency = match only {
-            Some(_) => written.currency.parse::<Currency>(),
-            None => Currency::for_new(&written.currency),
+            Some(_) => code.parse::<Currency>(),
+            None => Currency::for_new(code),
         };
         let currency = self.field(format!("{pointer}/currency"), currency)?;
         if let Some(only) = only.filter(|only| *only != currency) {
             self.refuse(format!("{pointer}/currency"), format!("is {currency}: the invoice is in {only}"));
             return None;
         }
-        self.field(format!("{pointer}/amount"), Money::parse(&written.amount, currency))
+        Some(currency)
     }
 
     /// The refusal of what was found wrong.
@@ -66,8 +72,23 @@ impl Check {
     }
 }
 
-/// A decimal number of thousandths or hundredths, such as `1.5` → 1500.
+/// A decimal number of so many decimals, such as `1.5` → 1500 of three.
 pub(crate) fn decimal(text: &str, places: u32, most: i64) -> Result<i64, String> {
+    unsigned(text, places, most).ok_or_else(|| {
+        format!("is not accepted: a number from 0 to {} with at most {places} decimals is", written(most, places, 0))
+    })
+}
+
+/// The same of either sign.
+pub(crate) fn signed_decimal(text: &str, places: u32, most: i64) -> Result<i64, String> {
+    let (is_negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+    let number = unsigned(digits, places, most).map(|number| if is_negative { -number } else { number });
+    let most = || written(most, places, 0);
+    number
+        .ok_or_else(|| format!("is not accepted: a number from -{0} to {0} with at most {places} decimals is", most()))
+}
+
+fn unsigned(text: &str, places: u32, most: i64) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let good = !whole.is_empty()
@@ -77,19 +98,17 @@ pub(crate) fn decimal(text: &str, places: u32, most: i64) -> Result<i64, String>
         && fraction.len() <= places as usize
         && text.contains('.') != fraction.is_empty();
     let number = good.then(|| format!("{whole}{fraction:0<width$}", width = places as usize).parse::<i64>().ok());
-    match number.flatten() {
-        Some(number) if number <= most => Ok(number),
-        _ => Err(format!(
-            "is not accepted: a number from 0 to {} with at most {places} decimals is",
-            most / 10_i64.pow(places)
-        )),
-    }
+    number.flatten().filter(|number| *number <= most)
 }
 
-/// Writes such a number.
-pub(crate) fn written(number: i64, places: u32) -> String {
-    let unit = 10_i64.pow(places);
-    format!("{}.{:0width$}", number / unit, number % unit, width = places as usize)
+/// Writes such a number, with at least so many decimals.
+pub(crate) fn written(number: i64, places: u32, least: usize) -> String {
+    let unit = 10_u64.pow(places);
+    let (sign, number) = (if number < 0 { "-" } else { "" }, number.unsigned_abs());
+    let decimals = format!("{:0width$}", number % unit, width = places as usize);
+    let decimals = format!("{:0<least$}", decimals.trim_end_matches('0'));
+    let point = if decimals.is_empty() { "" } else { "." };
+    format!("{sign}{}{point}{decimals}", number / unit)
 }
 
 /// A field of a patch that can be changed and not emptied: absent or a value.
@@ -107,4 +126,29 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) ->
 /// Those of the value.
 pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_they_are_read() {
+        for (text, places, least, number, again) in [
+            ("1.5", 6, 3, 1_500_000, "1.500"),
+            ("0.000001", 6, 3, 1, "0.000001"),
+            ("-12", 6, 3, -12_000_000, "-12.000"),
+            ("8.875", 4, 2, 88_750, "8.875"),
+            ("19", 4, 2, 190_000, "19.00"),
+            ("100", 4, 0, 1_000_000, "100"),
+            ("999999999999.999999", 6, 3, 999_999_999_999_999_999, "999999999999.999999"),
+        ] {
+            assert_eq!(signed_decimal(text, places, i64::MAX), Ok(number), "{text}");
+            assert_eq!(written(number, places, least), again);
+        }
+        for bad in ["", "-", "--1", "+1", "01", "1.", ".5", "1e2", "1,5", "1.0000001", "1000000000000", "NaN"] {
+            assert!(signed_decimal(bad, 6, 999_999_999_999_999_999).is_err(), "{bad}");
+        }
+        assert!(decimal("-1", 6, 10).is_err());
+    }
 }

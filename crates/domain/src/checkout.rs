@@ -3,7 +3,7 @@
 use crate::{
     Timestamp,
     id::{CheckoutId, InvoiceId, PaymentId},
-    ledger::Parties,
+    ledger::Counterparties,
     money::Money,
     states::CheckoutStatus,
 };
@@ -19,7 +19,7 @@ pub struct Checkout {
     /// The invoice's number.
     pub invoice_number: String,
     /// The invoice's parties.
-    pub parties: Parties,
+    pub parties: Counterparties,
     /// How much is to be paid there.
     pub amount: Money,
     /// Where it stands.

@@ -8,7 +8,7 @@ use crate::{
     event::EventData,
     id::{CreditNoteId, InvoiceId, PaymentId, RefundId, UserId},
     invoice::InvoiceState,
-    ledger::{Parties, Transfer, Unbalanced},
+    ledger::{Counterparties, Transfer, Unbalanced},
     money::{Money, scaled},
     states::{Custody, PaymentMethod, RefundStatus},
     transition::{Created, Occasion, Refusal, Transition},
@@ -22,7 +22,7 @@ pub struct CreditNote {
     /// Its invoice.
     pub invoice_id: InvoiceId,
     /// The invoice's parties.
-    pub parties: Parties,
+    pub parties: Counterparties,
     /// Its number: gapless per issuer, apart from invoices.
     pub number: String,
     /// The place of its number in the issuer's sequence.
@@ -51,11 +51,10 @@ impl CreditNote {
     /// The tax in an amount of an invoice, half up; all that is left of it where the amount is all that is left.
     #[must_use]
     pub fn tax_of(invoice: &InvoiceState, amount: i64) -> Money {
-        let totals = invoice.content.totals;
         // Notes that take off everything take off the whole tax: each takes what has accrued up to it.
-        let accrued = |credited: i64| match totals.total {
+        let accrued = |credited: i64| match invoice.payable().minor {
             0 => Some(0),
-            total => scaled(totals.tax, credited, total),
+            payable => scaled(invoice.content.totals.tax, credited, payable),
         };
         let before = accrued(invoice.credited_minor).unwrap_or(0);
         let after = accrued(invoice.credited_minor.saturating_add(amount)).unwrap_or(0);
@@ -67,7 +66,7 @@ impl CreditNote {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Credit {
     /// Whose credit with whom.
-    pub parties: Parties,
+    pub parties: Counterparties,
     /// Who holds it.
     pub custody: Custody,
     /// How much is left.
@@ -97,7 +96,7 @@ pub struct Refund {
     /// Its id.
     pub id: RefundId,
     /// Whose credit with whom.
-    pub parties: Parties,
+    pub parties: Counterparties,
     /// Who holds the money, and gives it back.
     pub custody: Custody,
     /// How much.

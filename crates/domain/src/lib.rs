@@ -15,6 +15,7 @@ pub mod mapping;
 pub mod merkle;
 pub mod models;
 pub mod money;
+pub mod party;
 pub mod payment;
 pub mod project;
 pub mod proof;

@@ -1,7 +1,7 @@
 //! Money: whole minor units and a currency, checked arithmetic, never floats.
 //!
-//! **Rounding.** There is one rule, half up, away from zero at exactly half, applied once per line and once per line's
-//! tax; sums are exact. It is what European VAT law and most invoicing programs do, and what a reader checks by hand.
+//! **Rounding.** There is one rule, half up, away from zero at exactly half; sums are exact. Where it is applied to an invoice,
+//! `invoice::totals` decides. It is what European VAT law and most invoicing programs do, and what a reader checks by hand.
 
 use std::fmt;
 
@@ -121,15 +121,21 @@ pub fn scaled(amount: i64, numerator: i64, denominator: i64) -> Option<i64> {
 /// from its exact share. Ties go to the earlier part. `None` when there is no positive weight, or one is negative.
 #[must_use]
 pub fn split(amount: i64, weights: &[i64]) -> Option<Vec<i64>> {
+    if weights.iter().any(|weight| *weight < 0) { None } else { apportion(amount, weights) }
+}
+
+/// The same by weights of either sign, whose sum is positive: a negative weight gets a negative part.
+#[must_use]
+pub fn apportion(amount: i64, weights: &[i64]) -> Option<Vec<i64>> {
     let sum: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
-    if sum <= 0 || amount < 0 || weights.iter().any(|weight| *weight < 0) {
+    if sum <= 0 || amount < 0 {
         return None;
     }
     let exact = |weight: &i64| i128::from(amount) * i128::from(*weight);
     let mut parts: Vec<i64> =
-        weights.iter().map(|weight| i64::try_from(exact(weight) / sum)).collect::<Result<_, _>>().ok()?;
+        weights.iter().map(|weight| i64::try_from(exact(weight).div_euclid(sum))).collect::<Result<_, _>>().ok()?;
     let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by_key(|&place| std::cmp::Reverse(exact(&weights[place]) % sum));
+    order.sort_by_key(|&place| std::cmp::Reverse(exact(&weights[place]).rem_euclid(sum)));
     let missing = amount - parts.iter().sum::<i64>();
     for &place in order.iter().take(usize::try_from(missing).ok()?) {
         parts[place] += 1;
@@ -199,6 +205,22 @@ mod tests {
             for (part, weight) in parts.iter().zip(&weights) {
                 let exact = i128::from(amount) * i128::from(*weight);
                 prop_assert!((i128::from(*part) * sum - exact).abs() < sum);
+            }
+        }
+
+        #[test]
+        fn parts_by_weights_of_either_sign_sum_to_the_whole(
+            share in 0..=1000_i64,
+            weights in prop::collection::vec(-10_000_i64..10_000, 1..20),
+        ) {
+            let sum = weights.iter().sum::<i64>();
+            prop_assume!(sum > 0);
+            let amount = sum * share / 1000;
+            let parts = apportion(amount, &weights).expect("the weights have a positive sum");
+            prop_assert_eq!(parts.iter().sum::<i64>(), amount);
+            for (part, weight) in parts.iter().zip(&weights) {
+                let exact = i128::from(amount) * i128::from(*weight);
+                prop_assert!((i128::from(*part) * i128::from(sum) - exact).abs() < i128::from(sum));
             }
         }
     }

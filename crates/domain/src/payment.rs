@@ -7,7 +7,7 @@ use crate::{
     Timestamp,
     event::EventData,
     id::{InvoiceId, PaymentId, UserId},
-    ledger::{Parties, Source, Transfer},
+    ledger::{Counterparties, Source, Transfer},
     money::Money,
     states::{Custody, PaymentChannel, PaymentMethod, PaymentState, Role},
     transition::{Created, Occasion, Refusal, Transition},
@@ -144,7 +144,7 @@ impl Payment {
     #[must_use]
     pub fn announce(
         id: PaymentId,
-        parties: Parties,
+        parties: Counterparties,
         received: Received,
         allocations: Vec<Allocation>,
         by: Option<UserId>,
@@ -183,8 +183,8 @@ impl Payment {
 
     /// Who pays, and who is paid.
     #[must_use]
-    pub const fn parties(&self) -> Parties {
-        Parties { freelancer: self.receiver_id, client: self.payer_id }
+    pub const fn between(&self) -> Counterparties {
+        Counterparties { freelancer: self.receiver_id, client: self.payer_id }
     }
 
     /// Where the money comes from, once that is confirmed.
@@ -287,7 +287,7 @@ impl Payment {
 
     /// The move of what exceeds its allocations; none where nothing does. A payment out of credit exceeds nothing.
     fn excess_transfer(&self, channel: PaymentChannel) -> Option<Transfer> {
-        Transfer::excess(self.id, self.parties(), self.method, channel.custody(), self.excess()).ok()
+        Transfer::excess(self.id, self.between(), self.method, channel.custody(), self.excess()).ok()
     }
 }
 

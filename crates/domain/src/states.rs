@@ -307,6 +307,33 @@ words! {
         /// Claim: paid before the invoice.
         Deposited = "DEPOSITED",
     }
+    /// How a line is taxed.
+    TaxCategory {
+        /// At its rate.
+        Standard = "STANDARD",
+        /// At the rate of zero.
+        Zero = "ZERO",
+        /// Not at all, for a reason that the line states.
+        Exempt = "EXEMPT",
+        /// By the client, who owes the tax.
+        ReverseCharge = "REVERSE_CHARGE",
+    }
+    /// What a tax id is.
+    TaxIdKind {
+        /// A VAT id of Europe.
+        Vat = "VAT",
+        /// An employer identification number of the United States.
+        Ein = "EIN",
+        /// Any other.
+        Other = "OTHER",
+    }
+    /// Where the tax of an invoice is rounded.
+    Rounding {
+        /// Once per rate, over the lines of the rate.
+        PerRate = "PER_RATE",
+        /// Once per line.
+        PerLine = "PER_LINE",
+    }
 }
 
 impl DisputeStatus {

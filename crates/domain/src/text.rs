@@ -164,6 +164,14 @@ pub fn date(text: &str) -> Result<String, BadText> {
     day.map(|_| text.to_owned()).ok_or(BadText::NotADate)
 }
 
+/// The day so many days after another; none after the year 9999.
+#[must_use]
+pub fn days_after(day: &str, days: i64) -> Option<String> {
+    let first = chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").ok()?;
+    let later = first.checked_add_days(chrono::Days::new(u64::try_from(days).ok()?))?;
+    date(&later.format("%Y-%m-%d").to_string()).ok()
+}
+
 /// The key by which names of skills are the same: compatibility-composed, lower case, without invisible characters, blanks folded.
 #[must_use]
 pub fn name_key(name: &str) -> String {
@@ -177,6 +185,14 @@ pub fn name_key(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_are_counted_over_months_and_leap_years() {
+        assert_eq!(days_after("2028-02-15", 14).as_deref(), Some("2028-02-29"));
+        assert_eq!(days_after("2026-12-31", 0).as_deref(), Some("2026-12-31"));
+        assert_eq!(days_after("2026-12-31", 1).as_deref(), Some("2027-01-01"));
+        assert_eq!((days_after("9999-12-31", 1), days_after("x", 1), days_after("2026-01-01", -1)), (None, None, None));
+    }
 
     #[test]
     fn addresses_have_one_form() {

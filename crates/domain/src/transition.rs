@@ -65,6 +65,13 @@ impl<S> Transition<S> {
     }
 }
 
+impl<S> Transition<S> {
+    /// The same change, reckoned from an earlier state that led to this one without being saved.
+    pub fn since(self, before: S) -> Self {
+        Self { before, ..self }
+    }
+}
+
 impl<S: PartialEq> Transition<S> {
     /// Whether the next state is the same as the one before.
     #[must_use]

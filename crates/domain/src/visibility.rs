@@ -5,7 +5,7 @@
 
 use crate::{
     id::UserId,
-    ledger::Parties,
+    ledger::Counterparties,
     states::{InvoiceStatus, ProjectStatus, Role, UserStatus},
 };
 
@@ -122,7 +122,7 @@ impl Viewer {
 
     /// Whether one is on a side of what is between two parties, or an operator. A role can be one side only.
     #[must_use]
-    pub fn is_party(&self, parties: Parties) -> bool {
+    pub fn is_party(&self, parties: Counterparties) -> bool {
         match self.role {
             Role::Admin => true,
             Role::Freelancer => parties.freelancer == self.user_id,

@@ -104,6 +104,8 @@ pub fn markdown() -> String {
          - A deleted row leaves a tombstone for a while: only `_id` and `_sync`, with `_sync.deletedAt`.\n\
          - A NULL column is a field with null, never an absent field. Money is `{minor: int64, currency: string}`. Moments are \
          dates in UTC to the millisecond. Text is kept byte for byte.\n\
+         - Rates in `…Ppm` are millionths of the whole (190000 is 19 %), `quantityMicro` is in millionths of one, and \
+         `unitPriceMicro` in millionths of a minor unit, beside the whole ones in `unitPrice`.\n\
          - In the embedded mirror a document is JSON, and a date is `{\"$date\": milliseconds}`.\n",
     );
     for model in models::ALL {

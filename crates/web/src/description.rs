@@ -119,7 +119,7 @@ fn complete_one(path: &str, method: &str, operation: &mut Value) {
     }
     // Payments, credit notes and refunds have no version: they are never edited.
     let is_versioned = !path.starts_with("/api/payments") && !path.starts_with("/api/refunds");
-    if changes && is_of(THINGS) && is_versioned && path.contains("{id}") {
+    if changes && is_of(THINGS) && is_versioned && (path.contains("{id}") || method == "put") {
         header(operation, "If-Match", "ETags of earlier responses: the change is made at one of these versions only.");
         refusal(operation, 412, "it has changed");
     }
@@ -226,7 +226,7 @@ fn name(kind: &str, function: &str) -> String {
 
 /// Describes the ETag of an operation that returns a versioned object; whether it does.
 fn answers_a_version(operation: &mut Value) -> bool {
-    const VERSIONED: [&str; 5] = ["Me", "UserView", "SkillView", "ProjectView", "InvoiceView"];
+    const VERSIONED: [&str; 6] = ["Me", "UserView", "SkillView", "ProjectView", "InvoiceView", "BillingProfileView"];
     let mut is_tagged = false;
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         let schema = &response["content"]["application/json"]["schema"]["$ref"];

@@ -5,7 +5,8 @@ use chainbill_domain::{
     models,
     states::{
         AccountKind, AnchorStatus, CheckoutStatus, Custody, EscrowStatus, InvoiceStatus, PaymentChannel, PaymentMethod,
-        PaymentState, PaymentStatus, ProjectStatus, RefundStatus, Role, SkillLevel, TransferKind, UserStatus,
+        PaymentState, PaymentStatus, ProjectStatus, RefundStatus, Role, Rounding, SkillLevel, TaxCategory, TaxIdKind,
+        TransferKind, UserStatus,
     },
 };
 use serde_json::{Map, Value, json};
@@ -32,6 +33,7 @@ const ID: Shape = Format("uuid", "01890a5d-ac96-774b-bcce-b302099a8057");
 const MOMENT: Shape = Format("date-time", "2026-11-24T12:00:00.000Z");
 const DAY: Shape = Format("date", "2028-02-29");
 const DECIMAL: &str = r"^(0|[1-9][0-9]*)(\.[0-9]+)?$";
+const SIGNED: &str = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$";
 const HASH: &str = "^[0-9a-f]{64}$";
 /// Who may register.
 const NEWCOMERS: &[&str] = &["CLIENT", "FREELANCER"];
@@ -68,6 +70,12 @@ const OF_ONE: &[(&str, &str, Shape)] = &[
     ("ProjectView", "description", Length(1, 20_000)),
     ("NewSkill", "description", Length(0, 2000)),
     ("SkillView", "description", Length(1, 2000)),
+    ("AddressView", "lines", Length(1, 100)),
+    ("TaxIdView", "kind", Words(TaxIdKind::WORDS)),
+    ("TaxIdView", "value", Length(1, 50)),
+    ("BankView", "text", Length(1, 1000)),
+    ("NewDiscount", "amount", Pattern(DECIMAL, "50.00")),
+    ("TaxView", "category", Words(TaxCategory::WORDS)),
     ("NewLine", "description", Length(1, 500)),
     ("LineView", "description", Length(1, 500)),
     ("NewUserSkill", "name", Length(1, 100)),
@@ -154,10 +162,18 @@ const ENTITY_ID: Shape = Length(1, 512);
 const BY_NAME: &[(&str, Shape)] = &[
     ("id", ID),
     ("at", MOMENT),
-    ("amount", Pattern(DECIMAL, "1250.00")),
+    ("amount", Pattern(SIGNED, "1250.00")),
     ("currency", Pattern("^[A-Z]{3}$", "EUR")),
-    ("quantity", Pattern(DECIMAL, "1.5")),
+    ("quantity", Pattern(SIGNED, "1.5")),
+    ("unit", Length(1, 50)),
     ("taxRate", Pattern(DECIMAL, "19")),
+    ("taxCategory", Words(TaxCategory::WORDS)),
+    ("taxReason", Length(1, 500)),
+    ("rounding", Words(Rounding::WORDS)),
+    ("percent", Pattern(DECIMAL, "10")),
+    ("discountPercent", Pattern(DECIMAL, "10")),
+    ("withholdingRate", Pattern(DECIMAL, "15")),
+    ("rate", Pattern(DECIMAL, "8.875")),
     ("number", Pattern("^INV-[0-9]{4}-[0-9]{6,}$", "INV-2026-000001")),
     ("role", Words(Role::WORDS)),
     ("level", Words(SkillLevel::WORDS)),
@@ -184,6 +200,17 @@ const BY_NAME: &[(&str, Shape)] = &[
     ("notes", Length(1, 10_000)),
     ("location", Length(1, 200)),
     ("category", Length(1, 100)),
+    ("legalName", Length(1, 200)),
+    ("postalCode", Length(1, 20)),
+    ("city", Length(1, 100)),
+    ("region", Length(1, 100)),
+    ("country", Pattern("^[A-Z]{2}$", "DE")),
+    ("accountHolder", Length(1, 200)),
+    ("iban", Pattern("^[A-Z]{2}[0-9]{2}[A-Z0-9 ]{11,38}$", "DE89370400440532013000")),
+    ("bic", Pattern("^[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?$", "DEUTDEFF")),
+    ("defaultCurrency", Pattern("^[A-Z]{3}$", "EUR")),
+    ("paymentTermsDays", Range(0, 365)),
+    ("locale", Pattern("^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$", "de-AT")),
     ("timeZone", Pattern("^[A-Za-z0-9_+/-]{1,64}$", "Europe/Berlin")),
     ("walletAddress", Length(1, 80)),
     ("externalRef", Length(1, 200)),
@@ -243,11 +270,22 @@ fn example(schema: &str) -> Option<Value> {
     Some(match schema {
         "MoneyView" => euros("1250.00"),
         "NewLine" => line,
+        "NewDiscount" => euros("50.00"),
+        "NewLineDiscount" => json!({"percent": "10"}),
         "Registration" => {
             json!({"email": "ada@example.org", "password": "correct horse battery", "name": "Ada Lovelace", "role": "FREELANCER"})
         }
         "Credentials" => json!({"email": "ada@example.org", "password": "correct horse battery"}),
         "PatchProfile" => json!({"title": "Web3 developer", "hourlyRate": euros("80.00"), "timeZone": "Europe/Berlin"}),
+        "AddressView" => json!({"lines": ["Hauptstraße 1"], "postalCode": "10115", "city": "Berlin", "country": "DE"}),
+        "TaxIdView" => json!({"kind": "VAT", "value": "DE123456789"}),
+        "BankView" => json!({"accountHolder": "Ada Lovelace", "iban": "DE89370400440532013000", "bic": "DEUTDEFF"}),
+        "PutBillingProfile" => {
+            json!({"legalName": "Ada Lovelace", "taxId": {"kind": "VAT", "value": "DE123456789"}, "defaultCurrency": "EUR",
+                "paymentTermsDays": 14, "locale": "de-DE", "rounding": "PER_RATE",
+                "address": {"lines": ["Hauptstraße 1"], "postalCode": "10115", "city": "Berlin", "country": "DE"},
+                "bank": {"iban": "DE89370400440532013000"}})
+        }
         "NewUserSkill" => json!({"name": "Rust", "level": "EXPERT", "years": 7}),
         "NewSkill" => json!({"name": "Rust", "category": "Languages"}),
         "NewProject" => {

@@ -2,7 +2,7 @@
 
 use chainbill_domain::{
     invoice::{Action, Invoice},
-    ledger::Parties,
+    ledger::Counterparties,
     money::{Currency, Money},
     payment::{Allocation, Payment, Received},
     states::{Custody, PaymentChannel, PaymentMethod},
@@ -77,8 +77,8 @@ impl App {
                 received_at: None,
             };
             let part = vec![Allocation { invoice_id: invoice.id, minor: amount.minor }];
-            let payment = Payment::announce(payment_id, invoice.parties(), received, part.clone(), Some(by), at);
-            if !credits::take(&mut command.unit, payment.parties(), custody, amount).await? {
+            let payment = Payment::announce(payment_id, invoice.between(), received, part.clone(), Some(by), at);
+            if !credits::take(&mut command.unit, payment.between(), custody, amount).await? {
                 return Err(too_little(&[]));
             }
             let locked = vec![(part[0], invoice)];
@@ -116,18 +116,18 @@ impl Command<'_> {
         let each = custody.map_or_else(|| Custody::ALL.to_vec(), |custody| vec![custody]);
         let mut most = None;
         for custody in each {
-            let there = credits::balance(&self.unit, invoice.parties(), custody, invoice.currency).await?.minor;
+            let there = credits::balance(&self.unit, invoice.between(), custody, invoice.currency).await?.minor;
             let wanted = amount.map_or(due.min(there), |amount| amount.minor);
             if wanted > 0 && wanted <= there {
                 return Ok((custody, invoice.money(wanted)));
             }
             most = most.max(Some(there));
         }
-        Err(too_little(&[(invoice.parties(), invoice.currency, most.unwrap_or(0))]))
+        Err(too_little(&[(invoice.between(), invoice.currency, most.unwrap_or(0))]))
     }
 }
 
-fn too_little(there: &[(Parties, Currency, i64)]) -> AppError {
+fn too_little(there: &[(Counterparties, Currency, i64)]) -> AppError {
     let there = there.iter().map(|(_, currency, minor)| Money { minor: *minor, currency: *currency }.to_string());
     let there: Vec<String> = there.collect();
     let detail = match there.as_slice() {

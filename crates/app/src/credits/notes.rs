@@ -121,7 +121,7 @@ impl Command<'_> {
         reason: String,
     ) -> Result<(CreditNote, chainbill_domain::invoice::Credits, InvoiceView), AppError> {
         let (id, at) = (self.app.new_id(), self.unit.now());
-        let (parties, tax) = (invoice.parties(), CreditNote::tax_of(&invoice, amount.minor));
+        let (parties, tax) = (invoice.between(), CreditNote::tax_of(&invoice, amount.minor));
         let (invoice_id, freelancer) = (invoice.id, invoice.freelancer_id);
         let (change, given) = invoice.credit(id, amount, self.occasion())?;
         let year = zone_of(&self.unit, freelancer).await?.year(at);

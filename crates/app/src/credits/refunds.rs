@@ -3,7 +3,7 @@
 use chainbill_domain::{
     credit::{CannotRefund, Refund},
     id::{InvoiceId, PaymentId, RefundId, UserId},
-    ledger::Parties,
+    ledger::Counterparties,
     money::Money,
     states::{Custody, PaymentChannel, PaymentMethod, PaymentState, RefundStatus, Role},
     text,
@@ -150,7 +150,7 @@ impl App {
                 check.refuse("/amount/amount", format!("more than 0 and at most the {kept} that is paid is accepted"));
             }
             let ((reason, method), amount) = check.finish(reason.zip(method).zip(amount))?;
-            let parties = invoice.parties();
+            let parties = invoice.between();
             let invoice_id = invoice.id;
             let credited = invoice.money(amount.minor + invoice.due().minor.max(0));
             let (note, given, view) = command.credit(invoice, credited, reason.clone()).await?;
@@ -247,7 +247,7 @@ impl App {
 }
 
 impl Command<'_> {
-    fn parties_of(&self, new: &NewRefund) -> Result<Parties, AppError> {
+    fn parties_of(&self, new: &NewRefund) -> Result<Counterparties, AppError> {
         let actor = self.context.actor()?;
         let mut check = Check::default();
         let mut user = |pointer: &str, id: &Option<String>, role: Role| -> Option<UserId> {
@@ -264,10 +264,10 @@ impl Command<'_> {
         };
         let freelancer = user("/freelancerId", &new.freelancer_id, Role::Freelancer);
         let client = user("/clientId", &new.client_id, Role::Client);
-        check.finish(freelancer.zip(client)).map(|(freelancer, client)| Parties { freelancer, client })
+        check.finish(freelancer.zip(client)).map(|(freelancer, client)| Counterparties { freelancer, client })
     }
 
-    fn refund_of(&self, parties: Parties, asked: &Asked) -> Result<Refund, AppError> {
+    fn refund_of(&self, parties: Counterparties, asked: &Asked) -> Result<Refund, AppError> {
         Ok(Refund {
             id: self.app.new_id(),
             parties,
@@ -351,7 +351,7 @@ impl Command<'_> {
     async fn refundable(&self, id: &str, refund: &Refund) -> Result<PaymentId, AppError> {
         let payment = self.payment(id).await?;
         let fits = payment.channel == Some(PaymentChannel::Stripe)
-            && payment.parties() == refund.parties
+            && payment.between() == refund.parties
             && payment.amount.currency == refund.amount.currency
             && refund.custody == Custody::Platform;
         if !fits {

@@ -49,7 +49,7 @@ impl App {
         let missing = || AppError::NotFound("payment");
         let id: PaymentId = id.parse().map_err(|_| missing())?;
         let payment = payments::find(&self.records, id).await?;
-        let payment = payment.filter(|payment| viewer.is_party(payment.parties())).ok_or_else(missing)?;
+        let payment = payment.filter(|payment| viewer.is_party(payment.between())).ok_or_else(missing)?;
         let invoice = match payment.allocations.as_slice() {
             [part] => Some(self.invoice(context, &part.invoice_id.to_string()).await?),
             _ => None,

@@ -3,7 +3,7 @@
 use chainbill_domain::{
     id::{InvoiceId, UserId},
     invoice::{Action, Invoice},
-    ledger::Parties,
+    ledger::Counterparties,
     payment::Payment,
     states::{PaymentChannel, Role},
 };
@@ -34,7 +34,7 @@ impl App {
         self.command(context, "invoice.pay", &(id, &new), |command| async move {
             let invoice = command.invoice(id).await?;
             context.expects(invoice.version)?;
-            command.record(asked, invoice.parties()).await
+            command.record(asked, invoice.between()).await
         })
         .await
     }
@@ -56,7 +56,7 @@ impl App {
 
 impl<'a> Command<'a> {
     /// Records a payment between parties as its actor may: announced by the client, confirmed by the others.
-    async fn record(mut self, asked: &Asked, parties: Parties) -> Result<Outcome<'a, PaymentView>, AppError> {
+    async fn record(mut self, asked: &Asked, parties: Counterparties) -> Result<Outcome<'a, PaymentView>, AppError> {
         let actor = self.context.actor()?;
         let (by, at) = (actor.user_id, self.unit.now());
         let (received, parts) = (asked.received.clone(), asked.allocations.clone());
@@ -88,16 +88,16 @@ impl<'a> Command<'a> {
     }
 
     /// Between whom a transfer is: as its invoices say, or as it says itself where it names none.
-    async fn parties(&self, asked: &Asked) -> Result<Parties, AppError> {
+    async fn parties(&self, asked: &Asked) -> Result<Counterparties, AppError> {
         let actor = self.context.actor()?;
         if let Some(first) = asked.allocations.first() {
             let viewer = actor.viewer();
             let unseen = || AppError::field("/allocations", "names an invoice that is none of yours");
             let invoice = invoices::find(&self.unit, &viewer, first.invoice_id).await?.ok_or_else(unseen)?;
-            let parties = invoice.parties();
+            let parties = invoice.between();
             for other in &asked.allocations[1..] {
                 let other = invoices::find(&self.unit, &viewer, other.invoice_id).await?.ok_or_else(unseen)?;
-                if other.parties() != parties {
+                if other.between() != parties {
                     return Err(AppError::field(
                         "/allocations",
                         "names invoices of other parties: those of one freelancer and one client are accepted",
@@ -112,7 +112,7 @@ impl<'a> Command<'a> {
         let freelancer = self.user_in("/freelancerId", freelancer, Role::Freelancer).await?;
         let client = self.user_in("/clientId", client, Role::Client).await?;
         // Whoever was never billed by a freelancer has nothing to pay in advance; and ids tell nothing of strangers.
-        Ok(Parties { freelancer, client })
+        Ok(Counterparties { freelancer, client })
     }
 
     async fn user_in(&self, pointer: &str, id: Option<UserId>, role: Role) -> Result<UserId, AppError> {

@@ -146,7 +146,7 @@ impl Command<'_> {
         let missing = || AppError::NotFound("payment");
         let id: PaymentId = id.parse().map_err(|_| missing())?;
         let payment = payments::find(&self.unit, id).await?;
-        payment.filter(|payment| viewer.is_party(payment.parties())).ok_or_else(missing)
+        payment.filter(|payment| viewer.is_party(payment.between())).ok_or_else(missing)
     }
 
     pub(crate) async fn payment_under_lock(&self, id: PaymentId) -> Result<Payment, AppError> {
@@ -156,7 +156,7 @@ impl Command<'_> {
     /// What exceeded the invoices has to be the client's credit still; what came out of credit goes back there.
     async fn take_back(&mut self, payment: &Payment) -> Result<(), AppError> {
         let Some(channel) = payment.channel else { return Ok(()) };
-        let (parties, custody) = (payment.parties(), channel.custody());
+        let (parties, custody) = (payment.between(), channel.custody());
         if channel.is_credit() {
             return Ok(credits::give(&mut self.unit, parties, custody, payment.amount).await?);
         }

@@ -34,7 +34,7 @@ impl Command<'_> {
         for part in parts {
             let invoice = invoices::lock(&self.unit, &everything, part.invoice_id).await?;
             match invoice {
-                Some(invoice) if invoice.parties() == payment.parties() => locked.push((part, invoice)),
+                Some(invoice) if invoice.between() == payment.between() => locked.push((part, invoice)),
                 _ => return Err(AppError::NotFound("invoice")),
             }
         }
@@ -72,7 +72,7 @@ impl Command<'_> {
         let excess = confirmed.next.excess();
         for transfer in confirmed.transfers {
             self.post(transfer).await?;
-            credits::give(&mut self.unit, confirmed.next.parties(), channel.custody(), excess).await?;
+            credits::give(&mut self.unit, confirmed.next.between(), channel.custody(), excess).await?;
         }
         Ok((confirmed.next, invoice))
     }

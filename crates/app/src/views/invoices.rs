@@ -1,14 +1,14 @@
 //! Invoices.
 
 use chainbill_domain::{
-    invoice::{Invoice, Line},
+    invoice::{Discount, Invoice, Line, TaxTotal},
     money::{Currency, Money},
-    states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus},
+    states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus, Rounding, TaxCategory},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{MoneyView, TransferView, moment};
+use super::{MoneyView, PartiesView, TransferView, moment};
 use crate::validate::written;
 
 /// An invoice.
@@ -27,6 +27,8 @@ pub struct InvoiceView {
     pub freelancer_id: String,
     /// Who pays it.
     pub client_id: String,
+    /// Who issues and who pays it, as they were when it was sent.
+    pub parties: Option<PartiesView>,
     /// What it is called.
     pub title: String,
     /// Notes to the client.
@@ -47,14 +49,31 @@ pub struct InvoiceView {
     pub overdue: bool,
     /// Its lines.
     pub lines: Vec<LineView>,
-    /// Sum of the lines.
+    /// Whether prices contain their tax.
+    pub prices_include_tax: bool,
+    /// Where tax is rounded: PER_RATE or PER_LINE.
+    #[schema(value_type = String)]
+    pub rounding: Rounding,
+    /// Sum of the lines, with their tax where prices include it.
     pub subtotal: MoneyView,
-    /// What is taken off.
+    /// What is taken off the subtotal.
     pub discount: MoneyView,
+    /// The discount in percent, where it was given as one.
+    pub discount_percent: Option<String>,
+    /// The total without its tax.
+    pub net: MoneyView,
     /// Tax.
     pub tax: MoneyView,
-    /// What it comes to.
+    /// What the lines of each tax rate and category come to, after the discount.
+    pub taxes: Vec<TaxView>,
+    /// What it comes to: subtotal less discount, and the tax where prices do not include it.
     pub total: MoneyView,
+    /// What the payer keeps back for the tax office, in percent of the net.
+    pub withholding_rate: String,
+    /// What the payer keeps back for the tax office.
+    pub withholding: MoneyView,
+    /// What was paid in advance.
+    pub deposit: MoneyView,
     /// What is paid.
     pub paid: MoneyView,
     /// What of it went back into the client's credit.
@@ -67,12 +86,14 @@ pub struct InvoiceView {
     pub held: MoneyView,
     /// What credit notes took off.
     pub credited: MoneyView,
-    /// What is still to be paid; 0 before it is sent and once it is voided.
+    /// What is still to be paid: total less withholding, deposit, what is paid and what is credited.
     pub balance_due: MoneyView,
     /// Until when it is to be paid.
     pub due_date: Option<String>,
     /// SHA-256 of its canonical form, from sending on.
     pub canonical_hash: Option<String>,
+    /// The version of that form.
+    pub canonical_version: Option<i64>,
     /// Its token on the chain.
     pub token_id: Option<String>,
     /// The transaction that made the token.
@@ -103,14 +124,50 @@ pub struct InvoiceView {
 pub struct LineView {
     /// What was done.
     pub description: String,
-    /// How much of it.
+    /// What the quantity counts.
+    pub unit: Option<String>,
+    /// How much of it; below 0 for what is taken back.
     pub quantity: String,
-    /// Price of one.
+    /// Price of one, with at most 6 decimals.
     pub unit_price: MoneyView,
+    /// What is taken off.
+    pub discount: Option<LineDiscountView>,
+    /// STANDARD, ZERO, EXEMPT or REVERSE_CHARGE.
+    #[schema(value_type = String)]
+    pub tax_category: TaxCategory,
     /// Tax in percent.
     pub tax_rate: String,
-    /// Quantity times price.
+    /// Why there is no tax.
+    pub tax_reason: Option<String>,
+    /// Quantity times price, less the discount.
     pub amount: MoneyView,
+}
+
+/// What is taken off a line.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LineDiscountView {
+    /// How much; below 0 on a line that takes something back.
+    pub amount: MoneyView,
+    /// In percent, where it was given as one.
+    pub percent: Option<String>,
+}
+
+/// What the lines of one tax rate and category come to.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaxView {
+    /// STANDARD, ZERO, EXEMPT or REVERSE_CHARGE.
+    #[schema(value_type = String)]
+    pub category: TaxCategory,
+    /// The rate in percent.
+    pub rate: String,
+    /// Without tax.
+    pub net: MoneyView,
+    /// The tax.
+    pub tax: MoneyView,
+    /// With tax.
+    pub gross: MoneyView,
 }
 
 impl InvoiceView {
@@ -118,9 +175,11 @@ impl InvoiceView {
     #[must_use]
     pub fn of(invoice: Invoice, today: &str) -> Self {
         let (overdue, payment_status, held) = (invoice.is_overdue(today), invoice.payment_status(), invoice.held());
-        let due = if invoice.awaits_payment() { invoice.due().minor } else { 0 };
+        let balance_due = invoice.balance_due().into();
+        let canonical_version = invoice.canonical_hash.as_ref().map(|_| invoice.canonical_version.unwrap_or(1));
         let invoice = invoice.into_state();
         let (content, currency) = (invoice.content, invoice.currency);
+        let (pricing, totals) = (content.pricing, content.totals);
         let money = |minor| MoneyView::from(Money { minor, currency });
         Self {
             id: invoice.id.to_string(),
@@ -129,6 +188,7 @@ impl InvoiceView {
             project_id: invoice.project_id.map(|id| id.to_string()),
             freelancer_id: invoice.freelancer_id.to_string(),
             client_id: invoice.client_id.to_string(),
+            parties: invoice.parties.map(PartiesView::from),
             title: content.title,
             notes: content.notes,
             status: invoice.status,
@@ -137,19 +197,28 @@ impl InvoiceView {
             anchor_status: invoice.anchor_status,
             overdue,
             lines: content.lines.into_iter().map(|line| LineView::of(line, currency)).collect(),
-            subtotal: money(content.totals.subtotal),
-            discount: money(content.totals.discount),
-            tax: money(content.totals.tax),
-            total: money(content.totals.total),
+            prices_include_tax: pricing.prices_include_tax,
+            rounding: pricing.rounding,
+            subtotal: money(totals.subtotal),
+            discount: money(totals.discount),
+            discount_percent: pricing.discount.and_then(Discount::ppm).map(percent),
+            net: money(totals.net()),
+            tax: money(totals.tax),
+            taxes: content.taxes.into_iter().map(|tax| TaxView::of(tax, currency)).collect(),
+            total: money(totals.total),
+            withholding_rate: percent(pricing.withholding_ppm),
+            withholding: money(totals.withholding),
+            deposit: money(totals.deposit),
             paid: money(invoice.paid_minor),
             refunded: money(invoice.refunded_minor),
             released: money(invoice.released_minor),
             received_directly: money(invoice.external_minor),
             held: held.into(),
             credited: money(invoice.credited_minor),
-            balance_due: money(due),
+            balance_due,
             due_date: content.due_date,
             canonical_hash: invoice.canonical_hash,
+            canonical_version,
             token_id: invoice.token_id,
             tx_hash: invoice.tx_hash,
             sent_at: invoice.sent_at.map(moment),
@@ -164,15 +233,41 @@ impl InvoiceView {
     }
 }
 
-impl LineView {
-    fn of(line: Line, currency: Currency) -> Self {
+/// Millionths in percent, with at least two decimals.
+fn percent(ppm: i64) -> String {
+    written(ppm, 4, 2)
+}
+
+impl TaxView {
+    fn of(tax: TaxTotal, currency: Currency) -> Self {
         let money = |minor| MoneyView::from(Money { minor, currency });
         Self {
-            amount: money(line.amount().expect("the totals of these lines were computed, so each has an amount")),
+            category: tax.category,
+            rate: percent(tax.rate_ppm),
+            net: money(tax.net),
+            tax: money(tax.tax),
+            gross: money(tax.gross),
+        }
+    }
+}
+
+impl LineView {
+    fn of(line: Line, currency: Currency) -> Self {
+        const SUMMED: &str = "the totals of these lines were computed, so each has an amount";
+        let money = |minor| MoneyView::from(Money { minor, currency });
+        let off = line.discount_minor().expect(SUMMED);
+        let discount =
+            line.discount.map(|discount| LineDiscountView { amount: money(off), percent: discount.ppm().map(percent) });
+        Self {
+            amount: money(line.amount().expect(SUMMED)),
             description: line.description,
-            quantity: written(line.quantity_milli, 3),
-            unit_price: money(line.unit_price_minor),
-            tax_rate: written(line.tax_rate_bp, 2),
+            unit: line.unit,
+            quantity: written(line.quantity_micro, 6, 3),
+            unit_price: MoneyView { amount: line.unit_price.amount(currency), currency: currency.to_string() },
+            discount,
+            tax_category: line.tax_category,
+            tax_rate: percent(line.tax_rate_ppm),
+            tax_reason: line.tax_reason,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is answered: the API's own form of things.
 
+mod billing;
 mod invoices;
 mod ledger;
 mod payments;
@@ -14,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::{
-    invoices::{InvoiceView, LineView},
+    billing::{AddressView, BankView, BillingProfileView, PartiesView, PartyView, TaxIdView},
+    invoices::{InvoiceView, LineDiscountView, LineView, TaxView},
     ledger::{
         AccountView, AccountsView, BookView, KindView, Movement, PostingView, StatementEntry, TransferView,
         TrialBalance,
@@ -71,6 +73,12 @@ versioned! {
     ProjectView: "projects";
 }
 
+impl Answer for BillingProfileView {
+    fn tag(&self) -> Option<String> {
+        Some(self.version.to_string())
+    }
+}
+
 impl Answer for InvoiceView {
     fn tag(&self) -> Option<String> {
         let derived = if self.overdue { "-overdue" } else { "" };
@@ -118,7 +126,7 @@ pub fn moment(at: Timestamp) -> String {
 }
 
 /// Money in the API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MoneyView {
     /// A decimal number with all decimals of the currency.

@@ -77,7 +77,7 @@ struct Cast {
 }
 
 fn invoice(cast: &Cast, place: usize, status: InvoiceStatus) -> invoices::Model {
-    use chainbill_domain::states::{AnchorStatus, EscrowStatus, PaymentStatus};
+    use chainbill_domain::states::{AnchorStatus, EscrowStatus, PaymentStatus, Rounding};
     let (strange_freelancer, strange_client) = (id().0, id().0);
     // A third is of both, a third of each with strangers; and strangers have as many.
     let (freelancer, client) = match place % 4 {
@@ -103,10 +103,16 @@ fn invoice(cast: &Cast, place: usize, status: InvoiceStatus) -> invoices::Model 
         escrow: Text(EscrowStatus::Unfunded),
         anchor_status: Text(AnchorStatus::None),
         currency: Text("EUR".parse().unwrap()),
+        prices_include_tax: false,
+        rounding: Text(Rounding::PerRate),
         subtotal_minor: 0,
         discount_minor: 0,
+        discount_ppm: None,
         tax_minor: 0,
         total_minor: 0,
+        withholding_ppm: 0,
+        withholding_minor: 0,
+        deposit_minor: 0,
         paid_minor: 0,
         refunded_minor: 0,
         released_minor: 0,
@@ -114,6 +120,8 @@ fn invoice(cast: &Cast, place: usize, status: InvoiceStatus) -> invoices::Model 
         credited_minor: 0,
         due_date: None,
         canonical_hash: None,
+        canonical_version: None,
+        parties: None,
         token_id: None,
         tx_hash: None,
         sent_at: None,

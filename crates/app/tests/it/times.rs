@@ -55,17 +55,16 @@ async fn a_number_is_of_the_issuers_year() {
         let (freelancer, user) = new_user(app, "femi", "FREELANCER").await;
         let (_, client) = new_user(app, "carla", "CLIENT").await;
         let euros = MoneyView { amount: "1.00".to_owned(), currency: "EUR".to_owned() };
-        let line = NewLine { description: "x".to_owned(), quantity: "1".to_owned(), unit_price: euros, tax_rate: None };
+        let line =
+            NewLine { description: "x".to_owned(), quantity: "1".to_owned(), unit_price: euros, ..NewLine::default() };
         let draft = async |due: &str| {
             let new = NewInvoice {
                 client_id: client.id.clone(),
-                project_id: None,
                 title: "Work".to_owned(),
-                notes: None,
                 currency: "EUR".to_owned(),
-                discount: None,
                 due_date: Some(due.to_owned()),
                 lines: vec![line.clone()],
+                ..NewInvoice::default()
             };
             app.create_invoice(&freelancer, new).await.unwrap().into_new().unwrap().id
         };

@@ -59,17 +59,14 @@ pub async fn paid_invoice(app: &App, freelancer: &Context, client: (&Context, &U
         description: "Audit".to_owned(),
         quantity: "1".to_owned(),
         unit_price: euros("100.00"),
-        tax_rate: None,
+        ..NewLine::default()
     };
     let new = NewInvoice {
         client_id: client.1.id.clone(),
-        project_id: None,
         title: "Work".to_owned(),
-        notes: None,
         currency: "EUR".to_owned(),
-        discount: None,
-        due_date: None,
         lines: vec![line],
+        ..NewInvoice::default()
     };
     let id = app.create_invoice(freelancer, new).await.unwrap().into_new().unwrap().id;
     app.send_invoice(freelancer, &id).await.unwrap();

@@ -4,6 +4,7 @@
 //! ([`InvoiceState::payment_status`]), where the money stands after a payment, and whether it is overdue.
 
 mod canonical;
+mod line;
 mod settlement;
 mod state;
 mod totals;
@@ -11,10 +12,11 @@ mod totals;
 use std::ops::Deref;
 
 pub use self::{
-    canonical::{Frozen, canonical, number},
+    canonical::{CANONICAL_VERSION, Frozen, Unverified, canonical, number, verify},
+    line::{BadPrice, Discount, Line, MILLION, UnitPrice},
     settlement::{CannotCredit, CannotSettle, Credits},
-    state::{Content, InvoiceState},
-    totals::{Line, NoTotal, Totals, totals},
+    state::{Content, Heading, InvoiceState},
+    totals::{NoTotal, Pricing, TaxTotal, Totals, totals},
 };
 use crate::{
     Timestamp,
@@ -22,6 +24,7 @@ use crate::{
     id::{InvoiceId, ProjectId, UserId},
     ledger::Transfer,
     money::Currency,
+    party::Parties,
     states::{AnchorStatus, EscrowStatus, InvoiceStatus},
     transition::{Created, Deleted, Occasion, Refusal, Transition},
 };
@@ -133,6 +136,7 @@ impl Invoice {
             project_id: new.project_id,
             currency: new.currency,
             content: new.content,
+            parties: None,
             status: InvoiceStatus::Draft,
             escrow: EscrowStatus::Unfunded,
             anchor_status: AnchorStatus::None,
@@ -144,6 +148,7 @@ impl Invoice {
             number: None,
             number_seq: None,
             canonical_hash: None,
+            canonical_version: None,
             token_id: None,
             tx_hash: None,
             sent_at: None,
@@ -218,10 +223,19 @@ impl Invoice {
     /// When it is no draft any more, or could not be paid.
     pub fn can_be_sent(&self, today: &str) -> Result<(), CannotSend> {
         self.allows(Action::Send)?;
-        let nothing = (self.content.totals.total <= 0).then_some(Unpayable::Nothing);
+        let nothing = (self.payable().minor <= 0).then_some(Unpayable::Nothing);
         let due = self.content.due_date.clone().filter(|due| due.as_str() < today).map(Unpayable::Due);
         let reasons: Vec<Unpayable> = nothing.into_iter().chain(due).collect();
         if reasons.is_empty() { Ok(()) } else { Err(CannotSend::Unpayable(reasons)) }
+    }
+
+    /// A draft with what its sending takes from outside: the parties as they are now, and the due day that the issuer's terms
+    /// give it where it names none.
+    #[must_use]
+    pub fn addressed(self, parties: Parties, due_date: Option<String>) -> Self {
+        let mut state = self.0;
+        state.content.due_date = state.content.due_date.or(due_date);
+        Self(InvoiceState { parties: Some(parties), ..state })
     }
 
     /// Sends a draft: it gets the number of this place in the issuer's sequence and year, and its content is frozen.
@@ -235,9 +249,10 @@ impl Invoice {
         next.status = InvoiceStatus::Sent;
         next.sent_at = Some(at);
         next.canonical_hash = Some(Frozen::of(&next, &number).canonical_hash());
+        next.canonical_version = Some(CANONICAL_VERSION);
         next.number = Some(number);
         next.number_seq = Some(sequence);
-        let billing = Transfer::billing(next.id, next.parties(), next.billed());
+        let billing = Transfer::billing(next.id, next.between(), next.billed());
         let billing = billing.expect("an invoice over nothing is not sent");
         Ok(Transition { before: self, next: Self(next), transfers: vec![billing], events: Vec::new() })
     }
@@ -249,7 +264,7 @@ impl Invoice {
     pub fn void(self, at: Timestamp) -> Result<Transition<Self>, Refusal> {
         self.allows(Action::Void)?;
         let next = Self(InvoiceState { status: InvoiceStatus::Void, voided_at: Some(at), ..self.0.clone() });
-        let voiding = Transfer::voiding(next.id, next.parties(), next.billed());
+        let voiding = Transfer::voiding(next.id, next.between(), next.billed());
         let voiding = voiding.expect("an invoice over nothing is not sent");
         Ok(Transition { before: self, next, transfers: vec![voiding], events: Vec::new() })
     }

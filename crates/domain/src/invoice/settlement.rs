@@ -71,7 +71,7 @@ impl Invoice {
         if amount.minor > self.due().minor {
             return Err(CannotSettle::TooMuch(self.due()));
         }
-        let transfer = Transfer::settlement(payment, self.id, self.parties(), source, amount);
+        let transfer = Transfer::settlement(payment, self.id, self.between(), source, amount);
         let transfer = transfer.map_err(|_| CannotSettle::NotPositive)?;
         let event = occasion.event(EventData::PaymentReceived {
             payer: self.client_id,
@@ -110,7 +110,7 @@ impl Invoice {
                 Refusal::unless_allowed("an invoice", self.status.word(), Action::Reverse, allowed, super::names);
             return Err(refusal.expect_err("reversing is not among them").into());
         }
-        let settled = Transfer::settlement(payment, self.id, self.parties(), source, amount);
+        let settled = Transfer::settlement(payment, self.id, self.between(), source, amount);
         let transfer = settled.map_err(|_| CannotSettle::NotPositive)?.reversed(payment);
         let mut next = self.0.clone();
         next.paid_minor -= amount.minor;
@@ -144,7 +144,7 @@ impl Invoice {
         let excess = (amount.minor - self.due().minor).max(0);
         let held = if self.escrow == EscrowStatus::Disputed { 0 } else { excess.min(self.held().minor) };
         let credits = Credits { platform: self.money(held), freelancer: self.money(excess - held) };
-        let transfer = Transfer::credit_note(note, self.id, self.parties(), amount, (held, excess - held));
+        let transfer = Transfer::credit_note(note, self.id, self.between(), amount, (held, excess - held));
         let transfer = transfer.map_err(|_| CannotCredit::NotPositive)?;
         let event = occasion.event(EventData::CreditNoteIssued {
             freelancer: self.freelancer_id,

@@ -2,12 +2,13 @@
 
 use std::cmp::Ordering;
 
-use super::{Line, Totals};
+use super::{Line, NoTotal, Pricing, TaxTotal, Totals, totals};
 use crate::{
     Timestamp,
     id::{InvoiceId, ProjectId, UserId},
-    ledger::{Billed, Parties},
+    ledger::{Billed, Counterparties},
     money::{Currency, Money},
+    party::Parties,
     states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus},
 };
 
@@ -28,6 +29,8 @@ pub struct InvoiceState {
     pub currency: Currency,
     /// What it says.
     pub content: Content,
+    /// Who issues and who pays it as they were when it was sent; none before, and where it was sent before parties were kept.
+    pub parties: Option<Parties>,
     /// The state that it is in.
     pub status: InvoiceStatus,
     /// Where its money stands.
@@ -50,6 +53,8 @@ pub struct InvoiceState {
     pub number_seq: Option<i64>,
     /// The hash of its canonical form, from sending on.
     pub canonical_hash: Option<String>,
+    /// The version of that form; the first where there is none.
+    pub canonical_version: Option<i64>,
     /// Its token on the chain.
     pub token_id: Option<String>,
     /// The transaction that made the token.
@@ -71,20 +76,15 @@ pub struct InvoiceState {
 impl InvoiceState {
     /// Who bills, and who pays.
     #[must_use]
-    pub const fn parties(&self) -> Parties {
-        Parties { freelancer: self.freelancer_id, client: self.client_id }
-    }
-
-    /// What is to be paid of it in all.
-    #[must_use]
-    pub const fn payable(&self) -> Money {
-        self.money(self.content.totals.total)
+    pub const fn between(&self) -> Counterparties {
+        Counterparties { freelancer: self.freelancer_id, client: self.client_id }
     }
 
     /// What it claims once it is sent.
     #[must_use]
     pub const fn billed(&self) -> Billed {
-        Billed { payable: self.payable(), withheld: 0, deposited: 0 }
+        let totals = self.content.totals;
+        Billed { payable: self.payable(), withheld: totals.withholding, deposited: totals.deposit }
     }
 
     /// What is still to be paid, once it is sent; negative only where a release before this one took more than was owed.
@@ -153,6 +153,19 @@ impl InvoiceState {
         self.money(self.content.totals.total)
     }
 
+    /// What is to be paid of it in all: the total, less what is kept back for the tax office and what was paid in advance.
+    #[must_use]
+    pub const fn payable(&self) -> Money {
+        Money { minor: self.content.totals.payable(), currency: self.currency }
+    }
+
+    /// What is still to be paid; nothing once it is void.
+    #[must_use]
+    pub fn balance_due(&self) -> Money {
+        let open = if self.status == InvoiceStatus::Void { 0 } else { self.due().minor };
+        self.money(open.max(0))
+    }
+
     /// What is paid.
     #[must_use]
     pub const fn paid(&self) -> Money {
@@ -177,6 +190,92 @@ pub struct Content {
     pub due_date: Option<String>,
     /// Its lines.
     pub lines: Vec<Line>,
+    /// What is agreed beside them.
+    pub pricing: Pricing,
     /// What they come to.
     pub totals: Totals,
+    /// What the lines of each tax rate come to.
+    pub taxes: Vec<TaxTotal>,
+}
+
+/// The words of an invoice, beside its lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heading {
+    /// Its title.
+    pub title: String,
+    /// Notes to the client.
+    pub notes: Option<String>,
+    /// The day until which it is to be paid (`YYYY-MM-DD`).
+    pub due_date: Option<String>,
+}
+
+impl Content {
+    /// The content of these lines, with what they come to.
+    ///
+    /// # Errors
+    /// When they have no total.
+    pub fn of(heading: Heading, lines: Vec<Line>, pricing: Pricing) -> Result<Self, NoTotal> {
+        let Heading { title, notes, due_date } = heading;
+        let (totals, taxes) = totals(&lines, &pricing)?;
+        Ok(Self { title, notes, due_date, lines, pricing, totals, taxes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::Event,
+        id::Id,
+        invoice::{Invoice, MILLION, NewDraft, UnitPrice},
+        states::TaxCategory,
+        transition::{Created, Occasion},
+    };
+
+    fn id<K>(place: u8) -> Id<K> {
+        Id::new(Timestamp::default(), [place; 10])
+    }
+
+    /// 100.00 and 22.00 of tax, of which 20.00 are kept back and 30.00 were paid in advance: 72.00 are to be paid.
+    fn state(paid_minor: i64) -> InvoiceState {
+        let line = Line {
+            description: "work".to_owned(),
+            unit: None,
+            quantity_micro: MILLION,
+            unit_price: UnitPrice::of_minor(10_000),
+            discount: None,
+            tax_category: TaxCategory::Standard,
+            tax_rate_ppm: 220_000,
+            tax_reason: None,
+        };
+        let pricing = Pricing { withholding_ppm: 200_000, deposit: 3000, ..Pricing::default() };
+        let heading = Heading { title: "Work".to_owned(), notes: None, due_date: None };
+        let new = NewDraft {
+            id: id(1),
+            freelancer_id: id(2),
+            client_id: id(3),
+            project_id: None,
+            currency: "EUR".parse().expect("a currency"),
+            content: Content::of(heading, vec![line], pricing).expect("it has a total"),
+        };
+        let Created { state, events } = Invoice::draft(new, Occasion { at: Timestamp::default(), event_id: id(4) });
+        assert!(matches!(events.as_slice(), [Event { .. }]));
+        InvoiceState { status: InvoiceStatus::Sent, paid_minor, ..state.into_state() }
+    }
+
+    #[test]
+    fn what_is_kept_back_and_was_paid_in_advance_is_not_waited_for() {
+        for (paid, status, escrow, due) in [
+            (0, PaymentStatus::Unpaid, EscrowStatus::Unfunded, 7200),
+            (7199, PaymentStatus::Partial, EscrowStatus::PartiallyFunded, 1),
+            (7200, PaymentStatus::Paid, EscrowStatus::Held, 0),
+            (7201, PaymentStatus::Overpaid, EscrowStatus::Held, 0),
+        ] {
+            let state = state(paid);
+            assert_eq!((state.payment_status(), state.funded(), state.balance_due().minor), (status, escrow, due));
+            assert_eq!((state.total().minor, state.payable().minor), (12_200, 7200));
+        }
+        let void = InvoiceState { status: InvoiceStatus::Void, ..state(0) };
+        assert_eq!(void.balance_due().minor, 0);
+    }
 }

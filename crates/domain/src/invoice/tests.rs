@@ -7,7 +7,7 @@ use crate::{
     credit::CreditNote,
     ledger::{Account, Claim, Owner, Source},
     money::Money,
-    states::{Custody, PaymentMethod},
+    states::{Custody, PaymentMethod, TaxCategory},
     transition::Transition,
 };
 
@@ -20,10 +20,18 @@ fn occasion() -> Occasion {
 }
 
 fn content(price: i64, due_date: Option<&str>) -> Content {
-    let lines =
-        vec![Line { description: "work".to_owned(), quantity_milli: 1000, unit_price_minor: price, tax_rate_bp: 0 }];
-    let totals = totals(&lines, 0).expect("they fit");
-    Content { title: "Work".to_owned(), notes: None, due_date: due_date.map(str::to_owned), lines, totals }
+    let line = Line {
+        description: "work".to_owned(),
+        unit: None,
+        quantity_micro: MILLION,
+        unit_price: UnitPrice::of_minor(price),
+        discount: None,
+        tax_category: TaxCategory::Zero,
+        tax_rate_ppm: 0,
+        tax_reason: None,
+    };
+    let heading = Heading { title: "Work".to_owned(), notes: None, due_date: due_date.map(str::to_owned) };
+    Content::of(heading, vec![line], Pricing::default()).expect("it has a total")
 }
 
 fn draft(price: i64) -> Invoice {
@@ -140,11 +148,12 @@ fn a_credit_note_lowers_the_claim_and_what_was_paid_beyond_it_becomes_credit() {
 
 #[test]
 fn the_tax_of_credit_notes_sums_to_the_tax_of_their_invoice() {
-    let line =
-        Line { description: "work".to_owned(), quantity_milli: 1000, unit_price_minor: 9_999, tax_rate_bp: 1900 };
-    let lines = vec![line];
-    let totals = totals(&lines, 0).expect("they fit");
-    let mut invoice = draft(1).edit(Content { lines, totals, ..content(1, None) }).expect("it is a draft").next;
+    let Content { title, notes, due_date, mut lines, .. } = content(9_999, None);
+    (lines[0].tax_category, lines[0].tax_rate_ppm) = (TaxCategory::Standard, 190_000);
+    let heading = Heading { title, notes, due_date };
+    let content = Content::of(heading, lines, Pricing::default()).expect("it has a total");
+    let totals = content.totals;
+    let mut invoice = draft(1).edit(content).expect("it is a draft").next;
     invoice = invoice.send(1, 2026, "2026-11-27", Timestamp::default()).expect("it is a draft").next;
     let mut tax = 0;
     for part in [1, 3333, 3333, totals.total - 6667] {
@@ -181,13 +190,13 @@ fn rebuilt(ledger: &BTreeMap<(Account, crate::states::TransferKind), i64>, invoi
             |((it, kind), minor): (&(Account, Kind), &i64)| (*it == account && kinds.contains(kind)).then_some(*minor);
         ledger.iter().filter_map(of).sum()
     };
-    let claim = |claim| Owner::Claim(invoice.parties(), claim);
+    let claim = |claim| Owner::Claim(invoice.between(), claim);
     [
         sum(claim(Claim::Settled), &[Kind::Payment, Kind::Reversal]),
         -sum(claim(Claim::Settled), &[Kind::CreditNote]),
         sum(claim(Claim::Credited), Kind::ALL),
         sum(Owner::External(invoice.freelancer_id), Kind::ALL),
-        sum(Owner::Escrow(invoice.id, invoice.parties()), Kind::ALL),
+        sum(Owner::Escrow(invoice.id, invoice.between()), Kind::ALL),
         sum(claim(Claim::Receivable), Kind::ALL),
     ]
 }

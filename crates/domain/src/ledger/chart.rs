@@ -11,7 +11,7 @@ use crate::{
 
 /// A freelancer and a client of theirs: claims and credits are between two parties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Parties {
+pub struct Counterparties {
     /// Who bills.
     pub freelancer: UserId,
     /// Who pays.
@@ -41,19 +41,19 @@ pub enum Owner {
     /// The world outside of the platform, by the method that money comes and goes with.
     World(PaymentMethod),
     /// The escrow of an invoice between two parties.
-    Escrow(InvoiceId, Parties),
+    Escrow(InvoiceId, Counterparties),
     /// Money on the platform that a user may have paid out.
     Available(UserId),
     /// Money that a user received outside of the platform; negative where more went back than came.
     External(UserId),
     /// What a client has paid a freelancer beyond what was owed, by who holds it.
-    Credit(Parties, Custody),
+    Credit(Counterparties, Custody),
     /// Money of refunds that a provider is carrying out.
     Refunds,
     /// The platform's fees.
     Fees,
     /// Claims of a freelancer on a client.
-    Claim(Parties, Claim),
+    Claim(Counterparties, Claim),
 }
 
 impl Owner {

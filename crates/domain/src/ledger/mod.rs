@@ -12,7 +12,7 @@ mod chart;
 mod transfers;
 
 pub use self::{
-    chart::{Account, Claim, Owner, Parties},
+    chart::{Account, Claim, Counterparties, Owner},
     transfers::{Billed, Source},
 };
 use crate::{

@@ -13,8 +13,8 @@ fn currency(place: u8) -> Currency {
     ["EUR", "JPY", "BHD"][usize::from(place) % 3].parse().expect("a currency")
 }
 
-fn parties() -> Parties {
-    Parties { freelancer: id(1), client: id(2) }
+fn parties() -> Counterparties {
+    Counterparties { freelancer: id(1), client: id(2) }
 }
 
 fn owner(place: u8) -> Owner {

@@ -1,6 +1,6 @@
 //! Every way in which money and claims move.
 
-use super::{Claim, Owner, Parties, Posting, Reference, Transfer, Unbalanced};
+use super::{Claim, Counterparties, Owner, Posting, Reference, Transfer, Unbalanced};
 use crate::{
     id::{CreditNoteId, InvoiceId, PaymentId, RefundId},
     money::Money,
@@ -25,7 +25,7 @@ impl Source {
         }
     }
 
-    const fn owner(self, parties: Parties) -> Owner {
+    const fn owner(self, parties: Counterparties) -> Owner {
         match self {
             Self::World(method, _) => Owner::World(method),
             Self::Credit(custody) => Owner::Credit(parties, custody),
@@ -49,7 +49,7 @@ impl Transfer {
     ///
     /// # Errors
     /// When nothing is to be paid.
-    pub fn billing(invoice: InvoiceId, parties: Parties, billed: Billed) -> Result<Self, Unbalanced> {
+    pub fn billing(invoice: InvoiceId, parties: Counterparties, billed: Billed) -> Result<Self, Unbalanced> {
         Moves::of(Reference::Billing { invoice }, billed.payable)
             .claim(parties, Claim::Billed, Claim::Receivable, billed.payable.minor)?
             .claim_if_any(parties, Claim::Billed, Claim::Withheld, billed.withheld)?
@@ -61,7 +61,7 @@ impl Transfer {
     ///
     /// # Errors
     /// When nothing was to be paid.
-    pub fn voiding(invoice: InvoiceId, parties: Parties, billed: Billed) -> Result<Self, Unbalanced> {
+    pub fn voiding(invoice: InvoiceId, parties: Counterparties, billed: Billed) -> Result<Self, Unbalanced> {
         Moves::of(Reference::Voiding { invoice }, billed.payable)
             .claim(parties, Claim::Receivable, Claim::Billed, billed.payable.minor)?
             .claim_if_any(parties, Claim::Withheld, Claim::Billed, billed.withheld)?
@@ -76,7 +76,7 @@ impl Transfer {
     pub fn settlement(
         payment: PaymentId,
         invoice: InvoiceId,
-        parties: Parties,
+        parties: Counterparties,
         source: Source,
         amount: Money,
     ) -> Result<Self, Unbalanced> {
@@ -93,7 +93,7 @@ impl Transfer {
     /// When the amount is not positive.
     pub fn excess(
         payment: PaymentId,
-        parties: Parties,
+        parties: Counterparties,
         method: PaymentMethod,
         custody: Custody,
         amount: Money,
@@ -119,7 +119,7 @@ impl Transfer {
     pub fn credit_note(
         note: CreditNoteId,
         invoice: InvoiceId,
-        parties: Parties,
+        parties: Counterparties,
         amount: Money,
         (held, external): (i64, i64),
     ) -> Result<Self, Unbalanced> {
@@ -136,7 +136,7 @@ impl Transfer {
     ///
     /// # Errors
     /// When the amount is not positive.
-    pub fn release(invoice: InvoiceId, parties: Parties, amount: Money) -> Result<Self, Unbalanced> {
+    pub fn release(invoice: InvoiceId, parties: Counterparties, amount: Money) -> Result<Self, Unbalanced> {
         Moves::of(Reference::Release { invoice }, amount)
             .money(Owner::Escrow(invoice, parties), Owner::Available(parties.freelancer), amount.minor)?
             .finish()
@@ -148,7 +148,7 @@ impl Transfer {
     /// When the amount is not positive.
     pub fn refund(
         refund: RefundId,
-        parties: Parties,
+        parties: Counterparties,
         custody: Custody,
         method: PaymentMethod,
         amount: Money,
@@ -162,7 +162,7 @@ impl Transfer {
     ///
     /// # Errors
     /// When the amount is not positive.
-    pub fn refund_requested(refund: RefundId, parties: Parties, amount: Money) -> Result<Self, Unbalanced> {
+    pub fn refund_requested(refund: RefundId, parties: Counterparties, amount: Money) -> Result<Self, Unbalanced> {
         Moves::of(Reference::Refund { refund }, amount)
             .money(Owner::Credit(parties, Custody::Platform), Owner::Refunds, amount.minor)?
             .finish()
@@ -182,14 +182,14 @@ impl Transfer {
     ///
     /// # Errors
     /// When the amount is not positive.
-    pub fn refund_failed(refund: RefundId, parties: Parties, amount: Money) -> Result<Self, Unbalanced> {
+    pub fn refund_failed(refund: RefundId, parties: Counterparties, amount: Money) -> Result<Self, Unbalanced> {
         Moves::of(Reference::Refund { refund }, amount)
             .money(Owner::Refunds, Owner::Credit(parties, Custody::Platform), amount.minor)?
             .finish()
     }
 }
 
-const fn holder(invoice: InvoiceId, parties: Parties, custody: Custody) -> Owner {
+const fn holder(invoice: InvoiceId, parties: Counterparties, custody: Custody) -> Owner {
     match custody {
         Custody::Platform => Owner::Escrow(invoice, parties),
         Custody::Freelancer => Owner::External(parties.freelancer),
@@ -219,11 +219,11 @@ impl Moves {
         if minor == 0 { Ok(self) } else { self.money(from, to, minor) }
     }
 
-    fn claim(self, parties: Parties, from: Claim, to: Claim, minor: i64) -> Result<Self, Unbalanced> {
+    fn claim(self, parties: Counterparties, from: Claim, to: Claim, minor: i64) -> Result<Self, Unbalanced> {
         self.money(Owner::Claim(parties, from), Owner::Claim(parties, to), minor)
     }
 
-    fn claim_if_any(self, parties: Parties, from: Claim, to: Claim, minor: i64) -> Result<Self, Unbalanced> {
+    fn claim_if_any(self, parties: Counterparties, from: Claim, to: Claim, minor: i64) -> Result<Self, Unbalanced> {
         if minor == 0 { Ok(self) } else { self.claim(parties, from, to, minor) }
     }
 

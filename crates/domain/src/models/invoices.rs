@@ -1,4 +1,4 @@
-use crate::mapping::{Embed, Model, int, minutes, money, omitted, text, time};
+use crate::mapping::{Embed, Model, flag, int, minutes, money, omitted, text, time};
 
 /// Invoices of a freelancer to a client.
 pub static INVOICES: Model = Model {
@@ -15,10 +15,16 @@ pub static INVOICES: Model = Model {
         text("escrow", "escrow"),
         text("anchor_status", "anchorStatus"),
         text("currency", "currency"),
+        flag("prices_include_tax", "pricesIncludeTax"),
+        text("rounding", "rounding"),
         money("subtotal_minor", "currency", "subtotal"),
         money("discount_minor", "currency", "discount"),
+        int("discount_ppm", "discountPpm").nullable(),
         money("tax_minor", "currency", "tax"),
         money("total_minor", "currency", "total"),
+        int("withholding_ppm", "withholdingPpm"),
+        money("withholding_minor", "currency", "withholding"),
+        money("deposit_minor", "currency", "deposit"),
         money("paid_minor", "currency", "paid"),
         money("refunded_minor", "currency", "refunded"),
         money("released_minor", "currency", "released"),
@@ -26,6 +32,7 @@ pub static INVOICES: Model = Model {
         money("credited_minor", "currency", "credited"),
         text("due_date", "dueDate").nullable(),
         text("canonical_hash", "canonicalHash").nullable(),
+        int("canonical_version", "canonicalVersion").nullable(),
         text("token_id", "tokenId").nullable(),
         text("tx_hash", "txHash").nullable(),
         time("sent_at", "sentAt").nullable(),
@@ -42,14 +49,23 @@ pub static INVOICES: Model = Model {
         order_by: "position",
         columns: &[
             text("description", "description"),
-            int("quantity_milli", "quantityMilli"),
+            text("unit", "unit").nullable(),
+            int("quantity_micro", "quantityMicro"),
             money("unit_price_minor", "currency", "unitPrice"),
-            int("tax_rate_bp", "taxRateBp"),
+            int("unit_price_micro", "unitPriceMicro"),
+            money("discount_minor", "currency", "discount"),
+            int("discount_ppm", "discountPpm").nullable(),
+            text("tax_category", "taxCategory"),
+            int("tax_rate_ppm", "taxRatePpm"),
+            text("tax_reason", "taxReason").nullable(),
             money("amount_minor", "currency", "amount"),
         ],
         omitted: &[omitted("position", "the order of the list says it")],
     }],
-    omitted: &[omitted("number_seq", "derived: the number says it")],
+    omitted: &[
+        omitted("number_seq", "derived: the number says it"),
+        omitted("parties", "holds the issuer's bank details, which are for the parties alone"),
+    ],
     search: &[],
     indexes: &[],
     every: minutes(30),

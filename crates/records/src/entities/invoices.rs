@@ -4,7 +4,7 @@ use chainbill_domain::{
     Timestamp,
     id::{InvoiceId, ProjectId, UserId},
     money::Currency,
-    states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus},
+    states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus, Rounding},
 };
 use sea_orm::entity::prelude::*;
 
@@ -29,10 +29,16 @@ pub struct Model {
     pub escrow: Text<EscrowStatus>,
     pub anchor_status: Text<AnchorStatus>,
     pub currency: Text<Currency>,
+    pub prices_include_tax: bool,
+    pub rounding: Text<Rounding>,
     pub subtotal_minor: i64,
     pub discount_minor: i64,
+    pub discount_ppm: Option<i64>,
     pub tax_minor: i64,
     pub total_minor: i64,
+    pub withholding_ppm: i64,
+    pub withholding_minor: i64,
+    pub deposit_minor: i64,
     pub paid_minor: i64,
     pub refunded_minor: i64,
     pub released_minor: i64,
@@ -40,6 +46,9 @@ pub struct Model {
     pub credited_minor: i64,
     pub due_date: Option<String>,
     pub canonical_hash: Option<String>,
+    pub canonical_version: Option<i64>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub parties: Option<String>,
     pub token_id: Option<String>,
     pub tx_hash: Option<String>,
     pub sent_at: Option<Timestamp>,
@@ -57,7 +66,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// Lines of an invoice, inside its document.
 pub mod invoice_lines {
-    use chainbill_domain::{id::InvoiceId, money::Currency};
+    use chainbill_domain::{id::InvoiceId, money::Currency, states::TaxCategory};
     use sea_orm::entity::prelude::*;
 
     use crate::text::Text;
@@ -70,10 +79,16 @@ pub mod invoice_lines {
         #[sea_orm(primary_key, auto_increment = false)]
         pub position: i64,
         pub description: String,
-        pub quantity_milli: i64,
+        pub unit: Option<String>,
+        pub quantity_micro: i64,
         pub unit_price_minor: i64,
+        pub unit_price_micro: i64,
         pub currency: Text<Currency>,
-        pub tax_rate_bp: i64,
+        pub discount_minor: i64,
+        pub discount_ppm: Option<i64>,
+        pub tax_category: Text<TaxCategory>,
+        pub tax_rate_ppm: i64,
+        pub tax_reason: Option<String>,
         pub amount_minor: i64,
     }
 

@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "the columns are described in `domain::models`; here they are only typed")]
 
 pub mod accounts;
+pub mod billing;
 pub mod credits;
 pub mod disputes;
 pub mod invoices;
@@ -16,6 +17,7 @@ pub mod stored_files;
 pub mod users;
 
 pub use accounts::{api_keys, audit_entries, idempotency_keys, sessions, shared_keys};
+pub use billing::billing_profiles;
 pub use credits::{client_credits, credit_note_counters, credit_notes, refunds};
 pub use disputes::dispute_votes;
 pub use invoices::invoice_lines;

@@ -16,8 +16,11 @@ mod m0014_jobs;
 mod m0015_events;
 mod m0016_payments;
 mod m0017_claims;
+mod m0018_lines;
+mod m0019_parties;
 
 mod lock;
+mod reshape;
 mod runner;
 
 use std::collections::BTreeSet;
@@ -59,6 +62,8 @@ static STEPS: &[&dyn Step] = &[
     &m0015_events::Migration,
     &m0016_payments::Migration,
     &m0017_claims::Migration,
+    &m0018_lines::Migration,
+    &m0019_parties::Migration,
 ];
 
 /// Which way to go, and how many steps; all when no number is given.

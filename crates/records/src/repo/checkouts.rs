@@ -3,7 +3,7 @@
 use chainbill_domain::{
     checkout::Checkout,
     id::{CheckoutId, PaymentId},
-    ledger::Parties,
+    ledger::Counterparties,
     money::Money,
     states::CheckoutStatus,
 };
@@ -121,7 +121,7 @@ fn checkout(row: Model) -> Checkout {
         id: row.id.0,
         invoice_id: row.invoice_id.0,
         invoice_number: row.invoice_number,
-        parties: Parties { freelancer: row.freelancer_id.0, client: row.client_id.0 },
+        parties: Counterparties { freelancer: row.freelancer_id.0, client: row.client_id.0 },
         amount: Money { minor: row.amount_minor, currency: row.currency.0 },
         status: row.status.0,
         provider_id: row.provider_id,

@@ -3,7 +3,7 @@
 use chainbill_domain::{
     credit::{Credit, CreditNote, Refund},
     id::{CreditNoteId, InvoiceId, PaymentId, RefundId, UserId},
-    ledger::Parties,
+    ledger::Counterparties,
     money::{Currency, Money},
     states::{Custody, RefundStatus, Role},
     visibility::Viewer,
@@ -23,7 +23,12 @@ use crate::{
 ///
 /// # Errors
 /// When the primary does not answer.
-pub async fn give(unit: &mut Unit, parties: Parties, custody: Custody, amount: Money) -> Result<(), RecordsError> {
+pub async fn give(
+    unit: &mut Unit,
+    parties: Counterparties,
+    custody: Custody,
+    amount: Money,
+) -> Result<(), RecordsError> {
     use client_credits::{Column, Entity};
     let more = Entity::update_many()
         .col_expr(Column::BalanceMinor, Expr::col(Column::BalanceMinor).add(amount.minor))
@@ -45,7 +50,12 @@ pub async fn give(unit: &mut Unit, parties: Parties, custody: Custody, amount: M
 ///
 /// # Errors
 /// When the primary does not answer.
-pub async fn take(unit: &mut Unit, parties: Parties, custody: Custody, amount: Money) -> Result<bool, RecordsError> {
+pub async fn take(
+    unit: &mut Unit,
+    parties: Counterparties,
+    custody: Custody,
+    amount: Money,
+) -> Result<bool, RecordsError> {
     use client_credits::{Column, Entity};
     let less = Entity::update_many()
         .col_expr(Column::BalanceMinor, Expr::col(Column::BalanceMinor).sub(amount.minor))
@@ -54,7 +64,7 @@ pub async fn take(unit: &mut Unit, parties: Parties, custody: Custody, amount: M
     Ok(less.exec(&*unit).await?.rows_affected == 1)
 }
 
-fn of(parties: Parties, custody: Custody, currency: Currency) -> sea_orm::Condition {
+fn of(parties: Counterparties, custody: Custody, currency: Currency) -> sea_orm::Condition {
     use client_credits::Column;
     sea_orm::Condition::all()
         .add(Column::FreelancerId.eq(Text(parties.freelancer)))
@@ -69,7 +79,7 @@ fn of(parties: Parties, custody: Custody, currency: Currency) -> sea_orm::Condit
 /// When the primary does not answer.
 pub async fn balance(
     db: &impl ConnectionTrait,
-    parties: Parties,
+    parties: Counterparties,
     custody: Custody,
     currency: Currency,
 ) -> Result<Money, RecordsError> {
@@ -92,7 +102,7 @@ pub async fn list(db: &impl ConnectionTrait, viewer: &Viewer, limit: u32) -> Res
     let by = [Column::FreelancerId, Column::ClientId, Column::Custody, Column::Currency];
     let rows = by.into_iter().fold(query, |query, column| query.order_by_asc(column)).all(db).await?;
     let credit = |row: client_credits::Model| Credit {
-        parties: Parties { freelancer: row.freelancer_id.0, client: row.client_id.0 },
+        parties: Counterparties { freelancer: row.freelancer_id.0, client: row.client_id.0 },
         custody: row.custody.0,
         balance: Money { minor: row.balance_minor, currency: row.currency.0 },
     };
@@ -317,7 +327,7 @@ fn note(row: credit_notes::Model) -> CreditNote {
     CreditNote {
         id: row.id.0,
         invoice_id: row.invoice_id.0,
-        parties: Parties { freelancer: row.freelancer_id.0, client: row.client_id.0 },
+        parties: Counterparties { freelancer: row.freelancer_id.0, client: row.client_id.0 },
         amount: money(row.amount_minor),
         tax: money(row.tax_minor),
         refunded: money(row.refunded_minor),
@@ -352,7 +362,7 @@ fn refund_row(refund: &Refund) -> refunds::Model {
 fn refund(row: refunds::Model) -> Refund {
     Refund {
         id: row.id.0,
-        parties: Parties { freelancer: row.freelancer_id.0, client: row.client_id.0 },
+        parties: Counterparties { freelancer: row.freelancer_id.0, client: row.client_id.0 },
         custody: row.custody.0,
         amount: Money { minor: row.amount_minor, currency: row.currency.0 },
         method: row.method.0,

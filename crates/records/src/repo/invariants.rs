@@ -1,8 +1,9 @@
-//! The invariants of money, numbers and references, each as one statement that selects what breaks it.
+//! The invariants of money, numbers and references, each as one statement that selects what breaks it; that of frozen content is
+//! computed here besides.
 
 use sea_orm::{ConnectionTrait as _, Statement};
 
-use crate::{Records, RecordsError};
+use crate::{Records, RecordsError, repo::invoices};
 
 /// Something that always holds.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +15,9 @@ pub struct Invariant {
     /// Selects what breaks it: one text per row.
     sql: &'static str,
 }
+
+/// The invariant whose invoices are hashed again.
+const FROZEN: &str = "frozen-content-verifies";
 
 /// All of them.
 pub const INVARIANTS: &[Invariant] = &[
@@ -90,8 +94,8 @@ pub const INVARIANTS: &[Invariant] = &[
               l.invoice_id = i.id WHERE i.paid_minor <> COALESCE(l.paid, 0) OR i.refunded_minor <> COALESCE(l.refunded, 0) OR \
               i.released_minor <> COALESCE(l.released, 0) OR i.external_minor <> COALESCE(l.outside, 0) OR i.credited_minor \
               <> COALESCE(l.credited, 0) OR COALESCE(l.held, 0) <> i.paid_minor - i.refunded_minor - i.released_minor - \
-              i.external_minor OR COALESCE(l.held, 0) < 0 OR (i.status <> 'DRAFT' AND i.total_minor > 0 AND COALESCE(l.due, \
-              0) <> CASE WHEN i.status = 'VOID' THEN 0 ELSE i.total_minor - i.credited_minor - i.paid_minor + \
+              i.external_minor OR COALESCE(l.held, 0) < 0 OR (i.status <> 'DRAFT' AND i.total_minor - i.withholding_minor - i.deposit_minor > 0 AND COALESCE(l.due, \
+              0) <> CASE WHEN i.status = 'VOID' THEN 0 ELSE i.total_minor - i.withholding_minor - i.deposit_minor - i.credited_minor - i.paid_minor + \
               i.refunded_minor END)",
     },
     Invariant {
@@ -104,9 +108,9 @@ pub const INVARIANTS: &[Invariant] = &[
         name: "states-agree-with-money",
         description: "an invoice's states say what its money says",
         sql: "SELECT id FROM (SELECT id, status, payment_status, escrow, paid_minor AS paid, released_minor AS released, \
-              external_minor AS outside, total_minor - credited_minor - paid_minor + refunded_minor AS due, paid_minor - \
-              refunded_minor AS kept, paid_minor - refunded_minor - released_minor - external_minor AS held, total_minor \
-              FROM invoices) i WHERE (status = 'DRAFT' AND paid <> 0) OR (status = 'SENT' AND due <= 0 AND total_minor > 0) OR \
+              external_minor AS outside, total_minor - withholding_minor - deposit_minor - credited_minor - paid_minor + refunded_minor AS due, paid_minor - \
+              refunded_minor AS kept, paid_minor - refunded_minor - released_minor - external_minor AS held, total_minor - withholding_minor - deposit_minor AS payable \
+              FROM invoices) i WHERE (status = 'DRAFT' AND paid <> 0) OR (status = 'SENT' AND due <= 0 AND payable > 0) OR \
               (status = 'PAID' AND (due > 0 OR held <= 0)) OR (status = 'RELEASED' AND (due > 0 OR held <> 0 OR kept <= 0)) OR \
               (status IN ('VOID','REFUNDED') AND kept <> 0) OR (status = 'VOID' AND paid <> 0) OR (payment_status = 'UNPAID') \
               <> (paid = 0) OR (payment_status = 'PARTIAL' AND due <= 0) OR (payment_status = 'PAID' AND due <> 0) OR \
@@ -150,10 +154,18 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "totals-add-up",
-        description: "total = subtotal - discount + tax, and subtotal is the sum of the lines",
+        description: "total = subtotal - discount, and the tax where prices do not include it; subtotal is the sum of the \
+                      lines; and what is kept back and was paid in advance is not more than the total",
         sql: "SELECT i.id FROM invoices i LEFT JOIN invoice_lines l ON l.invoice_id = i.id GROUP BY i.id HAVING \
               MAX(i.subtotal_minor) <> COALESCE(SUM(l.amount_minor), 0) OR MAX(i.total_minor) <> MAX(i.subtotal_minor) - \
-              MAX(i.discount_minor) + MAX(i.tax_minor)",
+              MAX(i.discount_minor) + MAX(CASE WHEN i.prices_include_tax THEN 0 ELSE i.tax_minor END) OR \
+              MAX(i.withholding_minor) < 0 OR MAX(i.deposit_minor) < 0 OR MAX(i.withholding_minor) + \
+              MAX(i.deposit_minor) > MAX(i.total_minor)",
+    },
+    Invariant {
+        name: FROZEN,
+        description: "every invoice with a number has the hash of its content, under the version in which it was frozen",
+        sql: "SELECT id FROM invoices WHERE (number IS NULL) <> (canonical_hash IS NULL) OR (status <> 'DRAFT' AND number IS NULL)",
     },
     Invariant {
         name: "numbers-have-no-gaps",
@@ -203,12 +215,19 @@ pub const INVARIANTS: &[Invariant] = &[
     },
 ];
 
+/// How many violations of an invariant are named.
+const MOST: usize = 100;
+
 /// What breaks an invariant, at most a hundred.
 ///
 /// # Errors
 /// When the primary does not answer.
 pub async fn violations(records: &Records, invariant: &Invariant) -> Result<Vec<String>, RecordsError> {
-    let sql = format!("{} LIMIT 100", invariant.sql);
+    let sql = format!("{} LIMIT {MOST}", invariant.sql);
     let rows = records.query_all_raw(Statement::from_string(records.get_database_backend(), sql)).await?;
-    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+    let found: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
+    if invariant.name == FROZEN && found.is_empty() {
+        return invoices::unverified(records, MOST).await;
+    }
+    Ok(found)
 }

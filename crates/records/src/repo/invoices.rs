@@ -1,5 +1,6 @@
 //! Invoices with their lines.
 
+mod frozen;
 mod list;
 mod rows;
 
@@ -10,6 +11,7 @@ use sea_orm::{
 
 use self::rows::{invoice, line_rows, row};
 pub use self::{
+    frozen::unverified,
     list::{List, Listed, list},
     rows::rows,
 };
@@ -48,7 +50,7 @@ async fn seen(db: &impl ConnectionTrait, viewer: &Viewer, row: Option<Model>) ->
         .order_by_asc(invoice_lines::Column::Position)
         .all(db)
         .await?;
-    Ok(Some(invoice(row, lines)))
+    Ok(Some(invoice(row, lines).map_err(RecordsError::Unreadable)?))
 }
 
 /// Saves a new invoice.

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod billing;
 pub mod checkouts;
 pub mod credits;
 pub mod idempotency;

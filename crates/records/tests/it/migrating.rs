@@ -306,3 +306,79 @@ async fn what_was_billed_and_paid_before_is_claimed_once_and_can_be_taken_back()
         fresh.remove().await;
     }
 }
+
+/// An invoice as an earlier release saved it; its lines are one at 7 % and one untaxed.
+const OLD_INVOICE: &[&str] = &[
+    "INSERT INTO invoices (id, version, number, number_seq, freelancer_id, client_id, title, status, payment_status, escrow, \
+     anchor_status, currency, subtotal_minor, discount_minor, tax_minor, total_minor, paid_minor, canonical_hash, created_at, \
+     updated_at) VALUES ('i1', 3, 'INV-2026-000001', 1, 'f', 'c', 'Work', 'SENT', 'PARTIAL', 'PARTIALLY_FUNDED', 'NONE', 'EUR', \
+     600, 50, 21, 571, 20, 'abc', '2026-01-01 00:00:00.000', '2026-01-01 00:00:00.000')",
+    "INSERT INTO invoice_lines (invoice_id, position, description, quantity_milli, unit_price_minor, currency, tax_rate_bp, \
+     amount_minor) VALUES ('i1', 0, 'a', 1500, 200, 'EUR', 700, 300), ('i1', 1, 'b', 1000000000, 0, 'EUR', 0, 300)",
+];
+const OLD_LINES: &str = "SELECT CONCAT(quantity_milli, '|', unit_price_minor, '|', tax_rate_bp, '|', amount_minor) FROM \
+                         invoice_lines ORDER BY position";
+const NEW_LINES: &str = "SELECT CONCAT(quantity_micro, '|', unit_price_minor, '|', unit_price_micro, '|', tax_rate_ppm, '|', \
+                         tax_category, '|', discount_minor, '|', amount_minor) FROM invoice_lines ORDER BY position";
+
+async fn texts(records: &Records, sql: &str) -> Vec<String> {
+    let rows = records.query_all_raw(Statement::from_string(records.get_database_backend(), sql)).await.unwrap();
+    rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn lines_become_finer_and_go_back_where_nothing_is_lost() {
+    let old = ["1500|200|700|300", "1000000000|0|0|300"];
+    let new = ["1500000|200|0|70000|STANDARD|0|300", "1000000000000|0|0|0|ZERO|0|300"];
+    let sums = "SELECT CONCAT(subtotal_minor, '|', discount_minor, '|', tax_minor, '|', total_minor, '|', paid_minor, '|', \
+                canonical_hash) FROM invoices";
+    for primary in primaries() {
+        let fresh = Fresh::make(&primary, EMBEDDED).await;
+        let records = fresh.records().await;
+        let run = async |sql: &str| records.execute_unprepared(sql).await;
+        back_to(&records, "m0015_events").await;
+        for sql in OLD_INVOICE {
+            run(sql).await.unwrap();
+        }
+        run("UPDATE invoices SET tax_minor = -1, total_minor = 549").await.unwrap_err();
+        for attempt in ["at first", "again, as after a kill at its end"] {
+            migrations::up(&records, None).await.unwrap();
+            assert_eq!(texts(&records, NEW_LINES).await, new, "{attempt} on {primary}");
+            assert_eq!(texts(&records, sums).await, ["600|50|21|571|20|abc"], "{attempt} on {primary}");
+            run("DELETE FROM seaql_migrations WHERE version = 'm0018_lines'").await.unwrap();
+        }
+        migrations::up(&records, None).await.unwrap();
+        let rounding = "SELECT CONCAT(rounding, COALESCE(canonical_version, 1)) FROM invoices";
+        assert_eq!(texts(&records, rounding).await, ["PER_RATE1"], "{primary}");
+        // The constraints of now, and none of then.
+        run("UPDATE invoices SET tax_minor = -1, total_minor = 549").await.unwrap();
+        run("UPDATE invoices SET total_minor = 550").await.unwrap_err();
+        run("UPDATE invoices SET prices_include_tax = TRUE, total_minor = 550").await.unwrap();
+        run("UPDATE invoices SET deposit_minor = 551").await.unwrap_err();
+        run("UPDATE invoice_lines SET quantity_micro = 0").await.unwrap_err();
+        run("UPDATE invoice_lines SET unit_price_micro = 1000000").await.unwrap_err();
+        run("UPDATE invoice_lines SET quantity_micro = -1500000, amount_minor = -300 WHERE position = 0")
+            .await
+            .unwrap();
+        run("INSERT INTO invoices SELECT * FROM invoices").await.unwrap_err();
+        // What the earlier release has no columns for stays: parties, and then what is finer.
+        run("UPDATE invoices SET parties = '{}'").await.unwrap();
+        migrations::down(&records, Some(1)).await.unwrap_err();
+        run("UPDATE invoices SET parties = NULL").await.unwrap();
+        back_to(&records, "m0018_lines").await;
+        migrations::down(&records, Some(1)).await.unwrap_err();
+        run("UPDATE invoices SET prices_include_tax = FALSE, tax_minor = 21, total_minor = 571").await.unwrap();
+        migrations::down(&records, Some(1)).await.unwrap_err();
+        run("UPDATE invoice_lines SET quantity_micro = 1500000, amount_minor = 300 WHERE position = 0").await.unwrap();
+        back_to(&records, "m0015_events").await;
+        assert_eq!(texts(&records, OLD_LINES).await, old, "{primary}");
+        assert_eq!(texts(&records, sums).await, ["600|50|21|571|20|abc"], "{primary}");
+        run("UPDATE invoices SET tax_minor = -1, total_minor = 549").await.unwrap_err();
+        run("UPDATE invoices SET total_minor = 550").await.unwrap_err();
+        run("UPDATE invoice_lines SET quantity_milli = 0").await.unwrap_err();
+        migrations::up(&records, None).await.unwrap();
+        assert_eq!(texts(&records, NEW_LINES).await, new, "{primary}");
+        records.close().await;
+        fresh.remove().await;
+    }
+}

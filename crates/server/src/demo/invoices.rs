@@ -7,13 +7,17 @@ use chainbill_domain::{
     credit::{CreditNote, Refund},
     event::Event,
     id::{InvoiceId, UserId},
-    invoice::{Content, Frozen, Invoice, InvoiceState, Line, number, totals},
-    ledger::{Parties, Transfer, Unbalanced},
+    invoice::{
+        CANONICAL_VERSION, Content, Discount, Frozen, Heading, Invoice, InvoiceState, Line, MILLION, Pricing,
+        UnitPrice, number,
+    },
+    ledger::{Counterparties, Transfer, Unbalanced},
     money::{Currency, Money},
+    party::Parties,
     payment::{self, Allocation, Payment, Received},
     states::{
         AnchorStatus, Custody, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, PaymentChannel,
-        PaymentMethod, RefundStatus, VoteChoice,
+        PaymentMethod, RefundStatus, TaxCategory, VoteChoice,
     },
 };
 use chainbill_records::{
@@ -47,7 +51,7 @@ struct Batch {
     disputes: Vec<disputes::Model>,
     votes: Vec<dispute_votes::Model>,
     counters: BTreeMap<UserId, i64>,
-    credits: Vec<(Parties, Money)>,
+    credits: Vec<(Counterparties, Money)>,
     notes: Vec<CreditNote>,
     refunds: Vec<Refund>,
     noted: BTreeMap<UserId, i64>,
@@ -165,8 +169,8 @@ fn invoice(
     };
     let currency = currency(maker, people.invoices_in(freelancer));
     let lines = lines(maker, currency);
-    let discount = if maker.dice.chance(15) { lines[0].amount().unwrap_or(0) / 10 } else { 0 };
-    let sums = totals(&lines, discount).expect("a demo's sums are small");
+    let discount = maker.dice.chance(15).then_some(Discount::Percent(50_000));
+    let pricing = Pricing { discount, prices_include_tax: maker.dice.chance(10), ..Pricing::default() };
     let disputed = maker.dice.chance(5).then(|| *maker.dice.one(DisputeStatus::ALL));
     let stand = stand(maker, disputed);
     let is_sent = stand.status != InvoiceStatus::Draft;
@@ -177,9 +181,6 @@ fn invoice(
         *next - 1
     });
     let sent_at = is_sent.then(|| maker.later(at, 3));
-    let paid_minor = sums.total * stand.paid.min(100) / 100;
-    let excess = if stand.paid == PLUS { (sums.total / 10).max(1) } else { 0 };
-    let given_back = if stand.status == InvoiceStatus::Refunded { paid_minor } else { 0 };
     let settled = matches!(stand.status, InvoiceStatus::Paid | InvoiceStatus::Released | InvoiceStatus::Refunded);
     let paid_at = sent_at.filter(|_| settled).map(|sent| maker.later(sent, 20));
     let released_at = paid_at.filter(|_| stand.status == InvoiceStatus::Released).map(|paid| maker.later(paid, 14));
@@ -188,6 +189,11 @@ fn invoice(
         maker.dice.chance(85).then(|| (at + Duration::days(maker.dice.between(7, 45))).format("%Y-%m-%d").to_string());
     let title = format!("{} for the {}", maker.dice.one(TASKS), maker.dice.one(THINGS));
     let notes = maker.dice.chance(40).then(|| "Payable into escrow. Thank you!\nMerci — 谢谢 — شكرا".to_owned());
+    let content = Content::of(Heading { title, notes, due_date }, lines, pricing).expect("a demo's sums are small");
+    let total = content.totals.payable();
+    let paid_minor = total * stand.paid.min(100) / 100;
+    let excess = if stand.paid == PLUS { (total / 10).max(1) } else { 0 };
+    let given_back = if stand.status == InvoiceStatus::Refunded { paid_minor } else { 0 };
     let mut made = InvoiceState {
         id,
         version: 0,
@@ -195,7 +201,8 @@ fn invoice(
         client_id: client,
         project_id: project.map(|project| project.id),
         currency,
-        content: Content { title, notes, due_date, lines, totals: sums },
+        content,
+        parties: is_sent.then(|| Parties { issuer: people.party(freelancer), client: people.party(client) }),
         status: stand.status,
         escrow: stand.escrow,
         anchor_status: AnchorStatus::None,
@@ -207,6 +214,7 @@ fn invoice(
         number: sequence.map(|sequence| number(sent_at.unwrap_or(at).year(), sequence)),
         number_seq: sequence,
         canonical_hash: None,
+        canonical_version: is_sent.then_some(CANONICAL_VERSION),
         token_id: None,
         tx_hash: None,
         sent_at,
@@ -227,18 +235,25 @@ fn invoice(
 
 fn lines(maker: &mut Maker<'_>, currency: Currency) -> Vec<Line> {
     (0..maker.dice.between(1, 4))
-        .map(|_| Line {
-            description: (*maker.dice.one(TASKS)).to_owned(),
-            quantity_milli: maker.dice.between(1, 80) * 250,
-            unit_price_minor: prices::price(maker.dice.between(3, 40) * 5, currency),
-            tax_rate_bp: *maker.dice.one(&[0, 0, 700, 1900, 2000, 2150]),
+        .map(|_| {
+            let tax_rate_ppm = *maker.dice.one(&[0, 0, 70_000, 190_000, 200_000, 215_000, 88_750]);
+            Line {
+                description: (*maker.dice.one(TASKS)).to_owned(),
+                unit: maker.dice.chance(60).then(|| "hour".to_owned()),
+                quantity_micro: maker.dice.between(1, 80) * MILLION / 4,
+                unit_price: UnitPrice::of_minor(prices::price(maker.dice.between(3, 40) * 5, currency)),
+                discount: maker.dice.chance(8).then_some(Discount::Percent(100_000)),
+                tax_category: if tax_rate_ppm == 0 { TaxCategory::Zero } else { TaxCategory::Standard },
+                tax_rate_ppm,
+                tax_reason: None,
+            }
         })
         .collect()
 }
 
 /// What it claims, its payment, and what became of the money: in escrow, with the freelancer, or given back.
 fn money(maker: &mut Maker<'_>, batch: &mut Batch, made: &InvoiceState, excess: i64) {
-    let (parties, sent_at) = (made.parties(), made.sent_at.unwrap_or(made.created_at));
+    let (parties, sent_at) = (made.between(), made.sent_at.unwrap_or(made.created_at));
     if made.status != InvoiceStatus::Draft {
         post(maker, batch, Transfer::billing(made.id, parties, made.billed()), sent_at);
     }
@@ -275,14 +290,14 @@ fn payment(maker: &mut Maker<'_>, made: &InvoiceState, method: PaymentMethod, ex
     let received = Received { external_ref, method, amount, received_at: None };
     let part = Allocation { invoice_id: made.id, minor: made.paid_minor };
     let by = Some(made.client_id);
-    let announced = Payment::announce(maker.id(at), made.parties(), received, vec![part], by, at);
+    let announced = Payment::announce(maker.id(at), made.between(), received, vec![part], by, at);
     let confirmed = announced.confirm(PaymentChannel::Platform, vec![part], by, at);
     confirmed.expect("it is announced").next
 }
 
 /// A credit note over everything that was paid, and the refund of the credit that it gives.
 fn give_back(maker: &mut Maker<'_>, batch: &mut Batch, made: &InvoiceState, method: PaymentMethod) {
-    let (parties, amount, at) = (made.parties(), made.paid(), made.updated_at);
+    let (parties, amount, at) = (made.between(), made.paid(), made.updated_at);
     let next = batch
         .noted
         .entry(made.freelancer_id)

@@ -96,7 +96,7 @@ fn amounts_and_days_that_are_none_are_refused_by_field() {
             "1e2",
             "0x10",
             "1.00000000000000000001",
-            "1.001",
+            "1.0000001",
             "",
             " 1",
             "1,00",

@@ -12,6 +12,8 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("POST", "/api/auth/login", "+++++"),
     ("GET", "/api/auth/me", "-++++"),
     ("GET", "/api/users", "-xxx+"),
+    ("GET", "/api/users/me/billing-profile", "-++++"),
+    ("PUT", "/api/users/me/billing-profile", "-++++"),
     ("GET", "/api/users/{freelancer}", "-++++"),
     ("PATCH", "/api/users/{freelancer}", "-00++"),
     ("POST", "/api/users/{freelancer}/skills", "-00++"),
@@ -165,7 +167,7 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
                 "/api/projects" if *method == "POST" => Some(json!({"title": "", "description": ""})),
                 "/api/invoices" if *method == "POST" => Some(crate::world::invoice_body(&client)),
                 "/api/sync/verify" => Some(json!({"model": "skills"})),
-                _ => (*method == "PATCH").then(|| json!({})),
+                _ => matches!(*method, "PATCH" | "PUT").then(|| json!({})),
             };
             let writes = pattern.starts_with("/api/invoices/") || pattern.starts_with("/api/payments/");
             let strange = if writes { &stranger_writes } else { &stranger };

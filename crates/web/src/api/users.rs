@@ -4,7 +4,7 @@ use axum::{
     extract::{Path, State as Shared},
     http::StatusCode,
 };
-use chainbill_app::{NewUserSkill, Page, PageRequest, PatchProfile, UserView};
+use chainbill_app::{BillingProfileView, NewUserSkill, Page, PageRequest, PatchProfile, PutBillingProfile, UserView};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Answer, done, listed, tagged};
@@ -18,6 +18,7 @@ use crate::{
 pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(list))
+        .routes(routes!(billing_profile, put_billing_profile))
         .routes(routes!(get, patch))
         .routes(routes!(put_skill))
         .routes(routes!(remove_skill))
@@ -33,6 +34,26 @@ async fn list(
     StrictQuery(page): StrictQuery<PageRequest>,
 ) -> Answer {
     Ok(listed("users", &state.app.users(&context, &page).await?))
+}
+
+/// Your billing profile: what your invoices say of you, and what they begin with. Empty at version 0 until it is saved.
+#[utoipa::path(get, path = "/api/users/me/billing-profile", tag = "users", responses(
+    (status = 200, body = BillingProfileView), (status = 401, body = ProblemBody)))]
+async fn billing_profile(Shared(state): Shared<State>, Principal(context): Principal) -> Answer {
+    Ok(tagged(StatusCode::OK, &state.app.billing_profile(&context).await?))
+}
+
+/// Save your billing profile. What is absent is emptied, but the time zone. Invoices keep the profiles of their sending.
+#[utoipa::path(put, path = "/api/users/me/billing-profile", tag = "users", request_body = PutBillingProfile, responses(
+    (status = 200, body = BillingProfileView), (status = 401, body = ProblemBody), (status = 412, body = ProblemBody),
+    (status = 422, body = ProblemBody)))]
+async fn put_billing_profile(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    IfMatch(versions): IfMatch,
+    StrictJson(profile): StrictJson<PutBillingProfile>,
+) -> Answer {
+    Ok(done(&state, &state.app.put_billing_profile(&context, versions.as_deref(), profile).await?).await)
 }
 
 /// A person. The e-mail address is shown to the person and to operators.

@@ -40,7 +40,7 @@ const INVOICE: &str = "SELECT id, version, number, project_id, freelancer_id, cl
     payment_status, escrow, anchor_status, currency, subtotal_minor, discount_minor, tax_minor, total_minor, paid_minor, \
     due_date, canonical_hash, token_id, tx_hash, sent_at, paid_at, released_at, voided_at, created_at, updated_at \
     FROM invoices";
-const LINES: &str = "SELECT invoice_id, description, quantity_milli, unit_price_minor, currency, tax_rate_bp, \
+const LINES: &str = "SELECT invoice_id, description, quantity_micro, unit_price_minor, currency, tax_rate_ppm, \
     amount_minor FROM invoice_lines";
 
 macro_rules! invoice {
@@ -91,9 +91,9 @@ macro_rules! line {
         let currency: String = row.try_get(4)?;
         let line = Line {
             description: row.try_get(1)?,
-            quantity: decimal(row.try_get(2)?, 3),
+            quantity: decimal(row.try_get(2)?, 6),
             unit_price: amount(row.try_get(3)?, &currency),
-            tax_rate: decimal(row.try_get(5)?, 2),
+            tax_rate: decimal(row.try_get(5)?, 4),
             amount: amount(row.try_get(6)?, &currency),
         };
         (row.try_get::<String, _>(0)?, line)
@@ -116,7 +116,7 @@ struct Line {
     amount: Money,
 }
 
-/// The fields of ChainBill's response.
+/// The fields of ChainBill's response that stand in the invoice's rows.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Invoice {
@@ -283,13 +283,13 @@ async fn create(
     let me = user(&pool, &headers).await?;
     let (new, numbers) = drafted(&me, &draft)?;
     let now = SystemClock.now();
-    let marks = vec!["(?,?,?,?,?,?,?,?)"; new.lines.len()].join(",");
+    let marks = vec!["(?,?,?,?,?,0,0,?,'STANDARD',?,?)"; new.lines.len()].join(",");
     let sql = "INSERT INTO invoices (id, version, freelancer_id, client_id, title, status, payment_status, escrow, \
         anchor_status, currency, subtotal_minor, discount_minor, tax_minor, total_minor, paid_minor, due_date, created_at, \
         updated_at) VALUES (?,1,?,?,?,'DRAFT','UNPAID','UNFUNDED','NONE',?,?,0,?,?,0,?,?,?)";
     let of_lines = format!(
-        "INSERT INTO invoice_lines (invoice_id, position, description, quantity_milli, unit_price_minor, currency, \
-         tax_rate_bp, amount_minor) VALUES {marks}"
+        "INSERT INTO invoice_lines (invoice_id, position, description, quantity_micro, unit_price_minor, \
+         unit_price_micro, discount_minor, currency, tax_category, tax_rate_ppm, amount_minor) VALUES {marks}"
     );
     on!(&*pool, db => {
         let mut transaction = db.begin().await?;
@@ -320,17 +320,17 @@ struct Numbers {
 fn drafted(me: &str, draft: &Draft) -> anyhow::Result<(Invoice, Numbers)> {
     let (mut numbers, mut lines) = (Numbers { subtotal: 0, tax: 0, lines: Vec::new() }, Vec::new());
     for line in &draft.lines {
-        let (quantity, price) = (scaled(&line.quantity, 3)?, scaled(&line.unit_price.amount, 2)?);
-        let rate = line.tax_rate.as_deref().map_or(Ok(0), |rate| scaled(rate, 2))?;
-        let total = quantity * price / 1000;
+        let (quantity, price) = (scaled(&line.quantity, 6)?, scaled(&line.unit_price.amount, 2)?);
+        let rate = line.tax_rate.as_deref().map_or(Ok(0), |rate| scaled(rate, 4))?;
+        let total = quantity * price / 1_000_000;
         numbers.subtotal += total;
-        numbers.tax += total * rate / 10_000;
+        numbers.tax += total * rate / 1_000_000;
         numbers.lines.push([quantity, price, rate, total]);
         lines.push(Line {
             description: line.description.clone(),
-            quantity: decimal(quantity, 3),
+            quantity: decimal(quantity, 6),
             unit_price: amount(price, &draft.currency),
-            tax_rate: decimal(rate, 2),
+            tax_rate: decimal(rate, 4),
             amount: amount(total, &draft.currency),
         });
     }

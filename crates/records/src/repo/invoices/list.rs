@@ -59,7 +59,7 @@ pub async fn list(db: &impl ConnectionTrait, list: List<'_>) -> Result<Listed, R
     let mut with_lines = |row: Model| {
         let id = row.id.to_string();
         match lines.remove(&id).unwrap_or_else(|| Ok(Vec::new())) {
-            Ok(lines) => Ok(invoice(row, lines)),
+            Ok(lines) => invoice(row, lines).map_err(|value| OddRow { id, value }),
             Err(value) => Err(OddRow { id, value: value.within("lines") }),
         }
     };

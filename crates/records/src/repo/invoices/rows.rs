@@ -1,12 +1,12 @@
 //! Rows of an invoice, and the invoice of its rows.
 
 use chainbill_domain::{
-    invoice::{Content, Invoice, InvoiceState, Line, Totals},
+    invoice::{Content, Discount, Invoice, InvoiceState, Line, NoTotal, Pricing, Totals, UnitPrice, totals},
     states::PaymentStatus,
 };
 
 use crate::{
-    Text,
+    Text, Unreadable,
     entities::{invoice_lines, invoices::Model},
 };
 
@@ -18,7 +18,7 @@ pub fn rows(invoice: &InvoiceState) -> (Model, Vec<invoice_lines::Model>) {
 
 pub(super) fn row(invoice: &InvoiceState) -> Model {
     let payment_status: PaymentStatus = invoice.payment_status();
-    let (content, totals) = (&invoice.content, invoice.content.totals);
+    let (content, pricing, totals) = (&invoice.content, invoice.content.pricing, invoice.content.totals);
     Model {
         id: Text(invoice.id),
         version: invoice.version,
@@ -34,10 +34,16 @@ pub(super) fn row(invoice: &InvoiceState) -> Model {
         escrow: Text(invoice.escrow),
         anchor_status: Text(invoice.anchor_status),
         currency: Text(invoice.currency),
+        prices_include_tax: pricing.prices_include_tax,
+        rounding: Text(pricing.rounding),
         subtotal_minor: totals.subtotal,
         discount_minor: totals.discount,
+        discount_ppm: pricing.discount.and_then(Discount::ppm),
         tax_minor: totals.tax,
         total_minor: totals.total,
+        withholding_ppm: pricing.withholding_ppm,
+        withholding_minor: totals.withholding,
+        deposit_minor: totals.deposit,
         paid_minor: invoice.paid_minor,
         refunded_minor: invoice.refunded_minor,
         released_minor: invoice.released_minor,
@@ -45,6 +51,8 @@ pub(super) fn row(invoice: &InvoiceState) -> Model {
         credited_minor: invoice.credited_minor,
         due_date: content.due_date.clone(),
         canonical_hash: invoice.canonical_hash.clone(),
+        canonical_version: invoice.canonical_version,
+        parties: invoice.parties.as_ref().map(|it| serde_json::to_string(it).expect("names and texts are JSON")),
         token_id: invoice.token_id.clone(),
         tx_hash: invoice.tx_hash.clone(),
         sent_at: invoice.sent_at,
@@ -57,27 +65,55 @@ pub(super) fn row(invoice: &InvoiceState) -> Model {
 }
 
 pub(super) fn line_rows(invoice: &InvoiceState) -> Vec<invoice_lines::Model> {
+    const SUMMED: &str = "the totals of these lines were computed, so each has an amount";
     let row = |(line, position): (&Line, i64)| invoice_lines::Model {
         invoice_id: Text(invoice.id),
         position,
         description: line.description.clone(),
-        quantity_milli: line.quantity_milli,
-        unit_price_minor: line.unit_price_minor,
+        unit: line.unit.clone(),
+        quantity_micro: line.quantity_micro,
+        unit_price_minor: line.unit_price.minor,
+        unit_price_micro: line.unit_price.micro,
         currency: Text(invoice.currency),
-        tax_rate_bp: line.tax_rate_bp,
-        amount_minor: line.amount().expect("the totals of these lines were computed, so each has an amount"),
+        discount_minor: line.discount_minor().expect(SUMMED),
+        discount_ppm: line.discount.and_then(Discount::ppm),
+        tax_category: Text(line.tax_category),
+        tax_rate_ppm: line.tax_rate_ppm,
+        tax_reason: line.tax_reason.clone(),
+        amount_minor: line.amount().expect(SUMMED),
     };
     invoice.content.lines.iter().zip(0..).map(row).collect()
 }
 
-pub(super) fn invoice(row: Model, lines: Vec<invoice_lines::Model>) -> Invoice {
-    let line = |line: invoice_lines::Model| Line {
-        description: line.description,
-        quantity_milli: line.quantity_milli,
-        unit_price_minor: line.unit_price_minor,
-        tax_rate_bp: line.tax_rate_bp,
+fn line(row: invoice_lines::Model) -> Line {
+    Line {
+        description: row.description,
+        unit: row.unit,
+        quantity_micro: row.quantity_micro,
+        unit_price: UnitPrice { minor: row.unit_price_minor, micro: row.unit_price_micro },
+        discount: Discount::stored(row.discount_minor, row.discount_ppm),
+        tax_category: row.tax_category.0,
+        tax_rate_ppm: row.tax_rate_ppm,
+        tax_reason: row.tax_reason,
+    }
+}
+
+/// The totals are those that were saved; what the lines of each rate come to follows from the lines. Lines without a total were
+/// written by another program.
+pub(super) fn invoice(row: Model, lines: Vec<invoice_lines::Model>) -> Result<Invoice, Unreadable> {
+    let lines: Vec<Line> = lines.into_iter().map(line).collect();
+    let pricing = Pricing {
+        prices_include_tax: row.prices_include_tax,
+        rounding: row.rounding.0,
+        discount: Discount::stored(row.discount_minor, row.discount_ppm),
+        withholding_ppm: row.withholding_ppm,
+        deposit: row.deposit_minor,
     };
-    Invoice::stored(InvoiceState {
+    let unreadable = |cause: NoTotal| Unreadable { column: "lines".to_owned(), cause: cause.to_string() };
+    let (_, taxes) = totals(&lines, &pricing).map_err(unreadable)?;
+    let unknown = |cause: serde_json::Error| Unreadable { column: "parties".to_owned(), cause: cause.to_string() };
+    let parties = row.parties.as_deref().map(serde_json::from_str).transpose().map_err(unknown)?;
+    Ok(Invoice::stored(InvoiceState {
         id: row.id.0,
         version: row.version,
         freelancer_id: row.freelancer_id.0,
@@ -88,13 +124,17 @@ pub(super) fn invoice(row: Model, lines: Vec<invoice_lines::Model>) -> Invoice {
             title: row.title,
             notes: row.notes,
             due_date: row.due_date,
-            lines: lines.into_iter().map(line).collect(),
+            lines,
+            pricing,
             totals: Totals {
                 subtotal: row.subtotal_minor,
                 discount: row.discount_minor,
                 tax: row.tax_minor,
                 total: row.total_minor,
+                withholding: row.withholding_minor,
+                deposit: row.deposit_minor,
             },
+            taxes,
         },
         status: row.status.0,
         escrow: row.escrow.0,
@@ -107,6 +147,8 @@ pub(super) fn invoice(row: Model, lines: Vec<invoice_lines::Model>) -> Invoice {
         number: row.number,
         number_seq: row.number_seq,
         canonical_hash: row.canonical_hash,
+        canonical_version: row.canonical_version,
+        parties,
         token_id: row.token_id,
         tx_hash: row.tx_hash,
         sent_at: row.sent_at,
@@ -115,5 +157,5 @@ pub(super) fn invoice(row: Model, lines: Vec<invoice_lines::Model>) -> Invoice {
         voided_at: row.voided_at,
         created_at: row.created_at,
         updated_at: row.updated_at,
-    })
+    }))
 }

@@ -67,7 +67,7 @@ pub fn of_fields() -> Vec<Case> {
         let deed = Deed::Update(server, Some(file));
         Case { model, what, deed, class: Class::Mutated, fields }
     };
-    let quantity = "lines.0.quantityMilli";
+    let quantity = "lines.0.quantityMicro";
     vec![
         case(&USERS, "another text", set("name", "Mallory"), "body = json_set(body, '$.name', 'Mallory')", &["name"]),
         case(&USERS, "a text gone", unset("title"), "body = json_remove(body, '$.title')", &["title"]),
@@ -117,16 +117,16 @@ pub fn of_fields() -> Vec<Case> {
         case(
             &INVOICES,
             "an int32 for an int64",
-            set(quantity, 1000_i32),
-            "body = json_set(body, '$.lines[0].quantityMilli', 1000.0)",
-            &["lines.0.quantityMilli"],
+            set(quantity, 1_000_000_i32),
+            "body = json_set(body, '$.lines[0].quantityMicro', 1000000.0)",
+            &["lines.0.quantityMicro"],
         ),
         case(
             &INVOICES,
             "a double for an int64",
-            set(quantity, 1000.0),
-            "body = json_set(body, '$.lines[0].quantityMilli', 1e3)",
-            &["lines.0.quantityMilli"],
+            set(quantity, 1_000_000.0),
+            "body = json_set(body, '$.lines[0].quantityMicro', 1e6)",
+            &["lines.0.quantityMicro"],
         ),
         case(
             &INVOICES,
@@ -138,9 +138,9 @@ pub fn of_fields() -> Vec<Case> {
         case(
             &INVOICES,
             "a decimal for an int64",
-            set(quantity, Bson::Decimal128("1000".parse().expect("a number"))),
-            "body = json_set(body, '$.lines[0].quantityMilli', '1000')",
-            &["lines.0.quantityMilli"],
+            set(quantity, Bson::Decimal128("1000000".parse().expect("a number"))),
+            "body = json_set(body, '$.lines[0].quantityMicro', '1000000')",
+            &["lines.0.quantityMicro"],
         ),
         case(
             &INVOICES,
@@ -459,9 +459,9 @@ pub const ON_THE_PRIMARY: &[(&Model, &str, Class, &[&str])] = &[
     (&INVOICES, "DELETE FROM invoice_lines WHERE invoice_id='{id}'", Class::Mutated, &["lines", "_sync.digest"]),
     (
         &INVOICES,
-        "INSERT INTO invoice_lines (invoice_id, position, description, quantity_milli, unit_price_minor, currency, \
-         tax_rate_bp, amount_minor) SELECT invoice_id, 1, description, quantity_milli, unit_price_minor, currency, \
-         tax_rate_bp, amount_minor FROM invoice_lines WHERE invoice_id='{id}'",
+        "INSERT INTO invoice_lines (invoice_id, position, description, quantity_micro, unit_price_minor, unit_price_micro, \
+         currency, discount_minor, tax_category, tax_rate_ppm, amount_minor) SELECT invoice_id, 1, description, quantity_micro, \
+         unit_price_minor, unit_price_micro, currency, discount_minor, tax_category, tax_rate_ppm, amount_minor FROM invoice_lines WHERE invoice_id='{id}'",
         Class::Mutated,
         &["lines", "_sync.digest"],
     ),
