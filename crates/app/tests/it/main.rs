@@ -6,5 +6,6 @@ mod jobs;
 mod keys;
 mod lists;
 mod skills;
+mod states;
 mod times;
 mod world;

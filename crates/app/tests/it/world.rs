@@ -55,6 +55,17 @@ pub fn euros(amount: &str) -> MoneyView {
 
 /// A sent invoice of 100 euros, paid with `amount`.
 pub async fn paid_invoice(app: &App, freelancer: &Context, client: (&Context, &UserView), amount: &str) -> String {
+    let id = draft_invoice(app, freelancer, &client.1.id).await;
+    app.send_invoice(freelancer, &id).await.unwrap();
+    let payment =
+        NewPayment { amount: euros(amount), method: "CARD".to_owned(), external_ref: id.clone(), received_at: None };
+    let operator = Context { idempotency_key: Some(id.clone()), ..as_operator(client.0) };
+    app.pay_invoice(&operator, &id, payment).await.unwrap();
+    id
+}
+
+/// A draft of 100 euros.
+pub async fn draft_invoice(app: &App, freelancer: &Context, client: &str) -> String {
     let line = NewLine {
         description: "Audit".to_owned(),
         quantity: "1".to_owned(),
@@ -62,19 +73,13 @@ pub async fn paid_invoice(app: &App, freelancer: &Context, client: (&Context, &U
         ..NewLine::default()
     };
     let new = NewInvoice {
-        client_id: client.1.id.clone(),
+        client_id: client.to_owned(),
         title: "Work".to_owned(),
         currency: "EUR".to_owned(),
         lines: vec![line],
         ..NewInvoice::default()
     };
-    let id = app.create_invoice(freelancer, new).await.unwrap().into_new().unwrap().id;
-    app.send_invoice(freelancer, &id).await.unwrap();
-    let payment =
-        NewPayment { amount: euros(amount), method: "CARD".to_owned(), external_ref: id.clone(), received_at: None };
-    let operator = Context { idempotency_key: Some(id.clone()), ..as_operator(client.0) };
-    app.pay_invoice(&operator, &id, payment).await.unwrap();
-    id
+    app.create_invoice(freelancer, new).await.unwrap().into_new().unwrap().id
 }
 
 /// The same caller as an operator.

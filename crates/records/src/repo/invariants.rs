@@ -121,7 +121,7 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         name: "credits-are-their-postings",
         description: "a client's credit is the sum of its postings",
-        sql: "SELECT CONCAT(freelancer_id, ' ', client_id, ' ', currency) FROM (SELECT freelancer_id, client_id, custody, \
+        sql: "SELECT CONCAT(COALESCE(freelancer_id, ''), ' ', COALESCE(client_id, ''), ' ', currency) FROM (SELECT freelancer_id, client_id, custody, \
               currency, balance_minor AS minor FROM client_credits UNION ALL SELECT account_user_id, account_client_id, CASE \
               account_kind WHEN 'CREDIT' THEN 'PLATFORM' ELSE 'FREELANCER' END, currency, -amount_minor FROM ledger_postings \
               WHERE account_kind IN ('CREDIT','CREDIT_EXTERNAL')) c GROUP BY freelancer_id, client_id, custody, currency \

@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(begin)).routes(routes!(get)).routes(routes!(webhook))
+    OpenApiRouter::new().routes(routes!(begin)).routes(routes!(checkout)).routes(routes!(webhook))
 }
 
 /// Begin to pay what is due of an invoice at the payment provider (client). `Idempotency-Key` is required: the same key answers
@@ -42,7 +42,7 @@ async fn begin(
 /// A checkout. For its invoice's parties.
 #[utoipa::path(get, path = "/api/checkouts/{id}", tag = "payments", params(("id" = String, Path)), responses(
     (status = 200, body = CheckoutView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
-async fn get(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
+async fn checkout(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
     Ok(tagged(StatusCode::OK, &state.app.checkout(&context, &id).await?))
 }
 
