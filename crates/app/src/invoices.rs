@@ -4,20 +4,19 @@ use chainbill_domain::{
     id::{InvoiceId, ProjectId, UserId},
     invoice::{Action, CannotSend, Invoice, NewDraft, Unpayable},
     money::Currency,
-    states::Role,
+    states::{InvoiceStatus, NumberKind, Role},
     text,
     zone::Zone,
 };
-use chainbill_records::repo::{
-    accounts::Account,
-    invoices::{self, List, Listed},
-    numbers, projects,
+use chainbill_records::{
+    RecordsError,
+    repo::{accounts::Account, invoices, projects},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Actor, App, AppError, Context, Done, InvoiceView, MoneyView, Page, PageRequest,
+    Actor, App, AppError, Context, Done, InvoiceView, MoneyView,
     command::Command,
     content::{Asked, checked, merged},
     context::{Expected, expect_version},
@@ -33,6 +32,9 @@ pub struct NewInvoice {
     pub client_id: String,
     /// For which project.
     pub project_id: Option<String>,
+    /// The series of its number, of `GET /api/number-series`; the default of the moment of sending when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<String>,
     /// What it is called.
     pub title: String,
     /// Notes to the client.
@@ -65,6 +67,10 @@ pub struct NewLine {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PatchInvoice {
+    /// The series of its number; the default of the moment of sending when null.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub series: Option<Option<String>>,
     /// What it is called.
     #[serde(deserialize_with = "given")]
     #[schema(nullable = false)]
@@ -85,21 +91,6 @@ pub struct PatchInvoice {
     #[serde(deserialize_with = "given")]
     #[schema(nullable = false)]
     pub lines: Option<Vec<NewLine>>,
-}
-
-/// Which invoices.
-#[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct InvoiceFilter {
-    /// Only those in this state.
-    pub status: Option<String>,
-    /// Only those of this project.
-    pub project_id: Option<String>,
-    /// At most so many, 1 to 100; 20 when absent.
-    pub limit: Option<u32>,
-    /// The `nextCursor` of the page before.
-    pub cursor: Option<String>,
 }
 
 impl App {
@@ -123,16 +114,18 @@ impl App {
             Some(id) => Some(self.project_of(id, freelancer, client_id).await?),
         };
         let (freelancer_id, content) = (freelancer.user_id, &content);
+        let series = self.chosen_series(freelancer_id, NumberKind::Invoice, new.series.as_deref()).await?;
         self.command(context, "invoice.create", &new, |command| async move {
             let id = self.new_id();
-            let new = NewDraft { id, freelancer_id, client_id, project_id, currency, content: content.clone() };
+            let content = content.clone();
+            let new = NewDraft { id, freelancer_id, client_id, project_id, currency, series, content };
             let created = Invoice::draft(new, command.occasion());
             command.create_invoice(created).await
         })
         .await
     }
 
-    async fn client_of(&self, id: &str) -> Result<UserId, AppError> {
+    pub(crate) async fn client_of(&self, id: &str) -> Result<UserId, AppError> {
         let client: UserId = id.parse().map_err(|error| AppError::field("/clientId", error))?;
         match Account::of_id(&self.records, id).await? {
             Some(account) if account.is(Role::Client) => Ok(client),
@@ -149,30 +142,6 @@ impl App {
             true => Ok(id),
             false => Err(AppError::field("/projectId", "is no project of this client and this freelancer")),
         }
-    }
-
-    /// Invoices of which the actor is a party; all for operators. Drafts are their writer's alone.
-    ///
-    /// # Errors
-    /// [`AppError::Validation`].
-    pub async fn invoices(&self, context: &Context, filter: &InvoiceFilter) -> Result<Page<InvoiceView>, AppError> {
-        let viewer = context.actor()?.viewer();
-        let request = PageRequest { limit: filter.limit, cursor: filter.cursor.clone() };
-        let name = format!("invoices?{:?}&{:?}", filter.status, filter.project_id);
-        let (limit, after) = (request.limit()?, request.after(&name)?);
-        let status = filter.status.as_deref().map(str::parse).transpose();
-        let status = status.map_err(|error| AppError::field("/status", error))?;
-        let project = filter.project_id.as_deref().map(str::parse).transpose();
-        let project = project.map_err(|error| AppError::field("/projectId", error))?;
-        let list = List { viewer: &viewer, status, project, after: after.as_deref(), limit };
-        let Listed { rows, limit } = invoices::list(&self.records, list).await?;
-        let now = self.records.now();
-        let zones = self.zones(rows.iter().flatten().map(|invoice| &**invoice), now).await?;
-        let view = |invoice: Invoice| {
-            let today = zones.day(&invoice, now);
-            Ok(InvoiceView::of(invoice, &today))
-        };
-        Ok(Page::of_readable(&name, rows, limit, |invoice| invoice.id.to_string(), view))
     }
 
     /// One invoice.
@@ -205,7 +174,11 @@ impl App {
             expect_version(expected, invoice.version)?;
             invoice.allows(Action::Edit)?;
             let content = merged(&invoice, patch)?;
-            command.change_invoice(invoice.edit(content)?).await
+            let series = match &patch.series {
+                None => invoice.series,
+                Some(name) => self.chosen_series(invoice.freelancer_id, NumberKind::Invoice, name.as_deref()).await?,
+            };
+            command.change_invoice(invoice.edit(content, series)?).await
         })
         .await
     }
@@ -240,9 +213,10 @@ impl App {
             let today = zone.day(at);
             let refused = |error| cannot_send(error, &today, zone);
             invoice.can_be_sent(&today).map_err(refused)?;
-            let sequence = numbers::next(&mut command.unit, invoice.freelancer_id).await?;
-            let sent = invoice.send(sequence, zone.year(at), &today, at).map_err(refused)?;
-            command.change_invoice(sent).await
+            let allocated = command.allocate_number(&invoice, zone).await?;
+            let number = allocated.number.clone();
+            let sent = invoice.send(allocated, &today, at).map_err(refused)?;
+            command.change_invoice(sent).await.map_err(|error| number_taken(error, &number))
         })
         .await
     }
@@ -258,6 +232,18 @@ impl App {
             command.change_invoice(voided).await
         })
         .await
+    }
+}
+
+/// Series of an issuer do not overlap; a number that is taken all the same was written by another program.
+fn number_taken(error: AppError, number: &str) -> AppError {
+    match error {
+        AppError::Records(RecordsError::Duplicate(_)) => AppError::Conflict {
+            current: InvoiceStatus::Draft.word().to_owned(),
+            allowed: vec!["edit".to_owned()],
+            detail: format!("the next number of its series, {number}, is taken: another series is accepted"),
+        },
+        error => error,
     }
 }
 
@@ -287,7 +273,7 @@ impl Command<'_> {
     }
 
     /// An invoice under lock, if the actor wrote it and knows its version.
-    async fn own_invoice(&self, id: &str) -> Result<Invoice, AppError> {
+    pub(crate) async fn own_invoice(&self, id: &str) -> Result<Invoice, AppError> {
         let invoice = self.invoice(id).await?;
         if invoice.freelancer_id != self.actor()? {
             return Err(AppError::Forbidden("only its freelancer changes an invoice"));

@@ -146,6 +146,8 @@ fn draft(records: &Records) -> (invoices::Model, invoice_lines::Model, audit_ent
         version: 0,
         number: None,
         number_seq: None,
+        series: None,
+        number_year: None,
         project_id: None,
         freelancer_id: Text(freelancer),
         client_id: Text(client),
@@ -169,6 +171,8 @@ fn draft(records: &Records) -> (invoices::Model, invoice_lines::Model, audit_ent
         paid_at: None,
         released_at: None,
         voided_at: None,
+        declined_at: None,
+        decline_reason: None,
         created_at: now,
         updated_at: now,
     };

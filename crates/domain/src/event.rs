@@ -58,6 +58,19 @@ pub enum EventData {
         /// What it amounts to.
         total: Money,
     },
+    /// A client declined an invoice.
+    InvoiceDeclined {
+        /// The client.
+        client: UserId,
+        /// Its issuer.
+        freelancer: UserId,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// The project that it is for.
+        project: Option<ProjectId>,
+        /// What it amounts to.
+        total: Money,
+    },
     /// Money arrived for an invoice.
     PaymentReceived {
         /// The paying party.
@@ -109,6 +122,8 @@ pub enum EventKind {
     ProjectCreated,
     /// See [`EventData::InvoiceCreated`].
     InvoiceCreated,
+    /// See [`EventData::InvoiceDeclined`].
+    InvoiceDeclined,
     /// See [`EventData::PaymentReceived`].
     PaymentReceived,
     /// See [`EventData::FileUploaded`].
@@ -121,11 +136,12 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::UserRegistered,
         Self::UserLogin,
         Self::ProjectCreated,
         Self::InvoiceCreated,
+        Self::InvoiceDeclined,
         Self::PaymentReceived,
         Self::FileUploaded,
         Self::NftMinted,
@@ -140,6 +156,7 @@ impl EventKind {
             Self::UserLogin => "USER_LOGIN",
             Self::ProjectCreated => "PROJECT_CREATED",
             Self::InvoiceCreated => "INVOICE_CREATED",
+            Self::InvoiceDeclined => "INVOICE_DECLINED",
             Self::PaymentReceived => "PAYMENT_RECEIVED",
             Self::FileUploaded => "FILE_UPLOADED",
             Self::NftMinted => "NFT_MINTED",
@@ -157,6 +174,7 @@ impl EventData {
             Self::UserLogin { .. } => EventKind::UserLogin,
             Self::ProjectCreated { .. } => EventKind::ProjectCreated,
             Self::InvoiceCreated { .. } => EventKind::InvoiceCreated,
+            Self::InvoiceDeclined { .. } => EventKind::InvoiceDeclined,
             Self::PaymentReceived { .. } => EventKind::PaymentReceived,
             Self::FileUploaded { .. } => EventKind::FileUploaded,
             Self::NftMinted { .. } => EventKind::NftMinted,
@@ -177,6 +195,13 @@ impl EventData {
             Self::InvoiceCreated { freelancer, invoice, project, total } => {
                 References { invoice: Some(invoice), project, amount: Some(total), ..of(freelancer) }
             }
+            Self::InvoiceDeclined { client, freelancer, invoice, project, total } => References {
+                receiver: Some(freelancer),
+                invoice: Some(invoice),
+                project,
+                amount: Some(total),
+                ..of(client)
+            },
             Self::PaymentReceived { payer, receiver, invoice, project, amount } => References {
                 receiver: Some(receiver),
                 invoice: Some(invoice),
@@ -324,6 +349,13 @@ impl EventRecord {
                 project: project(),
                 total: amount()?,
             },
+            EventKind::InvoiceDeclined => EventData::InvoiceDeclined {
+                client: user()?,
+                freelancer: self.receiver_id.as_deref()?.parse().ok()?,
+                invoice: invoice()?,
+                project: project(),
+                total: amount()?,
+            },
             EventKind::PaymentReceived => EventData::PaymentReceived {
                 payer: user()?,
                 receiver: self.receiver_id.as_deref()?.parse().ok()?,
@@ -358,6 +390,13 @@ mod tests {
             EventData::UserLogin { user: id(1), user_agent: Some("a \"quoted\" 😀".to_owned()), address: None },
             EventData::ProjectCreated { client: id(1), project: id(2) },
             EventData::InvoiceCreated { freelancer: id(1), invoice: id(3), project: None, total: amount },
+            EventData::InvoiceDeclined {
+                client: id(1),
+                freelancer: id(4),
+                invoice: id(3),
+                project: None,
+                total: amount,
+            },
             EventData::PaymentReceived { payer: id(1), receiver: id(4), invoice: id(3), project: Some(id(2)), amount },
             EventData::FileUploaded { owner: id(1), invoice: Some(id(3)), filename: "$date".to_owned() },
             EventData::NftMinted { freelancer: id(1), invoice: id(3), token: "0x7".to_owned() },
@@ -377,7 +416,7 @@ mod tests {
 
     #[test]
     fn a_document_has_all_fields_in_their_order() {
-        let data = every_kind().swap_remove(4);
+        let data = every_kind().swap_remove(5);
         let record = EventRecord::from(&Event { id: id(9), at: Timestamp::UNIX_EPOCH, data });
         let [user, receiver, invoice, project] = [1, 4, 3, 2].map(|number| id::<()>(number).to_string());
         assert_eq!(

@@ -127,6 +127,8 @@ kinds! {
     Reputation => ReputationId;
     /// Money that arrived for an invoice.
     Payment => PaymentId;
+    /// A series of numbers.
+    NumberSeries => SeriesId;
     /// A login of one device.
     Session => SessionId;
     /// A tracked event.

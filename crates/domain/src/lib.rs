@@ -13,6 +13,7 @@ pub mod mapping;
 pub mod merkle;
 pub mod models;
 pub mod money;
+pub mod numbering;
 pub mod payment;
 pub mod project;
 pub mod proof;

@@ -217,6 +217,13 @@ words! {
         /// Out of escrow back to the world.
         Refund = "REFUND",
     }
+    /// What a series of numbers is for.
+    NumberKind {
+        /// Invoices.
+        Invoice = "INVOICE",
+        /// Quotes.
+        Quote = "QUOTE",
+    }
     /// Whose account a posting of the ledger is of.
     AccountKind {
         /// Outside of the platform, by the way that money comes and goes.

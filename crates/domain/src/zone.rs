@@ -55,6 +55,12 @@ impl Zone {
     pub fn year(&self, at: Timestamp) -> i32 {
         at.with_timezone(&self.0).year()
     }
+
+    /// The month there, 1 to 12.
+    #[must_use]
+    pub fn month(&self, at: Timestamp) -> u32 {
+        at.with_timezone(&self.0).month()
+    }
 }
 
 /// Whether it may already be after this day somewhere and not yet elsewhere: clocks are at most 14 hours ahead of UTC and 12
@@ -64,6 +70,22 @@ pub fn depends_on_zone(day: &str, at: Timestamp) -> bool {
     let utc = Zone::default();
     let (early, late) = (utc.day(at - chrono::Duration::hours(12)), utc.day(at + chrono::Duration::hours(14)));
     (day < late.as_str()) != (day < early.as_str())
+}
+
+/// Days that are over in some zones and not yet in others, in their order: at most three.
+#[must_use]
+pub fn days_between_zones(at: Timestamp) -> Vec<String> {
+    let utc = Zone::default();
+    let (early, late) = (utc.day(at - chrono::Duration::hours(12)), utc.day(at + chrono::Duration::hours(14)));
+    let hours = (-12..14).map(|hour| utc.day(at + chrono::Duration::hours(hour)));
+    let mut days: Vec<String> = hours.filter(|day| (early.as_str()..late.as_str()).contains(&day.as_str())).collect();
+    days.dedup();
+    days
+}
+
+/// The names of the zones of which it holds.
+pub fn zones_where(holds: impl Fn(Zone) -> bool) -> Vec<&'static str> {
+    chrono_tz::TZ_VARIANTS.iter().filter(|zone| holds(Zone(**zone))).map(|zone| zone.name()).collect()
 }
 
 #[cfg(test)]
@@ -100,6 +122,20 @@ mod tests {
         }
         assert_eq!(Zone::stored(Some("Europe/Berlin")).to_string(), "Europe/Berlin");
         assert_eq!((Zone::stored(None), Zone::stored(Some("Old/Gone"))), (Zone::default(), Zone::default()));
+    }
+
+    #[test]
+    fn the_days_between_zones_are_those_that_depend_on_the_zone() {
+        for hour in 0..48 {
+            let at = at("2026-11-27T00:30:00Z") + chrono::Duration::hours(hour);
+            let days = days_between_zones(at);
+            for day in ["2026-11-25", "2026-11-26", "2026-11-27", "2026-11-28", "2026-11-29"] {
+                assert_eq!(days.contains(&day.to_owned()), depends_on_zone(day, at), "{day} at {at}");
+            }
+            assert!(days.is_sorted());
+        }
+        let new_day = zones_where(|zone| zone.day(at("2026-11-27T15:30:00Z")) == "2026-11-28");
+        assert!(new_day.contains(&"Asia/Tokyo") && !new_day.contains(&"Europe/Berlin"));
     }
 
     #[test]

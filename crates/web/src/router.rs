@@ -137,6 +137,7 @@ fn routes(test_mode: bool) -> OpenApiRouter<State> {
         .merge(api::skills::routes())
         .merge(api::projects::routes())
         .merge(api::invoices::routes())
+        .merge(api::series::routes())
         .merge(api::files::routes())
         .merge(api::search::routes())
         .merge(api::analytics::routes())

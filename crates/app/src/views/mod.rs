@@ -2,6 +2,7 @@
 
 mod invoices;
 mod projects;
+mod series;
 mod users;
 
 use chainbill_domain::{
@@ -14,6 +15,7 @@ use utoipa::ToSchema;
 pub use self::{
     invoices::{InvoiceView, LineView, PaymentView},
     projects::{ProjectSkillView, ProjectView},
+    series::SeriesView,
     users::{SkillView, UserSkillView, UserView},
 };
 
@@ -59,6 +61,7 @@ versioned! {
     UserView: "users";
     SkillView: "skills";
     ProjectView: "projects";
+    SeriesView: "number_series";
 }
 
 impl Answer for InvoiceView {

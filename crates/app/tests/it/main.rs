@@ -7,4 +7,5 @@ mod keys;
 mod lists;
 mod skills;
 mod times;
+mod walks;
 mod world;

@@ -58,6 +58,7 @@ async fn a_number_is_of_the_issuers_year() {
         let line = NewLine { description: "x".to_owned(), quantity: "1".to_owned(), unit_price: euros, tax_rate: None };
         let draft = async |due: &str| {
             let new = NewInvoice {
+                series: None,
                 client_id: client.id.clone(),
                 project_id: None,
                 title: "Work".to_owned(),

@@ -52,25 +52,30 @@ fn euros(amount: &str) -> MoneyView {
     MoneyView { amount: amount.to_owned(), currency: "EUR".to_owned() }
 }
 
-/// A sent invoice of 100 euros, paid with `amount`.
-pub async fn paid_invoice(app: &App, freelancer: &Context, client: (&Context, &UserView), amount: &str) -> String {
+/// An invoice of 100 euros that is to be drafted.
+pub fn new_invoice(client: &UserView, series: Option<&str>) -> NewInvoice {
     let line = NewLine {
         description: "Audit".to_owned(),
         quantity: "1".to_owned(),
         unit_price: euros("100.00"),
         tax_rate: None,
     };
-    let new = NewInvoice {
-        client_id: client.1.id.clone(),
+    NewInvoice {
+        client_id: client.id.clone(),
         project_id: None,
+        series: series.map(str::to_owned),
         title: "Work".to_owned(),
         notes: None,
         currency: "EUR".to_owned(),
         discount: None,
         due_date: None,
         lines: vec![line],
-    };
-    let id = app.create_invoice(freelancer, new).await.unwrap().into_new().unwrap().id;
+    }
+}
+
+/// A sent invoice of 100 euros, paid with `amount`.
+pub async fn paid_invoice(app: &App, freelancer: &Context, client: (&Context, &UserView), amount: &str) -> String {
+    let id = app.create_invoice(freelancer, new_invoice(client.1, None)).await.unwrap().into_new().unwrap().id;
     app.send_invoice(freelancer, &id).await.unwrap();
     let payment =
         NewPayment { amount: euros(amount), method: "CARD".to_owned(), external_ref: id.clone(), received_at: None };

@@ -5,12 +5,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::{InvoiceState, Line, Totals};
 
-/// The number of an invoice: unique and gapless per issuer, in the order of sending.
-#[must_use]
-pub fn number(year: i32, sequence: i64) -> String {
-    format!("INV-{year}-{sequence:06}")
-}
-
 /// What is frozen when an invoice is sent.
 #[derive(Debug, Clone)]
 pub struct Frozen<'a> {

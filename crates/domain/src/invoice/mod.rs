@@ -4,13 +4,15 @@
 //! ([`InvoiceState::payment_status`]), where the money stands after a payment, and whether it is overdue.
 
 mod canonical;
+mod life;
 mod state;
 mod totals;
 
 use std::ops::Deref;
 
 pub use self::{
-    canonical::{Frozen, canonical, number},
+    canonical::{Frozen, canonical},
+    life::Declined,
     state::{Content, InvoiceState},
     totals::{Line, NoTotal, Totals, totals},
 };
@@ -19,6 +21,7 @@ use crate::{
     event::EventData,
     id::{InvoiceId, ProjectId, UserId},
     money::Currency,
+    numbering::{Allocated, Series},
     payment::Payment,
     states::{AnchorStatus, EscrowStatus, InvoiceStatus},
     transition::{Created, Deleted, Occasion, Refusal, Transition},
@@ -37,6 +40,8 @@ pub struct NewDraft {
     pub project_id: Option<ProjectId>,
     /// The currency of everything in it.
     pub currency: Currency,
+    /// The series that its number shall be of; the issuer's default where none is chosen.
+    pub series: Option<Series>,
     /// What it says.
     pub content: Content,
 }
@@ -54,6 +59,10 @@ pub enum Action {
     Void,
     /// Remove the draft.
     Delete,
+    /// Refuse to pay it.
+    Decline,
+    /// Draft another one that says the same.
+    Duplicate,
 }
 
 /// The past participle in messages and the name in `allowed`.
@@ -64,6 +73,8 @@ const fn names(action: Action) -> (&'static str, &'static str) {
         Action::Pay => ("paid", "pay"),
         Action::Void => ("voided", "void"),
         Action::Delete => ("deleted", "delete"),
+        Action::Decline => ("declined", "decline"),
+        Action::Duplicate => ("duplicated", "duplicate"),
     }
 }
 
@@ -145,6 +156,9 @@ impl Invoice {
             paid_minor: 0,
             number: None,
             number_seq: None,
+            series: new.series,
+            number_year: None,
+            declined: None,
             canonical_hash: None,
             token_id: None,
             tx_hash: None,
@@ -167,12 +181,14 @@ impl Invoice {
     /// What the present state allows.
     #[must_use]
     pub fn allowed(&self) -> Vec<Action> {
-        match self.status {
+        let mut allowed = match self.status {
             InvoiceStatus::Draft => vec![Action::Edit, Action::Send, Action::Delete],
             InvoiceStatus::Sent if self.paid_minor == 0 => vec![Action::Pay, Action::Void],
             InvoiceStatus::Sent => vec![Action::Pay],
             InvoiceStatus::Paid | InvoiceStatus::Released | InvoiceStatus::Void | InvoiceStatus::Refunded => Vec::new(),
-        }
+        };
+        allowed.extend(self.allowed_in_life());
+        allowed
     }
 
     /// Whether the present state allows an action.
@@ -183,13 +199,13 @@ impl Invoice {
         Refusal::unless_allowed("an invoice", self.status.word(), action, self.allowed(), names)
     }
 
-    /// Gives a draft another content.
+    /// Gives a draft another content, and the series that its number shall be of.
     ///
     /// # Errors
     /// When it is no draft any more.
-    pub fn edit(self, content: Content) -> Result<Transition<Self>, Refusal> {
+    pub fn edit(self, content: Content, series: Option<Series>) -> Result<Transition<Self>, Refusal> {
         self.allows(Action::Edit)?;
-        let next = Self(InvoiceState { content, ..self.0.clone() });
+        let next = Self(InvoiceState { content, series, ..self.0.clone() });
         Ok(Transition::quiet(self, next))
     }
 
@@ -214,19 +230,21 @@ impl Invoice {
         if reasons.is_empty() { Ok(()) } else { Err(CannotSend::Unpayable(reasons)) }
     }
 
-    /// Sends a draft: it gets the number of this place in the issuer's sequence and year, and its content is frozen.
+    /// Sends a draft: it gets the number that was allocated for it, and its content is frozen.
     ///
     /// # Errors
     /// As [`Self::can_be_sent`].
-    pub fn send(self, sequence: i64, year: i32, today: &str, at: Timestamp) -> Result<Transition<Self>, CannotSend> {
+    pub fn send(self, allocated: Allocated, today: &str, at: Timestamp) -> Result<Transition<Self>, CannotSend> {
         self.can_be_sent(today)?;
         let mut next = self.0.clone();
-        let number = number(year, sequence);
+        let Allocated { number, sequence, series, year } = allocated;
         next.status = InvoiceStatus::Sent;
         next.sent_at = Some(at);
         next.canonical_hash = Some(Frozen::of(&next, &number).canonical_hash());
         next.number = Some(number);
         next.number_seq = Some(sequence);
+        next.series = Some(series);
+        next.number_year = year;
         Ok(Transition::quiet(self, Self(next)))
     }
 
@@ -244,6 +262,7 @@ impl Invoice {
         let mut next = self.0.clone();
         next.paid_minor = paid.minor;
         next.escrow = next.funded();
+        next.declined = None;
         if paid.minor >= next.content.totals.total {
             next.status = InvoiceStatus::Paid;
             next.paid_at = Some(occasion.at);

@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 
-use super::{Line, Totals};
+use super::{Declined, Line, Totals};
 use crate::{
     Timestamp,
     id::{InvoiceId, ProjectId, UserId},
     money::{Currency, Money},
+    numbering::Series,
     states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus},
 };
 
@@ -37,8 +38,14 @@ pub struct InvoiceState {
     pub paid_minor: i64,
     /// Its number, from sending on.
     pub number: Option<String>,
-    /// The place of its number in the issuer's sequence.
+    /// The place of its number in the sequence of its series.
     pub number_seq: Option<i64>,
+    /// The series of its number; of a draft the one that was chosen, if one was.
+    pub series: Option<Series>,
+    /// The year of that sequence, where the series restarts yearly.
+    pub number_year: Option<i32>,
+    /// That its client declined it, until a payment takes that back.
+    pub declined: Option<Declined>,
     /// The hash of its canonical form, from sending on.
     pub canonical_hash: Option<String>,
     /// Its token on the chain.

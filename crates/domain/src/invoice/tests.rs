@@ -7,7 +7,7 @@ use crate::{
     ledger::{Account, Owner},
     money::Money,
     payment::Received,
-    states::PaymentMethod,
+    states::{NumberKind, PaymentMethod},
     transition::Transition,
 };
 
@@ -33,13 +33,18 @@ fn draft(price: i64) -> Invoice {
         client_id: id(3),
         project_id: None,
         currency: "EUR".parse().expect("a currency"),
+        series: None,
         content: content(price, None),
     };
     Invoice::draft(new, occasion()).state
 }
 
+fn number(sequence: i64) -> Allocated {
+    Allocated::built_in(NumberKind::Invoice, 2026, sequence)
+}
+
 fn sent(price: i64) -> Invoice {
-    draft(price).send(1, 2026, "2026-11-27", Timestamp::default()).expect("it is a draft").next
+    draft(price).send(number(1), "2026-11-27", Timestamp::default()).expect("it is a draft").next
 }
 
 fn payment(invoice: &Invoice, minor: i64) -> Payment {
@@ -50,22 +55,22 @@ fn payment(invoice: &Invoice, minor: i64) -> Payment {
 
 #[test]
 fn a_refusal_says_what_is_allowed() {
-    let refusal = sent(100).edit(content(1, None)).expect_err("it is sent");
+    let refusal = sent(100).edit(content(1, None), None).expect_err("it is sent");
     assert_eq!(refusal.to_string(), "an invoice that is SENT cannot be edited");
-    assert_eq!((refusal.current, refusal.allowed), ("SENT", vec!["pay", "void"]));
+    assert_eq!((refusal.current, refusal.allowed), ("SENT", vec!["pay", "void", "decline", "duplicate"]));
     let invoice = sent(100);
     let part = invoice.clone().pay(&payment(&invoice, 1), occasion()).expect("it is sent").next;
-    assert_eq!(part.void(Timestamp::default()).expect_err("it is paid in part").allowed, ["pay"]);
+    assert_eq!(part.void(Timestamp::default()).expect_err("it is paid in part").allowed, ["pay", "duplicate"]);
     assert!(sent(100).delete().is_err() && draft(100).delete().is_ok());
 }
 
 #[test]
 fn what_could_not_be_paid_is_not_sent() {
-    let invoice = draft(0).edit(content(0, Some("2026-11-26"))).expect("it is a draft").next;
+    let invoice = draft(0).edit(content(0, Some("2026-11-26")), None).expect("it is a draft").next;
     let reasons = vec![Unpayable::Nothing, Unpayable::Due("2026-11-26".to_owned())];
     assert_eq!(invoice.can_be_sent("2026-11-27"), Err(CannotSend::Unpayable(reasons)));
-    let invoice = draft(1).edit(content(1, Some("2026-11-27"))).expect("it is a draft").next;
-    let sent = invoice.send(7, 2026, "2026-11-27", Timestamp::default()).expect("it is due today").next;
+    let invoice = draft(1).edit(content(1, Some("2026-11-27")), None).expect("it is a draft").next;
+    let sent = invoice.send(number(7), "2026-11-27", Timestamp::default()).expect("it is due today").next;
     assert_eq!((sent.number.as_deref(), sent.number_seq), (Some("INV-2026-000007"), Some(7)));
     assert!(!sent.is_overdue("2026-11-27") && sent.is_overdue("2026-11-28"));
 }
@@ -83,27 +88,60 @@ fn a_payment_of_nothing_or_in_another_currency_is_not_taken() {
     assert_eq!(part.clone().pay(&payment(&part, i64::MAX), occasion()).map(drop), Err(CannotPay::TooLarge));
 }
 
+#[test]
+fn a_declined_invoice_is_voided_or_paid_all_the_same_and_not_declined_twice() {
+    let declined = sent(100).decline("Not what we agreed".to_owned(), occasion()).expect("it is sent");
+    assert_eq!(declined.events.iter().map(|event| event.data.kind().name()).collect::<Vec<_>>(), ["INVOICE_DECLINED"]);
+    let invoice = declined.next;
+    assert_eq!(invoice.declined.as_ref().map(|declined| declined.reason.as_str()), Some("Not what we agreed"));
+    let again = invoice.clone().decline("No".to_owned(), occasion()).expect_err("it is declined");
+    assert_eq!(again.allowed, ["pay", "void", "duplicate"]);
+    assert!(invoice.clone().void(Timestamp::default()).is_ok());
+    let paid = invoice.clone().pay(&payment(&invoice, 1), occasion()).expect("it is sent").next;
+    assert_eq!(paid.declined, None, "a payment takes it back");
+    assert!(
+        paid.decline("No".to_owned(), occasion()).is_err() && draft(1).decline("No".to_owned(), occasion()).is_err()
+    );
+}
+
+#[test]
+fn a_duplicate_says_the_same_but_for_a_due_day_that_has_passed() {
+    let invoice = draft(1).edit(content(1, Some("2026-11-27")), Some(Series::BuiltIn)).expect("a draft").next;
+    let sent = invoice.send(number(7), "2026-11-27", Timestamp::default()).expect("it is due today").next;
+    let copy = sent.duplicate(id(8), "2026-11-27", occasion()).state;
+    assert_eq!((&copy.content, copy.series, copy.number.as_deref()), (&sent.content, Some(Series::BuiltIn), None));
+    let later = sent.duplicate(id(8), "2026-11-28", occasion()).state;
+    assert_eq!(later.content, Content { due_date: None, ..sent.content.clone() });
+}
+
 /// What is asked of an invoice, by a number.
 fn act(invoice: Invoice, action: Action, amount: i64) -> Result<Option<Transition<Invoice>>, String> {
     let at = Timestamp::default();
     match action {
-        Action::Edit => invoice.edit(content(amount, None)).map(Some).map_err(|error| error.to_string()),
-        Action::Send => invoice.send(1, 2026, "2026-11-27", at).map(Some).map_err(|error| error.to_string()),
+        Action::Edit => invoice.edit(content(amount, None), None).map(Some).map_err(|error| error.to_string()),
+        Action::Send => invoice.send(number(1), "2026-11-27", at).map(Some).map_err(|error| error.to_string()),
         Action::Void => invoice.void(at).map(Some).map_err(|error| error.to_string()),
         Action::Delete => invoice.delete().map(|_| None).map_err(|error| error.to_string()),
         Action::Pay => {
             let payment = payment(&invoice, amount);
             invoice.pay(&payment, occasion()).map(Some).map_err(|error| error.to_string())
         }
+        Action::Decline => invoice.decline("No".to_owned(), occasion()).map(Some).map_err(|error| error.to_string()),
+        Action::Duplicate => {
+            let copy = invoice.duplicate(id(6), "2026-11-27", occasion()).state;
+            assert_eq!((copy.status, &copy.content), (InvoiceStatus::Draft, &invoice.content));
+            Ok(Some(Transition::quiet(invoice.clone(), invoice)))
+        }
     }
 }
 
-const ACTIONS: [Action; 5] = [Action::Edit, Action::Send, Action::Pay, Action::Void, Action::Delete];
+const ACTIONS: [Action; 6] =
+    [Action::Edit, Action::Send, Action::Pay, Action::Void, Action::Decline, Action::Duplicate];
 
 proptest! {
     #[test]
     fn whatever_is_asked_in_whatever_order_money_and_states_agree(
-        asked in prop::collection::vec((0_usize..4, 1_i64..200), 0..20),
+        asked in prop::collection::vec((0_usize..6, 1_i64..200), 0..20),
     ) {
         let mut invoice = draft(100);
         let mut ledger: BTreeMap<Account, i64> = BTreeMap::new();
@@ -133,6 +171,7 @@ proptest! {
             prop_assert_eq!(invoice.status == InvoiceStatus::Paid, full);
             prop_assert_eq!(invoice.paid_at.is_some(), full);
             prop_assert_eq!(invoice.escrow, invoice.funded());
+            prop_assert!(invoice.declined.is_none() || invoice.paid_minor == 0, "a payment takes it back");
             let frozen = invoice.status != InvoiceStatus::Draft;
             prop_assert_eq!(invoice.number.is_some() && invoice.canonical_hash.is_some(), frozen);
         }

@@ -5,6 +5,7 @@ pub static INVOICES: Model = Model {
     name: "invoices",
     columns: &[
         text("number", "number").nullable(),
+        text("series", "series").nullable(),
         text("project_id", "projectId").nullable(),
         text("freelancer_id", "freelancerId"),
         text("client_id", "clientId"),
@@ -28,6 +29,8 @@ pub static INVOICES: Model = Model {
         time("paid_at", "paidAt").nullable(),
         time("released_at", "releasedAt").nullable(),
         time("voided_at", "voidedAt").nullable(),
+        time("declined_at", "declinedAt").nullable(),
+        text("decline_reason", "declineReason").nullable(),
         time("created_at", "createdAt"),
         time("updated_at", "updatedAt"),
     ],
@@ -45,7 +48,10 @@ pub static INVOICES: Model = Model {
         ],
         omitted: &[omitted("position", "the order of the list says it")],
     }],
-    omitted: &[omitted("number_seq", "derived: the number says it")],
+    omitted: &[
+        omitted("number_seq", "derived: the number says it"),
+        omitted("number_year", "derived: the number says it"),
+    ],
     search: &[],
     indexes: &[],
     every: minutes(30),

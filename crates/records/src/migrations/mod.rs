@@ -14,6 +14,8 @@ mod m0011_values;
 mod m0013_references;
 mod m0014_jobs;
 mod m0015_events;
+mod m0020_number_series;
+mod m0021_invoice_lists;
 
 mod lock;
 mod runner;
@@ -55,6 +57,8 @@ static STEPS: &[&dyn Step] = &[
     &m0013_references::Migration,
     &m0014_jobs::Migration,
     &m0015_events::Migration,
+    &m0020_number_series::Migration,
+    &m0021_invoice_lists::Migration,
 ];
 
 /// Which way to go, and how many steps; all when no number is given.

@@ -2,6 +2,7 @@
 
 mod list;
 mod rows;
+mod sorted;
 
 use chainbill_domain::{id::InvoiceId, invoice::Invoice, visibility::Viewer};
 use sea_orm::{
@@ -12,6 +13,7 @@ use self::rows::{invoice, line_rows, row};
 pub use self::{
     list::{List, Listed, list},
     rows::rows,
+    sorted::{Filter, Order, SortKey, key},
 };
 use crate::{
     RecordsError, Text, Unit,

@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod numbers;
 pub mod payments;
 pub mod projects;
+pub mod series;
 pub mod sessions;
 pub mod shared_keys;
 pub mod skills;

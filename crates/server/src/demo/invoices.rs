@@ -6,11 +6,14 @@ use chainbill_domain::{
     Timestamp,
     event::Event,
     id::{InvoiceId, UserId},
-    invoice::{Content, Frozen, Invoice, InvoiceState, Line, number, totals},
+    invoice::{Content, Frozen, Invoice, InvoiceState, Line, totals},
     ledger::{Transfer, Unbalanced},
     money::Currency,
+    numbering::{Allocated, Series},
     payment::{Payment, Received},
-    states::{AnchorStatus, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, PaymentMethod, VoteChoice},
+    states::{
+        AnchorStatus, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, NumberKind, PaymentMethod, VoteChoice,
+    },
 };
 use chainbill_records::{
     RecordsError, Text, Unit,
@@ -184,6 +187,9 @@ fn invoice(
         paid_minor,
         number: sequence.map(|sequence| number(sent_at.unwrap_or(at).year(), sequence)),
         number_seq: sequence,
+        series: sequence.map(|_| Series::BuiltIn),
+        number_year: None,
+        declined: None,
         canonical_hash: None,
         token_id: None,
         tx_hash: None,
@@ -201,6 +207,10 @@ fn invoice(
         dispute(maker, batch, people, &made, status, paid_at);
     }
     made
+}
+
+fn number(year: i32, sequence: i64) -> String {
+    Allocated::built_in(NumberKind::Invoice, year, sequence).number
 }
 
 fn lines(maker: &mut Maker<'_>, currency: Currency) -> Vec<Line> {

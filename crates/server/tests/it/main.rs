@@ -26,6 +26,7 @@ mod primary_faults;
 mod projects;
 mod searching;
 mod secrets;
+mod series;
 mod silence;
 mod strict;
 mod test_mode;

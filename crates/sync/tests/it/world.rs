@@ -110,6 +110,8 @@ impl World {
             version: 0,
             number: None,
             number_seq: None,
+            series: None,
+            number_year: None,
             project_id: None,
             freelancer_id: freelancer.into(),
             client_id: client.into(),
@@ -133,6 +135,8 @@ impl World {
             paid_at: None,
             released_at: None,
             voided_at: None,
+            declined_at: None,
+            decline_reason: None,
             created_at: now,
             updated_at: now,
         };

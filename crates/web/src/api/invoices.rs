@@ -6,7 +6,9 @@ use axum::{
     http::StatusCode,
     response::IntoResponse,
 };
-use chainbill_app::{InvoiceFilter, InvoiceView, NewInvoice, NewPayment, Page, PatchInvoice, PaymentView};
+use chainbill_app::{
+    DeclineInvoice, InvoiceFilter, InvoiceView, NewInvoice, NewPayment, Page, PatchInvoice, PaymentView,
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Answer, created, done, listed, tagged, write_headers};
@@ -23,12 +25,15 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(get, patch, delete))
         .routes(routes!(send))
         .routes(routes!(void))
+        .routes(routes!(decline))
+        .routes(routes!(duplicate))
         .routes(routes!(pay))
         .routes(routes!(payment))
         .routes(routes!(proof))
 }
 
-/// Invoices that you issued or received, newest first; all for operators. A client sees an invoice once it is sent.
+/// Invoices that you issued or received, newest first or in another order; all for operators. A client sees an invoice once it is
+/// sent.
 #[utoipa::path(get, path = "/api/invoices", tag = "invoices", params(InvoiceFilter), responses(
     (status = 200, body = Page<InvoiceView>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn list(
@@ -114,6 +119,36 @@ async fn void(
     IfMatch(versions): IfMatch,
 ) -> Answer {
     Ok(done(&state, &state.app.void_invoice(&context.at(versions), &id).await?).await)
+}
+
+/// Decline an invoice on which nothing was paid (its client). The freelancer may void it, and it can be paid all the same, which takes
+/// the refusal back.
+#[utoipa::path(post, path = "/api/invoices/{id}/decline", tag = "invoices", params(("id" = String, Path)),
+    request_body = DeclineInvoice, responses((status = 200, body = InvoiceView), (status = 401, body = ProblemBody),
+    (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+    (status = 422, body = ProblemBody)))]
+async fn decline(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    Path(id): Path<String>,
+    IfMatch(versions): IfMatch,
+    StrictJson(reason): StrictJson<DeclineInvoice>,
+) -> Answer {
+    Ok(done(&state, &state.app.decline_invoice(&context.at(versions), &id, reason).await?).await)
+}
+
+/// Draft another invoice that says the same (its freelancer). A due date that has passed is left out.
+#[utoipa::path(post, path = "/api/invoices/{id}/duplicate", tag = "invoices", params(("id" = String, Path)), responses(
+    (status = 201, body = InvoiceView), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+async fn duplicate(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    Path(id): Path<String>,
+    IfMatch(versions): IfMatch,
+) -> Answer {
+    let copy = state.app.duplicate_invoice(&context.at(versions), &id).await?;
+    Ok(created(&state, "/api/invoices", |it| &it.id, &copy).await)
 }
 
 /// Record a payment (the invoice's client, or an operator); `Idempotency-Key` is required.

@@ -10,6 +10,7 @@ pub(crate) mod jobs;
 pub(crate) mod logs;
 pub(crate) mod projects;
 pub(crate) mod search;
+pub(crate) mod series;
 pub(crate) mod skills;
 pub(crate) mod sync;
 pub(crate) mod test_clock;

@@ -1,7 +1,7 @@
 //! Rows of an invoice, and the invoice of its rows.
 
 use chainbill_domain::{
-    invoice::{Content, Invoice, InvoiceState, Line, Totals},
+    invoice::{Content, Declined, Invoice, InvoiceState, Line, Totals},
     states::PaymentStatus,
 };
 
@@ -24,6 +24,8 @@ pub(super) fn row(invoice: &InvoiceState) -> Model {
         version: invoice.version,
         number: invoice.number.clone(),
         number_seq: invoice.number_seq,
+        series: invoice.series.map(Text),
+        number_year: invoice.number_year.map(i64::from),
         project_id: invoice.project_id.map(Text),
         freelancer_id: Text(invoice.freelancer_id),
         client_id: Text(invoice.client_id),
@@ -47,6 +49,8 @@ pub(super) fn row(invoice: &InvoiceState) -> Model {
         paid_at: invoice.paid_at,
         released_at: invoice.released_at,
         voided_at: invoice.voided_at,
+        declined_at: invoice.declined.as_ref().map(|declined| declined.at),
+        decline_reason: invoice.declined.as_ref().map(|declined| declined.reason.clone()),
         created_at: invoice.created_at,
         updated_at: invoice.updated_at,
     }
@@ -98,6 +102,10 @@ pub(super) fn invoice(row: Model, lines: Vec<invoice_lines::Model>) -> Invoice {
         paid_minor: row.paid_minor,
         number: row.number,
         number_seq: row.number_seq,
+        series: row.series.map(|series| series.0),
+        // A year has four digits; what a hand wrote beside that is none.
+        number_year: row.number_year.and_then(|year| i32::try_from(year).ok()),
+        declined: row.declined_at.map(|at| Declined { at, reason: row.decline_reason.unwrap_or_default() }),
         canonical_hash: row.canonical_hash,
         token_id: row.token_id,
         tx_hash: row.tx_hash,
