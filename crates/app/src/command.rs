@@ -4,13 +4,13 @@
 use chainbill_domain::{
     event::EventData,
     id::{Id, UserId},
-    invoice::Invoice,
+    invoice::{Invoice, PartyNames},
     project::Project,
     transition::{Created, Deleted, Occasion, Transition},
 };
 use chainbill_records::{
     Unit,
-    repo::{audit, invoices, ledger, projects},
+    repo::{audit, invoices, ledger, projects, users},
     retry,
 };
 use serde::Serialize;
@@ -136,10 +136,21 @@ impl<'a> Command<'a> {
 
     /// Saves a new invoice, and answers with it.
     pub async fn create_invoice(mut self, created: Created<Invoice>) -> Result<Outcome<'a, InvoiceView>, AppError> {
-        let invoice = invoices::insert(&mut self.unit, created.state).await?;
+        let named = self.named(created.state).await?;
+        let invoice = invoices::insert(&mut self.unit, named).await?;
         created.events.iter().for_each(|event| self.unit.event(event));
         let today = issuers_day(&self.unit, &[&invoice], self.unit.now()).await?;
         self.created(InvoiceView::of(invoice, &today)).await
+    }
+
+    /// An invoice with the names that its parties have now.
+    pub async fn named(&self, invoice: Invoice) -> Result<Invoice, AppError> {
+        let mut names = users::names(&self.unit, &[invoice.freelancer_id, invoice.client_id]).await?;
+        let parties = names.remove(&invoice.freelancer_id).zip(names.remove(&invoice.client_id));
+        Ok(match parties {
+            Some((freelancer, client)) => invoice.between(PartyNames { freelancer, client }),
+            None => invoice,
+        })
     }
 
     /// Saves a change of an invoice with its transfers, events and audit entry; the invoice as it stands then.

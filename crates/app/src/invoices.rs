@@ -6,6 +6,7 @@ use chainbill_domain::{
     money::Currency,
     states::{InvoiceStatus, NumberKind, Role},
     text,
+    transition::Transition,
     zone::Zone,
 };
 use chainbill_records::{
@@ -216,6 +217,7 @@ impl App {
             let allocated = command.allocate_number(&invoice, zone).await?;
             let number = allocated.number.clone();
             let sent = invoice.send(allocated, &today, at).map_err(refused)?;
+            let sent = Transition { next: command.named(sent.next).await?, ..sent };
             command.change_invoice(sent).await.map_err(|error| number_taken(error, &number))
         })
         .await

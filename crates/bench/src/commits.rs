@@ -171,6 +171,8 @@ fn draft(records: &Records) -> (invoices::Model, invoice_lines::Model, audit_ent
         paid_at: None,
         released_at: None,
         voided_at: None,
+        freelancer_name: None,
+        client_name: None,
         declined_at: None,
         decline_reason: None,
         created_at: now,

@@ -30,6 +30,10 @@ pub struct InvoiceView {
     pub freelancer_id: String,
     /// Who pays it.
     pub client_id: String,
+    /// The issuer's name, at sending.
+    pub freelancer_name: Option<String>,
+    /// The client's name, at sending.
+    pub client_name: Option<String>,
     /// What it is called.
     pub title: String,
     /// Notes to the client.
@@ -118,6 +122,8 @@ impl InvoiceView {
             project_id: invoice.project_id.map(|id| id.to_string()),
             freelancer_id: invoice.freelancer_id.to_string(),
             client_id: invoice.client_id.to_string(),
+            freelancer_name: invoice.names.as_ref().map(|names| names.freelancer.clone()),
+            client_name: invoice.names.map(|names| names.client),
             title: content.title,
             notes: content.notes,
             status: invoice.status,

@@ -118,6 +118,8 @@ fn invoice(cast: &Cast, place: usize, status: InvoiceStatus) -> invoices::Model 
         paid_at: None,
         released_at: None,
         voided_at: None,
+        freelancer_name: None,
+        client_name: None,
         declined_at: None,
         decline_reason: None,
         created_at: now,

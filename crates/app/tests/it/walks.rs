@@ -50,6 +50,8 @@ fn invoice(place: i64, freelancer: &UserView, client: &UserView, now: Timestamp)
         paid_at: None,
         released_at: None,
         voided_at: None,
+        freelancer_name: None,
+        client_name: None,
         declined_at: None,
         decline_reason: None,
         created_at: at,

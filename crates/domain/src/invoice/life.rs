@@ -19,6 +19,15 @@ pub struct Declined {
     pub reason: String,
 }
 
+/// What the parties of an invoice are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartyNames {
+    /// The issuer.
+    pub freelancer: String,
+    /// The client.
+    pub client: String,
+}
+
 impl InvoiceState {
     /// Actions of this file that the present state allows.
     pub(super) fn allowed_in_life(&self) -> impl Iterator<Item = Action> + use<> {
@@ -29,6 +38,12 @@ impl InvoiceState {
 }
 
 impl Invoice {
+    /// The same between parties of these names.
+    #[must_use]
+    pub fn between(self, names: PartyNames) -> Self {
+        Self(InvoiceState { names: Some(names), ..self.0 })
+    }
+
     /// Refuses a sent invoice of which nothing is paid, in the client's name.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use std::ops::Deref;
 
 pub use self::{
     canonical::{Frozen, canonical},
-    life::Declined,
+    life::{Declined, PartyNames},
     state::{Content, InvoiceState},
     totals::{Line, NoTotal, Totals, totals},
 };
@@ -158,6 +158,7 @@ impl Invoice {
             number_seq: None,
             series: new.series,
             number_year: None,
+            names: None,
             declined: None,
             canonical_hash: None,
             token_id: None,

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Declined, Line, Totals};
+use super::{Declined, Line, PartyNames, Totals};
 use crate::{
     Timestamp,
     id::{InvoiceId, ProjectId, UserId},
@@ -44,6 +44,8 @@ pub struct InvoiceState {
     pub series: Option<Series>,
     /// The year of that sequence, where the series restarts yearly.
     pub number_year: Option<i32>,
+    /// The names of its parties: those at sending, of a draft those at drafting.
+    pub names: Option<PartyNames>,
     /// That its client declined it, until a payment takes that back.
     pub declined: Option<Declined>,
     /// The hash of its canonical form, from sending on.

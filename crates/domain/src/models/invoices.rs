@@ -1,4 +1,4 @@
-use crate::mapping::{Embed, Model, int, minutes, money, omitted, text, time};
+use crate::mapping::{Embed, Model, int, minutes, money, omitted, search, text, time};
 
 /// Invoices of a freelancer to a client.
 pub static INVOICES: Model = Model {
@@ -9,6 +9,8 @@ pub static INVOICES: Model = Model {
         text("project_id", "projectId").nullable(),
         text("freelancer_id", "freelancerId"),
         text("client_id", "clientId"),
+        text("freelancer_name", "freelancerName").nullable(),
+        text("client_name", "clientName").nullable(),
         text("title", "title"),
         text("notes", "notes").nullable(),
         text("status", "status"),
@@ -52,7 +54,14 @@ pub static INVOICES: Model = Model {
         omitted("number_seq", "derived: the number says it"),
         omitted("number_year", "derived: the number says it"),
     ],
-    search: &[],
+    search: &[
+        search("number", 10),
+        search("title", 10),
+        search("freelancerName", 8),
+        search("clientName", 8),
+        search("lines.description", 5),
+        search("notes", 3),
+    ],
     indexes: &[],
     every: minutes(30),
 };

@@ -24,6 +24,8 @@ pub struct Model {
     pub project_id: Option<Text<ProjectId>>,
     pub freelancer_id: Text<UserId>,
     pub client_id: Text<UserId>,
+    pub freelancer_name: Option<String>,
+    pub client_name: Option<String>,
     pub title: String,
     #[sea_orm(column_type = "Text", nullable)]
     pub notes: Option<String>,

@@ -16,6 +16,7 @@ mod m0014_jobs;
 mod m0015_events;
 mod m0020_number_series;
 mod m0021_invoice_lists;
+mod m0022_party_names;
 
 mod lock;
 mod runner;
@@ -59,6 +60,7 @@ static STEPS: &[&dyn Step] = &[
     &m0015_events::Migration,
     &m0020_number_series::Migration,
     &m0021_invoice_lists::Migration,
+    &m0022_party_names::Migration,
 ];
 
 /// Which way to go, and how many steps; all when no number is given.

@@ -15,6 +15,7 @@ pub use self::{
     rows::rows,
     sorted::{Filter, Order, SortKey, key},
 };
+
 use crate::{
     RecordsError, Text, Unit,
     entities::{

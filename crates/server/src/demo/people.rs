@@ -27,6 +27,7 @@ pub(super) struct People {
     ids: Vec<UserId>,
     freelancers: usize,
     currencies: HashMap<UserId, Currency>,
+    names: HashMap<UserId, String>,
 }
 
 impl People {
@@ -41,6 +42,11 @@ impl People {
     /// The currency in which a freelancer issues invoices.
     pub fn invoices_in(&self, freelancer: UserId) -> Currency {
         self.currencies.get(&freelancer).copied().unwrap_or_else(|| prices::currency("USD"))
+    }
+
+    /// What a user is called.
+    pub fn name(&self, user: UserId) -> String {
+        self.names.get(&user).cloned().unwrap_or_default()
     }
 
     pub fn clients(&self) -> &[UserId] {
@@ -85,7 +91,7 @@ pub(super) async fn skills(maker: &mut Maker<'_>) -> anyhow::Result<Vec<Skill>> 
 pub(super) async fn people(maker: &mut Maker<'_>, skills: &[Skill], hash: &str) -> anyhow::Result<People> {
     let (freelancers, clients) = (maker.plan.freelancers(), maker.plan.clients());
     let all = freelancers + clients;
-    let (mut ids, mut currencies) = (Vec::with_capacity(all), HashMap::new());
+    let (mut ids, mut currencies, mut names) = (Vec::with_capacity(all), HashMap::new(), HashMap::new());
     let places: Vec<usize> = (0..all).collect();
     for batch in places.chunks(BATCH) {
         let (mut rows, mut children, mut events) = (Vec::new(), Vec::new(), Vec::new());
@@ -96,6 +102,7 @@ pub(super) async fn people(maker: &mut Maker<'_>, skills: &[Skill], hash: &str) 
                 children.extend(skills_of(maker, row.id.0, skills));
             }
             currencies.extend(row.hourly_rate_currency.map(|Text(currency)| (row.id.0, currency)));
+            names.insert(row.id.0, row.name.clone());
             events.extend(maker.of_person(&row));
             rows.push(row);
         }
@@ -104,7 +111,7 @@ pub(super) async fn people(maker: &mut Maker<'_>, skills: &[Skill], hash: &str) 
         };
         maker.save(&[("users", batch.len())], events, saving).await?;
     }
-    Ok(People { ids, freelancers, currencies })
+    Ok(People { ids, freelancers, currencies, names })
 }
 
 fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, hash: &str) -> users::Model {

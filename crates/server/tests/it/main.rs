@@ -15,6 +15,7 @@ mod faults;
 mod files;
 mod first_contact;
 mod foreign;
+mod history;
 mod invoices;
 mod killed_at;
 mod last_words;

@@ -35,16 +35,18 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("POST", "/api/invoices/{invoice}/send", "-0x+x"),
     ("POST", "/api/invoices/{invoice}/pay", "-0+x+"),
     ("GET", "/api/invoices/{invoice}/files", "-0+++"),
-    ("GET", "/api/invoices/{invoice}/proof", "-0000"),
+    ("GET", "/api/invoices/{invoice}/proof", "-0+++"),
     ("POST", "/api/invoices/{invoice}/void", "-0x+x"),
     ("POST", "/api/invoices/{invoice}/decline", "-0+xx"),
     ("POST", "/api/invoices/{invoice}/duplicate", "-0x+x"),
+    ("GET", "/api/invoices/{invoice}/history", "-0+++"),
     ("GET", "/api/number-series", "-xx+x"),
     ("POST", "/api/number-series", "-xx+x"),
     ("PATCH", "/api/number-series/{nobody}", "-xx0x"),
     ("GET", "/api/files", "-++++"),
     ("GET", "/api/search/users?q=x", "-++++"),
     ("GET", "/api/search/projects?q=x", "-++++"),
+    ("GET", "/api/search/invoices?q=x", "-++++"),
     ("GET", "/api/analytics/system", "-xxx+"),
     ("GET", "/api/analytics/users/{freelancer}", "-00++"),
     ("GET", "/api/logs", "-xxx+"),
@@ -88,6 +90,9 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
             server.post("/api/projects", &client, project).await.expect(201)["id"].as_str().unwrap().to_owned();
         server.act(&format!("/api/projects/{project}/cancel"), &client).await.expect(200);
         let invoice = sent(world, &client, &freelancer).await;
+        // There is a certificate, and with it a proof for those who see the invoice.
+        server.drained().await;
+        world.assert_equal();
         let mut wrong = Vec::new();
         for (method, pattern, expected) in MATRIX {
             let path = pattern

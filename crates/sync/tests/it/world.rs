@@ -135,6 +135,8 @@ impl World {
             paid_at: None,
             released_at: None,
             voided_at: None,
+            freelancer_name: None,
+            client_name: None,
             declined_at: None,
             decline_reason: None,
             created_at: now,

@@ -7,7 +7,8 @@ use axum::{
     response::IntoResponse,
 };
 use chainbill_app::{
-    DeclineInvoice, InvoiceFilter, InvoiceView, NewInvoice, NewPayment, Page, PatchInvoice, PaymentView,
+    DeclineInvoice, HistoryEntry, InvoiceFilter, InvoiceView, NewInvoice, NewPayment, Page, PageRequest, PatchInvoice,
+    PaymentView,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(pay))
         .routes(routes!(payment))
         .routes(routes!(proof))
+        .routes(routes!(history))
 }
 
 /// Invoices that you issued or received, newest first or in another order; all for operators. A client sees an invoice once it is
@@ -180,4 +182,17 @@ async fn payment(Shared(state): Shared<State>, Principal(context): Principal, Pa
 async fn proof(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
     let invoice = state.app.invoice(&context, &id).await?;
     Ok(Json(state.sync.proof("invoices", &invoice.id).await?).into_response())
+}
+
+/// What was done to an invoice, newest first: by whom, when, and which fields changed. Its client sees it from the sending on.
+#[utoipa::path(get, path = "/api/invoices/{id}/history", tag = "invoices", params(("id" = String, Path), PageRequest),
+    responses((status = 200, body = Page<HistoryEntry>), (status = 401, body = ProblemBody),
+    (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+async fn history(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    Path(id): Path<String>,
+    StrictQuery(page): StrictQuery<PageRequest>,
+) -> Answer {
+    Ok(listed("an invoice's history", &state.app.invoice_history(&context, &id, &page).await?))
 }

@@ -1,7 +1,7 @@
 //! Rows of an invoice, and the invoice of its rows.
 
 use chainbill_domain::{
-    invoice::{Content, Declined, Invoice, InvoiceState, Line, Totals},
+    invoice::{Content, Declined, Invoice, InvoiceState, Line, PartyNames, Totals},
     states::PaymentStatus,
 };
 
@@ -29,6 +29,8 @@ pub(super) fn row(invoice: &InvoiceState) -> Model {
         project_id: invoice.project_id.map(Text),
         freelancer_id: Text(invoice.freelancer_id),
         client_id: Text(invoice.client_id),
+        freelancer_name: invoice.names.as_ref().map(|names| names.freelancer.clone()),
+        client_name: invoice.names.as_ref().map(|names| names.client.clone()),
         title: content.title.clone(),
         notes: content.notes.clone(),
         status: Text(invoice.status),
@@ -105,6 +107,7 @@ pub(super) fn invoice(row: Model, lines: Vec<invoice_lines::Model>) -> Invoice {
         series: row.series.map(|series| series.0),
         // A year has four digits; what a hand wrote beside that is none.
         number_year: row.number_year.and_then(|year| i32::try_from(year).ok()),
+        names: row.freelancer_name.zip(row.client_name).map(|(freelancer, client)| PartyNames { freelancer, client }),
         declined: row.declined_at.map(|at| Declined { at, reason: row.decline_reason.unwrap_or_default() }),
         canonical_hash: row.canonical_hash,
         token_id: row.token_id,

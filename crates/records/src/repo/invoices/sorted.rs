@@ -14,14 +14,16 @@ use chainbill_domain::{
     zone::{Zone, days_between_zones, zones_where},
 };
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, Select, Value,
     sea_query::{Expr, ExprTrait as _, Order as Direction, Query},
 };
 
 use super::list::{List, party};
 use crate::{
-    OddRow, RecordsError, Text, each,
+    OddRow, RecordsError, Text,
+    dialect::moment,
+    each,
     entities::{
         invoices::{Column, Entity, Model},
         users,
@@ -214,14 +216,6 @@ fn millis(text: &str) -> Option<Timestamp> {
     Timestamp::from_timestamp_millis(text.parse().ok()?)
 }
 
-/// A moment as its column holds it: servers compare it without a zone, of which `TIMESTAMP` knows none after 2038.
-fn moment(backend: DbBackend, at: Timestamp) -> Value {
-    match backend {
-        DbBackend::Sqlite => at.into(),
-        _ => at.naive_utc().into(),
-    }
-}
-
 /// What the viewer sees of these rows.
 fn visible(list: &List<'_>, rows: Select<Entity>) -> Select<Entity> {
     let Visible::AnyOf(rules) = list.viewer.invoices() else { return rows };
@@ -263,25 +257,37 @@ fn wanted(list: &List<'_>, backend: DbBackend) -> Select<Entity> {
     visible(list, Entity::find()).filter(all)
 }
 
-/// Past due and not paid. The last day or two depend on where the issuer is; issuers without a time zone, or with one that is unknown
-/// here, are in UTC.
+/// Past due and not paid.
 fn is_overdue(now: Timestamp) -> Condition {
+    let past = past_in_issuers_zone(now, (Entity, Column::DueDate), (Entity, Column::FreelancerId));
+    Condition::all().add(Column::Status.eq(InvoiceStatus::Sent.word())).add(past)
+}
+
+/// Whether a day has passed where the issuer is. The last days depend on that; issuers without a time zone, or with one that is
+/// unknown here, are in UTC. False where there is no day.
+pub(crate) fn past_in_issuers_zone<E: EntityTrait>(
+    now: Timestamp,
+    day: (E, E::Column),
+    issuer: (E, E::Column),
+) -> Condition {
+    let column = || Expr::col(day);
     let days = days_between_zones(now);
     let first = days.first().cloned().unwrap_or_else(|| Zone::default().day(now));
-    let past = days.iter().fold(Condition::any().add(Column::DueDate.lt(first)), |any, day| {
-        let over_in_utc = Zone::default().day(now).as_str() > day.as_str();
+    let past = days.iter().fold(Condition::any().add(column().lt(first)), |any, date| {
+        let is_over = |zone: Zone| zone.day(now).as_str() > date.as_str();
+        let over_in_utc = is_over(Zone::default());
         // Where the day stands otherwise than in UTC.
-        let others = zones_where(|zone| (zone.day(now).as_str() > day.as_str()) != over_in_utc);
+        let others = zones_where(|zone| is_over(zone) != over_in_utc);
         let elsewhere = Query::select()
             .expr(Expr::val(1))
             .from(users::Entity)
-            .and_where(Expr::col((users::Entity, users::Column::Id)).equals((Entity, Column::FreelancerId)))
+            .and_where(Expr::col((users::Entity, users::Column::Id)).equals(issuer))
             .and_where(Expr::col((users::Entity, users::Column::TimeZone)).is_in(others))
             .to_owned();
         let elsewhere = Expr::exists(elsewhere);
         let over = if over_in_utc { elsewhere.not() } else { elsewhere };
-        any.add(Condition::all().add(Column::DueDate.eq(day.as_str())).add(over))
+        any.add(Condition::all().add(column().eq(date.as_str())).add(over))
     });
-    // A due day that is absent is none of the past: the condition is false then, and not unknown.
-    Condition::all().add(Column::Status.eq(InvoiceStatus::Sent.word())).add(Column::DueDate.is_not_null()).add(past)
+    // A day that is absent is none of the past: the condition is false then, and not unknown.
+    Condition::all().add(column().is_not_null()).add(past)
 }
