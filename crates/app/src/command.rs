@@ -134,13 +134,26 @@ impl<'a> Command<'a> {
         self.app.occasion(&self.unit)
     }
 
-    /// Saves a new invoice, and answers with it.
-    pub async fn create_invoice(mut self, created: Created<Invoice>) -> Result<Outcome<'a, InvoiceView>, AppError> {
+    /// Saves a new invoice with its events and audit entry; the invoice, and how it is shown.
+    pub async fn add_invoice(&mut self, created: Created<Invoice>) -> Result<(Invoice, InvoiceView), AppError> {
         let named = self.named(created.state).await?;
         let invoice = invoices::insert(&mut self.unit, named).await?;
         created.events.iter().for_each(|event| self.unit.event(event));
         let today = issuers_day(&self.unit, &[&invoice], self.unit.now()).await?;
-        self.created(InvoiceView::of(invoice, &today)).await
+        let view = InvoiceView::of(invoice.clone(), &today);
+        self.note(None, Some(&view)).await?;
+        Ok((invoice, view))
+    }
+
+    /// Saves a new invoice, and answers with it.
+    pub async fn create_invoice(mut self, created: Created<Invoice>) -> Result<Outcome<'a, InvoiceView>, AppError> {
+        let (_, view) = self.add_invoice(created).await?;
+        Ok(self.answer(CREATED, view))
+    }
+
+    /// What follows is another operation in the audit: a clock drafts an invoice and sends it.
+    pub fn goes_on_as(&mut self, operation: &'static str) {
+        self.operation = operation;
     }
 
     /// An invoice with the names that its parties have now.
@@ -223,7 +236,8 @@ impl<'a> Command<'a> {
         Outcome { command: self, value, status, is_saved: true }
     }
 
-    async fn note<T: Identified>(&mut self, before: Option<&T>, after: Option<&T>) -> Result<(), AppError> {
+    /// Adds the audit entry of what was done to a thing.
+    pub async fn note<T: Identified>(&mut self, before: Option<&T>, after: Option<&T>) -> Result<(), AppError> {
         let subject = after.or(before).map(|view| view.id().to_owned()).unwrap_or_default();
         let (app, context, operation) = (self.app, self.context, self.operation);
         app.audit(&mut self.unit, context, operation, (T::MODEL, subject), (before, after)).await

@@ -56,7 +56,8 @@ pub struct FieldChange {
 }
 
 /// What is done to drafts, which are their writer's alone.
-const OF_DRAFTS: &[&str] = &["invoice.create", "invoice.patch", "invoice.duplicate"];
+const OF_DRAFTS: &[&str] =
+    &["invoice.create", "invoice.patch", "invoice.duplicate", "quote.invoice", "recurrence.occur"];
 /// Fields that follow from others, or change with every change.
 const DERIVED: &[&str] = &["id", "version", "updatedAt", "overdue"];
 /// Fields that may be long: the invoice shows them.

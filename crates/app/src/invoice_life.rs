@@ -6,12 +6,22 @@ use utoipa::ToSchema;
 
 use crate::{App, AppError, Context, Done, InvoiceView, zones::zone_of};
 
-/// Why an invoice is declined.
+/// Why an invoice or a quote is declined.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeclineInvoice {
     /// What the freelancer shall know, 1 to 1000 characters.
     pub reason: String,
+}
+
+impl DeclineInvoice {
+    pub(crate) fn checked(&self) -> Result<String, AppError> {
+        let reason = text::free(&self.reason, 1000).map_err(|error| AppError::field("/reason", error))?;
+        match reason.is_empty() {
+            true => Err(AppError::field("/reason", "is empty: 1 to 1000 characters are accepted")),
+            false => Ok(reason),
+        }
+    }
 }
 
 impl App {
@@ -44,10 +54,7 @@ impl App {
         decline: DeclineInvoice,
     ) -> Result<Done<InvoiceView>, AppError> {
         let client: UserId = context.actor()?.user_id;
-        let reason = &text::free(&decline.reason, 1000).map_err(|error| AppError::field("/reason", error))?;
-        if reason.is_empty() {
-            return Err(AppError::field("/reason", "is empty: 1 to 1000 characters are accepted"));
-        }
+        let reason = &decline.checked()?;
         self.command(context, "invoice.decline", &(id, &decline), |command| async move {
             let invoice = command.invoice(id).await?;
             if invoice.client_id != client {

@@ -2,11 +2,10 @@
 
 use chainbill_domain::{
     id::{InvoiceId, ProjectId, UserId},
-    invoice::{Action, CannotSend, Invoice, NewDraft, Unpayable},
-    money::Currency,
+    invoice::{Action, CannotSend, Invoice, Unpayable},
     states::{InvoiceStatus, NumberKind, Role},
-    text,
     transition::Transition,
+    visibility::Viewer,
     zone::Zone,
 };
 use chainbill_records::{
@@ -17,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Actor, App, AppError, Context, Done, InvoiceView, MoneyView,
+    App, AppError, Context, Done, InvoiceView, MoneyView,
     command::Command,
-    content::{Asked, checked, merged},
-    context::{Expected, expect_version},
+    content::merged,
+    context::{Expected, OK, expect_version},
     validate::{Check, given, present},
     zones::zone_of,
 };
@@ -100,27 +99,11 @@ impl App {
     /// # Errors
     /// [`AppError::Forbidden`] to others than freelancers.
     pub async fn create_invoice(&self, context: &Context, new: NewInvoice) -> Result<Done<InvoiceView>, AppError> {
-        let freelancer = context.actor_as(Role::Freelancer, "only freelancers write invoices")?;
-        let (content, currency) = checked(&Asked {
-            title: &new.title,
-            notes: new.notes.as_deref(),
-            due_date: new.due_date.as_deref(),
-            currency: Currency::for_new(&new.currency),
-            discount: new.discount.clone(),
-            lines: &new.lines,
-        })?;
-        let client_id = self.client_of(&new.client_id).await?;
-        let project_id = match text::some(new.project_id.as_deref()) {
-            None => None,
-            Some(id) => Some(self.project_of(id, freelancer, client_id).await?),
-        };
-        let (freelancer_id, content) = (freelancer.user_id, &content);
-        let series = self.chosen_series(freelancer_id, NumberKind::Invoice, new.series.as_deref()).await?;
+        let freelancer = context.actor_as(Role::Freelancer, "only freelancers write invoices")?.user_id;
+        let plan = &self.planned(freelancer, &new).await?;
         self.command(context, "invoice.create", &new, |command| async move {
-            let id = self.new_id();
-            let content = content.clone();
-            let new = NewDraft { id, freelancer_id, client_id, project_id, currency, series, content };
-            let created = Invoice::draft(new, command.occasion());
+            let draft = plan.clone().draft(self.new_id(), freelancer);
+            let created = Invoice::draft(draft, command.occasion());
             command.create_invoice(created).await
         })
         .await
@@ -134,9 +117,14 @@ impl App {
         }
     }
 
-    async fn project_of(&self, id: &str, freelancer: &Actor, client: UserId) -> Result<ProjectId, AppError> {
+    pub(crate) async fn project_of(
+        &self,
+        id: &str,
+        freelancer: &Viewer,
+        client: UserId,
+    ) -> Result<ProjectId, AppError> {
         let id: ProjectId = id.parse().map_err(|error| AppError::field("/projectId", error))?;
-        let project = projects::find(&self.records, &freelancer.viewer(), id).await?;
+        let project = projects::find(&self.records, freelancer, id).await?;
         let is_of_both = project
             .is_some_and(|project| project.client_id == client && project.freelancer_id == Some(freelancer.user_id));
         match is_of_both {
@@ -208,17 +196,9 @@ impl App {
     /// [`AppError::Conflict`] when it was sent already; [`AppError::Validation`] when it could not be paid, or not in time.
     pub async fn send_invoice(&self, context: &Context, id: &str) -> Result<Done<InvoiceView>, AppError> {
         self.command(context, "invoice.send", &id, |mut command| async move {
-            let (invoice, at) = (command.own_invoice(id).await?, command.unit.now());
-            invoice.allows(Action::Send)?;
-            let zone = zone_of(&command.unit, invoice.freelancer_id).await?;
-            let today = zone.day(at);
-            let refused = |error| cannot_send(error, &today, zone);
-            invoice.can_be_sent(&today).map_err(refused)?;
-            let allocated = command.allocate_number(&invoice, zone).await?;
-            let number = allocated.number.clone();
-            let sent = invoice.send(allocated, &today, at).map_err(refused)?;
-            let sent = Transition { next: command.named(sent.next).await?, ..sent };
-            command.change_invoice(sent).await.map_err(|error| number_taken(error, &number))
+            let invoice = command.own_invoice(id).await?;
+            let view = command.sent_invoice(invoice).await?;
+            Ok(command.answer(OK, view))
         })
         .await
     }
@@ -267,6 +247,21 @@ fn cannot_send(error: CannotSend, today: &str, zone: Zone) -> AppError {
 }
 
 impl Command<'_> {
+    /// Sends a draft: its number is allocated, and its content is frozen.
+    pub(crate) async fn sent_invoice(&mut self, invoice: Invoice) -> Result<InvoiceView, AppError> {
+        let at = self.unit.now();
+        invoice.allows(Action::Send)?;
+        let zone = zone_of(&self.unit, invoice.freelancer_id).await?;
+        let today = zone.day(at);
+        let refused = |error| cannot_send(error, &today, zone);
+        invoice.can_be_sent(&today).map_err(refused)?;
+        let allocated = self.allocate_number(&invoice, zone).await?;
+        let number = allocated.number.clone();
+        let sent = invoice.send(allocated, &today, at).map_err(refused)?;
+        let sent = Transition { next: self.named(sent.next).await?, ..sent };
+        self.save_invoice(sent).await.map_err(|error| number_taken(error, &number))
+    }
+
     /// An invoice under lock, if the actor sees it.
     pub async fn invoice(&self, id: &str) -> Result<Invoice, AppError> {
         let viewer = self.context.actor()?.viewer();

@@ -7,7 +7,7 @@
 use crate::{
     Timestamp,
     document::{Document, Value},
-    id::{EventId, InvoiceId, ProjectId, UserId},
+    id::{EventId, InvoiceId, ProjectId, QuoteId, UserId},
     money::Money,
     wire,
 };
@@ -71,6 +71,47 @@ pub enum EventData {
         /// What it amounts to.
         total: Money,
     },
+    /// A client was reminded of an invoice.
+    InvoiceReminded {
+        /// Its issuer.
+        freelancer: UserId,
+        /// The client.
+        client: UserId,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// The project that it is for.
+        project: Option<ProjectId>,
+        /// What it amounts to.
+        total: Money,
+        /// So many days after the due day; negative before it.
+        offset_days: i64,
+    },
+    /// A client accepted a quote.
+    QuoteAccepted {
+        /// The client.
+        client: UserId,
+        /// Its issuer.
+        freelancer: UserId,
+        /// The quote.
+        quote: QuoteId,
+        /// The project that it is for.
+        project: Option<ProjectId>,
+        /// What it amounts to.
+        total: Money,
+    },
+    /// A client declined a quote.
+    QuoteDeclined {
+        /// The client.
+        client: UserId,
+        /// Its issuer.
+        freelancer: UserId,
+        /// The quote.
+        quote: QuoteId,
+        /// The project that it is for.
+        project: Option<ProjectId>,
+        /// What it amounts to.
+        total: Money,
+    },
     /// Money arrived for an invoice.
     PaymentReceived {
         /// The paying party.
@@ -124,6 +165,12 @@ pub enum EventKind {
     InvoiceCreated,
     /// See [`EventData::InvoiceDeclined`].
     InvoiceDeclined,
+    /// See [`EventData::InvoiceReminded`].
+    InvoiceReminded,
+    /// See [`EventData::QuoteAccepted`].
+    QuoteAccepted,
+    /// See [`EventData::QuoteDeclined`].
+    QuoteDeclined,
     /// See [`EventData::PaymentReceived`].
     PaymentReceived,
     /// See [`EventData::FileUploaded`].
@@ -136,12 +183,15 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::UserRegistered,
         Self::UserLogin,
         Self::ProjectCreated,
         Self::InvoiceCreated,
         Self::InvoiceDeclined,
+        Self::InvoiceReminded,
+        Self::QuoteAccepted,
+        Self::QuoteDeclined,
         Self::PaymentReceived,
         Self::FileUploaded,
         Self::NftMinted,
@@ -157,6 +207,9 @@ impl EventKind {
             Self::ProjectCreated => "PROJECT_CREATED",
             Self::InvoiceCreated => "INVOICE_CREATED",
             Self::InvoiceDeclined => "INVOICE_DECLINED",
+            Self::InvoiceReminded => "INVOICE_REMINDED",
+            Self::QuoteAccepted => "QUOTE_ACCEPTED",
+            Self::QuoteDeclined => "QUOTE_DECLINED",
             Self::PaymentReceived => "PAYMENT_RECEIVED",
             Self::FileUploaded => "FILE_UPLOADED",
             Self::NftMinted => "NFT_MINTED",
@@ -175,6 +228,9 @@ impl EventData {
             Self::ProjectCreated { .. } => EventKind::ProjectCreated,
             Self::InvoiceCreated { .. } => EventKind::InvoiceCreated,
             Self::InvoiceDeclined { .. } => EventKind::InvoiceDeclined,
+            Self::InvoiceReminded { .. } => EventKind::InvoiceReminded,
+            Self::QuoteAccepted { .. } => EventKind::QuoteAccepted,
+            Self::QuoteDeclined { .. } => EventKind::QuoteDeclined,
             Self::PaymentReceived { .. } => EventKind::PaymentReceived,
             Self::FileUploaded { .. } => EventKind::FileUploaded,
             Self::NftMinted { .. } => EventKind::NftMinted,
@@ -200,6 +256,22 @@ impl EventData {
                 invoice: Some(invoice),
                 project,
                 amount: Some(total),
+                ..of(client)
+            },
+            Self::InvoiceReminded { freelancer, client, invoice, project, total, offset_days } => References {
+                receiver: Some(client),
+                invoice: Some(invoice),
+                project,
+                amount: Some(total),
+                details: vec![("offsetDays", offset_days.to_string())],
+                ..of(freelancer)
+            },
+            Self::QuoteAccepted { client, freelancer, quote, project, total }
+            | Self::QuoteDeclined { client, freelancer, quote, project, total } => References {
+                receiver: Some(freelancer),
+                project,
+                amount: Some(total),
+                details: vec![("quoteId", quote.to_string())],
                 ..of(client)
             },
             Self::PaymentReceived { payer, receiver, invoice, project, amount } => References {
@@ -356,6 +428,28 @@ impl EventRecord {
                 project: project(),
                 total: amount()?,
             },
+            EventKind::InvoiceReminded => EventData::InvoiceReminded {
+                freelancer: user()?,
+                client: self.receiver_id.as_deref()?.parse().ok()?,
+                invoice: invoice()?,
+                project: project(),
+                total: amount()?,
+                offset_days: detail("offsetDays")?.parse().ok()?,
+            },
+            EventKind::QuoteAccepted => EventData::QuoteAccepted {
+                client: user()?,
+                freelancer: self.receiver_id.as_deref()?.parse().ok()?,
+                quote: detail("quoteId")?.parse().ok()?,
+                project: project(),
+                total: amount()?,
+            },
+            EventKind::QuoteDeclined => EventData::QuoteDeclined {
+                client: user()?,
+                freelancer: self.receiver_id.as_deref()?.parse().ok()?,
+                quote: detail("quoteId")?.parse().ok()?,
+                project: project(),
+                total: amount()?,
+            },
             EventKind::PaymentReceived => EventData::PaymentReceived {
                 payer: user()?,
                 receiver: self.receiver_id.as_deref()?.parse().ok()?,
@@ -397,6 +491,16 @@ mod tests {
                 project: None,
                 total: amount,
             },
+            EventData::InvoiceReminded {
+                freelancer: id(1),
+                client: id(4),
+                invoice: id(3),
+                project: None,
+                total: amount,
+                offset_days: -3,
+            },
+            EventData::QuoteAccepted { client: id(1), freelancer: id(4), quote: id(5), project: None, total: amount },
+            EventData::QuoteDeclined { client: id(1), freelancer: id(4), quote: id(5), project: None, total: amount },
             EventData::PaymentReceived { payer: id(1), receiver: id(4), invoice: id(3), project: Some(id(2)), amount },
             EventData::FileUploaded { owner: id(1), invoice: Some(id(3)), filename: "$date".to_owned() },
             EventData::NftMinted { freelancer: id(1), invoice: id(3), token: "0x7".to_owned() },
@@ -416,7 +520,7 @@ mod tests {
 
     #[test]
     fn a_document_has_all_fields_in_their_order() {
-        let data = every_kind().swap_remove(5);
+        let data = every_kind().swap_remove(8);
         let record = EventRecord::from(&Event { id: id(9), at: Timestamp::UNIX_EPOCH, data });
         let [user, receiver, invoice, project] = [1, 4, 3, 2].map(|number| id::<()>(number).to_string());
         assert_eq!(

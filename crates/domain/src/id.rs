@@ -127,6 +127,10 @@ kinds! {
     Reputation => ReputationId;
     /// Money that arrived for an invoice.
     Payment => PaymentId;
+    /// An offer of an invoice.
+    Quote => QuoteId;
+    /// A recurring invoice.
+    Recurrence => RecurrenceId;
     /// A series of numbers.
     NumberSeries => SeriesId;
     /// A login of one device.

@@ -5,7 +5,7 @@
 
 use crate::{
     id::UserId,
-    states::{InvoiceStatus, ProjectStatus, Role, UserStatus},
+    states::{InvoiceStatus, ProjectStatus, QuoteStatus, Role, UserStatus},
 };
 
 /// A user who wants to see something.
@@ -117,6 +117,14 @@ impl Viewer {
             };
             party == rule.user_id && rule.shows(status)
         })
+    }
+
+    /// Whether a quote is among those that one sees: those of which one is a party, drafts of one's own only.
+    #[must_use]
+    pub fn sees_quote(&self, freelancer: UserId, client: UserId, status: QuoteStatus) -> bool {
+        // A quote is seen as the invoice that it offers.
+        let as_invoice = if status == QuoteStatus::Draft { InvoiceStatus::Draft } else { InvoiceStatus::Sent };
+        self.sees_invoice(freelancer, client, as_invoice)
     }
 
     /// States of accounts that one sees of others; every one for operators.

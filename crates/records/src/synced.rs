@@ -104,4 +104,5 @@ children! {
     dispute_votes of disputes by DisputeId;
 }
 
-unsynced! { payments, ledger_postings, invoice_counters, number_counters, sessions, idempotency_keys, audit_entries, shared_keys }
+unsynced! { payments, ledger_postings, invoice_counters, number_counters, recurrence_occurrences, reminder_rules, reminders, sessions,
+idempotency_keys, audit_entries, shared_keys }

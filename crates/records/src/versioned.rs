@@ -70,4 +70,4 @@ macro_rules! versioned {
     )*};
 }
 
-versioned! { number_series }
+versioned! { number_series, quotes, recurrences }

@@ -138,6 +138,8 @@ fn routes(test_mode: bool) -> OpenApiRouter<State> {
         .merge(api::projects::routes())
         .merge(api::invoices::routes())
         .merge(api::series::routes())
+        .merge(api::quotes::routes())
+        .merge(api::recurrences::routes())
         .merge(api::files::routes())
         .merge(api::search::routes())
         .merge(api::analytics::routes())

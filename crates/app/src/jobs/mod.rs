@@ -5,6 +5,8 @@
 
 mod cleaning;
 mod operating;
+mod recurring;
+mod reminding;
 mod runner;
 
 use async_trait::async_trait;
@@ -13,6 +15,7 @@ use chainbill_records::{
     jobs::{Job, NewJob},
 };
 
+pub(crate) use self::recurring::RECURRENCE;
 pub use self::{
     operating::{JobFilter, JobView},
     runner::JobRunner,
@@ -71,5 +74,5 @@ impl From<RecordsError> for JobError {
 /// Every kind. A new one is its file and a line here.
 #[must_use]
 pub fn kinds() -> Vec<Box<dyn JobKind>> {
-    vec![Box::new(cleaning::Cleaning)]
+    vec![Box::new(cleaning::Cleaning), Box::new(recurring::Recurring), Box::new(reminding::Reminding)]
 }

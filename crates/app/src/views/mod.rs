@@ -2,6 +2,8 @@
 
 mod invoices;
 mod projects;
+mod quotes;
+mod recurrences;
 mod series;
 mod users;
 
@@ -15,6 +17,8 @@ use utoipa::ToSchema;
 pub use self::{
     invoices::{InvoiceView, LineView, PaymentView},
     projects::{ProjectSkillView, ProjectView},
+    quotes::QuoteView,
+    recurrences::{OccurrenceView, RecurrenceView, ScheduleView},
     series::SeriesView,
     users::{SkillView, UserSkillView, UserView},
 };
@@ -62,6 +66,7 @@ versioned! {
     SkillView: "skills";
     ProjectView: "projects";
     SeriesView: "number_series";
+    RecurrenceView: "recurrences";
 }
 
 impl Answer for InvoiceView {

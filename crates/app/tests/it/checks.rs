@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chainbill_app::{App, Context, INVARIANTS, NewSeries, UserView};
+use chainbill_app::{App, Context, INVARIANTS, NewQuote, NewSeries, UserView};
 use chainbill_testkit::sea_orm::ConnectionTrait as _;
 
 use crate::world::{new_invoice, new_user, on_every_primary, paid_invoice};
@@ -68,6 +68,8 @@ const BREAKING: &[(&str, &str)] = &[
     ("counters-are-ahead", "UPDATE number_counters SET next_seq = 9"),
     ("counters-are-ahead", "UPDATE invoices SET series = 'built-in' WHERE id = '{series}'"),
     ("counters-are-ahead", "DELETE FROM number_counters"),
+    ("quote-numbers-have-no-gaps", "UPDATE quotes SET number_seq = 2"),
+    ("quote-numbers-have-no-gaps", "DELETE FROM number_counters WHERE kind = 'QUOTE'"),
     ("states-agree-with-money", "UPDATE invoices SET status = 'PAID' WHERE id = '{part}'"),
     ("states-agree-with-money", "UPDATE invoices SET payment_status = 'UNPAID' WHERE id = '{part}'"),
     ("tokens-are-unique", "UPDATE invoices SET token_id = 'same'"),
@@ -84,6 +86,7 @@ const TABLES: &[&str] = &[
     "invoice_lines",
     "invoice_counters",
     "number_counters",
+    "quotes",
     "payments",
     "ledger_postings",
     "disputes",
@@ -104,6 +107,12 @@ async fn in_a_series(app: &App, freelancer: &Context, client: &UserView) -> Stri
     let series = app.create_series(freelancer, new).await.unwrap().into_new().unwrap().id;
     let draft = app.create_invoice(freelancer, new_invoice(client, Some(&series))).await.unwrap().into_new().unwrap();
     app.send_invoice(freelancer, &draft.id).await.unwrap().into_new().unwrap().id
+}
+
+async fn sent_quote(app: &App, freelancer: &Context, client: &UserView) {
+    let new = NewQuote { invoice: new_invoice(client, None), valid_until: None, due_in_days: None, series: None };
+    let draft = app.create_quote(freelancer, new).await.unwrap().into_new().unwrap();
+    app.send_quote(freelancer, &draft.id).await.unwrap();
 }
 
 async fn run(app: &App, sql: &str) {
@@ -146,6 +155,7 @@ async fn every_invariant_holds_and_finds_what_breaks_it() {
         let part = paid_invoice(app, &freelancer, (&client, &user), "40.00").await;
         let full = paid_invoice(app, &freelancer, (&client, &user), "100.00").await;
         let series = in_a_series(app, &freelancer, &user).await;
+        sent_quote(app, &freelancer, &user).await;
         let now = &chainbill_app::moment(app.now())[..10];
         let dispute = format!(
             "INSERT INTO disputes (id, version, invoice_id, opened_by, reason, description, status, active_invoice_id, \

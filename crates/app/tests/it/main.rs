@@ -5,6 +5,7 @@ mod checks;
 mod jobs;
 mod keys;
 mod lists;
+mod recurrences;
 mod skills;
 mod times;
 mod walks;

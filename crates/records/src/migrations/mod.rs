@@ -17,6 +17,8 @@ mod m0015_events;
 mod m0020_number_series;
 mod m0021_invoice_lists;
 mod m0022_party_names;
+mod m0023_quotes;
+mod m0024_reminders;
 
 mod lock;
 mod runner;
@@ -61,6 +63,8 @@ static STEPS: &[&dyn Step] = &[
     &m0020_number_series::Migration,
     &m0021_invoice_lists::Migration,
     &m0022_party_names::Migration,
+    &m0023_quotes::Migration,
+    &m0024_reminders::Migration,
 ];
 
 /// Which way to go, and how many steps; all when no number is given.

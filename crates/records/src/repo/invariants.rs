@@ -107,6 +107,15 @@ pub const INVARIANTS: &[Invariant] = &[
               i.last_seq + 1",
     },
     Invariant {
+        name: "quote-numbers-have-no-gaps",
+        description: "the numbers of quotes follow each other in each series and year, up to its counter",
+        sql: "SELECT q.freelancer_id FROM quotes q LEFT JOIN number_counters c ON c.issuer_id = q.freelancer_id AND c.kind = \
+              'QUOTE' AND c.series = q.series AND c.year = COALESCE(q.number_year, 0) WHERE q.number_seq IS NOT NULL GROUP BY \
+              q.freelancer_id, q.series, COALESCE(q.number_year, 0) HAVING COUNT(DISTINCT q.number_seq) <> COUNT(*) OR \
+              COUNT(*) <> MAX(q.number_seq) - MIN(q.number_seq) + 1 OR MIN(q.number_seq) <> COALESCE(MAX(c.first_seq), 0) OR \
+              MAX(q.number_seq) + 1 <> COALESCE(MAX(c.next_seq), 0)",
+    },
+    Invariant {
         name: "states-agree-with-money",
         description: "an invoice's states say what its money says",
         sql: "SELECT id FROM invoices WHERE (status = 'DRAFT' AND paid_minor <> 0) OR (status = 'SENT' AND paid_minor >= \

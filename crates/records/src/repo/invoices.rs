@@ -10,12 +10,12 @@ use sea_orm::{
 };
 
 use self::rows::{invoice, line_rows, row};
+pub(crate) use self::sorted::past_in_issuers_zone;
 pub use self::{
     list::{List, Listed, list},
     rows::rows,
     sorted::{Filter, Order, SortKey, key},
 };
-
 use crate::{
     RecordsError, Text, Unit,
     entities::{

@@ -25,6 +25,8 @@ mod operators;
 mod primary_connections;
 mod primary_faults;
 mod projects;
+mod quotes;
+mod recurring;
 mod searching;
 mod secrets;
 mod series;

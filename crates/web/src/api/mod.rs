@@ -9,6 +9,8 @@ pub(crate) mod invoices;
 pub(crate) mod jobs;
 pub(crate) mod logs;
 pub(crate) mod projects;
+pub(crate) mod quotes;
+pub(crate) mod recurrences;
 pub(crate) mod search;
 pub(crate) mod series;
 pub(crate) mod skills;

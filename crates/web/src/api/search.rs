@@ -280,7 +280,7 @@ async fn users(
     StrictQuery(query): StrictQuery<SearchParameters>,
 ) -> Answer {
     let among = among(context.actor()?.viewer().users(), |status| ("status", status.word().to_owned()));
-    answer::<UserHit>(&state, &headers, &query, &USERS, (&among, &[])).await
+    answer::<UserHit>(&state, &headers, &query, &USERS, &Seen { among, except: Vec::new() }).await
 }
 
 /// Open projects and one's own, best match first, by title, skills and description.
@@ -298,7 +298,7 @@ async fn projects(
         ProjectRule::Client(user) => ("clientId", user.to_string()),
         ProjectRule::Freelancer(user) => ("freelancerId", user.to_string()),
     });
-    answer::<ProjectHit>(&state, &headers, &query, &PROJECTS, (&among, &[])).await
+    answer::<ProjectHit>(&state, &headers, &query, &PROJECTS, &Seen { among, except: Vec::new() }).await
 }
 
 /// Your invoices, best match first, by number, title, names of the parties, lines and notes; all for operators. A client finds an
@@ -318,13 +318,20 @@ async fn invoices(
         Visible::All => false,
         Visible::AnyOf(rules) => rules.iter().any(|rule| !rule.shows(**status)),
     };
-    let except: Vec<(&'static str, String)> =
-        InvoiceStatus::ALL.iter().filter(hidden).map(|status| ("status", status.word().to_owned())).collect();
+    let except = InvoiceStatus::ALL.iter().filter(hidden).map(|status| ("status", status.word().to_owned())).collect();
     let among = among(visible, |rule| match rule.party {
         InvoiceParty::Freelancer => ("freelancerId", rule.user_id.to_string()),
         InvoiceParty::Client => ("clientId", rule.user_id.to_string()),
     });
-    answer::<InvoiceHit>(&state, &headers, &query, &INVOICES, (&among, &except)).await
+    answer::<InvoiceHit>(&state, &headers, &query, &INVOICES, &Seen { among, except }).await
+}
+
+/// What the viewer sees, as values of fields.
+struct Seen {
+    /// A hit has one of these; none where every hit is seen.
+    among: Vec<(&'static str, String)>,
+    /// A hit has none of these.
+    except: Vec<(&'static str, String)>,
 }
 
 /// What the viewer sees, as values of fields of which a hit has one; none where every hit is seen.
@@ -341,11 +348,17 @@ async fn answer<H: for<'h> From<&'h Hit> + Serialize>(
     headers: &HeaderMap,
     query: &SearchParameters,
     model: &'static Model,
-    (among, except): (&[(&'static str, String)], &[(&'static str, String)]),
+    seen: &Seen,
 ) -> Answer {
     let (limit, after) = query.checked(model)?;
     let fresh = freshness(state, headers, query.fresh_after.as_deref()).await?;
-    let question = SearchQuery { words: &query.q, among, except, after: after.as_ref(), limit: limit + 1 };
+    let question = SearchQuery {
+        words: &query.q,
+        among: &seen.among,
+        except: &seen.except,
+        after: after.as_ref(),
+        limit: limit + 1,
+    };
     let mut hits = state.mirror.search(model, question).await?;
     let has_more = hits.len() > limit as usize;
     hits.truncate(limit as usize);

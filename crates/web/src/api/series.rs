@@ -17,14 +17,14 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 }
 
 /// Your series of numbers, newest first, and last the built-in ones.
-#[utoipa::path(get, path = "/api/number-series", tag = "invoices", responses((status = 200, body = Page<SeriesView>),
+#[utoipa::path(get, path = "/api/number-series", tag = "series", responses((status = 200, body = Page<SeriesView>),
     (status = 401, body = ProblemBody), (status = 403, body = ProblemBody)))]
 async fn list(Shared(state): Shared<State>, Principal(context): Principal) -> Answer {
     Ok(listed("number series", &state.app.series(&context).await?))
 }
 
 /// Create a series of numbers (freelancer). Its numbers are gapless, allocated at sending, in the year and month of your time zone.
-#[utoipa::path(post, path = "/api/number-series", tag = "invoices", request_body = NewSeries, responses(
+#[utoipa::path(post, path = "/api/number-series", tag = "series", request_body = NewSeries, responses(
     (status = 201, body = SeriesView), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn create(
@@ -37,7 +37,7 @@ async fn create(
 }
 
 /// Change a series of numbers. Once a number was allocated, its pattern, restart and start stay as they are.
-#[utoipa::path(patch, path = "/api/number-series/{id}", tag = "invoices", params(("id" = String, Path)),
+#[utoipa::path(patch, path = "/api/number-series/{id}", tag = "series", params(("id" = String, Path)),
     request_body = PatchSeries, responses((status = 200, body = SeriesView), (status = 401, body = ProblemBody),
     (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
     (status = 412, body = ProblemBody), (status = 422, body = ProblemBody)))]
