@@ -150,8 +150,8 @@ impl App {
 
     /// Records one reminder; whether it was to be.
     async fn remind_of(&self, issuer: UserId, id: InvoiceId, rule: Rule, zone: Zone) -> Result<bool, AppError> {
-        let nobody = Context::default();
-        let done = self.change(&nobody, "invoice.remind", |command| command.remind(issuer, id, rule, zone)).await;
+        let clock = Context::default();
+        let done = self.change(&clock, "invoice.remind", |command| command.remind(issuer, id, rule, zone)).await;
         match done {
             Ok(done) => Ok(done.into_new().is_some_and(|reminder| reminder.is_some())),
             // Another process has recorded it.

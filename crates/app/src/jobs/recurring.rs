@@ -43,15 +43,15 @@ impl JobKind for Recurring {
 
     async fn run(&self, app: &App, job: &Job) -> Result<(), JobError> {
         let due: Due = serde_json::from_str(&job.payload).map_err(|error| JobError::Never(error.to_string()))?;
-        let nobody = Context::default();
-        let made = app.change(&nobody, "recurrence.occur", |command| command.occur(job, &due)).await;
+        let clock = Context::default();
+        let made = app.change(&clock, "recurrence.occur", |command| command.occur(job, &due)).await;
         match made {
             Ok(_) => Ok(()),
-            // What a rule refuses today it refuses tomorrow: the issuer is told by the pause, and resumes.
+            // What a rule refuses today it refuses tomorrow: the pause reports it to the issuer, who resumes.
             Err(error @ (AppError::Validation(_) | AppError::Forbidden(_) | AppError::Conflict { .. })) => {
                 let because = refusal(&error);
                 tracing::warn!("the recurring invoice {} is paused: {because}", due.recurrence);
-                app.change(&nobody, "recurrence.pause", |command| {
+                app.change(&clock, "recurrence.pause", |command| {
                     command.pause_for(job, due.recurrence, because.clone())
                 })
                 .await?;
@@ -62,7 +62,7 @@ impl JobKind for Recurring {
     }
 }
 
-/// What is said to the issuer.
+/// The refusal, for the issuer.
 fn refusal(error: &AppError) -> String {
     let text = match error {
         AppError::Validation(fields) => {
