@@ -161,7 +161,7 @@ impl<'a> Command<'a> {
         let mut names = users::names(&self.unit, &[invoice.freelancer_id, invoice.client_id]).await?;
         let parties = names.remove(&invoice.freelancer_id).zip(names.remove(&invoice.client_id));
         Ok(match parties {
-            Some((freelancer, client)) => invoice.between(PartyNames { freelancer, client }),
+            Some((freelancer, client)) => invoice.with_names(PartyNames { freelancer, client }),
             None => invoice,
         })
     }

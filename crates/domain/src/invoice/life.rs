@@ -38,9 +38,9 @@ impl InvoiceState {
 }
 
 impl Invoice {
-    /// The same between parties of these names.
+    /// The same with these names of its parties.
     #[must_use]
-    pub fn between(self, names: PartyNames) -> Self {
+    pub fn with_names(self, names: PartyNames) -> Self {
         Self(InvoiceState { names: Some(names), ..self.0 })
     }
 
