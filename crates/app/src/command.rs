@@ -4,14 +4,14 @@
 use chainbill_domain::{
     event::EventData,
     id::{Id, UserId},
-    invoice::Invoice,
+    invoice::{Invoice, PartyNames},
     ledger::Transfer,
     project::Project,
     transition::{Created, Deleted, Occasion, Transition},
 };
 use chainbill_records::{
     Unit,
-    repo::{audit, invoices, ledger, projects},
+    repo::{audit, invoices, ledger, projects, users},
     retry,
 };
 use serde::Serialize;
@@ -153,12 +153,36 @@ impl<'a> Command<'a> {
         self.app.occasion(&self.unit)
     }
 
-    /// Saves a new invoice, and answers with it.
-    pub async fn create_invoice(mut self, created: Created<Invoice>) -> Result<Outcome<'a, InvoiceView>, AppError> {
-        let invoice = invoices::insert(&mut self.unit, created.state).await?;
+    /// Saves a new invoice with its events and audit entry; the invoice, and how it is shown.
+    pub async fn add_invoice(&mut self, created: Created<Invoice>) -> Result<(Invoice, InvoiceView), AppError> {
+        let named = self.named(created.state).await?;
+        let invoice = invoices::insert(&mut self.unit, named).await?;
         created.events.iter().for_each(|event| self.unit.event(event));
         let today = issuers_day(&self.unit, &[&invoice], self.unit.now()).await?;
-        self.created(InvoiceView::of(invoice, &today)).await
+        let view = InvoiceView::of(invoice.clone(), &today);
+        self.note(None, Some(&view)).await?;
+        Ok((invoice, view))
+    }
+
+    /// Saves a new invoice, and answers with it.
+    pub async fn create_invoice(mut self, created: Created<Invoice>) -> Result<Outcome<'a, InvoiceView>, AppError> {
+        let (_, view) = self.add_invoice(created).await?;
+        Ok(self.answer(CREATED, view))
+    }
+
+    /// What follows is another operation in the audit: a clock drafts an invoice and sends it.
+    pub fn goes_on_as(&mut self, operation: &'static str) {
+        self.operation = operation;
+    }
+
+    /// An invoice with the names that its parties have now.
+    pub async fn named(&self, invoice: Invoice) -> Result<Invoice, AppError> {
+        let mut names = users::names(&self.unit, &[invoice.freelancer_id, invoice.client_id]).await?;
+        let parties = names.remove(&invoice.freelancer_id).zip(names.remove(&invoice.client_id));
+        Ok(match parties {
+            Some((freelancer, client)) => invoice.with_names(PartyNames { freelancer, client }),
+            None => invoice,
+        })
     }
 
     /// Saves a change of an invoice with its transfers, events and audit entry; the invoice as it stands then.
@@ -232,6 +256,7 @@ impl<'a> Command<'a> {
         Outcome { command: self, value, status, is_saved: true }
     }
 
+    /// Adds the audit entry of what was done to a thing.
     pub async fn note<T: Identified>(&mut self, before: Option<&T>, after: Option<&T>) -> Result<(), AppError> {
         let subject = after.or(before).map(|view| view.id().to_owned()).unwrap_or_default();
         let (app, context, operation) = (self.app, self.context, self.operation);

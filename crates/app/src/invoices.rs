@@ -2,26 +2,25 @@
 
 use chainbill_domain::{
     id::{InvoiceId, ProjectId, UserId},
-    invoice::{Action, CannotSend, Invoice, NewDraft, Unpayable},
-    money::Currency,
-    states::Role,
-    text,
+    invoice::{Action, CannotSend, Invoice, Unpayable},
+    states::{InvoiceStatus, NumberKind, Role},
+    transition::Transition,
+    visibility::Viewer,
     zone::Zone,
 };
-use chainbill_records::repo::{
-    accounts::Account,
-    invoices::{self, List, Listed},
-    numbers, projects,
+use chainbill_records::{
+    RecordsError,
+    repo::{accounts::Account, invoices, projects},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Actor, App, AppError, Context, Done, InvoiceView, MoneyView, Page, PageRequest,
+    App, AppError, Context, Done, InvoiceView, MoneyView, Movement,
     billing::parties_now,
     command::Command,
-    content::{Asked, checked, merged},
-    context::{Expected, expect_version},
+    content::merged,
+    context::{Expected, OK, expect_version},
     validate::{Check, given, present},
     zones::zone_of,
 };
@@ -34,6 +33,9 @@ pub struct NewInvoice {
     pub client_id: String,
     /// For which project.
     pub project_id: Option<String>,
+    /// The series of its number, of `GET /api/number-series`; the default of the moment of sending when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<String>,
     /// What it is called.
     pub title: String,
     /// Notes to the client.
@@ -128,6 +130,10 @@ pub struct NewLineDiscount {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PatchInvoice {
+    /// The series of its number; the default of the moment of sending when null.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub series: Option<Option<String>>,
     /// What it is called.
     #[serde(deserialize_with = "given")]
     #[schema(nullable = false)]
@@ -166,59 +172,23 @@ pub struct PatchInvoice {
     pub lines: Option<Vec<NewLine>>,
 }
 
-/// Which invoices.
-#[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct InvoiceFilter {
-    /// Only those in this state.
-    pub status: Option<String>,
-    /// Only those of this project.
-    pub project_id: Option<String>,
-    /// At most so many, 1 to 100; 20 when absent.
-    pub limit: Option<u32>,
-    /// The `nextCursor` of the page before.
-    pub cursor: Option<String>,
-}
-
 impl App {
     /// Drafts an invoice.
     ///
     /// # Errors
     /// [`AppError::Forbidden`] to others than freelancers.
     pub async fn create_invoice(&self, context: &Context, new: NewInvoice) -> Result<Done<InvoiceView>, AppError> {
-        let freelancer = context.actor_as(Role::Freelancer, "only freelancers write invoices")?;
-        let profile = self.profile_of(freelancer.user_id).await?;
-        let usual = || profile.currency.map_or_else(|| Currency::for_new(&new.currency), Ok);
-        let (content, currency) = checked(&Asked {
-            title: &new.title,
-            notes: new.notes.as_deref(),
-            due_date: new.due_date.as_deref(),
-            currency: text::some(Some(&new.currency)).map_or_else(usual, Currency::for_new),
-            prices_include_tax: new.prices_include_tax.unwrap_or_default(),
-            rounding: new.rounding.as_deref(),
-            usual_rounding: profile.rounding,
-            discount: new.discount.clone(),
-            withholding_rate: new.withholding_rate.as_deref(),
-            deposit: new.deposit.clone(),
-            lines: &new.lines,
-        })?;
-        let client_id = self.client_of(&new.client_id).await?;
-        let project_id = match text::some(new.project_id.as_deref()) {
-            None => None,
-            Some(id) => Some(self.project_of(id, freelancer, client_id).await?),
-        };
-        let (freelancer_id, content) = (freelancer.user_id, &content);
+        let freelancer = context.actor_as(Role::Freelancer, "only freelancers write invoices")?.user_id;
+        let plan = &self.planned(freelancer, &new).await?;
         self.command(context, "invoice.create", &new, |command| async move {
-            let id = self.new_id();
-            let new = NewDraft { id, freelancer_id, client_id, project_id, currency, content: content.clone() };
-            let created = Invoice::draft(new, command.occasion());
+            let draft = plan.clone().draft(self.new_id(), freelancer);
+            let created = Invoice::draft(draft, command.occasion());
             command.create_invoice(created).await
         })
         .await
     }
 
-    async fn client_of(&self, id: &str) -> Result<UserId, AppError> {
+    pub(crate) async fn client_of(&self, id: &str) -> Result<UserId, AppError> {
         let client: UserId = id.parse().map_err(|error| AppError::field("/clientId", error))?;
         match Account::of_id(&self.records, id).await? {
             Some(account) if account.is(Role::Client) => Ok(client),
@@ -226,39 +196,20 @@ impl App {
         }
     }
 
-    async fn project_of(&self, id: &str, freelancer: &Actor, client: UserId) -> Result<ProjectId, AppError> {
+    pub(crate) async fn project_of(
+        &self,
+        id: &str,
+        freelancer: &Viewer,
+        client: UserId,
+    ) -> Result<ProjectId, AppError> {
         let id: ProjectId = id.parse().map_err(|error| AppError::field("/projectId", error))?;
-        let project = projects::find(&self.records, &freelancer.viewer(), id).await?;
+        let project = projects::find(&self.records, freelancer, id).await?;
         let is_of_both = project
             .is_some_and(|project| project.client_id == client && project.freelancer_id == Some(freelancer.user_id));
         match is_of_both {
             true => Ok(id),
             false => Err(AppError::field("/projectId", "is no project of this client and this freelancer")),
         }
-    }
-
-    /// Invoices of which the actor is a party; all for operators. Drafts are their writer's alone.
-    ///
-    /// # Errors
-    /// [`AppError::Validation`].
-    pub async fn invoices(&self, context: &Context, filter: &InvoiceFilter) -> Result<Page<InvoiceView>, AppError> {
-        let viewer = context.actor()?.viewer();
-        let request = PageRequest { limit: filter.limit, cursor: filter.cursor.clone() };
-        let name = format!("invoices?{:?}&{:?}", filter.status, filter.project_id);
-        let (limit, after) = (request.limit()?, request.after(&name)?);
-        let status = filter.status.as_deref().map(str::parse).transpose();
-        let status = status.map_err(|error| AppError::field("/status", error))?;
-        let project = filter.project_id.as_deref().map(str::parse).transpose();
-        let project = project.map_err(|error| AppError::field("/projectId", error))?;
-        let list = List { viewer: &viewer, status, project, after: after.as_deref(), limit };
-        let Listed { rows, limit } = invoices::list(&self.records, list).await?;
-        let now = self.records.now();
-        let zones = self.zones(rows.iter().flatten().map(|invoice| &**invoice), now).await?;
-        let view = |invoice: Invoice| {
-            let today = zones.day(&invoice, now);
-            Ok(InvoiceView::of(invoice, &today))
-        };
-        Ok(Page::of_readable(&name, rows, limit, |invoice| invoice.id.to_string(), view))
     }
 
     /// One invoice; its parties see where its issuer is paid.
@@ -294,7 +245,11 @@ impl App {
             expect_version(expected, invoice.version)?;
             invoice.allows(Action::Edit)?;
             let content = merged(&invoice, patch)?;
-            command.change_invoice(invoice.edit(content)?).await
+            let series = match &patch.series {
+                None => invoice.series,
+                Some(name) => self.chosen_series(invoice.freelancer_id, NumberKind::Invoice, name.as_deref()).await?,
+            };
+            command.change_invoice(invoice.edit(content, series)?).await
         })
         .await
     }
@@ -323,17 +278,10 @@ impl App {
     /// [`AppError::Conflict`] when it was sent already; [`AppError::Validation`] when it could not be paid, or not in time.
     pub async fn send_invoice(&self, context: &Context, id: &str) -> Result<Done<InvoiceView>, AppError> {
         self.command(context, "invoice.send", &id, |mut command| async move {
-            let (invoice, at) = (command.own_invoice(id).await?, command.unit.now());
-            invoice.allows(Action::Send)?;
-            let zone = zone_of(&command.unit, invoice.freelancer_id).await?;
-            let today = zone.day(at);
-            let refused = |error| cannot_send(error, &today, zone);
-            let (parties, due_date) = parties_now(&command.unit, &invoice, &today).await?;
-            let addressed = invoice.clone().addressed(parties, due_date);
-            addressed.can_be_sent(&today).map_err(refused)?;
-            let sequence = numbers::next(&mut command.unit, invoice.freelancer_id).await?;
-            let sent = addressed.send(sequence, zone.year(at), &today, at).map_err(refused)?;
-            command.change_invoice(sent.since(invoice)).await
+            let invoice = command.own_invoice(id).await?;
+            let view = command.sent_invoice(invoice).await?;
+            let Movement { postings, dry_run } = command.movement();
+            Ok(command.answer(OK, InvoiceView { postings, dry_run, ..view }))
         })
         .await
     }
@@ -349,6 +297,18 @@ impl App {
             command.change_invoice(voided).await
         })
         .await
+    }
+}
+
+/// Series of an issuer do not overlap; a number that is taken all the same was written by another program.
+fn number_taken(error: AppError, number: &str) -> AppError {
+    match error {
+        AppError::Records(RecordsError::Duplicate(_)) => AppError::Conflict {
+            current: InvoiceStatus::Draft.word().to_owned(),
+            allowed: vec!["edit".to_owned()],
+            detail: format!("the next number of its series, {number}, is taken: another series is accepted"),
+        },
+        error => error,
     }
 }
 
@@ -372,6 +332,23 @@ fn cannot_send(error: CannotSend, today: &str, zone: Zone) -> AppError {
 }
 
 impl Command<'_> {
+    /// Sends a draft: its number is allocated, and its content is frozen.
+    pub(crate) async fn sent_invoice(&mut self, invoice: Invoice) -> Result<InvoiceView, AppError> {
+        let at = self.unit.now();
+        invoice.allows(Action::Send)?;
+        let zone = zone_of(&self.unit, invoice.freelancer_id).await?;
+        let today = zone.day(at);
+        let refused = |error| cannot_send(error, &today, zone);
+        let (parties, due_date) = parties_now(&self.unit, &invoice, &today).await?;
+        let addressed = invoice.clone().addressed(parties, due_date);
+        addressed.can_be_sent(&today).map_err(refused)?;
+        let allocated = self.allocate_number(&invoice, zone).await?;
+        let number = allocated.number.clone();
+        let sent = addressed.send(allocated, &today, at).map_err(refused)?.since(invoice);
+        let sent = Transition { next: self.named(sent.next).await?, ..sent };
+        self.save_invoice(sent).await.map_err(|error| number_taken(error, &number))
+    }
+
     /// An invoice under lock, if the actor sees it.
     pub async fn invoice(&self, id: &str) -> Result<Invoice, AppError> {
         let viewer = self.context.actor()?.viewer();
@@ -380,7 +357,7 @@ impl Command<'_> {
     }
 
     /// An invoice under lock, if the actor wrote it and knows its version.
-    pub async fn own_invoice(&self, id: &str) -> Result<Invoice, AppError> {
+    pub(crate) async fn own_invoice(&self, id: &str) -> Result<Invoice, AppError> {
         let invoice = self.invoice(id).await?;
         if invoice.freelancer_id != self.actor()? {
             return Err(AppError::Forbidden("only its freelancer changes an invoice"));

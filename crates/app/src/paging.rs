@@ -90,8 +90,12 @@ impl PageRequest {
             let key = text.strip_prefix(list)?.strip_prefix(NEWEST_FIRST)?;
             Some(key.to_owned()).filter(|key| !key.is_empty() && key.len() <= MOST_KEY && !key.contains('\0'))
         };
-        let refused = "is not a cursor of this list: the nextCursor of one of its pages is accepted";
-        place().map(Some).ok_or_else(|| AppError::field("/cursor", refused))
+        place().map(Some).ok_or_else(Self::refused)
+    }
+
+    /// The refusal of a cursor that is none of this list.
+    pub(crate) fn refused() -> AppError {
+        AppError::field("/cursor", "is not a cursor of this list: the nextCursor of one of its pages is accepted")
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::{
     Timestamp,
     document::{Document, Value},
-    id::{EventId, InvoiceId, ProjectId, UserId},
+    id::{EventId, InvoiceId, ProjectId, QuoteId, UserId},
     money::Money,
     wire,
 };
@@ -53,6 +53,60 @@ pub enum EventData {
         freelancer: UserId,
         /// The invoice.
         invoice: InvoiceId,
+        /// The project that it is for.
+        project: Option<ProjectId>,
+        /// What it amounts to.
+        total: Money,
+    },
+    /// A client declined an invoice.
+    InvoiceDeclined {
+        /// The client.
+        client: UserId,
+        /// Its issuer.
+        freelancer: UserId,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// The project that it is for.
+        project: Option<ProjectId>,
+        /// What it amounts to.
+        total: Money,
+    },
+    /// A client was reminded of an invoice.
+    InvoiceReminded {
+        /// Its issuer.
+        freelancer: UserId,
+        /// The client.
+        client: UserId,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// The project that it is for.
+        project: Option<ProjectId>,
+        /// What it amounts to.
+        total: Money,
+        /// So many days after the due day; negative before it.
+        offset_days: i64,
+    },
+    /// A client accepted a quote.
+    QuoteAccepted {
+        /// The client.
+        client: UserId,
+        /// Its issuer.
+        freelancer: UserId,
+        /// The quote.
+        quote: QuoteId,
+        /// The project that it is for.
+        project: Option<ProjectId>,
+        /// What it amounts to.
+        total: Money,
+    },
+    /// A client declined a quote.
+    QuoteDeclined {
+        /// The client.
+        client: UserId,
+        /// Its issuer.
+        freelancer: UserId,
+        /// The quote.
+        quote: QuoteId,
         /// The project that it is for.
         project: Option<ProjectId>,
         /// What it amounts to.
@@ -164,6 +218,14 @@ pub enum EventKind {
     ProjectCreated,
     /// See [`EventData::InvoiceCreated`].
     InvoiceCreated,
+    /// See [`EventData::InvoiceDeclined`].
+    InvoiceDeclined,
+    /// See [`EventData::InvoiceReminded`].
+    InvoiceReminded,
+    /// See [`EventData::QuoteAccepted`].
+    QuoteAccepted,
+    /// See [`EventData::QuoteDeclined`].
+    QuoteDeclined,
     /// See [`EventData::PaymentReceived`].
     PaymentReceived,
     /// See [`EventData::PaymentAnnounced`].
@@ -186,11 +248,15 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::UserRegistered,
         Self::UserLogin,
         Self::ProjectCreated,
         Self::InvoiceCreated,
+        Self::InvoiceDeclined,
+        Self::InvoiceReminded,
+        Self::QuoteAccepted,
+        Self::QuoteDeclined,
         Self::PaymentReceived,
         Self::PaymentAnnounced,
         Self::PaymentRejected,
@@ -210,6 +276,10 @@ impl EventKind {
             Self::UserLogin => "USER_LOGIN",
             Self::ProjectCreated => "PROJECT_CREATED",
             Self::InvoiceCreated => "INVOICE_CREATED",
+            Self::InvoiceDeclined => "INVOICE_DECLINED",
+            Self::InvoiceReminded => "INVOICE_REMINDED",
+            Self::QuoteAccepted => "QUOTE_ACCEPTED",
+            Self::QuoteDeclined => "QUOTE_DECLINED",
             Self::PaymentReceived => "PAYMENT_RECEIVED",
             Self::PaymentAnnounced => "PAYMENT_ANNOUNCED",
             Self::PaymentRejected => "PAYMENT_REJECTED",
@@ -232,6 +302,10 @@ impl EventData {
             Self::UserLogin { .. } => EventKind::UserLogin,
             Self::ProjectCreated { .. } => EventKind::ProjectCreated,
             Self::InvoiceCreated { .. } => EventKind::InvoiceCreated,
+            Self::InvoiceDeclined { .. } => EventKind::InvoiceDeclined,
+            Self::InvoiceReminded { .. } => EventKind::InvoiceReminded,
+            Self::QuoteAccepted { .. } => EventKind::QuoteAccepted,
+            Self::QuoteDeclined { .. } => EventKind::QuoteDeclined,
             Self::PaymentReceived { .. } => EventKind::PaymentReceived,
             Self::PaymentAnnounced { .. } => EventKind::PaymentAnnounced,
             Self::PaymentRejected { .. } => EventKind::PaymentRejected,
@@ -257,6 +331,29 @@ impl EventData {
             Self::InvoiceCreated { freelancer, invoice, project, total } => {
                 References { invoice: Some(invoice), project, amount: Some(total), ..of(freelancer) }
             }
+            Self::InvoiceDeclined { client, freelancer, invoice, project, total } => References {
+                receiver: Some(freelancer),
+                invoice: Some(invoice),
+                project,
+                amount: Some(total),
+                ..of(client)
+            },
+            Self::InvoiceReminded { freelancer, client, invoice, project, total, offset_days } => References {
+                receiver: Some(client),
+                invoice: Some(invoice),
+                project,
+                amount: Some(total),
+                details: vec![("offsetDays", offset_days.to_string())],
+                ..of(freelancer)
+            },
+            Self::QuoteAccepted { client, freelancer, quote, project, total }
+            | Self::QuoteDeclined { client, freelancer, quote, project, total } => References {
+                receiver: Some(freelancer),
+                project,
+                amount: Some(total),
+                details: vec![("quoteId", quote.to_string())],
+                ..of(client)
+            },
             Self::PaymentReceived { payer, receiver, invoice, project, amount } => References {
                 receiver: Some(receiver),
                 invoice: Some(invoice),
@@ -416,6 +513,35 @@ impl EventRecord {
                 project: project(),
                 total: amount()?,
             },
+            EventKind::InvoiceDeclined => EventData::InvoiceDeclined {
+                client: user()?,
+                freelancer: self.receiver_id.as_deref()?.parse().ok()?,
+                invoice: invoice()?,
+                project: project(),
+                total: amount()?,
+            },
+            EventKind::InvoiceReminded => EventData::InvoiceReminded {
+                freelancer: user()?,
+                client: self.receiver_id.as_deref()?.parse().ok()?,
+                invoice: invoice()?,
+                project: project(),
+                total: amount()?,
+                offset_days: detail("offsetDays")?.parse().ok()?,
+            },
+            EventKind::QuoteAccepted => EventData::QuoteAccepted {
+                client: user()?,
+                freelancer: self.receiver_id.as_deref()?.parse().ok()?,
+                quote: detail("quoteId")?.parse().ok()?,
+                project: project(),
+                total: amount()?,
+            },
+            EventKind::QuoteDeclined => EventData::QuoteDeclined {
+                client: user()?,
+                freelancer: self.receiver_id.as_deref()?.parse().ok()?,
+                quote: detail("quoteId")?.parse().ok()?,
+                project: project(),
+                total: amount()?,
+            },
             EventKind::PaymentReceived => EventData::PaymentReceived {
                 payer: user()?,
                 receiver: receiver()?,
@@ -480,6 +606,23 @@ mod tests {
             EventData::UserLogin { user: id(1), user_agent: Some("a \"quoted\" 😀".to_owned()), address: None },
             EventData::ProjectCreated { client: id(1), project: id(2) },
             EventData::InvoiceCreated { freelancer: id(1), invoice: id(3), project: None, total: amount },
+            EventData::InvoiceDeclined {
+                client: id(1),
+                freelancer: id(4),
+                invoice: id(3),
+                project: None,
+                total: amount,
+            },
+            EventData::InvoiceReminded {
+                freelancer: id(1),
+                client: id(4),
+                invoice: id(3),
+                project: None,
+                total: amount,
+                offset_days: -3,
+            },
+            EventData::QuoteAccepted { client: id(1), freelancer: id(4), quote: id(5), project: None, total: amount },
+            EventData::QuoteDeclined { client: id(1), freelancer: id(4), quote: id(5), project: None, total: amount },
             EventData::PaymentReceived { payer: id(1), receiver: id(4), invoice: id(3), project: Some(id(2)), amount },
             EventData::PaymentAnnounced { payer: id(1), receiver: id(4), invoice: Some(id(3)), amount },
             EventData::PaymentRejected { payer: id(1), receiver: id(4), invoice: None, amount },
@@ -504,7 +647,7 @@ mod tests {
 
     #[test]
     fn a_document_has_all_fields_in_their_order() {
-        let data = every_kind().swap_remove(4);
+        let data = every_kind().swap_remove(8);
         let record = EventRecord::from(&Event { id: id(9), at: Timestamp::UNIX_EPOCH, data });
         let [user, receiver, invoice, project] = [1, 4, 3, 2].map(|number| id::<()>(number).to_string());
         assert_eq!(

@@ -133,6 +133,12 @@ kinds! {
     Refund => RefundId;
     /// A client's visit at a payment provider.
     Checkout => CheckoutId;
+    /// An offer of an invoice.
+    Quote => QuoteId;
+    /// A recurring invoice.
+    Recurrence => RecurrenceId;
+    /// A series of numbers.
+    NumberSeries => SeriesId;
     /// A login of one device.
     Session => SessionId;
     /// A tracked event.

@@ -276,6 +276,55 @@ words! {
         /// A client's credit went back to the client.
         Refund = "REFUND",
     }
+    /// Where a quote stands.
+    QuoteStatus {
+        /// Being written.
+        Draft = "DRAFT",
+        /// Numbered, frozen, with the client.
+        Sent = "SENT",
+        /// Taken by the client.
+        Accepted = "ACCEPTED",
+        /// Refused by the client.
+        Declined = "DECLINED",
+        /// Sent, and its last day is over. Derived, and never stored.
+        Expired = "EXPIRED",
+        /// It became an invoice.
+        Invoiced = "INVOICED",
+    }
+    /// What a schedule counts by.
+    Period {
+        /// Days.
+        Day = "DAY",
+        /// Weeks.
+        Week = "WEEK",
+        /// Months.
+        Month = "MONTH",
+        /// Years.
+        Year = "YEAR",
+    }
+    /// What a recurring invoice does.
+    RecurrenceMode {
+        /// It drafts invoices.
+        Draft = "DRAFT",
+        /// It drafts and sends them.
+        Send = "SEND",
+    }
+    /// Where a recurring invoice stands.
+    RecurrenceStatus {
+        /// Its next invoice is to come.
+        Active = "ACTIVE",
+        /// It makes none for a while.
+        Paused = "PAUSED",
+        /// It makes none any more.
+        Ended = "ENDED",
+    }
+    /// What a series of numbers is for.
+    NumberKind {
+        /// Invoices.
+        Invoice = "INVOICE",
+        /// Quotes.
+        Quote = "QUOTE",
+    }
     /// Whose account a posting of the ledger is of.
     AccountKind {
         /// Outside of the platform, by the way that money comes and goes.

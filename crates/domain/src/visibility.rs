@@ -6,7 +6,7 @@
 use crate::{
     id::UserId,
     ledger::Counterparties,
-    states::{InvoiceStatus, ProjectStatus, Role, UserStatus},
+    states::{InvoiceStatus, ProjectStatus, QuoteStatus, Role, UserStatus},
 };
 
 /// A user who wants to see something.
@@ -128,6 +128,14 @@ impl Viewer {
             Role::Freelancer => parties.freelancer == self.user_id,
             Role::Client => parties.client == self.user_id,
         }
+    }
+
+    /// Whether a quote is among those that one sees: those of which one is a party, drafts of one's own only.
+    #[must_use]
+    pub fn sees_quote(&self, freelancer: UserId, client: UserId, status: QuoteStatus) -> bool {
+        // A quote is seen as the invoice that it offers.
+        let as_invoice = if status == QuoteStatus::Draft { InvoiceStatus::Draft } else { InvoiceStatus::Sent };
+        self.sees_invoice(freelancer, client, as_invoice)
     }
 
     /// States of accounts that one sees of others; every one for operators.

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::Datelike as _;
+use chrono::{Datelike as _, NaiveDate, NaiveTime, Offset as _, TimeDelta, TimeZone as _};
 use chrono_tz::Tz;
 
 use crate::Timestamp;
@@ -55,6 +55,33 @@ impl Zone {
     pub fn year(&self, at: Timestamp) -> i32 {
         at.with_timezone(&self.0).year()
     }
+
+    /// The time of day there.
+    #[must_use]
+    pub fn time(&self, at: Timestamp) -> NaiveTime {
+        at.with_timezone(&self.0).time()
+    }
+
+    /// The moment of a time of day there. Where clocks are turned forward over it, it is later by as much; where they are turned
+    /// back over it, it is the first of the two.
+    #[must_use]
+    pub fn moment(&self, day: NaiveDate, time: NaiveTime) -> Timestamp {
+        let local = day.and_time(time);
+        if let Some(at) = self.0.from_local_datetime(&local).earliest() {
+            return at.to_utc();
+        }
+        // The offset from before the gap leads behind it by the length of the gap, be that an hour or, in Samoa once, a day.
+        let before = (1..=3).find_map(|days| self.0.from_local_datetime(&(local - TimeDelta::days(days))).earliest());
+        let offset = before
+            .map_or_else(TimeDelta::zero, |at| TimeDelta::seconds(i64::from(at.offset().fix().local_minus_utc())));
+        (local - offset).and_utc()
+    }
+
+    /// The month there, 1 to 12.
+    #[must_use]
+    pub fn month(&self, at: Timestamp) -> u32 {
+        at.with_timezone(&self.0).month()
+    }
 }
 
 /// Whether it may already be after this day somewhere and not yet elsewhere: clocks are at most 14 hours ahead of UTC and 12
@@ -64,6 +91,22 @@ pub fn depends_on_zone(day: &str, at: Timestamp) -> bool {
     let utc = Zone::default();
     let (early, late) = (utc.day(at - chrono::Duration::hours(12)), utc.day(at + chrono::Duration::hours(14)));
     (day < late.as_str()) != (day < early.as_str())
+}
+
+/// Days that are over in some zones and not yet in others, in their order: at most three.
+#[must_use]
+pub fn days_between_zones(at: Timestamp) -> Vec<String> {
+    let utc = Zone::default();
+    let (early, late) = (utc.day(at - chrono::Duration::hours(12)), utc.day(at + chrono::Duration::hours(14)));
+    let hours = (-12..14).map(|hour| utc.day(at + chrono::Duration::hours(hour)));
+    let mut days: Vec<String> = hours.filter(|day| (early.as_str()..late.as_str()).contains(&day.as_str())).collect();
+    days.dedup();
+    days
+}
+
+/// The names of the zones of which it holds.
+pub fn zones_where(holds: impl Fn(Zone) -> bool) -> Vec<&'static str> {
+    chrono_tz::TZ_VARIANTS.iter().filter(|zone| holds(Zone(**zone))).map(|zone| zone.name()).collect()
 }
 
 #[cfg(test)]
@@ -100,6 +143,53 @@ mod tests {
         }
         assert_eq!(Zone::stored(Some("Europe/Berlin")).to_string(), "Europe/Berlin");
         assert_eq!((Zone::stored(None), Zone::stored(Some("Old/Gone"))), (Zone::default(), Zone::default()));
+    }
+
+    #[test]
+    fn a_time_of_day_has_a_moment_where_clocks_leave_it_out_or_repeat_it() {
+        let moment = |zone: &str, day: &str, time: &str| {
+            let zone: Zone = zone.parse().expect("a zone");
+            zone.moment(day.parse().expect("a day"), time.parse().expect("a time")).to_rfc3339()
+        };
+        assert_eq!(moment("Asia/Tokyo", "2027-01-31", "09:00:00"), "2027-01-31T00:00:00+00:00");
+        assert_eq!(moment("America/New_York", "2027-03-14", "02:30:00"), "2027-03-14T07:30:00+00:00", "03:30 there");
+        assert_eq!(moment("America/New_York", "2026-11-01", "01:30:00"), "2026-11-01T05:30:00+00:00", "the first");
+        assert_eq!(moment("Pacific/Kiritimati", "2027-01-01", "00:00:00"), "2026-12-31T10:00:00+00:00");
+        assert_eq!(moment("Pacific/Apia", "2011-12-30", "09:00:00"), "2011-12-30T19:00:00+00:00", "09:00 a day later");
+        assert_eq!(
+            moment("Australia/Lord_Howe", "2026-10-04", "02:15:00"),
+            "2026-10-03T15:45:00+00:00",
+            "half an hour"
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn moments_rise_with_days_and_fall_on_them(zone in 0..chrono_tz::TZ_VARIANTS.len(), day in 0_u64..20_000, minute in 0_u32..1440) {
+            let zone = Zone(chrono_tz::TZ_VARIANTS[zone]);
+            let day = NaiveDate::default() + chrono::Days::new(day);
+            let time = NaiveTime::from_hms_opt(minute / 60, minute % 60, 0).expect("a time of day");
+            let (at, next) = (zone.moment(day, time), zone.moment(day + chrono::Days::new(1), time));
+            proptest::prop_assert!(at <= next);
+            let there = at.with_timezone(&zone.0).naive_local();
+            // It is that time, or is later by a gap of at most a day.
+            let late = there - day.and_time(time);
+            proptest::prop_assert!((TimeDelta::zero()..=TimeDelta::days(1)).contains(&late), "{late} in {zone}");
+        }
+    }
+
+    #[test]
+    fn the_days_between_zones_are_those_that_depend_on_the_zone() {
+        for hour in 0..48 {
+            let at = at("2026-11-27T00:30:00Z") + chrono::Duration::hours(hour);
+            let days = days_between_zones(at);
+            for day in ["2026-11-25", "2026-11-26", "2026-11-27", "2026-11-28", "2026-11-29"] {
+                assert_eq!(days.contains(&day.to_owned()), depends_on_zone(day, at), "{day} at {at}");
+            }
+            assert!(days.is_sorted());
+        }
+        let new_day = zones_where(|zone| zone.day(at("2026-11-27T15:30:00Z")) == "2026-11-28");
+        assert!(new_day.contains(&"Asia/Tokyo") && !new_day.contains(&"Europe/Berlin"));
     }
 
     #[test]

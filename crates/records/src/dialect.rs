@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use sea_orm::{Statement, Value};
+use chainbill_domain::Timestamp;
+use sea_orm::{DbBackend, Statement, Value};
 
 /// The kind of database behind the primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +77,14 @@ impl Dialect {
             Self::Sqlite => "",
             Self::MySql | Self::TiDb | Self::MariaDb => " FOR UPDATE",
         }
+    }
+}
+
+/// A moment as its column holds it: servers compare it without a zone, of which `TIMESTAMP` knows none after 2038.
+pub(crate) fn moment(backend: DbBackend, at: Timestamp) -> Value {
+    match backend {
+        DbBackend::Sqlite => at.into(),
+        _ => at.naive_utc().into(),
     }
 }
 

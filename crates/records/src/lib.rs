@@ -39,6 +39,7 @@ mod transaction;
 mod unit;
 mod unreadable;
 mod upsert;
+mod versioned;
 
 pub use backfills::{BackfillState, ModelState};
 pub use certificates::Tile;
@@ -62,3 +63,4 @@ pub use topology::{Expected, Topology};
 pub use transaction::Transaction;
 pub use unit::{Committed, Unit};
 pub use unreadable::{OddRow, Unreadable, by_parent, each};
+pub use versioned::Versioned;

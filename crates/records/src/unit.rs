@@ -254,7 +254,7 @@ impl Unit {
     }
 
     /// Runs a statement; the rows that it touched.
-    async fn save(&self, query: &impl QueryTrait) -> Result<u64, RecordsError> {
+    pub(crate) async fn save(&self, query: &impl QueryTrait) -> Result<u64, RecordsError> {
         let statement = self.records.dialect().timeless(query.build(self.tx.get_database_backend()));
         Ok(self.tx.execute_raw(statement).await?.rows_affected())
     }

@@ -13,7 +13,8 @@ use crate::{PublicUrls, extract::COOKIE, schemas};
 /// Operations under `/api` that need no login, beside the health's.
 const OPEN: &[&str] = &["/api/auth/register", "/api/auth/login", "/api/auth/logout", "/api/webhooks/stripe"];
 /// Tags of operations whose changes take an idempotency key and return a Sync-Token.
-const THINGS: &[&str] = &["users", "skills", "projects", "invoices", "payments", "credits"];
+const THINGS: &[&str] =
+    &["users", "skills", "projects", "invoices", "payments", "credits", "series", "quotes", "recurrences", "reminders"];
 /// Tags of reads of the mirror.
 const MIRROR_READS: &[&str] = &["search", "analytics", "files"];
 
@@ -226,7 +227,17 @@ fn name(kind: &str, function: &str) -> String {
 
 /// Describes the ETag of an operation that returns a versioned object; whether it does.
 fn answers_a_version(operation: &mut Value) -> bool {
-    const VERSIONED: [&str; 6] = ["Me", "UserView", "SkillView", "ProjectView", "InvoiceView", "BillingProfileView"];
+    const VERSIONED: [&str; 9] = [
+        "Me",
+        "UserView",
+        "SkillView",
+        "ProjectView",
+        "InvoiceView",
+        "BillingProfileView",
+        "SeriesView",
+        "QuoteView",
+        "RecurrenceView",
+    ];
     let mut is_tagged = false;
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         let schema = &response["content"]["application/json"]["schema"]["$ref"];
@@ -437,6 +448,8 @@ mod tests {
         ("RepairEvidence/properties/before", "a mirrored document, as it was found"),
         ("RepairEvidence/properties/expected", "a mirrored document, as the row is encoded"),
         ("RepairEvidence/properties/after", "a mirrored document, as it was repaired"),
+        ("FieldChange/properties/before", "a value of whichever field of the invoice has changed"),
+        ("FieldChange/properties/after", "a value of whichever field of the invoice has changed"),
     ];
 
     /// Whether a schema says nothing about the values that it accepts: an object without fields, a list of anything, or any
@@ -560,6 +573,14 @@ mod tests {
         reads::<app::RefundInvoice>(&description, "RefundInvoice");
         reads::<app::RefundDone>(&description, "RefundDone");
         reads::<app::NewLine>(&description, "NewLine");
+        reads::<app::DeclineInvoice>(&description, "DeclineInvoice");
+        reads::<app::NewSeries>(&description, "NewSeries");
+        reads::<app::PatchSeries>(&description, "PatchSeries");
+        reads::<app::NewQuote>(&description, "NewQuote");
+        reads::<app::PatchQuote>(&description, "PatchQuote");
+        reads::<app::NewRecurrence>(&description, "NewRecurrence");
+        reads::<app::PatchRecurrence>(&description, "PatchRecurrence");
+        reads::<app::ReminderRules>(&description, "ReminderRules");
         reads::<app::MoneyView>(&description, "MoneyView");
         reads::<crate::Verification>(&description, "Verification");
         for (path, method, operation) in operations(&description) {

@@ -4,9 +4,9 @@
 use chainbill_domain::{
     models,
     states::{
-        AccountKind, AnchorStatus, CheckoutStatus, Custody, EscrowStatus, InvoiceStatus, PaymentChannel, PaymentMethod,
-        PaymentState, PaymentStatus, ProjectStatus, RefundStatus, Role, Rounding, SkillLevel, TaxCategory, TaxIdKind,
-        TransferKind, UserStatus,
+        AccountKind, AnchorStatus, CheckoutStatus, Custody, EscrowStatus, InvoiceStatus, NumberKind, PaymentChannel,
+        PaymentMethod, PaymentState, PaymentStatus, Period, ProjectStatus, QuoteStatus, RecurrenceMode,
+        RecurrenceStatus, RefundStatus, Role, Rounding, SkillLevel, TaxCategory, TaxIdKind, TransferKind, UserStatus,
     },
 };
 use serde_json::{Map, Value, json};
@@ -34,6 +34,7 @@ const MOMENT: Shape = Format("date-time", "2026-11-24T12:00:00.000Z");
 const DAY: Shape = Format("date", "2028-02-29");
 const DECIMAL: &str = r"^(0|[1-9][0-9]*)(\.[0-9]+)?$";
 const SIGNED: &str = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$";
+const SERIES: Shape = Pattern("^(built-in|[0-9a-f-]{36})$", "built-in");
 const HASH: &str = "^[0-9a-f]{64}$";
 /// Who may register.
 const NEWCOMERS: &[&str] = &["CLIENT", "FREELANCER"];
@@ -57,6 +58,25 @@ const OF_ONE: &[(&str, &str, Shape)] = &[
     ("StatementEntry", "id", Length(36, 36)),
     ("BookView", "book", Words(&["MONEY", "CLAIMS"])),
     ("CreditNoteView", "number", Pattern("^CN-[0-9]{4}-[0-9]{6,}$", "CN-2026-000001")),
+    ("InvoiceHit", "status", Words(InvoiceStatus::WORDS)),
+    ("QuoteView", "status", Words(QuoteStatus::WORDS)),
+    ("RecurrenceView", "status", Words(RecurrenceStatus::WORDS)),
+    ("RecurrenceView", "mode", Words(RecurrenceMode::WORDS)),
+    ("NewRecurrence", "mode", Words(RecurrenceMode::WORDS)),
+    ("PatchRecurrence", "mode", Words(RecurrenceMode::WORDS)),
+    ("PatchRecurrence", "until", DAY),
+    ("ScheduleView", "period", Words(Period::WORDS)),
+    ("ScheduleView", "start", DAY),
+    ("ScheduleView", "until", DAY),
+    ("ScheduleView", "at", Pattern("^([01][0-9]|2[0-3]):[0-5][0-9]$", "09:00")),
+    ("OccurrenceView", "day", DAY),
+    ("NewSeries", "kind", Words(NumberKind::WORDS)),
+    ("SeriesView", "kind", Words(NumberKind::WORDS)),
+    ("SeriesView", "id", SERIES),
+    ("DeclineInvoice", "reason", Length(1, 1000)),
+    ("FieldChange", "field", Length(1, 100)),
+    ("HistoryEntry", "by", Words(&["FREELANCER", "CLIENT", "OPERATOR", "SYSTEM"])),
+    ("HistoryEntry", "address", Length(1, 64)),
     ("Registration", "role", Words(NEWCOMERS)),
     ("ProblemBody", "title", Length(1, 100)),
     (
@@ -174,7 +194,15 @@ const BY_NAME: &[(&str, Shape)] = &[
     ("discountPercent", Pattern(DECIMAL, "10")),
     ("withholdingRate", Pattern(DECIMAL, "15")),
     ("rate", Pattern(DECIMAL, "8.875")),
-    ("number", Pattern("^INV-[0-9]{4}-[0-9]{6,}$", "INV-2026-000001")),
+    ("number", Pattern("^[A-Za-z0-9_/.#:-]{1,32}$", "INV-2026-000001")),
+    ("series", SERIES),
+    ("pattern", Length(1, 64)),
+    ("freelancerName", Length(1, 200)),
+    ("clientName", Length(1, 200)),
+    ("declineReason", Length(1, 1000)),
+    ("pausedBecause", Length(1, 1000)),
+    ("validUntil", DAY),
+    ("nextDay", DAY),
     ("role", Words(Role::WORDS)),
     ("level", Words(SkillLevel::WORDS)),
     ("method", Words(PaymentMethod::WORDS)),
@@ -267,6 +295,8 @@ fn example(schema: &str) -> Option<Value> {
     let euros = |amount: &str| json!({"amount": amount, "currency": "EUR"});
     let line = json!({"description": "Audit", "quantity": "1.5", "unitPrice": euros("600.00"), "taxRate": "19"});
     let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let offered = json!({"clientId": id, "title": "Audit", "currency": "EUR", "lines": [&line]});
+    let schedule = json!({"every": 1, "period": "MONTH", "start": "2028-01-31", "dayOfMonth": 31, "at": "09:00"});
     Some(match schema {
         "MoneyView" => euros("1250.00"),
         "NewLine" => line,
@@ -298,6 +328,17 @@ fn example(schema: &str) -> Option<Value> {
             json!({"clientId": id, "title": "Audit", "currency": "EUR", "dueDate": "2028-02-29", "lines": [line]})
         }
         "PatchInvoice" => json!({"title": "Audit, second part", "notes": null}),
+        "DeclineInvoice" => json!({"reason": "Two days were agreed, not three"}),
+        "NewSeries" => {
+            json!({"name": "Retainers", "pattern": "R{YY}-{SEQ:4}", "yearlyRestart": true, "start": 57, "default": false})
+        }
+        "PatchSeries" => json!({"name": "Retainers of 2026", "default": true}),
+        "NewQuote" => json!({"invoice": offered, "validUntil": "2028-02-29", "dueInDays": 14}),
+        "PatchQuote" => json!({"validUntil": null, "dueInDays": 30}),
+        "ScheduleView" => schedule,
+        "NewRecurrence" => json!({"invoice": offered, "schedule": schedule, "mode": "SEND", "dueInDays": 14}),
+        "PatchRecurrence" => json!({"mode": "DRAFT", "until": "2028-12-31"}),
+        "ReminderRules" => json!({"offsets": [-3, 0, 7]}),
         "NewPayment" => {
             json!({"amount": euros("100.00"), "method": "BANK_TRANSFER", "externalRef": "SEPA-2026-11-24-7"})
         }
@@ -388,6 +429,14 @@ fn of_parameter(path: &str, parameter: &mut Value) {
         ("/api/invoices", "status") => Some(&Words(InvoiceStatus::WORDS)),
         ("/api/payments", "status") => Some(&Words(PaymentState::WORDS)),
         ("/api/ledger/statement", "until") => Some(&MOMENT),
+        ("/api/quotes", "status") => Some(&Words(QuoteStatus::WORDS)),
+        ("/api/invoices", "minTotal" | "maxTotal") => Some(&Pattern(DECIMAL, "100.00")),
+        ("/api/invoices", "createdFrom" | "createdTo" | "sentFrom" | "sentTo") => {
+            Some(&Pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$", "2026-11-24"))
+        }
+        ("/api/invoices", "dueFrom" | "dueTo") => Some(&DAY),
+        ("/api/invoices", "numberPrefix") => Some(&Length(1, 32)),
+        ("/api/invoices", "sort") => Some(&Pattern("^-?(created|sent|due|total|number)$", "-due")),
         ("/api/projects", "status") => Some(&Words(ProjectStatus::WORDS)),
         ("/api/logs", "level") => Some(&Words(LEVELS)),
         ("/api/logs", "target" | "text") => Some(&Length(1, 200)),

@@ -5,7 +5,9 @@
 
 mod cleaning;
 mod operating;
+mod recurring;
 pub(crate) mod refunding;
+mod reminding;
 mod runner;
 
 use async_trait::async_trait;
@@ -14,6 +16,7 @@ use chainbill_records::{
     jobs::{Job, NewJob},
 };
 
+pub(crate) use self::recurring::RECURRENCE;
 pub use self::{
     operating::{JobFilter, JobView},
     runner::JobRunner,
@@ -72,5 +75,10 @@ impl From<RecordsError> for JobError {
 /// Every kind. A new one is its file and a line here.
 #[must_use]
 pub fn kinds() -> Vec<Box<dyn JobKind>> {
-    vec![Box::new(cleaning::Cleaning), Box::new(refunding::Refunding)]
+    vec![
+        Box::new(cleaning::Cleaning),
+        Box::new(refunding::Refunding),
+        Box::new(recurring::Recurring),
+        Box::new(reminding::Reminding),
+    ]
 }

@@ -21,6 +21,8 @@ pub struct InvoiceView {
     pub version: i64,
     /// Its number, from sending on.
     pub number: Option<String>,
+    /// The series of its number; of a draft the one that was chosen, null where it takes the default at sending.
+    pub series: Option<String>,
     /// What it is for.
     pub project_id: Option<String>,
     /// The issuer.
@@ -29,6 +31,10 @@ pub struct InvoiceView {
     pub client_id: String,
     /// Who issues and who pays it, as they were when it was sent.
     pub parties: Option<PartiesView>,
+    /// The issuer's name, at sending.
+    pub freelancer_name: Option<String>,
+    /// The client's name, at sending.
+    pub client_name: Option<String>,
     /// What it is called.
     pub title: String,
     /// Notes to the client.
@@ -106,6 +112,10 @@ pub struct InvoiceView {
     pub released_at: Option<String>,
     /// When it was voided.
     pub voided_at: Option<String>,
+    /// When its client declined it; null again once something is paid.
+    pub declined_at: Option<String>,
+    /// Why its client declined it.
+    pub decline_reason: Option<String>,
     /// When it was made.
     pub created_at: String,
     /// When it last changed.
@@ -185,10 +195,13 @@ impl InvoiceView {
             id: invoice.id.to_string(),
             version: invoice.version,
             number: invoice.number,
+            series: invoice.series.map(|series| series.to_string()),
             project_id: invoice.project_id.map(|id| id.to_string()),
             freelancer_id: invoice.freelancer_id.to_string(),
             client_id: invoice.client_id.to_string(),
             parties: invoice.parties.map(PartiesView::from),
+            freelancer_name: invoice.names.as_ref().map(|names| names.freelancer.clone()),
+            client_name: invoice.names.map(|names| names.client),
             title: content.title,
             notes: content.notes,
             status: invoice.status,
@@ -225,6 +238,8 @@ impl InvoiceView {
             paid_at: invoice.paid_at.map(moment),
             released_at: invoice.released_at.map(moment),
             voided_at: invoice.voided_at.map(moment),
+            declined_at: invoice.declined.as_ref().map(|declined| moment(declined.at)),
+            decline_reason: invoice.declined.map(|declined| declined.reason),
             created_at: moment(invoice.created_at),
             updated_at: moment(invoice.updated_at),
             postings: Vec::new(),

@@ -5,6 +5,9 @@ mod invoices;
 mod ledger;
 mod payments;
 mod projects;
+mod quotes;
+mod recurrences;
+mod series;
 mod users;
 
 use chainbill_domain::{
@@ -26,6 +29,9 @@ pub use self::{
         ReversalView,
     },
     projects::{ProjectSkillView, ProjectView},
+    quotes::QuoteView,
+    recurrences::{OccurrenceView, RecurrenceView, ScheduleView},
+    series::SeriesView,
     users::{SkillView, UserSkillView, UserView},
 };
 
@@ -71,6 +77,8 @@ versioned! {
     UserView: "users";
     SkillView: "skills";
     ProjectView: "projects";
+    SeriesView: "number_series";
+    RecurrenceView: "recurrences";
 }
 
 impl Answer for BillingProfileView {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use chainbill_app::{App, Context, INVARIANTS, NewCreditNote, NewRefund, UserView};
+use chainbill_app::{App, Context, INVARIANTS, NewCreditNote, NewQuote, NewRefund, NewSeries, UserView};
 use chainbill_testkit::sea_orm::ConnectionTrait as _;
 
-use crate::world::{as_operator, euros, new_user, on_every_primary, paid_invoice};
+use crate::world::{as_operator, euros, new_invoice, new_user, on_every_primary, paid_invoice};
 
 /// An invariant and a statement that breaks it. `{part}` and `{full}` are invoices of 100 euros, paid with 40 and 100; 30 euros of
 /// the full one are credited, and 10 of those refunded.
@@ -87,7 +87,16 @@ const BREAKING: &[(&str, &str)] = &[
     ("totals-add-up", "UPDATE invoices SET total_minor = 1 WHERE id = '{part}'"),
     ("totals-add-up", "DELETE FROM invoice_lines WHERE invoice_id = '{part}'"),
     ("numbers-have-no-gaps", "UPDATE invoices SET number_seq = 7 WHERE id = '{full}'"),
+    ("numbers-have-no-gaps", "UPDATE invoices SET number_seq = 1 WHERE id = '{full}'"),
+    ("numbers-have-no-gaps", "UPDATE invoices SET number_seq = 3 WHERE id = '{series}'"),
+    ("numbers-have-no-gaps", "UPDATE invoices SET number_year = 2001 WHERE id = '{series}'"),
+    ("numbers-have-no-gaps", "UPDATE number_counters SET first_seq = 3"),
     ("counters-are-ahead", "UPDATE invoice_counters SET next_seq = 2"),
+    ("counters-are-ahead", "UPDATE number_counters SET next_seq = 9"),
+    ("counters-are-ahead", "UPDATE invoices SET series = 'built-in' WHERE id = '{series}'"),
+    ("counters-are-ahead", "DELETE FROM number_counters"),
+    ("quote-numbers-have-no-gaps", "UPDATE quotes SET number_seq = 2"),
+    ("quote-numbers-have-no-gaps", "DELETE FROM number_counters WHERE kind = 'QUOTE'"),
     ("states-agree-with-money", "UPDATE invoices SET status = 'PAID' WHERE id = '{part}'"),
     ("states-agree-with-money", "UPDATE invoices SET payment_status = 'UNPAID' WHERE id = '{part}'"),
     ("tokens-are-unique", "UPDATE invoices SET token_id = 'same'"),
@@ -103,6 +112,8 @@ const TABLES: &[&str] = &[
     "invoices",
     "invoice_lines",
     "invoice_counters",
+    "number_counters",
+    "quotes",
     "payments",
     "payment_allocations",
     "payment_reversals",
@@ -115,6 +126,27 @@ const TABLES: &[&str] = &[
     "events",
     "event_consumers",
 ];
+
+/// An invoice whose number is the fourth and the first of a yearly series.
+async fn in_a_series(app: &App, freelancer: &Context, client: &UserView) -> String {
+    let new = NewSeries {
+        kind: None,
+        name: "Yearly".to_owned(),
+        pattern: "Y{YY}-{SEQ:2}".to_owned(),
+        yearly_restart: true,
+        start: Some(4),
+        default: false,
+    };
+    let series = app.create_series(freelancer, new).await.unwrap().into_new().unwrap().id;
+    let draft = app.create_invoice(freelancer, new_invoice(client, Some(&series))).await.unwrap().into_new().unwrap();
+    app.send_invoice(freelancer, &draft.id).await.unwrap().into_new().unwrap().id
+}
+
+async fn sent_quote(app: &App, freelancer: &Context, client: &UserView) {
+    let new = NewQuote { invoice: new_invoice(client, None), valid_until: None, due_in_days: None, series: None };
+    let draft = app.create_quote(freelancer, new).await.unwrap().into_new().unwrap();
+    app.send_quote(freelancer, &draft.id).await.unwrap();
+}
 
 async fn run(app: &App, sql: &str) {
     app.records().execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
@@ -174,6 +206,8 @@ async fn every_invariant_holds_and_finds_what_breaks_it() {
         let part = paid_invoice(app, &freelancer, (&client, &user), "40.00").await;
         let full = paid_invoice(app, &freelancer, (&client, &user), "100.00").await;
         credited(app, &freelancer, &user, &full).await;
+        let series = in_a_series(app, &freelancer, &user).await;
+        sent_quote(app, &freelancer, &user).await;
         let now = &chainbill_app::moment(app.now())[..10];
         let dispute = format!(
             "INSERT INTO disputes (id, version, invoice_id, opened_by, reason, description, status, active_invoice_id, \
@@ -184,7 +218,7 @@ async fn every_invariant_holds_and_finds_what_breaks_it() {
         lay_open(app).await;
         assert_eq!(broken(app).await, BTreeSet::new());
         for (name, sql) in BREAKING {
-            run(app, &sql.replace("{part}", &part).replace("{full}", &full)).await;
+            run(app, &sql.replace("{part}", &part).replace("{full}", &full).replace("{series}", &series)).await;
             let found = broken(app).await;
             assert!(found.contains(name), "{name} does not find it: {sql}, only {found:?} on {}", app.engine());
             restore(app).await;

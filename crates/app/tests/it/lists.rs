@@ -93,6 +93,8 @@ fn invoice(cast: &Cast, place: usize, status: InvoiceStatus) -> invoices::Model 
         version: 0,
         number: Some(id.to_string()[..30].to_owned()),
         number_seq: None,
+        series: None,
+        number_year: None,
         project_id: Some(cast.project).filter(|_| place.is_multiple_of(4)),
         freelancer_id: Text(freelancer),
         client_id: Text(client),
@@ -128,6 +130,10 @@ fn invoice(cast: &Cast, place: usize, status: InvoiceStatus) -> invoices::Model 
         paid_at: None,
         released_at: None,
         voided_at: None,
+        freelancer_name: None,
+        client_name: None,
+        declined_at: None,
+        decline_reason: None,
         created_at: now,
         updated_at: now,
     }
@@ -195,12 +201,31 @@ async fn costs(app: &App, meter: &Meter, people: &[(&str, &Context)], project: T
                 let filter = InvoiceFilter {
                     status: status.clone(),
                     project_id: project_id.clone(),
-                    limit: None,
                     cursor: cursor.clone(),
+                    ..InvoiceFilter::default()
                 };
                 let before = meter.now().await;
                 let listed = app.invoices(context, &filter).await.unwrap();
                 costs.push((format!("invoices {who} {status:?} {of_project} {page}"), meter.now().await - before));
+                cursor = listed.next_cursor;
+            }
+        }
+        for sort in ["created", "-sent", "due", "-total", "number"] {
+            if *who == "operator" && sort != "created" {
+                continue;
+            }
+            let currency = sort.ends_with("total").then(|| "EUR".to_owned());
+            let mut cursor = None;
+            for page in 1..=2 {
+                let filter = InvoiceFilter {
+                    sort: Some(sort.to_owned()),
+                    currency: currency.clone(),
+                    cursor: cursor.clone(),
+                    ..InvoiceFilter::default()
+                };
+                let before = meter.now().await;
+                let listed = app.invoices(context, &filter).await.unwrap();
+                costs.push((format!("invoices {who} by {sort} {page}"), meter.now().await - before));
                 cursor = listed.next_cursor;
             }
         }

@@ -2,6 +2,7 @@
 
 use chainbill_app::{
     App, AppError, Context, InvoiceView, Movement, NewCreditNote, NewPayment, PatchInvoice, Reason, RefundInvoice,
+    UserView,
 };
 use chainbill_testkit::sea_orm::ConnectionTrait as _;
 
@@ -10,7 +11,7 @@ use crate::world::{as_operator, draft_invoice, euros, new_user, on_every_primary
 /// The parties of all invoices here, each with a key for whatever is asked.
 struct People {
     client: Context,
-    client_id: String,
+    client_view: UserView,
     freelancer: Context,
     operator: Context,
     stranger: Context,
@@ -42,7 +43,7 @@ const ACTIONS: &[&str] =
 
 /// An invoice of 100 euros in a state, and the payment that it has, if it has one.
 async fn invoice(app: &App, people: &People, state: &str, place: usize) -> (String, Option<String>) {
-    let id = draft_invoice(app, &people.freelancer, &people.client_id).await;
+    let id = draft_invoice(app, &people.freelancer, &people.client_view).await;
     let key = |context: &Context, what: &str| People::with_key(context, &format!("{what}-{place}-{id}"));
     if state == "DRAFT" {
         return (id, None);
@@ -199,7 +200,7 @@ async fn table(app: &App) -> Vec<String> {
     let (client, user) = new_user(app, "carla", "CLIENT").await;
     let (stranger, _) = new_user(app, "mallory", "FREELANCER").await;
     let operator = as_operator(&stranger);
-    let people = People { client, client_id: user.id, freelancer, operator, stranger };
+    let people = People { client, client_view: user, freelancer, operator, stranger };
     let mut rows = Vec::new();
     for (place, state) in STATES.iter().enumerate() {
         let (id, payment) = invoice(app, &people, state, place).await;

@@ -59,6 +59,7 @@ async fn a_number_is_of_the_issuers_year() {
             NewLine { description: "x".to_owned(), quantity: "1".to_owned(), unit_price: euros, ..NewLine::default() };
         let draft = async |due: &str| {
             let new = NewInvoice {
+                series: None,
                 client_id: client.id.clone(),
                 title: "Work".to_owned(),
                 currency: "EUR".to_owned(),

@@ -53,33 +53,27 @@ pub fn euros(amount: &str) -> MoneyView {
     MoneyView { amount: amount.to_owned(), currency: "EUR".to_owned() }
 }
 
-/// A sent invoice of 100 euros, paid with `amount`.
-pub async fn paid_invoice(app: &App, freelancer: &Context, client: (&Context, &UserView), amount: &str) -> String {
-    let id = draft_invoice(app, freelancer, &client.1.id).await;
-    app.send_invoice(freelancer, &id).await.unwrap();
-    let payment =
-        NewPayment { amount: euros(amount), method: "CARD".to_owned(), external_ref: id.clone(), received_at: None };
-    let operator = Context { idempotency_key: Some(id.clone()), ..as_operator(client.0) };
-    app.pay_invoice(&operator, &id, payment).await.unwrap();
-    id
-}
-
-/// A draft of 100 euros.
-pub async fn draft_invoice(app: &App, freelancer: &Context, client: &str) -> String {
+/// An invoice of 100 euros that is to be drafted.
+pub fn new_invoice(client: &UserView, series: Option<&str>) -> NewInvoice {
     let line = NewLine {
         description: "Audit".to_owned(),
         quantity: "1".to_owned(),
         unit_price: euros("100.00"),
         ..NewLine::default()
     };
-    let new = NewInvoice {
-        client_id: client.to_owned(),
+    NewInvoice {
+        client_id: client.id.clone(),
+        series: series.map(str::to_owned),
         title: "Work".to_owned(),
         currency: "EUR".to_owned(),
         lines: vec![line],
         ..NewInvoice::default()
-    };
-    app.create_invoice(freelancer, new).await.unwrap().into_new().unwrap().id
+    }
+}
+
+/// A draft of 100 euros.
+pub async fn draft_invoice(app: &App, freelancer: &Context, client: &UserView) -> String {
+    app.create_invoice(freelancer, new_invoice(client, None)).await.unwrap().into_new().unwrap().id
 }
 
 /// The same caller as an operator.
@@ -87,4 +81,15 @@ pub fn as_operator(context: &Context) -> Context {
     let user_id = context.actor().unwrap().user_id;
     let actor = Actor { user_id, role: Role::Admin, session: None, csrf_hash: None };
     Context { actor: Some(actor), ..context.clone() }
+}
+
+/// A sent invoice of 100 euros, paid with `amount` into escrow.
+pub async fn paid_invoice(app: &App, freelancer: &Context, client: (&Context, &UserView), amount: &str) -> String {
+    let id = draft_invoice(app, freelancer, client.1).await;
+    app.send_invoice(freelancer, &id).await.unwrap();
+    let payment =
+        NewPayment { amount: euros(amount), method: "CARD".to_owned(), external_ref: id.clone(), received_at: None };
+    let operator = Context { idempotency_key: Some(id.clone()), ..as_operator(client.0) };
+    app.pay_invoice(&operator, &id, payment).await.unwrap();
+    id
 }

@@ -9,12 +9,6 @@ use sha2::{Digest as _, Sha256};
 use super::{InvoiceState, Line, MILLION, TaxTotal};
 use crate::party::{Address, Bank, Parties, Party, TaxId};
 
-/// The number of an invoice: unique and gapless per issuer, in the order of sending.
-#[must_use]
-pub fn number(year: i32, sequence: i64) -> String {
-    format!("INV-{year}-{sequence:06}")
-}
-
 /// The version of the canonical form in which invoices are frozen now.
 pub const CANONICAL_VERSION: i64 = 2;
 /// That of invoices which were frozen before versions were kept.
@@ -256,6 +250,7 @@ mod tests {
             id: id(1),
             freelancer_id: id(2),
             client_id: id(3),
+            series: None,
             project_id: Some(id(4)),
             currency: "EUR".parse().expect("a currency"),
             content: Content::of(heading, lines, pricing).expect("it has a total"),

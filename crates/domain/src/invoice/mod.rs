@@ -4,6 +4,7 @@
 //! ([`InvoiceState::payment_status`]), where the money stands after a payment, and whether it is overdue.
 
 mod canonical;
+mod life;
 mod line;
 mod settlement;
 mod state;
@@ -12,7 +13,8 @@ mod totals;
 use std::ops::Deref;
 
 pub use self::{
-    canonical::{CANONICAL_VERSION, Frozen, Unverified, canonical, number, verify},
+    canonical::{CANONICAL_VERSION, Frozen, Unverified, canonical, verify},
+    life::{Declined, PartyNames},
     line::{BadPrice, Discount, Line, MILLION, UnitPrice},
     settlement::{CannotCredit, CannotSettle, Credits},
     state::{Content, Heading, InvoiceState},
@@ -24,6 +26,7 @@ use crate::{
     id::{InvoiceId, ProjectId, UserId},
     ledger::Transfer,
     money::Currency,
+    numbering::{Allocated, Series},
     party::Parties,
     states::{AnchorStatus, EscrowStatus, InvoiceStatus},
     transition::{Created, Deleted, Occasion, Refusal, Transition},
@@ -42,6 +45,8 @@ pub struct NewDraft {
     pub project_id: Option<ProjectId>,
     /// The currency of everything in it.
     pub currency: Currency,
+    /// The series that its number shall be of; the issuer's default where none is chosen.
+    pub series: Option<Series>,
     /// What it says.
     pub content: Content,
 }
@@ -65,6 +70,10 @@ pub enum Action {
     Reverse,
     /// Remove the draft.
     Delete,
+    /// Refuse to pay it.
+    Decline,
+    /// Draft another one that says the same.
+    Duplicate,
 }
 
 /// The past participle in messages and the name in `allowed`.
@@ -78,6 +87,8 @@ const fn names(action: Action) -> (&'static str, &'static str) {
         Action::Refund => ("refunded", "refund"),
         Action::Reverse => ("unpaid", "reverse"),
         Action::Delete => ("deleted", "delete"),
+        Action::Decline => ("declined", "decline"),
+        Action::Duplicate => ("duplicated", "duplicate"),
     }
 }
 
@@ -147,6 +158,10 @@ impl Invoice {
             credited_minor: 0,
             number: None,
             number_seq: None,
+            series: new.series,
+            number_year: None,
+            names: None,
+            declined: None,
             canonical_hash: None,
             canonical_version: None,
             token_id: None,
@@ -172,7 +187,7 @@ impl Invoice {
     pub fn allowed(&self) -> Vec<Action> {
         let is_kept = self.paid_minor > self.refunded_minor;
         let mut allowed = match self.status {
-            InvoiceStatus::Draft => return vec![Action::Edit, Action::Send, Action::Delete],
+            InvoiceStatus::Draft => vec![Action::Edit, Action::Send, Action::Delete],
             InvoiceStatus::Sent if self.paid_minor == 0 && self.credited_minor == 0 => {
                 vec![Action::Pay, Action::Void, Action::Credit]
             }
@@ -187,6 +202,7 @@ impl Invoice {
         if is_kept && !allowed.is_empty() && self.anchor_status == AnchorStatus::None {
             allowed.push(Action::Reverse);
         }
+        allowed.extend(self.allowed_in_life());
         allowed
     }
 
@@ -198,13 +214,13 @@ impl Invoice {
         Refusal::unless_allowed("an invoice", self.status.word(), action, self.allowed(), names)
     }
 
-    /// Gives a draft another content.
+    /// Gives a draft another content, and the series that its number shall be of.
     ///
     /// # Errors
     /// When it is no draft any more.
-    pub fn edit(self, content: Content) -> Result<Transition<Self>, Refusal> {
+    pub fn edit(self, content: Content, series: Option<Series>) -> Result<Transition<Self>, Refusal> {
         self.allows(Action::Edit)?;
-        let next = Self(InvoiceState { content, ..self.0.clone() });
+        let next = Self(InvoiceState { content, series, ..self.0.clone() });
         Ok(Transition::quiet(self, next))
     }
 
@@ -238,20 +254,22 @@ impl Invoice {
         Self(InvoiceState { parties: Some(parties), ..state })
     }
 
-    /// Sends a draft: it gets the number of this place in the issuer's sequence and year, and its content is frozen.
+    /// Sends a draft: it gets the number that was allocated for it, and its content is frozen.
     ///
     /// # Errors
     /// As [`Self::can_be_sent`].
-    pub fn send(self, sequence: i64, year: i32, today: &str, at: Timestamp) -> Result<Transition<Self>, CannotSend> {
+    pub fn send(self, allocated: Allocated, today: &str, at: Timestamp) -> Result<Transition<Self>, CannotSend> {
         self.can_be_sent(today)?;
         let mut next = self.0.clone();
-        let number = number(year, sequence);
+        let Allocated { number, sequence, series, year } = allocated;
         next.status = InvoiceStatus::Sent;
         next.sent_at = Some(at);
         next.canonical_hash = Some(Frozen::of(&next, &number).canonical_hash());
         next.canonical_version = Some(CANONICAL_VERSION);
         next.number = Some(number);
         next.number_seq = Some(sequence);
+        next.series = Some(series);
+        next.number_year = year;
         let billing = Transfer::billing(next.id, next.between(), next.billed());
         let billing = billing.expect("an invoice over nothing is not sent");
         Ok(Transition { before: self, next: Self(next), transfers: vec![billing], events: Vec::new() })

@@ -81,6 +81,8 @@ impl Invoice {
             amount,
         });
         let mut next = self.0.clone();
+        // Who pays has not declined.
+        next.declined = None;
         next.paid_minor += amount.minor;
         if source.custody() == Custody::Freelancer {
             next.external_minor += amount.minor;

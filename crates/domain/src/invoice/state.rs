@@ -2,12 +2,13 @@
 
 use std::cmp::Ordering;
 
-use super::{Line, NoTotal, Pricing, TaxTotal, Totals, totals};
+use super::{Declined, Line, NoTotal, PartyNames, Pricing, TaxTotal, Totals, totals};
 use crate::{
     Timestamp,
     id::{InvoiceId, ProjectId, UserId},
     ledger::{Billed, Counterparties},
     money::{Currency, Money},
+    numbering::Series,
     party::Parties,
     states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus},
 };
@@ -49,8 +50,16 @@ pub struct InvoiceState {
     pub credited_minor: i64,
     /// Its number, from sending on.
     pub number: Option<String>,
-    /// The place of its number in the issuer's sequence.
+    /// The place of its number in the sequence of its series.
     pub number_seq: Option<i64>,
+    /// The series of its number; of a draft the one that was chosen, if one was.
+    pub series: Option<Series>,
+    /// The year of that sequence, where the series restarts yearly.
+    pub number_year: Option<i32>,
+    /// The names of its parties: those at sending, of a draft those at drafting.
+    pub names: Option<PartyNames>,
+    /// That its client declined it, until a payment takes that back.
+    pub declined: Option<Declined>,
     /// The hash of its canonical form, from sending on.
     pub canonical_hash: Option<String>,
     /// The version of that form; the first where there is none.
@@ -254,6 +263,7 @@ mod tests {
             id: id(1),
             freelancer_id: id(2),
             client_id: id(3),
+            series: None,
             project_id: None,
             currency: "EUR".parse().expect("a currency"),
             content: Content::of(heading, vec![line], pricing).expect("it has a total"),

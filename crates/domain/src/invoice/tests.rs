@@ -7,7 +7,7 @@ use crate::{
     credit::CreditNote,
     ledger::{Account, Claim, Owner, Source},
     money::Money,
-    states::{Custody, PaymentMethod, TaxCategory},
+    states::{Custody, NumberKind, PaymentMethod, TaxCategory},
     transition::Transition,
 };
 
@@ -41,13 +41,18 @@ fn draft(price: i64) -> Invoice {
         client_id: id(3),
         project_id: None,
         currency: "EUR".parse().expect("a currency"),
+        series: None,
         content: content(price, None),
     };
     Invoice::draft(new, occasion()).state
 }
 
+fn number(sequence: i64) -> Allocated {
+    Allocated::built_in(NumberKind::Invoice, 2026, sequence)
+}
+
 fn sent(price: i64) -> Invoice {
-    draft(price).send(1, 2026, "2026-11-27", Timestamp::default()).expect("it is a draft").next
+    draft(price).send(number(1), "2026-11-27", Timestamp::default()).expect("it is a draft").next
 }
 
 const WORLD: Source = Source::World(PaymentMethod::Card, Custody::Platform);
@@ -60,22 +65,23 @@ fn settle(invoice: &Invoice, source: Source, minor: i64) -> Result<Transition<In
 
 #[test]
 fn a_refusal_says_what_is_allowed() {
-    let refusal = sent(100).edit(content(1, None)).expect_err("it is sent");
+    let refusal = sent(100).edit(content(1, None), None).expect_err("it is sent");
     assert_eq!(refusal.to_string(), "an invoice that is SENT cannot be edited");
-    assert_eq!((refusal.current, refusal.allowed), ("SENT", vec!["pay", "void", "credit-notes"]));
+    let allowed = vec!["pay", "void", "credit-notes", "decline", "duplicate"];
+    assert_eq!((refusal.current, refusal.allowed), ("SENT", allowed));
     let part = settle(&sent(100), WORLD, 1).expect("it is sent").next;
     let refusal = part.void(Timestamp::default()).expect_err("it is paid in part");
-    assert_eq!(refusal.allowed, ["pay", "credit-notes", "refund", "reverse"]);
+    assert_eq!(refusal.allowed, ["pay", "credit-notes", "refund", "reverse", "duplicate"]);
     assert!(sent(100).delete().is_err() && draft(100).delete().is_ok());
 }
 
 #[test]
 fn what_could_not_be_paid_is_not_sent() {
-    let invoice = draft(0).edit(content(0, Some("2026-11-26"))).expect("it is a draft").next;
+    let invoice = draft(0).edit(content(0, Some("2026-11-26")), None).expect("it is a draft").next;
     let reasons = vec![Unpayable::Nothing, Unpayable::Due("2026-11-26".to_owned())];
     assert_eq!(invoice.can_be_sent("2026-11-27"), Err(CannotSend::Unpayable(reasons)));
-    let invoice = draft(1).edit(content(1, Some("2026-11-27"))).expect("it is a draft").next;
-    let sent = invoice.send(7, 2026, "2026-11-27", Timestamp::default()).expect("it is due today").next;
+    let invoice = draft(1).edit(content(1, Some("2026-11-27")), None).expect("it is a draft").next;
+    let sent = invoice.send(number(7), "2026-11-27", Timestamp::default()).expect("it is due today").next;
     assert_eq!((sent.number.as_deref(), sent.number_seq), (Some("INV-2026-000007"), Some(7)));
     assert!(!sent.is_overdue("2026-11-27") && sent.is_overdue("2026-11-28"));
 }
@@ -153,8 +159,8 @@ fn the_tax_of_credit_notes_sums_to_the_tax_of_their_invoice() {
     let heading = Heading { title, notes, due_date };
     let content = Content::of(heading, lines, Pricing::default()).expect("it has a total");
     let totals = content.totals;
-    let mut invoice = draft(1).edit(content).expect("it is a draft").next;
-    invoice = invoice.send(1, 2026, "2026-11-27", Timestamp::default()).expect("it is a draft").next;
+    let mut invoice = draft(1).edit(content, None).expect("it is a draft").next;
+    invoice = invoice.send(number(1), "2026-11-27", Timestamp::default()).expect("it is a draft").next;
     let mut tax = 0;
     for part in [1, 3333, 3333, totals.total - 6667] {
         tax += CreditNote::tax_of(&invoice, part).minor;
@@ -163,23 +169,64 @@ fn the_tax_of_credit_notes_sums_to_the_tax_of_their_invoice() {
     assert_eq!((tax, invoice.creditable().minor), (totals.tax, 0));
 }
 
+#[test]
+fn a_declined_invoice_is_voided_or_paid_all_the_same_and_not_declined_twice() {
+    let declined = sent(100).decline("Not what we agreed".to_owned(), occasion()).expect("it is sent");
+    assert_eq!(declined.events.iter().map(|event| event.data.kind().name()).collect::<Vec<_>>(), ["INVOICE_DECLINED"]);
+    let invoice = declined.next;
+    assert_eq!(invoice.declined.as_ref().map(|declined| declined.reason.as_str()), Some("Not what we agreed"));
+    let again = invoice.clone().decline("No".to_owned(), occasion()).expect_err("it is declined");
+    assert_eq!(again.allowed, ["pay", "void", "duplicate"]);
+    assert!(invoice.clone().void(Timestamp::default()).is_ok());
+    let paid = settle(&invoice, WORLD, 1).expect("it is sent").next;
+    assert_eq!(paid.declined, None, "a payment takes it back");
+    assert!(
+        paid.decline("No".to_owned(), occasion()).is_err() && draft(1).decline("No".to_owned(), occasion()).is_err()
+    );
+}
+
+#[test]
+fn a_duplicate_says_the_same_but_for_a_due_day_that_has_passed() {
+    let invoice = draft(1).edit(content(1, Some("2026-11-27")), Some(Series::BuiltIn)).expect("a draft").next;
+    let sent = invoice.send(number(7), "2026-11-27", Timestamp::default()).expect("it is due today").next;
+    let copy = sent.duplicate(id(8), "2026-11-27", occasion()).state;
+    assert_eq!((&copy.content, copy.series, copy.number.as_deref()), (&sent.content, Some(Series::BuiltIn), None));
+    let later = sent.duplicate(id(8), "2026-11-28", occasion()).state;
+    assert_eq!(later.content, Content { due_date: None, ..sent.content.clone() });
+}
+
 /// What is asked of an invoice, by a number.
 fn act(invoice: Invoice, action: Action, amount: i64, source: Source) -> Result<Transition<Invoice>, String> {
     let (at, money) = (Timestamp::default(), invoice.money(amount));
     match action {
-        Action::Edit => invoice.edit(content(amount, None)).map_err(|error| error.to_string()),
-        Action::Send => invoice.send(1, 2026, "2026-11-27", at).map_err(|error| error.to_string()),
+        Action::Edit => invoice.edit(content(amount, None), None).map_err(|error| error.to_string()),
+        Action::Send => invoice.send(number(1), "2026-11-27", at).map_err(|error| error.to_string()),
         Action::Void => invoice.void(at).map_err(|error| error.to_string()),
         Action::Pay => invoice.settle(id(5), source, money, occasion()).map_err(|error| error.to_string()),
         Action::Reverse => invoice.unsettle(id(5), source, money, occasion()).map_err(|error| error.to_string()),
         Action::Credit | Action::Refund => {
             invoice.credit(id(6), money, occasion()).map(|(change, _)| change).map_err(|error| error.to_string())
         }
+        Action::Decline => invoice.decline("No".to_owned(), occasion()).map_err(|error| error.to_string()),
+        Action::Duplicate => {
+            let copy = invoice.duplicate(id(6), "2026-11-27", occasion()).state;
+            assert_eq!((copy.status, &copy.content), (InvoiceStatus::Draft, &invoice.content));
+            Ok(Transition::quiet(invoice.clone(), invoice))
+        }
         Action::Delete => unreachable!("a draft is not deleted here"),
     }
 }
 
-const ACTIONS: [Action; 6] = [Action::Edit, Action::Send, Action::Pay, Action::Void, Action::Credit, Action::Reverse];
+const ACTIONS: [Action; 8] = [
+    Action::Edit,
+    Action::Send,
+    Action::Pay,
+    Action::Void,
+    Action::Credit,
+    Action::Reverse,
+    Action::Decline,
+    Action::Duplicate,
+];
 
 /// What the ledger alone says of an invoice.
 fn rebuilt(ledger: &BTreeMap<(Account, crate::states::TransferKind), i64>, invoice: &Invoice) -> [i64; 6] {
@@ -204,19 +251,20 @@ fn rebuilt(ledger: &BTreeMap<(Account, crate::states::TransferKind), i64>, invoi
 proptest! {
     #[test]
     fn whatever_is_asked_in_whatever_order_the_ledger_alone_rebuilds_amounts_and_states(
-        asked in prop::collection::vec((0_usize..6, 1_i64..120, any::<bool>()), 0..30),
+        asked in prop::collection::vec((0_usize..8, 1_i64..120, any::<bool>()), 0..30),
     ) {
         let mut invoice = draft(100);
         let mut ledger = BTreeMap::new();
         for (place, amount, direct) in asked {
             let (before, action) = (invoice.clone(), ACTIONS[place]);
             let allowed = before.allowed().contains(&action);
-            let was_final = before.allowed().is_empty();
+            let was_final = before.allowed() == [Action::Duplicate] && action != Action::Duplicate;
             match act(invoice, action, amount, if direct { DIRECT } else { WORLD }) {
                 Ok(change) => {
                     prop_assert!(allowed && !was_final);
                     prop_assert_eq!(&change.before, &before);
-                    prop_assert_eq!(change.transfers.is_empty(), action == Action::Edit);
+                    let quiet = [Action::Edit, Action::Decline, Action::Duplicate];
+                    prop_assert_eq!(change.transfers.is_empty(), quiet.contains(&action));
                     for transfer in &change.transfers {
                         for posting in transfer.postings() {
                             *ledger.entry((posting.account, transfer.reference().kind())).or_insert(0) += posting.minor;
@@ -247,6 +295,7 @@ proptest! {
                 prop_assert_eq!(invoice.status, invoice.settled());
             }
             prop_assert_eq!(invoice.escrow, invoice.funded());
+            prop_assert!(invoice.declined.is_none() || invoice.paid_minor == 0, "a payment takes it back");
             prop_assert_eq!(invoice.number.is_some() && invoice.canonical_hash.is_some(), is_sent);
             prop_assert_eq!(invoice.voided_at.is_some(), invoice.status == InvoiceStatus::Void);
         }

@@ -1,13 +1,16 @@
-use crate::mapping::{Embed, Model, flag, int, minutes, money, omitted, text, time};
+use crate::mapping::{Embed, Model, flag, int, minutes, money, omitted, search, text, time};
 
 /// Invoices of a freelancer to a client.
 pub static INVOICES: Model = Model {
     name: "invoices",
     columns: &[
         text("number", "number").nullable(),
+        text("series", "series").nullable(),
         text("project_id", "projectId").nullable(),
         text("freelancer_id", "freelancerId"),
         text("client_id", "clientId"),
+        text("freelancer_name", "freelancerName").nullable(),
+        text("client_name", "clientName").nullable(),
         text("title", "title"),
         text("notes", "notes").nullable(),
         text("status", "status"),
@@ -39,6 +42,8 @@ pub static INVOICES: Model = Model {
         time("paid_at", "paidAt").nullable(),
         time("released_at", "releasedAt").nullable(),
         time("voided_at", "voidedAt").nullable(),
+        time("declined_at", "declinedAt").nullable(),
+        text("decline_reason", "declineReason").nullable(),
         time("created_at", "createdAt"),
         time("updated_at", "updatedAt"),
     ],
@@ -65,8 +70,16 @@ pub static INVOICES: Model = Model {
     omitted: &[
         omitted("number_seq", "derived: the number says it"),
         omitted("parties", "holds the issuer's bank details, which are for the parties alone"),
+        omitted("number_year", "derived: the number says it"),
     ],
-    search: &[],
+    search: &[
+        search("number", 10),
+        search("title", 10),
+        search("freelancerName", 8),
+        search("clientName", 8),
+        search("lines.description", 5),
+        search("notes", 3),
+    ],
     indexes: &[],
     every: minutes(30),
 };

@@ -33,7 +33,7 @@ pub(super) async fn search(
     let mut hits = Vec::new();
     while hits.len() < search.limit as usize {
         match rows.try_next().await {
-            Ok(Some(row)) => hits.extend(hit(&row).filter(|hit| is_among(&hit.body, search.among))),
+            Ok(Some(row)) => hits.extend(hit(&row).filter(|hit| is_wanted(&hit.body, &search))),
             Ok(None) => break,
             Err(cause) if table_is_missing(&cause) => break,
             Err(cause) => return Err(failed(&cause)),
@@ -49,9 +49,9 @@ fn hit(row: &SqliteRow) -> Option<Hit> {
     Some(Hit { id: read::name(row, 0), score: u32::try_from(score).unwrap_or(0), body })
 }
 
-fn is_among(body: &Document, among: &[(&'static str, String)]) -> bool {
-    let is = |field: &str, text: &String| matches!(body.get(field), Some(Value::Text(value)) if value == text);
-    among.is_empty() || among.iter().any(|(field, text)| is(field, text))
+fn is_wanted(body: &Document, search: &SearchQuery<'_>) -> bool {
+    let is = |(field, text): &(&str, String)| matches!(body.get(field), Some(Value::Text(value)) if value == text);
+    (search.among.is_empty() || search.among.iter().any(is)) && !search.except.iter().any(is)
 }
 
 /// The statement and what its words are: for each searched word, and each weight, the documents that hold it with that

@@ -61,6 +61,11 @@ fn pipeline(model: &Model, asked: &[Asked], search: SearchQuery<'_>) -> Vec<Docu
         let among: Vec<Document> = search.among.iter().map(|(field, text)| doc! { *field: { "$eq": text } }).collect();
         found.insert("$or", among);
     }
+    if !search.except.is_empty() {
+        let except: Vec<Document> =
+            search.except.iter().map(|(field, text)| doc! { *field: { "$eq": text } }).collect();
+        found.insert("$nor", except);
+    }
     let scores: Vec<Bson> = asked.iter().map(|asked| score(asked, &weights)).collect();
     let list = format!("${WORDS}");
     let mut stages = vec![

@@ -45,6 +45,8 @@ pub struct SearchQuery<'a> {
     pub words: &'a str,
     /// Only documents where one of these top-level fields has this text; all documents when the list is empty.
     pub among: &'a [(&'static str, String)],
+    /// No document where one of these top-level fields has this text.
+    pub except: &'a [(&'static str, String)],
     /// Only hits after this position.
     pub after: Option<&'a SearchPosition>,
     /// At most so many hits.
@@ -55,7 +57,7 @@ impl<'a> SearchQuery<'a> {
     /// The first hits among all documents.
     #[must_use]
     pub const fn of(words: &'a str, limit: u32) -> Self {
-        Self { words, among: &[], after: None, limit }
+        Self { words, among: &[], except: &[], after: None, limit }
     }
 }
 

@@ -4,6 +4,7 @@ use chainbill_domain::{
     Timestamp,
     id::{InvoiceId, ProjectId, UserId},
     money::Currency,
+    numbering::Series,
     states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus, Rounding},
 };
 use sea_orm::entity::prelude::*;
@@ -18,9 +19,13 @@ pub struct Model {
     pub version: i64,
     pub number: Option<String>,
     pub number_seq: Option<i64>,
+    pub series: Option<Text<Series>>,
+    pub number_year: Option<i64>,
     pub project_id: Option<Text<ProjectId>>,
     pub freelancer_id: Text<UserId>,
     pub client_id: Text<UserId>,
+    pub freelancer_name: Option<String>,
+    pub client_name: Option<String>,
     pub title: String,
     #[sea_orm(column_type = "Text", nullable)]
     pub notes: Option<String>,
@@ -55,6 +60,9 @@ pub struct Model {
     pub paid_at: Option<Timestamp>,
     pub released_at: Option<Timestamp>,
     pub voided_at: Option<Timestamp>,
+    pub declined_at: Option<Timestamp>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub decline_reason: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

@@ -18,6 +18,11 @@ mod m0016_payments;
 mod m0017_claims;
 mod m0018_lines;
 mod m0019_parties;
+mod m0020_number_series;
+mod m0021_invoice_lists;
+mod m0022_party_names;
+mod m0023_quotes;
+mod m0024_reminders;
 
 mod lock;
 mod reshape;
@@ -64,6 +69,11 @@ static STEPS: &[&dyn Step] = &[
     &m0017_claims::Migration,
     &m0018_lines::Migration,
     &m0019_parties::Migration,
+    &m0020_number_series::Migration,
+    &m0021_invoice_lists::Migration,
+    &m0022_party_names::Migration,
+    &m0023_quotes::Migration,
+    &m0024_reminders::Migration,
 ];
 
 /// Which way to go, and how many steps; all when no number is given.

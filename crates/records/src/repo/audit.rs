@@ -1,8 +1,14 @@
 //! The audit: who did what to which object, with the object before and after.
 
-use chainbill_domain::{id::Id, id::UserId};
+use chainbill_domain::{
+    Timestamp,
+    id::{Id, UserId},
+};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
 
-use crate::{RecordsError, Text, Unit, entities::audit_entries};
+use crate::{RecordsError, Text, Unit, dialect::moment, entities::audit_entries};
 
 /// An entry of the audit.
 #[derive(Debug, Clone)]
@@ -44,4 +50,87 @@ pub async fn add(unit: &mut Unit, entry: Entry<'_>) -> Result<(), RecordsError> 
         address: entry.address,
     };
     unit.add::<audit_entries::Entity>(row).await
+}
+
+/// Which entries of an object's history.
+#[derive(Debug, Clone)]
+pub struct History<'h> {
+    /// The table of the object.
+    pub model: &'h str,
+    /// The id of the object.
+    pub id: String,
+    /// Only those from this moment on.
+    pub since: Option<Timestamp>,
+    /// None of these actions.
+    pub without: &'h [&'h str],
+    /// The id before which the page begins.
+    pub before: Option<&'h str>,
+}
+
+/// An entry as it was recorded.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Its id.
+    pub id: String,
+    /// When.
+    pub at: Timestamp,
+    /// Who did it.
+    pub actor_id: Option<UserId>,
+    /// What was done.
+    pub action: String,
+    /// The object before, as JSON.
+    pub before: Option<String>,
+    /// The object after, as JSON.
+    pub after: Option<String>,
+    /// The request.
+    pub request_id: Option<String>,
+    /// Where the request came from.
+    pub address: Option<String>,
+}
+
+/// Entries of an object's history, newest first. Each is read by itself and kept as what `view` makes of it: two documents of a
+/// megabyte belong to an entry, and a page may have a hundred.
+///
+/// # Errors
+/// When the primary does not answer.
+pub async fn history<V>(
+    db: &impl ConnectionTrait,
+    history: History<'_>,
+    limit: u64,
+    view: impl Fn(Recorded) -> V,
+) -> Result<Vec<V>, RecordsError> {
+    use audit_entries::{Column, Entity};
+    let mut ids = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::SubjectModel.eq(history.model))
+        .filter(Column::SubjectId.eq(history.id))
+        .order_by_desc(Column::Id)
+        .limit(limit);
+    if !history.without.is_empty() {
+        ids = ids.filter(Column::Action.is_not_in(history.without.iter().copied()));
+    }
+    if let Some(since) = history.since {
+        ids = ids.filter(Column::At.gte(moment(db.get_database_backend(), since)));
+    }
+    if let Some(before) = history.before {
+        ids = ids.filter(Column::Id.lt(before));
+    }
+    let ids: Vec<String> = ids.into_tuple().all(db).await?;
+    let mut entries = Vec::with_capacity(ids.len());
+    for id in ids {
+        if let Some(row) = Entity::find_by_id(id).one(db).await? {
+            entries.push(view(Recorded {
+                id: row.id,
+                at: row.at,
+                actor_id: row.actor_id.map(|id| id.0),
+                action: row.action,
+                before: row.before_doc,
+                after: row.after_doc,
+                request_id: row.request_id,
+                address: row.address,
+            }));
+        }
+    }
+    Ok(entries)
 }

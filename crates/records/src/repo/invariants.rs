@@ -169,16 +169,31 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "numbers-have-no-gaps",
-        description: "the numbers of an issuer are 1, 2, 3, … up to its counter",
-        sql: "SELECT freelancer_id FROM invoices WHERE number_seq IS NOT NULL GROUP BY freelancer_id HAVING \
-              COUNT(*) <> MAX(number_seq) OR MIN(number_seq) <> 1",
+        description: "the numbers of each series and year follow each other from its first one on",
+        sql: "SELECT i.freelancer_id FROM invoices i LEFT JOIN number_counters c ON c.issuer_id = i.freelancer_id AND c.kind = \
+              'INVOICE' AND c.series = i.series AND c.year = COALESCE(i.number_year, 0) WHERE i.number_seq IS NOT NULL GROUP BY \
+              i.freelancer_id, COALESCE(i.series, 'built-in'), COALESCE(i.number_year, 0) HAVING COUNT(DISTINCT \
+              i.number_seq) <> COUNT(*) OR COUNT(*) <> MAX(i.number_seq) - MIN(i.number_seq) + 1 OR MIN(i.number_seq) <> \
+              COALESCE(MAX(c.first_seq), 1)",
     },
     Invariant {
         name: "counters-are-ahead",
-        description: "every issuer's counter is one above its last number",
-        sql: "SELECT i.freelancer_id FROM (SELECT freelancer_id, MAX(number_seq) AS last_seq FROM invoices WHERE number_seq \
-              IS NOT NULL GROUP BY freelancer_id) i LEFT JOIN invoice_counters c ON c.freelancer_id = i.freelancer_id WHERE \
-              c.next_seq IS NULL OR c.next_seq <> i.last_seq + 1",
+        description: "the counter of every series and year is one above its last number",
+        sql: "SELECT i.freelancer_id FROM (SELECT freelancer_id, COALESCE(series, 'built-in') AS series, COALESCE(number_year, \
+              0) AS number_year, MAX(number_seq) AS last_seq FROM invoices WHERE number_seq IS NOT NULL GROUP BY freelancer_id, \
+              COALESCE(series, 'built-in'), COALESCE(number_year, 0)) i LEFT JOIN invoice_counters b ON b.freelancer_id = \
+              i.freelancer_id AND i.series = 'built-in' LEFT JOIN number_counters c ON c.issuer_id = i.freelancer_id AND c.kind \
+              = 'INVOICE' AND c.series = i.series AND c.year = i.number_year WHERE COALESCE(b.next_seq, c.next_seq, 0) <> \
+              i.last_seq + 1",
+    },
+    Invariant {
+        name: "quote-numbers-have-no-gaps",
+        description: "the numbers of quotes follow each other in each series and year, up to its counter",
+        sql: "SELECT q.freelancer_id FROM quotes q LEFT JOIN number_counters c ON c.issuer_id = q.freelancer_id AND c.kind = \
+              'QUOTE' AND c.series = q.series AND c.year = COALESCE(q.number_year, 0) WHERE q.number_seq IS NOT NULL GROUP BY \
+              q.freelancer_id, q.series, COALESCE(q.number_year, 0) HAVING COUNT(DISTINCT q.number_seq) <> COUNT(*) OR \
+              COUNT(*) <> MAX(q.number_seq) - MIN(q.number_seq) + 1 OR MIN(q.number_seq) <> COALESCE(MAX(c.first_seq), 0) OR \
+              MAX(q.number_seq) + 1 <> COALESCE(MAX(c.next_seq), 0)",
     },
     Invariant {
         name: "tokens-are-unique",

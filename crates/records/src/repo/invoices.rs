@@ -3,6 +3,7 @@
 mod frozen;
 mod list;
 mod rows;
+mod sorted;
 
 use chainbill_domain::{id::InvoiceId, invoice::Invoice, visibility::Viewer};
 use sea_orm::{
@@ -10,10 +11,12 @@ use sea_orm::{
 };
 
 use self::rows::{invoice, line_rows, row};
+pub(crate) use self::sorted::past_in_issuers_zone;
 pub use self::{
     frozen::unverified,
     list::{List, Listed, list},
     rows::rows,
+    sorted::{Filter, Order, SortKey, key},
 };
 use crate::{
     RecordsError, Text, Unit,

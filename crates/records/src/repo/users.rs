@@ -91,3 +91,18 @@ pub async fn zones(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<HashMap<
         .await?;
     Ok(rows.into_iter().map(|(Text(id), zone)| (id, Zone::stored(zone.as_deref()))).collect())
 }
+
+/// The names of these users.
+///
+/// # Errors
+/// When the primary does not answer.
+pub async fn names(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<HashMap<UserId, String>, RecordsError> {
+    let rows: Vec<(Text<UserId>, String)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::Name])
+        .filter(Column::Id.is_in(ids.iter().copied().map(Text)))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|(Text(id), name)| (id, name)).collect())
+}

@@ -8,15 +8,16 @@ use chainbill_domain::{
     event::Event,
     id::{InvoiceId, UserId},
     invoice::{
-        CANONICAL_VERSION, Content, Discount, Frozen, Heading, Invoice, InvoiceState, Line, MILLION, Pricing,
-        UnitPrice, number,
+        CANONICAL_VERSION, Content, Discount, Frozen, Heading, Invoice, InvoiceState, Line, MILLION, PartyNames,
+        Pricing, UnitPrice,
     },
     ledger::{Counterparties, Transfer, Unbalanced},
     money::{Currency, Money},
+    numbering::{Allocated, Series},
     party::Parties,
     payment::{self, Allocation, Payment, Received},
     states::{
-        AnchorStatus, Custody, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, PaymentChannel,
+        AnchorStatus, Custody, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, NumberKind, PaymentChannel,
         PaymentMethod, RefundStatus, TaxCategory, VoteChoice,
     },
 };
@@ -213,6 +214,10 @@ fn invoice(
         credited_minor: given_back,
         number: sequence.map(|sequence| number(sent_at.unwrap_or(at).year(), sequence)),
         number_seq: sequence,
+        series: sequence.map(|_| Series::BuiltIn),
+        number_year: None,
+        names: Some(PartyNames { freelancer: people.name(freelancer), client: people.name(client) }),
+        declined: None,
         canonical_hash: None,
         canonical_version: is_sent.then_some(CANONICAL_VERSION),
         token_id: None,
@@ -231,6 +236,10 @@ fn invoice(
         dispute(maker, batch, people, &made, status, paid_at);
     }
     made
+}
+
+fn number(year: i32, sequence: i64) -> String {
+    Allocated::built_in(NumberKind::Invoice, year, sequence).number
 }
 
 fn lines(maker: &mut Maker<'_>, currency: Currency) -> Vec<Line> {

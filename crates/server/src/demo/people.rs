@@ -47,7 +47,12 @@ impl People {
 
     /// A user as a party of an invoice.
     pub fn party(&self, user: UserId) -> Party {
-        Party::named(self.names.get(&user).cloned().unwrap_or_default())
+        Party::named(self.name(user))
+    }
+
+    /// What a user is called.
+    pub fn name(&self, user: UserId) -> String {
+        self.names.get(&user).cloned().unwrap_or_default()
     }
 
     pub fn clients(&self) -> &[UserId] {

@@ -4,7 +4,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Person, World, embedded, sent};
+use crate::{
+    quotes::{quote_body, recurring_body},
+    world::{Person, World, embedded, sent},
+};
 
 /// Method, path, then anonymous, stranger, client, freelancer, operator.
 const MATRIX: &[(&str, &str, &str)] = &[
@@ -61,11 +64,37 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/api/ledger/statement?account=RECEIVABLE&currency=EUR", "-++++"),
     ("GET", "/api/ledger/trial-balance", "-xxx+"),
     ("GET", "/api/invoices/{invoice}/files", "-0+++"),
-    ("GET", "/api/invoices/{invoice}/proof", "-0000"),
+    ("GET", "/api/invoices/{invoice}/proof", "-0+++"),
     ("POST", "/api/invoices/{invoice}/void", "-0x+x"),
+    ("POST", "/api/invoices/{invoice}/decline", "-0+xx"),
+    ("POST", "/api/invoices/{invoice}/duplicate", "-0x+x"),
+    ("GET", "/api/invoices/{invoice}/history", "-0+++"),
+    ("GET", "/api/quotes", "-++++"),
+    ("POST", "/api/quotes", "-xx+x"),
+    ("GET", "/api/quotes/{quote}", "-0+++"),
+    ("PATCH", "/api/quotes/{quote}", "-0x+x"),
+    ("DELETE", "/api/quotes/{quote}", "-0x+x"),
+    ("POST", "/api/quotes/{quote}/send", "-0x+x"),
+    ("POST", "/api/quotes/{quote}/accept", "-0+xx"),
+    ("POST", "/api/quotes/{quote}/decline", "-0+xx"),
+    ("POST", "/api/quotes/{quote}/invoice", "-0x+x"),
+    ("GET", "/api/recurring-invoices", "-xx++"),
+    ("POST", "/api/recurring-invoices", "-xx+x"),
+    ("GET", "/api/recurring-invoices/{recurrence}", "-00++"),
+    ("PATCH", "/api/recurring-invoices/{recurrence}", "-00+x"),
+    ("POST", "/api/recurring-invoices/{recurrence}/pause", "-00+x"),
+    ("POST", "/api/recurring-invoices/{recurrence}/resume", "-00+x"),
+    ("POST", "/api/recurring-invoices/{recurrence}/end", "-00+x"),
+    ("GET", "/api/recurring-invoices/{recurrence}/invoices", "-00++"),
+    ("GET", "/api/reminder-rules", "-xx+x"),
+    ("PUT", "/api/reminder-rules", "-xx+x"),
+    ("GET", "/api/number-series", "-xx+x"),
+    ("POST", "/api/number-series", "-xx+x"),
+    ("PATCH", "/api/number-series/{nobody}", "-xx0x"),
     ("GET", "/api/files", "-++++"),
     ("GET", "/api/search/users?q=x", "-++++"),
     ("GET", "/api/search/projects?q=x", "-++++"),
+    ("GET", "/api/search/invoices?q=x", "-++++"),
     ("GET", "/api/analytics/system", "-xxx+"),
     ("GET", "/api/analytics/users/{freelancer}", "-00++"),
     ("GET", "/api/logs", "-xxx+"),
@@ -128,6 +157,14 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
         server.act(&format!("/api/projects/{project}/cancel"), &client).await.expect(200);
         let invoice = sent(world, &client, &freelancer).await;
         let (payment, note, refund) = moved(world, &client, &freelancer).await;
+        let quote = server.post("/api/quotes", &freelancer, quote_body(&client)).await.expect(201);
+        let quote = quote["id"].as_str().unwrap().to_owned();
+        server.act(&format!("/api/quotes/{quote}/send"), &freelancer).await.expect(200);
+        let recurrence = server.post("/api/recurring-invoices", &freelancer, recurring_body(&client)).await.expect(201);
+        let recurrence = recurrence["id"].as_str().unwrap().to_owned();
+        // There is a certificate, and with it a proof for those who see the invoice.
+        server.drained().await;
+        world.assert_equal();
         let mut wrong = Vec::new();
         for (method, pattern, expected) in MATRIX {
             let path = pattern
@@ -137,6 +174,8 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
                 .replace("{payment}", &payment)
                 .replace("{note}", &note)
                 .replace("{refund}", &refund)
+                .replace("{quote}", &quote)
+                .replace("{recurrence}", &recurrence)
                 .replace("{nobody}", "01890a5d-ac96-774b-bcce-b302099a8057");
             // A body that parses at this route, so that the identity decides and nothing else.
             let body = match *pattern {
@@ -165,6 +204,11 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
                 },
                 path if path.ends_with("/start") => Some(json!({"freelancerId": freelancer.id})),
                 "/api/projects" if *method == "POST" => Some(json!({"title": "", "description": ""})),
+                path if path.ends_with("/decline") => Some(json!({"reason": "no"})),
+                "/api/quotes" if *method == "POST" => Some(quote_body(&client)),
+                "/api/recurring-invoices" if *method == "POST" => Some(recurring_body(&client)),
+                "/api/reminder-rules" if *method == "PUT" => Some(json!({"offsets": []})),
+                "/api/number-series" if *method == "POST" => Some(json!({"name": "", "pattern": ""})),
                 "/api/invoices" if *method == "POST" => Some(crate::world::invoice_body(&client)),
                 "/api/sync/verify" => Some(json!({"model": "skills"})),
                 _ => matches!(*method, "PATCH" | "PUT").then(|| json!({})),

@@ -11,8 +11,9 @@ use chainbill_app::Page;
 use chainbill_domain::{
     Digest, Document, Model,
     id::Id,
-    models::{PROJECTS, USERS},
-    visibility::{ProjectRule, Visible},
+    models::{INVOICES, PROJECTS, USERS},
+    states::InvoiceStatus,
+    visibility::{InvoiceParty, ProjectRule, Visible},
     words,
 };
 use chainbill_mirror::{Hit, SearchPosition, SearchQuery};
@@ -31,7 +32,7 @@ use crate::{
 };
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(users)).routes(routes!(projects))
+    OpenApiRouter::new().routes(routes!(users)).routes(routes!(projects)).routes(routes!(invoices))
 }
 
 /// A search query.
@@ -212,6 +213,62 @@ impl From<&Hit> for ProjectHit {
     }
 }
 
+/// An invoice that was found.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct InvoiceHit {
+    /// The invoice's id.
+    id: String,
+    /// How well it matches; only comparable within one search.
+    score: u32,
+    /// Its number, from sending on.
+    number: Option<String>,
+    /// Its title.
+    title: Option<String>,
+    /// Its state.
+    status: Option<String>,
+    /// How much of it is paid.
+    payment_status: Option<String>,
+    /// Its issuer.
+    freelancer_id: Option<String>,
+    /// The issuer's name.
+    freelancer_name: Option<String>,
+    /// Its client.
+    client_id: Option<String>,
+    /// The client's name.
+    client_name: Option<String>,
+    /// What it comes to.
+    total: Option<StoredMoney>,
+    /// Until when it is to be paid.
+    due_date: Option<String>,
+    /// When it was sent.
+    sent_at: Option<String>,
+    /// When it was made.
+    created_at: Option<String>,
+}
+
+impl From<&Hit> for InvoiceHit {
+    fn from(hit: &Hit) -> Self {
+        let body = &hit.body;
+        Self {
+            id: hit.id.clone(),
+            score: hit.score,
+            number: text(body, "number"),
+            title: text(body, "title"),
+            status: text(body, "status"),
+            payment_status: text(body, "paymentStatus"),
+            freelancer_id: text(body, "freelancerId"),
+            freelancer_name: text(body, "freelancerName"),
+            client_id: text(body, "clientId"),
+            client_name: text(body, "clientName"),
+            total: money(body, "total"),
+            due_date: text(body, "dueDate"),
+            sent_at: moment_of(body, "sentAt"),
+            created_at: moment_of(body, "createdAt"),
+        }
+    }
+}
+
 /// People, best match first, by name, title, skills, bio and location.
 #[utoipa::path(get, path = "/api/search/users", tag = "search", params(SearchParameters), responses(
     (status = 200, body = Page<UserHit>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody),
@@ -223,7 +280,7 @@ async fn users(
     StrictQuery(query): StrictQuery<SearchParameters>,
 ) -> Answer {
     let among = among(context.actor()?.viewer().users(), |status| ("status", status.word().to_owned()));
-    answer::<UserHit>(&state, &headers, &query, &USERS, &among).await
+    answer::<UserHit>(&state, &headers, &query, &USERS, &Seen { among, except: Vec::new() }).await
 }
 
 /// Open projects and one's own, best match first, by title, skills and description.
@@ -241,7 +298,40 @@ async fn projects(
         ProjectRule::Client(user) => ("clientId", user.to_string()),
         ProjectRule::Freelancer(user) => ("freelancerId", user.to_string()),
     });
-    answer::<ProjectHit>(&state, &headers, &query, &PROJECTS, &among).await
+    answer::<ProjectHit>(&state, &headers, &query, &PROJECTS, &Seen { among, except: Vec::new() }).await
+}
+
+/// Your invoices, best match first, by number, title, names of the parties, lines and notes; all for operators. A client finds an
+/// invoice once it is sent.
+#[utoipa::path(get, path = "/api/search/invoices", tag = "search", params(SearchParameters), responses(
+    (status = 200, body = Page<InvoiceHit>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody),
+    (status = 503, body = ProblemBody)))]
+async fn invoices(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    headers: HeaderMap,
+    StrictQuery(query): StrictQuery<SearchParameters>,
+) -> Answer {
+    let visible = context.actor()?.viewer().invoices();
+    // A state that one of the rules hides is found by none of them: a role is one party only.
+    let hidden = |status: &&InvoiceStatus| match &visible {
+        Visible::All => false,
+        Visible::AnyOf(rules) => rules.iter().any(|rule| !rule.shows(**status)),
+    };
+    let except = InvoiceStatus::ALL.iter().filter(hidden).map(|status| ("status", status.word().to_owned())).collect();
+    let among = among(visible, |rule| match rule.party {
+        InvoiceParty::Freelancer => ("freelancerId", rule.user_id.to_string()),
+        InvoiceParty::Client => ("clientId", rule.user_id.to_string()),
+    });
+    answer::<InvoiceHit>(&state, &headers, &query, &INVOICES, &Seen { among, except }).await
+}
+
+/// What the viewer sees, as values of fields.
+struct Seen {
+    /// A hit has one of these; none where every hit is seen.
+    among: Vec<(&'static str, String)>,
+    /// A hit has none of these.
+    except: Vec<(&'static str, String)>,
 }
 
 /// What the viewer sees, as values of fields of which a hit has one; none where every hit is seen.
@@ -258,11 +348,17 @@ async fn answer<H: for<'h> From<&'h Hit> + Serialize>(
     headers: &HeaderMap,
     query: &SearchParameters,
     model: &'static Model,
-    among: &[(&'static str, String)],
+    seen: &Seen,
 ) -> Answer {
     let (limit, after) = query.checked(model)?;
     let fresh = freshness(state, headers, query.fresh_after.as_deref()).await?;
-    let question = SearchQuery { words: &query.q, among, after: after.as_ref(), limit: limit + 1 };
+    let question = SearchQuery {
+        words: &query.q,
+        among: &seen.among,
+        except: &seen.except,
+        after: after.as_ref(),
+        limit: limit + 1,
+    };
     let mut hits = state.mirror.search(model, question).await?;
     let has_more = hits.len() > limit as usize;
     hits.truncate(limit as usize);

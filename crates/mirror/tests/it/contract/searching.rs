@@ -164,7 +164,7 @@ pub async fn what_is_not_asked_among_has_no_part_in_the_answer(world: World) {
     let world = world.people(&people).await;
     let among = [("status", "ACTIVE".to_owned()), ("location", "me".to_owned())];
     let ask = async |after: Option<&SearchPosition>, limit| {
-        let question = SearchQuery { words: "welder", among: &among, after, limit };
+        let question = SearchQuery { words: "welder", among: &among, except: &[], after, limit };
         world.mirror.search(&USERS, question).await.unwrap()
     };
     let ids = |hits: Vec<Hit>| hits.into_iter().map(|hit| hit.id).collect::<Vec<_>>();
@@ -172,6 +172,9 @@ pub async fn what_is_not_asked_among_has_no_part_in_the_answer(world: World) {
     let first = ask(None, 2).await;
     let last = SearchPosition { score: first[1].score, id: first[1].id.clone() };
     assert_eq!(ids(ask(Some(&last), 2).await), ["k", "a"]);
+    let except = [("status", "HIDDEN".to_owned())];
+    let question = SearchQuery { words: "welder", among: &among, except: &except, after: None, limit: 10 };
+    assert_eq!(ids(world.mirror.search(&USERS, question).await.unwrap()), ["z", "k", "a"]);
 }
 
 pub async fn the_index_follows_updates_and_deletes(world: World) {
@@ -198,7 +201,7 @@ pub async fn pages_lose_and_double_no_hit_while_others_come_and_go(world: World)
     let world = world.people(&(0..100).map(|n| welder(format!("p{n:02}"))).collect::<Vec<_>>()).await;
     let (mut seen, mut after) = (Vec::new(), None::<SearchPosition>);
     for round in 0.. {
-        let question = SearchQuery { words: "welder", among: &[], after: after.as_ref(), limit: 7 };
+        let question = SearchQuery { words: "welder", among: &[], except: &[], after: after.as_ref(), limit: 7 };
         let hits = world.mirror.search(&USERS, question).await.unwrap();
         let Some(last) = hits.last() else { break };
         after = Some(SearchPosition { score: last.score, id: last.id.clone() });

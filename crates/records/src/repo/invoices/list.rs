@@ -15,7 +15,10 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait as _, Func},
 };
 
-use super::rows::invoice;
+use super::{
+    rows::invoice,
+    sorted::{self, Filter, Order},
+};
 use crate::{
     Kind, OddRow, RecordsError, Text, Unreadable, by_parent, each,
     entities::{
@@ -34,7 +37,11 @@ pub struct List<'l> {
     pub status: Option<InvoiceStatus>,
     /// Only those of this project.
     pub project: Option<ProjectId>,
-    /// The id after which the page begins.
+    /// Further conditions.
+    pub filter: &'l Filter,
+    /// The order.
+    pub order: Order,
+    /// The key after which the page begins: the id of the newest first, [`super::key`] of other orders and with filters.
     pub after: Option<&'l str>,
     /// How many at most.
     pub limit: u32,
@@ -43,18 +50,30 @@ pub struct List<'l> {
 /// A page, and one row more where there are more.
 #[derive(Debug)]
 pub struct Listed {
-    /// Its rows, newest first.
+    /// Its rows, in the list's order.
     pub rows: Vec<Result<Invoice, OddRow>>,
     /// How many of them are the page: fewer than asked for where their lines are large.
     pub limit: u32,
 }
 
-/// Invoices, newest first.
+impl List<'_> {
+    /// Whether it is a list of the newest first by state and project, which reads about what it returns.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.order == Order::NEWEST_FIRST && *self.filter == Filter::default()
+    }
+}
+
+/// Invoices of a list; `None` when the key is none of it.
 ///
 /// # Errors
 /// When the primary does not answer.
-pub async fn list(db: &impl ConnectionTrait, list: List<'_>) -> Result<Listed, RecordsError> {
-    let mut rows = each(db, query(&list), Column::Id).await?;
+pub async fn list(db: &impl ConnectionTrait, list: List<'_>) -> Result<Option<Listed>, RecordsError> {
+    let rows = match list.is_plain() {
+        true => Some(each(db, query(&list), Column::Id).await?),
+        false => sorted::rows(db, &list).await?,
+    };
+    let Some(mut rows) = rows else { return Ok(None) };
     let (limit, mut lines) = lines(db, &mut rows, list.limit).await?;
     let mut with_lines = |row: Model| {
         let id = row.id.to_string();
@@ -63,7 +82,7 @@ pub async fn list(db: &impl ConnectionTrait, list: List<'_>) -> Result<Listed, R
             Err(value) => Err(OddRow { id, value: value.within("lines") }),
         }
     };
-    Ok(Listed { rows: rows.into_iter().map(|row| row.and_then(&mut with_lines)).collect(), limit })
+    Ok(Some(Listed { rows: rows.into_iter().map(|row| row.and_then(&mut with_lines)).collect(), limit }))
 }
 
 /// Each state has its own place in an index behind a party's id: a page reads little more than what it shows, however many
@@ -97,7 +116,7 @@ fn query(list: &List<'_>) -> Select<Entity> {
     }
 }
 
-fn party(rule: InvoiceRule) -> Column {
+pub(super) fn party(rule: InvoiceRule) -> Column {
     match rule.party {
         InvoiceParty::Freelancer => Column::FreelancerId,
         InvoiceParty::Client => Column::ClientId,

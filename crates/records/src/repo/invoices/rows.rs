@@ -1,7 +1,10 @@
 //! Rows of an invoice, and the invoice of its rows.
 
 use chainbill_domain::{
-    invoice::{Content, Discount, Invoice, InvoiceState, Line, NoTotal, Pricing, Totals, UnitPrice, totals},
+    invoice::{
+        Content, Declined, Discount, Invoice, InvoiceState, Line, NoTotal, PartyNames, Pricing, Totals, UnitPrice,
+        totals,
+    },
     states::PaymentStatus,
 };
 
@@ -24,9 +27,13 @@ pub(super) fn row(invoice: &InvoiceState) -> Model {
         version: invoice.version,
         number: invoice.number.clone(),
         number_seq: invoice.number_seq,
+        series: invoice.series.map(Text),
+        number_year: invoice.number_year.map(i64::from),
         project_id: invoice.project_id.map(Text),
         freelancer_id: Text(invoice.freelancer_id),
         client_id: Text(invoice.client_id),
+        freelancer_name: invoice.names.as_ref().map(|names| names.freelancer.clone()),
+        client_name: invoice.names.as_ref().map(|names| names.client.clone()),
         title: content.title.clone(),
         notes: content.notes.clone(),
         status: Text(invoice.status),
@@ -59,6 +66,8 @@ pub(super) fn row(invoice: &InvoiceState) -> Model {
         paid_at: invoice.paid_at,
         released_at: invoice.released_at,
         voided_at: invoice.voided_at,
+        declined_at: invoice.declined.as_ref().map(|declined| declined.at),
+        decline_reason: invoice.declined.as_ref().map(|declined| declined.reason.clone()),
         created_at: invoice.created_at,
         updated_at: invoice.updated_at,
     }
@@ -146,6 +155,11 @@ pub(super) fn invoice(row: Model, lines: Vec<invoice_lines::Model>) -> Result<In
         credited_minor: row.credited_minor,
         number: row.number,
         number_seq: row.number_seq,
+        series: row.series.map(|series| series.0),
+        // A year has four digits; what a hand wrote beside that is none.
+        number_year: row.number_year.and_then(|year| i32::try_from(year).ok()),
+        names: row.freelancer_name.zip(row.client_name).map(|(freelancer, client)| PartyNames { freelancer, client }),
+        declined: row.declined_at.map(|at| Declined { at, reason: row.decline_reason.unwrap_or_default() }),
         canonical_hash: row.canonical_hash,
         canonical_version: row.canonical_version,
         parties,
