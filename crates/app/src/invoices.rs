@@ -4,7 +4,7 @@ use chainbill_domain::{
     id::{InvoiceId, ProjectId, UserId},
     invoice::{Action, CannotSend, Invoice, NewDraft, Unpayable},
     money::Currency,
-    states::Role,
+    states::{Role, UserStatus},
     text,
     zone::Zone,
 };
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Actor, App, AppError, Context, Done, InvoiceView, MoneyView, Page, PageRequest,
+    Actor, App, AppError, Context, Done, InvoiceView, MoneyView, Page, PageRequest, Reader,
     command::Command,
     content::{Asked, checked, merged},
     context::{Expected, expect_version},
@@ -184,6 +184,23 @@ impl App {
         let id: InvoiceId = id.parse().map_err(|_| AppError::NotFound("invoice"))?;
         let invoice = invoices::find(&self.records, &viewer, id).await?.ok_or(AppError::NotFound("invoice"))?;
         let now = self.records.now();
+        let today = self.zones(std::iter::once(&*invoice), now).await?.day(&invoice, now);
+        Ok(InvoiceView::of(invoice, &today))
+    }
+
+    /// As [`Self::invoice`], with the login checked in the statement that reads: it is asked for most.
+    ///
+    /// # Errors
+    /// [`AppError::Unauthenticated`] without a login; [`AppError::NotFound`] for others than its parties.
+    pub async fn read_invoice(&self, reader: &Reader, id: &str) -> Result<InvoiceView, AppError> {
+        // What is no id is no invoice's: a login is asked for first all the same.
+        let id: InvoiceId = id.parse().unwrap_or(InvoiceId::NIL);
+        let found = invoices::of_session(&self.records, reader.token_hash(), id).await?;
+        let (user, invoice) = found.ok_or(AppError::Unauthenticated)?;
+        if user.status != UserStatus::Active {
+            return Err(AppError::Unauthenticated);
+        }
+        let (invoice, now) = (invoice.ok_or(AppError::NotFound("invoice"))?, self.records.now());
         let today = self.zones(std::iter::once(&*invoice), now).await?.day(&invoice, now);
         Ok(InvoiceView::of(invoice, &today))
     }

@@ -30,7 +30,7 @@ pub use chainbill_records::Unreadable;
 pub use accounts::{AdminOutcome, PatchProfile, Registration};
 /// What always holds.
 pub use chainbill_records::repo::invariants::{INVARIANTS, Invariant};
-pub use context::{Actor, Answered, Context, Done, Expected, Settings, Stored, network_of};
+pub use context::{Actor, Answered, Context, Done, Expected, Reader, Settings, Stored, network_of};
 pub use errors::{AppError, FieldError, Trouble};
 pub use invoices::{InvoiceFilter, NewInvoice, NewLine, PatchInvoice};
 pub use paging::{Page, PageRequest, UnreadableRow};

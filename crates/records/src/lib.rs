@@ -13,6 +13,7 @@ pub mod test_clock;
 pub mod text;
 
 mod backfills;
+mod by_place;
 mod cells;
 mod certificates;
 mod changes;

@@ -1,6 +1,8 @@
 //! Invoices with their lines.
 
 mod list;
+mod of_session;
+mod read;
 mod rows;
 
 use chainbill_domain::{id::InvoiceId, invoice::Invoice, visibility::Viewer};
@@ -11,6 +13,7 @@ use sea_orm::{
 use self::rows::{invoice, line_rows, row};
 pub use self::{
     list::{List, Listed, list},
+    of_session::of_session,
     rows::rows,
 };
 use crate::{
