@@ -25,6 +25,7 @@ mod evidence;
 mod faults;
 mod fence;
 mod leases;
+mod literals;
 mod newest;
 mod quarantine;
 mod recent_commits;

@@ -43,5 +43,5 @@ pub async fn add(unit: &mut Unit, entry: Entry<'_>) -> Result<(), RecordsError> 
         request_id: entry.request_id,
         address: entry.address,
     };
-    unit.add::<audit_entries::Entity>(row).await
+    unit.add_later::<audit_entries::Entity>(row).await
 }

@@ -60,7 +60,7 @@ async fn seen(db: &impl ConnectionTrait, viewer: &Viewer, row: Option<Model>) ->
 /// When the primary does not answer.
 pub async fn insert(unit: &mut Unit, new: Invoice) -> Result<Invoice, RecordsError> {
     let (row, lines) = rows(&new);
-    let saved = unit.insert_with::<invoice_lines::Entity>(row, lines).await?;
+    let saved = unit.insert_later_with::<invoice_lines::Entity>(row, lines).await?;
     Ok(at_version(new, &saved))
 }
 
