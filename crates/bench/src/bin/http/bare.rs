@@ -270,7 +270,9 @@ async fn one(
 }
 
 async fn list(State(pool): State<Arc<Pool>>, headers: HeaderMap) -> Result<Json<Page>, Failure> {
-    let sql = format!("{INVOICE} WHERE freelancer_id = ? ORDER BY id DESC LIMIT {}", PAGE + 1);
+    // SQLite would sort all invoices of the freelancer; without the index it reads the newest ones, and these are the freelancer's.
+    let freelancer = if matches!(*pool, Pool::Sqlite(_)) { "+freelancer_id" } else { "freelancer_id" };
+    let sql = format!("{INVOICE} WHERE {freelancer} = ? ORDER BY id DESC LIMIT {}", PAGE + 1);
     let marks = vec!["?"; PAGE].join(",");
     let of_lines = format!("{LINES} WHERE invoice_id IN ({marks}) ORDER BY invoice_id, position");
     on!(&*pool, &headers, db, me => {
