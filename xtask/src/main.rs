@@ -114,7 +114,10 @@ enum Bench {
         only: Vec<String>,
     },
     /// The request path: processor time per request beside a bare axum and sqlx server on the same tables, in turns.
-    Http,
+    Http {
+        /// Only these primaries and operations: mysql, embedded; get, list, create.
+        only: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -142,11 +145,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             arguments.extend(only.iter().map(String::as_str));
             cargo(&arguments, &servers.variables())
         }
-        Task::Bench { what: Bench::Http } => {
+        Task::Bench { what: Bench::Http { only } } => {
             let servers = databases::up();
             let bins = ["build", "--release", "-q", "-p", "chainbill-server", "-p", "chainbill-bench", "--bins"];
             cargo(&bins, &[])?;
-            let run = ["run", "--release", "-q", "-p", "chainbill-bench", "--bin", "bench-http"];
+            let mut run = vec!["run", "--release", "-q", "-p", "chainbill-bench", "--bin", "bench-http", "--"];
+            run.extend(only.iter().map(String::as_str));
             cargo(&run, &servers.variables())
         }
     }

@@ -56,6 +56,31 @@ pub struct Context {
     pub dry_run: bool,
 }
 
+/// A request that only reads, with the token of its login. The login is checked by the statement that reads.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    token_hash: String,
+}
+
+impl Reader {
+    /// A request with this token.
+    ///
+    /// # Errors
+    /// When it is none that was ever given.
+    pub fn of(token: &str) -> Result<Self, AppError> {
+        let could_be = !token.is_empty() && token.len() <= MOST_TOKEN;
+        could_be.then(|| Self { token_hash: sha256_hex(token) }).ok_or(AppError::Unauthenticated)
+    }
+
+    /// The token's hash, as logins are found by it.
+    pub(crate) fn token_hash(&self) -> &str {
+        &self.token_hash
+    }
+}
+
+/// Most bytes of a token; ours have fewer.
+pub(crate) const MOST_TOKEN: usize = 100;
+
 /// The network that counts as one asker: an IPv4 address, or the /64 that a single IPv6 subscriber has to himself.
 #[must_use]
 pub fn network_of(address: IpAddr) -> IpAddr {

@@ -22,7 +22,6 @@ use crate::{
 };
 
 /// How a command begins.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub(crate) enum Begun<'c, T> {
     /// It is new: here is its unit of work, and the key that it has taken.
     Fresh(Unit, Option<Keyed<'c>>),

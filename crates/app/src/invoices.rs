@@ -3,7 +3,7 @@
 use chainbill_domain::{
     id::{InvoiceId, ProjectId, UserId},
     invoice::{Action, CannotSend, Invoice, Unpayable},
-    states::{InvoiceStatus, NumberKind, Role},
+    states::{InvoiceStatus, NumberKind, Role, UserStatus},
     transition::Transition,
     visibility::Viewer,
     zone::Zone,
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    App, AppError, Context, Done, InvoiceView, MoneyView, Movement,
+    App, AppError, Context, Done, InvoiceView, MoneyView, Movement, Reader,
     billing::parties_now,
     command::Command,
     content::merged,
@@ -220,9 +220,29 @@ impl App {
         let viewer = context.actor()?.viewer();
         let id: InvoiceId = id.parse().map_err(|_| AppError::NotFound("invoice"))?;
         let invoice = invoices::find(&self.records, &viewer, id).await?.ok_or(AppError::NotFound("invoice"))?;
+        self.shown_to(viewer.user_id, invoice).await
+    }
+
+    /// As [`Self::invoice`], with the login checked in the statement that reads: it is asked for most.
+    ///
+    /// # Errors
+    /// [`AppError::Unauthenticated`] without a login; [`AppError::NotFound`] for others than its parties.
+    pub async fn read_invoice(&self, reader: &Reader, id: &str) -> Result<InvoiceView, AppError> {
+        // What is no id is no invoice's: a login is asked for first all the same.
+        let id: InvoiceId = id.parse().unwrap_or(InvoiceId::NIL);
+        let found = invoices::of_session(&self.records, reader.token_hash(), id).await?;
+        let (user, invoice) = found.ok_or(AppError::Unauthenticated)?;
+        if user.status != UserStatus::Active {
+            return Err(AppError::Unauthenticated);
+        }
+        self.shown_to(user.user, invoice.ok_or(AppError::NotFound("invoice"))?).await
+    }
+
+    /// An invoice that a user sees, with where its issuer is paid if the user is a party of it.
+    async fn shown_to(&self, user: UserId, invoice: Invoice) -> Result<InvoiceView, AppError> {
         let now = self.records.now();
         let today = self.zones(std::iter::once(&*invoice), now).await?.day(&invoice, now);
-        let is_party = [invoice.freelancer_id, invoice.client_id].contains(&viewer.user_id);
+        let is_party = [invoice.freelancer_id, invoice.client_id].contains(&user);
         let bank = invoice.parties.as_ref().filter(|_| is_party).and_then(|parties| parties.issuer.bank.clone());
         let view = InvoiceView::of(invoice, &today);
         Ok(InvoiceView { parties: view.parties.map(|parties| parties.with_bank(bank)), ..view })

@@ -44,7 +44,7 @@ pub use billing::PutBillingProfile;
 /// What always holds.
 pub use chainbill_records::repo::invariants::{INVARIANTS, Invariant};
 pub use checkouts::NewCheckout;
-pub use context::{Actor, Answered, Context, Done, Expected, Settings, Stored, network_of};
+pub use context::{Actor, Answered, Context, Done, Expected, Reader, Settings, Stored, network_of};
 pub use credits::{ApplyCredit, CreditPage, NewCreditNote, NewRefund, PartyFilter, RefundDone, RefundInvoice};
 pub use errors::{AppError, FieldError, Trouble};
 pub use history::{FieldChange, HistoryEntry};

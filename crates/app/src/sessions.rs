@@ -19,8 +19,8 @@ use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use crate::{
-    Actor, App, AppError, Context, Secret, UserView, accounts::locked_user, hashes::sha256_hex, password_rules,
-    views::moment,
+    Actor, App, AppError, Context, Secret, UserView, accounts::locked_user, context::MOST_TOKEN, hashes::sha256_hex,
+    password_rules, views::moment,
 };
 
 /// What a user logs in with.
@@ -176,7 +176,7 @@ impl App {
     /// # Errors
     /// When the primary does not answer.
     pub async fn authenticate(&self, token: &str) -> Result<Option<Actor>, AppError> {
-        if token.is_empty() || token.len() > 100 {
+        if token.is_empty() || token.len() > MOST_TOKEN {
             return Ok(None);
         }
         let found = sessions::active(&self.records, &sha256_hex(token)).await?;

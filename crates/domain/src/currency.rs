@@ -46,14 +46,61 @@ const LEFT_HUNDREDTHS: &str = "AFA ALK ANG AOK AON AOR ARA ARP ARY ATS AYM AZM B
     SDD SDP SIT SKK SLL SRG STD SUR TJR TMM UAK UGS UGW USS UYN UYP VEB VEF VNC XEU YDD YUD YUM YUN ZAL ZMK ZRN ZRZ ZWC \
     ZWD ZWL ZWN ZWR";
 
-const IN_USE: [(&str, u32); 3] = [(HUNDREDTHS, 2), (NO_MINOR, 0), (THOUSANDTHS, 3)];
-const READ_ONLY: [(&str, u32); 4] =
+const IN_USE: [(&str, u8); 3] = [(HUNDREDTHS, 2), (NO_MINOR, 0), (THOUSANDTHS, 3)];
+const READ_ONLY: [(&str, u8); 4] =
     [(LEFT_HUNDREDTHS, 2), (LEFT_NO_MINOR, 0), (FUNDS_HUNDREDTHS, 2), (FUNDS_TEN_THOUSANDTHS, 4)];
 
-/// The minor units of a code in these lists.
-fn among(lists: &[(&str, u32)], code: &str) -> Option<u32> {
-    let holds = |list: &str| list.split_ascii_whitespace().any(|known| known == code);
-    lists.iter().find(|(list, _)| holds(list)).map(|(_, exponent)| *exponent)
+/// Every code's minor units and whether it is in use, by its three letters: amounts are written and read all the time, and a
+/// search through the lists would be most of it.
+static KNOWN: [u8; CODES] = known();
+const LETTERS: usize = 26;
+const CODES: usize = LETTERS * LETTERS * LETTERS;
+/// Beside the minor units of a known code.
+const IS_KNOWN: u8 = 0x80;
+/// Beside the minor units of a code in use.
+const IS_IN_USE: u8 = 0x40;
+
+const fn known() -> [u8; CODES] {
+    let mut table = [0; CODES];
+    let mut place = 0;
+    while place < READ_ONLY.len() {
+        enter(&mut table, READ_ONLY[place].0.as_bytes(), IS_KNOWN | READ_ONLY[place].1);
+        place += 1;
+    }
+    let mut place = 0;
+    while place < IN_USE.len() {
+        enter(&mut table, IN_USE[place].0.as_bytes(), IS_KNOWN | IS_IN_USE | IN_USE[place].1);
+        place += 1;
+    }
+    table
+}
+
+/// Enters the codes of a list, which are three letters each with a space between.
+const fn enter(table: &mut [u8; CODES], list: &[u8], entry: u8) {
+    let mut at = 0;
+    while at < list.len() {
+        if let Some(place) = place([list[at], list[at + 1], list[at + 2]]) {
+            table[place] = entry;
+        }
+        at += 4;
+    }
+}
+
+/// The place of three capital letters.
+const fn place(code: [u8; 3]) -> Option<usize> {
+    let [a, b, c] = code;
+    if !(a.is_ascii_uppercase() && b.is_ascii_uppercase() && c.is_ascii_uppercase()) {
+        return None;
+    }
+    Some(((a - b'A') as usize * LETTERS + (b - b'A') as usize) * LETTERS + (c - b'A') as usize)
+}
+
+/// The entry of a code; 0 when there is none.
+const fn entry(code: [u8; 3]) -> u8 {
+    match place(code) {
+        Some(place) => KNOWN[place],
+        None => 0,
+    }
 }
 
 impl Currency {
@@ -66,14 +113,13 @@ impl Currency {
     /// Digits after the decimal point: 0, 2, 3 or 4.
     #[must_use]
     pub fn exponent(&self) -> u32 {
-        let known = among(&IN_USE, self.code()).or_else(|| among(&READ_ONLY, self.code()));
-        known.expect("a currency is made from a code of these lists")
+        u32::from(entry(self.0) & !(IS_KNOWN | IS_IN_USE))
     }
 
     /// Whether new values may be written in it.
     #[must_use]
     pub fn is_in_use(&self) -> bool {
-        among(&IN_USE, self.code()).is_some()
+        entry(self.0) & IS_IN_USE != 0
     }
 
     /// The currency of a new value.
@@ -102,7 +148,7 @@ impl FromStr for Currency {
 
     fn from_str(text: &str) -> Result<Self, UnknownCurrency> {
         match text.as_bytes() {
-            &[a, b, c] if among(&IN_USE, text).or_else(|| among(&READ_ONLY, text)).is_some() => Ok(Self([a, b, c])),
+            &[a, b, c] if entry([a, b, c]) != 0 => Ok(Self([a, b, c])),
             _ => Err(UnknownCurrency::Unknown),
         }
     }

@@ -19,6 +19,9 @@ pub struct Id<K> {
 pub struct NotAnId;
 
 impl<K> Id<K> {
+    /// The nil UUID, which is no object's.
+    pub const NIL: Self = Self::from_uuid(Uuid::nil());
+
     /// A new id: UUIDv7 of the given moment and 10 random bytes from the caller.
     #[must_use]
     pub fn new(at: Timestamp, random: [u8; 10]) -> Self {

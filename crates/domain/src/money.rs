@@ -75,11 +75,13 @@ impl Money {
     /// The amount as a decimal number with all decimals of its currency.
     #[must_use]
     pub fn amount(&self) -> String {
-        let exponent = self.currency.exponent() as usize;
+        let exponent = self.currency.exponent();
         let sign = if self.minor < 0 { "-" } else { "" };
-        let digits = format!("{:0>width$}", self.minor.unsigned_abs(), width = exponent + 1);
-        let (whole, fraction) = digits.split_at(digits.len() - exponent);
-        if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+        let (minor, unit) = (self.minor.unsigned_abs(), 10_u64.pow(exponent));
+        match exponent as usize {
+            0 => format!("{sign}{minor}"),
+            width => format!("{sign}{}.{:0width$}", minor / unit, minor % unit),
+        }
     }
 }
 
@@ -101,7 +103,7 @@ pub struct WrittenMoney {
 
 impl From<Money> for WrittenMoney {
     fn from(money: Money) -> Self {
-        Self { amount: money.amount(), currency: money.currency.to_string() }
+        Self { amount: money.amount(), currency: money.currency.code().to_owned() }
     }
 }
 

@@ -69,6 +69,12 @@ impl Dialect {
         statement
     }
 
+    /// Whether several statements are sent as one text, so that they cost one round trip. An embedded primary has no round trips;
+    /// there, prepared statements are cheaper.
+    pub(crate) const fn takes_texts(self) -> bool {
+        matches!(self, Self::MySql | Self::MariaDb)
+    }
+
     /// What follows a reading statement whose rows must stay as they are until the transaction ends. SQLite has its
     /// whole database locked by then.
     #[must_use]

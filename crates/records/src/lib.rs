@@ -13,6 +13,7 @@ pub mod test_clock;
 pub mod text;
 
 mod backfills;
+mod by_place;
 mod cells;
 mod certificates;
 mod changes;
@@ -24,6 +25,7 @@ mod evidence;
 mod faults;
 mod fence;
 mod leases;
+mod literals;
 mod newest;
 mod quarantine;
 mod recent_commits;

@@ -1,9 +1,8 @@
 //! Pages of lists, newest first. They read about as many rows as they return, whatever the size of the table.
 
-use chainbill_domain::Model;
 use sea_orm::{
-    EntityTrait, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
-    sea_query::{Alias, Expr, ExprTrait as _, Order, Query, SelectStatement, UnionType, Value},
+    EntityTrait, IdenStatic as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+    sea_query::{Expr, ExprTrait as _, Order, Value},
 };
 
 use crate::Synced;
@@ -43,56 +42,62 @@ impl<E: EntityTrait> Kind<E> {
             .map(move |(above, below)| Self { values: values.to_vec(), between: Some((column, above, below)) })
     }
 
-    fn conditions(&self) -> impl Iterator<Item = Expr> {
-        let values = self.values.iter().map(|(column, value)| Expr::col(*column).eq(value.clone()));
-        let (column, above, below) = self.between.map_or((None, None, None), |(column, a, b)| (Some(column), a, b));
-        let above = column.zip(above).map(|(column, word)| Expr::col(column).gt(word));
-        let below = column.zip(below).map(|(column, word)| Expr::col(column).lt(word));
-        values.chain(above).chain(below)
+    /// Writes its conditions, and their values.
+    fn write(&self, sql: &mut String, into: &mut Vec<Value>) {
+        let between = self.between.iter().flat_map(|(column, above, below)| {
+            let above = above.map(|word| (*column, " > ?", word.into()));
+            above.into_iter().chain(below.map(|word| (*column, " < ?", word.into())))
+        });
+        let all = self.values.iter().map(|(column, value)| (*column, " = ?", value.clone())).chain(between);
+        for (place, (column, condition, value)) in all.enumerate() {
+            let and = if place > 0 { " AND " } else { "" };
+            sql.extend([and, column.as_str(), condition]);
+            into.push(value);
+        }
     }
 }
 
 /// The newest rows of these kinds, at most `limit`, of ids below `before`.
-///
-/// A condition with OR would make databases read every row that matches either side. Here each kind yields its newest ids from its own
-/// index, and the newest of those are read.
 #[must_use]
 pub fn newest<E: Synced>(kinds: &[Kind<E>], before: Option<&str>, limit: u64) -> Select<E> {
     let rows = E::find().order_by(E::ID, Order::Desc);
     match kinds {
-        [] => rows.filter(Expr::val(1).eq(0)),
         // Every row: no index of a kind is needed.
         [Kind { values, between: None }] if values.is_empty() => {
             let rows = before.into_iter().fold(rows, |rows, before| rows.filter(Expr::col(E::ID).lt(before)));
             rows.limit(limit)
         }
-        [first, others @ ..] => {
-            let mut all = ids::<E>(first, before, limit);
-            for kind in others {
-                all.union(UnionType::Distinct, ids::<E>(kind, before, limit));
-            }
-            all.order_by(E::ID, Order::Desc).limit(limit);
-            // MySQL accepts a limit inside IN only one level deeper. Further conditions apply to these rows alone.
-            rows.filter(Expr::col((E::default(), E::ID)).in_subquery(within::<E>(all)))
+        kinds => {
+            let (condition, values) = among_newest(kinds, before, limit);
+            rows.filter(Expr::cust_with_values(condition, values))
         }
     }
 }
 
-/// The newest ids of a kind.
-fn ids<E: Synced>(kind: &Kind<E>, before: Option<&str>, limit: u64) -> SelectStatement {
-    let mut ids = Query::select();
-    ids.column(E::ID).from(E::default()).order_by(E::ID, Order::Desc).limit(limit);
-    for condition in kind.conditions() {
-        ids.and_where(condition);
+/// The condition that a row is among the newest of these kinds, at most `limit`, of ids below `before`, and its values.
+///
+/// A condition with OR would make databases read every row that matches either side. Here each kind yields its newest ids from its own
+/// index, and the newest of those are read. It is written as text: pages are read often, and have up to twenty kinds.
+pub(crate) fn among_newest<E: Synced>(kinds: &[Kind<E>], before: Option<&str>, limit: u64) -> (String, Vec<Value>) {
+    let (table, id) = (E::MODEL.name, E::ID.as_str());
+    if kinds.is_empty() {
+        return ("1 = 0".to_owned(), Vec::new());
     }
-    if let Some(before) = before {
-        ids.and_where(Expr::col(E::ID).lt(before));
+    let end = format!(" ORDER BY {id} DESC LIMIT {limit}");
+    let mut values = Vec::with_capacity(kinds.len() * 4);
+    // MySQL accepts a limit inside IN only one level deeper. Further conditions apply to these rows alone.
+    let mut sql = format!("{table}.{id} IN (SELECT {id} FROM (");
+    for (place, kind) in kinds.iter().enumerate() {
+        // SQLite accepts an order and a limit within a union only one level deeper.
+        let union = if place > 0 { " UNION " } else { "" };
+        sql.extend([union, "SELECT ", id, " FROM (SELECT ", id, " FROM `", table, "` WHERE "]);
+        kind.write(&mut sql, &mut values);
+        if let Some(before) = before {
+            sql.extend([" AND ", id, " < ?"]);
+            values.push(before.into());
+        }
+        sql.extend([&end, ") AS kind_", table]);
     }
-    // SQLite accepts an order and a limit within a union only one level deeper.
-    within::<E>(ids)
-}
-
-fn within<E: Synced>(inner: SelectStatement) -> SelectStatement {
-    let Model { name, .. } = E::MODEL;
-    Query::select().column(E::ID).from_subquery(inner, Alias::new(format!("newest_{name}"))).to_owned()
+    sql.extend([&end, ") AS newest_", table, ")"]);
+    (sql, values)
 }

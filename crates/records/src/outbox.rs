@@ -144,16 +144,15 @@ pub(crate) async fn commit(
     now: Timestamp,
 ) -> Result<(), RecordsError> {
     let are_few = entries.len() + events.len() <= FEW_WITH_COMMIT;
-    if !are_few || !matches!(dialect, Dialect::MySql | Dialect::MariaDb) {
+    if !are_few || !dialect.takes_texts() {
         write(&tx, dialect, entries).await?;
         events::write(&tx, dialect, events, now).await?;
-        return tx.commit().await.map_err(RecordsError::at_commit);
+        return tx.commit_after(Vec::new()).await;
     }
     let rows: Vec<String> = entries.iter().map(literals).collect();
     let entries = (!rows.is_empty()).then(|| format!("{INSERT}{}", rows.join(",")));
     let events = (!events.is_empty()).then(|| events::literals(events, now));
-    let statements: Vec<String> = entries.into_iter().chain(events).collect();
-    tx.commit_after(&statements.join(";")).await.map_err(RecordsError::at_commit)
+    tx.commit_after(entries.into_iter().chain(events).collect()).await
 }
 
 /// The row of an entry, as text.

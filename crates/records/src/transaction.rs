@@ -3,7 +3,7 @@
 //! On MySQL and compatible servers they are managed here and not by the driver: it does not notice that a text of
 //! statements has ended its transaction, and would send another ROLLBACK after each of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use sea_orm::{
@@ -13,6 +13,7 @@ use sea_orm::{
 use tokio::sync::Mutex;
 
 use crate::{
+    RecordsError,
     classes::undone,
     connections::{Answer, Borrowed, Connections, Server, Wish, Within, is_undone},
 };
@@ -21,7 +22,7 @@ use crate::{
 pub struct Transaction(Kind);
 
 enum Kind {
-    Server(Open),
+    Server(Box<Open>),
     Sqlite(DatabaseTransaction),
 }
 
@@ -29,6 +30,8 @@ enum Kind {
 struct Open {
     link: Mutex<Borrowed>,
     server: Arc<Server>,
+    /// Statements that travel with the next one.
+    waiting: std::sync::Mutex<Vec<String>>,
 }
 
 /// What a transaction is begun for.
@@ -46,7 +49,7 @@ const ATTEMPTS: u32 = 3;
 impl Transaction {
     pub(crate) async fn begin(db: &Connections, purpose: Purpose) -> Result<Self, DbErr> {
         if let Some(server) = db.of_server() {
-            return Ok(Self(Kind::Server(Box::pin(Open::begin(server)).await?)));
+            return Ok(Self(Kind::Server(Box::new(Box::pin(Open::begin(server)).await?))));
         }
         let db = db.of_sqlite().expect("what is no server's is SQLite's");
         let mode = (purpose == Purpose::Writing).then_some(SqliteTransactionMode::Immediate);
@@ -60,19 +63,39 @@ impl Transaction {
     /// When the database answers one: it may be durable or not.
     pub async fn commit(self) -> Result<(), DbErr> {
         match self.0 {
-            Kind::Server(open) => Box::pin(open.end("COMMIT")).await,
+            Kind::Server(open) => {
+                let text = open.with_waiting("COMMIT");
+                Box::pin(open.end(&text)).await
+            }
             Kind::Sqlite(transaction) => transaction.commit().await,
         }
     }
 
-    /// Sends statements together with COMMIT, to servers that take them so. It stops at the first
-    /// that fails: then there is no COMMIT.
-    pub(crate) async fn commit_after(self, statements: &str) -> Result<(), DbErr> {
+    /// Runs a statement with the next one, or with COMMIT, where a server takes several at once: it costs no round trip. Whatever
+    /// is read or written after it sees what it did, and an error of it is the error of what it travels with.
+    ///
+    /// # Errors
+    /// When it is run at once and fails.
+    pub(crate) async fn execute_later(&self, statement: String) -> Result<(), DbErr> {
+        match &self.0 {
+            Kind::Server(open) => {
+                open.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(statement);
+                Ok(())
+            }
+            Kind::Sqlite(transaction) => transaction.execute_unprepared(&statement).await.map(drop),
+        }
+    }
+
+    /// Makes it durable, after statements that are sent together with COMMIT to servers that take them so. The first that fails
+    /// ends them: then there is no COMMIT, which the error says.
+    pub(crate) async fn commit_after(self, statements: Vec<String>) -> Result<(), RecordsError> {
         match self.0 {
-            Kind::Server(open) => open.end(&format!("{statements};COMMIT")).await,
+            Kind::Server(open) => Box::pin(open.commit(statements)).await,
             Kind::Sqlite(transaction) => {
-                transaction.execute_unprepared(statements).await?;
-                transaction.commit().await
+                for statement in &statements {
+                    transaction.execute_unprepared(statement).await?;
+                }
+                transaction.commit().await.map_err(RecordsError::at_commit)
             }
         }
     }
@@ -81,11 +104,13 @@ impl Transaction {
     /// included, and no process can fall asleep within it.
     pub(crate) async fn whole(db: &Connections, statements: &str) -> Result<(), DbErr> {
         let Some(server) = db.of_server() else {
-            return Self::begin(db, Purpose::Writing).await?.commit_after(statements).await;
+            let transaction = Self::begin(db, Purpose::Writing).await?;
+            transaction.execute_unprepared(statements).await?;
+            return transaction.commit().await;
         };
         let mut link = server.borrow().await?;
         link.open = true;
-        let open = Open { link: Mutex::new(link), server: server.clone() };
+        let open = Open::on(link, server);
         Box::pin(open.end(&format!("BEGIN;{statements};COMMIT"))).await
     }
 
@@ -102,6 +127,10 @@ impl Transaction {
 }
 
 impl Open {
+    fn on(link: Borrowed, server: &Arc<Server>) -> Self {
+        Self { link: Mutex::new(link), server: server.clone(), waiting: std::sync::Mutex::default() }
+    }
+
     /// Begins on any connection, and on another where that one turns out to be gone: nothing was done yet.
     async fn begin(server: &Arc<Server>) -> Result<Self, DbErr> {
         let begin = Wish::Text("BEGIN");
@@ -112,7 +141,7 @@ impl Open {
             // From here on: a caller that stops waiting for the answer must not leave it open.
             link.open = true;
             match link.ask(begin).await {
-                Ok(_) => return Ok(Self { link: Mutex::new(link), server: server.clone() }),
+                Ok(_) => return Ok(Self::on(link, server)),
                 Err(error) if attempt < ATTEMPTS && is_undone(&error, true) => {}
                 Err(error) => return Err(begin.failed(undone(error))),
             }
@@ -121,7 +150,45 @@ impl Open {
 
     async fn ask(&self, wish: Wish<'_>) -> Result<Answer, DbErr> {
         let _places = self.server.places(wish.sql(), Within::Transaction).await?;
-        self.link.lock().await.ask(wish).await.map_err(|error| wish.failed(undone(error)))
+        let mut link = self.link.lock().await;
+        let waiting = self.take_waiting();
+        if !waiting.is_empty() {
+            let text = waiting.join(";");
+            let first = Wish::Text(&text);
+            link.ask(first).await.map_err(|error| first.failed(undone(error)))?;
+        }
+        link.ask(wish).await.map_err(|error| wish.failed(undone(error)))
+    }
+
+    fn take_waiting(&self) -> Vec<String> {
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What waits, and the statement that it travels with.
+    fn with_waiting(&self, statement: &str) -> String {
+        let mut all = self.take_waiting();
+        all.push(statement.to_owned());
+        all.join(";")
+    }
+
+    /// Sends what waits, further statements and COMMIT as one text. What fails before COMMIT has certainly not been committed: only
+    /// of a failed COMMIT, and of a connection that was lost meanwhile, the outcome is unknown.
+    async fn commit(self, statements: Vec<String>) -> Result<(), RecordsError> {
+        let mut all = self.take_waiting();
+        all.extend(statements);
+        let before = all.len();
+        all.push("COMMIT".to_owned());
+        let text = all.join(";");
+        let wish = Wish::Text(&text);
+        let mut link = self.link.lock().await;
+        match link.ask(wish).await {
+            Ok(_) => {
+                link.open = false;
+                Ok(())
+            }
+            Err(error @ sqlx::Error::Database(_)) if link.completed < before => Err(wish.failed(undone(error)).into()),
+            Err(error) => Err(RecordsError::at_commit(wish.failed(error))),
+        }
     }
 
     /// Sends the text that ends it. When that fails it may be open still, and is undone.

@@ -13,7 +13,7 @@ use sea_orm::{
 };
 
 use crate::{
-    Child, Records, RecordsError, Synced, Transaction, Unsynced,
+    Child, Records, RecordsError, Synced, Transaction, Unsynced, literals,
     outbox::{self, Entry, Op},
 };
 
@@ -87,6 +87,31 @@ impl Unit {
     {
         let row = self.insert::<C::Parent>(row).await?;
         self.write_many::<C>(children).await?;
+        Ok(row)
+    }
+
+    /// Saves a new row at version 1 with its children, all with COMMIT where the primary takes several statements at once. For rows
+    /// that have no unique value but their new key: a value that is taken would be an error of COMMIT.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn insert_later_with<C>(
+        &mut self,
+        mut row: <C::Parent as EntityTrait>::Model,
+        children: Vec<C::Model>,
+    ) -> Result<<C::Parent as EntityTrait>::Model, RecordsError>
+    where
+        C: Child,
+        C::Model: IntoActiveModel<C::ActiveModel> + ModelTrait<Entity = C>,
+        C::ActiveModel: Send,
+        <C::Parent as EntityTrait>::Model:
+            IntoActiveModel<<C::Parent as EntityTrait>::ActiveModel> + ModelTrait<Entity = C::Parent>,
+        <C::Parent as EntityTrait>::ActiveModel: Send,
+    {
+        C::Parent::stamp(&mut row, 1, None);
+        self.note(C::Parent::MODEL, C::Parent::id(&row), 1, Op::Upsert);
+        self.write_later::<C::Parent>(vec![row.clone()]).await?;
+        self.write_later::<C>(children).await?;
         Ok(row)
     }
 
@@ -224,6 +249,20 @@ impl Unit {
         self.write_many::<E>(vec![row]).await
     }
 
+    /// As [`Self::add`], with COMMIT where the primary takes several statements at once. For rows that have no unique value but
+    /// their new key.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn add_later<E>(&mut self, row: E::Model) -> Result<(), RecordsError>
+    where
+        E: Unsynced,
+        E::Model: IntoActiveModel<E::ActiveModel> + ModelTrait<Entity = E>,
+        E::ActiveModel: Send,
+    {
+        self.write_later::<E>(vec![row]).await
+    }
+
     /// Saves many rows of a table that is not synchronised, in few statements.
     ///
     /// # Errors
@@ -235,6 +274,19 @@ impl Unit {
         E::ActiveModel: Send,
     {
         self.write_many::<E>(rows).await
+    }
+
+    async fn write_later<E>(&self, rows: Vec<E::Model>) -> Result<(), RecordsError>
+    where
+        E: EntityTrait,
+        E::Model: IntoActiveModel<E::ActiveModel> + ModelTrait<Entity = E>,
+        E::ActiveModel: Send,
+    {
+        let text = self.records.dialect().takes_texts().then(|| literals::insert::<E>(&rows)).flatten();
+        match text.filter(|_| !rows.is_empty()) {
+            Some(text) => Ok(self.tx.execute_later(text).await?),
+            None => self.write_many::<E>(rows).await,
+        }
     }
 
     async fn write_many<E>(&self, rows: Vec<E::Model>) -> Result<(), RecordsError>
@@ -272,7 +324,7 @@ impl Unit {
     pub async fn commit(self) -> Result<Committed, RecordsError> {
         let Self { tx, records, now, entries, events } = self;
         if entries.is_empty() && events.is_empty() {
-            tx.commit().await.map_err(RecordsError::at_commit)?;
+            tx.commit_after(Vec::new()).await?;
             return Ok(Committed::default());
         }
         let token = token(&entries, &events);

@@ -10,7 +10,7 @@ use chainbill_mirror::{LogLine, MirrorError, MirrorTelemetry};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{Event, Subscriber, field::Field};
-use tracing_subscriber::{EnvFilter, Layer, layer::Context, layer::SubscriberExt as _, registry::LookupSpan};
+use tracing_subscriber::{Layer, filter::Targets, layer::Context, layer::SubscriberExt as _, registry::LookupSpan};
 
 use crate::settings::{LogFormat, Settings};
 
@@ -30,14 +30,9 @@ pub(crate) struct Lines(mpsc::Receiver<LogLine>);
 /// Starts the log. The lines for the mirror wait until [`write`] takes them.
 pub(crate) fn start(settings: &Settings) -> Lines {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let level = settings.log_level.tracing().to_string().to_lowercase();
-    // Libraries log below a warning only what their own developers need.
-    let filter = EnvFilter::new(format!("warn,chainbill={level}"));
-    let own = ["app", "domain", "mirror", "records", "server", "sync", "web"];
-    let filter = own.iter().fold(filter, |filter, room| match format!("chainbill_{room}={level}").parse() {
-        Ok(directive) => filter.add_directive(directive),
-        Err(_) => filter,
-    });
+    // Libraries log below a warning only what their own developers need. Our own targets begin with our name.
+    let filter =
+        Targets::new().with_default(tracing::Level::WARN).with_target("chainbill", settings.log_level.tracing());
     let keep = Keep { sender, level: settings.app_logs_level.tracing() };
     let registry = tracing_subscriber::registry().with(filter).with(keep);
     let format =

@@ -5,7 +5,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
 };
-use chainbill_app::{App, AppError, Context};
+use chainbill_app::{App, AppError, Context, Reader};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -131,6 +131,23 @@ impl FromRequestParts<State> for Principal {
             }
         }
         Ok(Self(context))
+    }
+}
+
+/// The login of a request that only reads, checked by the statement that reads.
+pub(crate) struct Reading(pub Reader);
+
+impl<S: Send + Sync> FromRequestParts<S> for Reading {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        idempotency_key(&parts.headers)?;
+        let bearer = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let reader = match bearer {
+            Some(bearer) => Reader::of(of_scheme(bearer, "bearer").ok_or(AppError::Unauthenticated)?)?,
+            None => Reader::of(&cookie(&parts.headers).ok_or(AppError::Unauthenticated)?)?,
+        };
+        Ok(Self(reader))
     }
 }
 

@@ -74,7 +74,7 @@ fn may_see_metrics(state: &State, headers: &HeaderMap) -> bool {
 }
 
 async fn openapi(Shared(state): Shared<State>) -> Response {
-    Json(state.description.as_ref()).into_response()
+    Json(&state.description).into_response()
 }
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1c2733;\

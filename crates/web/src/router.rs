@@ -1,6 +1,6 @@
 //! All routes, and the middleware around every request.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, ops::Deref, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -63,26 +63,37 @@ pub struct Serving {
     pub test_clock: Option<Arc<dyn AdvancingClock>>,
 }
 
-/// The state that the handlers share.
+/// The state that the handlers share. Every request clones it some times over, which costs one count.
 #[derive(Clone)]
-pub struct State {
+pub struct State(Arc<Contents>);
+
+/// What the state holds.
+pub struct Contents {
     pub(crate) app: App,
     pub(crate) mirror: Arc<dyn MirrorQuery>,
     pub(crate) sync: Arc<dyn SyncAdmin>,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) fresh_bound: Duration,
     pub(crate) secure_cookies: bool,
-    pub(crate) description: Arc<Value>,
+    pub(crate) description: Value,
     /// Operations that take no body, as `POST /api/auth/logout`.
-    bodiless: Arc<BTreeSet<String>>,
+    bodiless: BTreeSet<String>,
     pub(crate) probes: Arc<Probes>,
     pub(crate) test_clock: Option<Arc<dyn AdvancingClock>>,
     pub(crate) metrics_apart: bool,
     pub(crate) metrics_token: Option<Secret>,
     pub(crate) gauges: Arc<SharedRead<()>>,
-    trusted_proxies: Arc<[IpNet]>,
+    trusted_proxies: Vec<IpNet>,
     gate: Gate,
-    measured: Arc<Measured>,
+    measured: Measured,
+}
+
+impl Deref for State {
+    type Target = Contents;
+
+    fn deref(&self) -> &Contents {
+        &self.0
+    }
 }
 
 impl State {
@@ -97,24 +108,24 @@ impl State {
     ) -> Self {
         let mut description = describe(serving.test_clock.is_some());
         description::locate(&mut description, &serving.public_urls);
-        Self {
+        Self(Arc::new(Contents {
             app,
             mirror,
             sync,
             metrics,
             fresh_bound: serving.fresh_bound,
             secure_cookies: serving.secure_cookies,
-            bodiless: Arc::new(description::bodiless(&description)),
-            description: Arc::new(description),
+            bodiless: description::bodiless(&description),
+            description,
             probes: Arc::default(),
             test_clock: serving.test_clock,
             metrics_apart: serving.metrics_apart,
             metrics_token: serving.metrics_token,
             gauges: Arc::default(),
-            trusted_proxies: serving.trusted_proxies.into(),
+            trusted_proxies: serving.trusted_proxies,
             gate: Gate::new(serving.rates),
-            measured: Arc::default(),
-        }
+            measured: Measured::default(),
+        }))
     }
 }
 

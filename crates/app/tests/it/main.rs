@@ -5,6 +5,7 @@ mod checks;
 mod jobs;
 mod keys;
 mod lists;
+mod reading;
 mod recurrences;
 mod skills;
 mod states;

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use deadpool::managed::Object;
+use futures::TryStreamExt as _;
 use sea_orm::{DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
@@ -66,9 +67,19 @@ impl Wish<'_> {
         }
     }
 
-    async fn ask(&self, sql: &mut MySqlConnection) -> Result<Answer, sqlx::Error> {
+    /// Asks, and counts the statements of a text that were carried out.
+    async fn ask(&self, sql: &mut MySqlConnection, completed: &mut usize) -> Result<Answer, sqlx::Error> {
         match *self {
-            Self::Text(text) => sql.execute(AssertSqlSafe(text)).await.map(Answer::Done),
+            Self::Text(text) => {
+                let (mut results, mut all) = (sql.fetch_many(AssertSqlSafe(text)), MySqlQueryResult::default());
+                while let Some(result) = results.try_next().await? {
+                    if let sqlx::Either::Left(done) = result {
+                        *completed += 1;
+                        all.extend([done]);
+                    }
+                }
+                Ok(Answer::Done(all))
+            }
             Self::Execute(statement) => query(statement).execute(sql).await.map(Answer::Done),
             Self::One(statement) => query(statement).fetch_optional(sql).await.map(Answer::One),
             Self::All(statement) => query(statement).fetch_all(sql).await.map(Answer::All),
@@ -114,11 +125,13 @@ pub(crate) struct Borrowed {
     asking: bool,
     /// Whether a transaction may be open.
     pub open: bool,
+    /// How many statements of the last text were carried out.
+    pub completed: usize,
 }
 
 impl Borrowed {
     pub fn new(link: Object<Opener>, limits: Limits) -> Self {
-        Self { link: Some(link), limits, asking: false, open: false }
+        Self { link: Some(link), limits, asking: false, open: false, completed: 0 }
     }
 
     /// Asks, within the deadline. What the server has forgotten of its prepared statements is prepared anew once.
@@ -135,8 +148,10 @@ impl Borrowed {
 
     async fn ask_once(&mut self, wish: Wish<'_>) -> Result<Answer, sqlx::Error> {
         self.asking = true;
+        self.completed = 0;
         let link = self.link.as_mut().expect("it is given back by being dropped");
-        let result = in_time(self.limits.statement, Box::pin(wish.ask(link.sql()))).await;
+        let asked = Box::pin(wish.ask(link.sql(), &mut self.completed));
+        let result = in_time(self.limits.statement, asked).await;
         self.answered(result.as_ref().err());
         result
     }

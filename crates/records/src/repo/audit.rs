@@ -49,7 +49,7 @@ pub async fn add(unit: &mut Unit, entry: Entry<'_>) -> Result<(), RecordsError> 
         request_id: entry.request_id,
         address: entry.address,
     };
-    unit.add::<audit_entries::Entity>(row).await
+    unit.add_later::<audit_entries::Entity>(row).await
 }
 
 /// Which entries of an object's history.

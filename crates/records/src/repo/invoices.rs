@@ -2,6 +2,8 @@
 
 mod frozen;
 mod list;
+mod of_session;
+mod read;
 mod rows;
 mod sorted;
 
@@ -15,6 +17,7 @@ pub(crate) use self::sorted::past_in_issuers_zone;
 pub use self::{
     frozen::unverified,
     list::{List, Listed, list},
+    of_session::of_session,
     rows::rows,
     sorted::{Filter, Order, SortKey, key},
 };
@@ -62,7 +65,7 @@ async fn seen(db: &impl ConnectionTrait, viewer: &Viewer, row: Option<Model>) ->
 /// When the primary does not answer.
 pub async fn insert(unit: &mut Unit, new: Invoice) -> Result<Invoice, RecordsError> {
     let (row, lines) = rows(&new);
-    let saved = unit.insert_with::<invoice_lines::Entity>(row, lines).await?;
+    let saved = unit.insert_later_with::<invoice_lines::Entity>(row, lines).await?;
     Ok(at_version(new, &saved))
 }
 

@@ -1,7 +1,5 @@
 //! Logins. Only hashes of their tokens are kept.
 
-use std::{any::type_name, str::FromStr};
-
 use chainbill_domain::{
     Timestamp,
     id::{SessionId, UserId},
@@ -14,7 +12,8 @@ use sea_orm::{
 
 use super::{AT_ONCE, Cleaned};
 use crate::{
-    Records, RecordsError, Text, Unreadable,
+    Records, RecordsError, Text,
+    by_place::at,
     entities::sessions::{Column, Entity},
 };
 
@@ -32,32 +31,34 @@ pub struct SessionUser {
     pub status: UserStatus,
 }
 
+/// What of a login and its user is read, from `sessions s JOIN users u`.
+pub(super) const COLUMNS: &str = "s.id,u.id,u.role,u.status";
+/// How many columns that are.
+pub(super) const WIDTH: usize = 4;
+/// The login of a token that is neither expired nor revoked: the token's hash and the present moment are asked for.
+pub(super) const FROM_ACTIVE: &str = "FROM sessions s JOIN users u ON u.id=s.user_id";
+/// Its condition.
+pub(super) const IS_ACTIVE: &str = "s.token_hash=? AND s.revoked_at IS NULL AND s.expires_at>?";
+
 /// The login of a token that is neither expired nor revoked, with its user, in one statement: every authenticated request reads
 /// it.
 ///
 /// # Errors
 /// When the primary does not answer, or holds a role, a status or an id that this release cannot read.
 pub async fn active(records: &Records, token_hash: &str) -> Result<Option<SessionUser>, RecordsError> {
-    let sql = "SELECT s.id, u.id, u.role, u.status FROM sessions s JOIN users u ON u.id=s.user_id \
-               WHERE s.token_hash=? AND s.revoked_at IS NULL AND s.expires_at>?";
+    let sql = format!("SELECT {COLUMNS} {FROM_ACTIVE} WHERE {IS_ACTIVE}");
     let statement = records.statement(sql, [token_hash.into(), records.now().into()]);
     let row = records.query_one_raw(statement).await?;
-    row.map(|row| {
-        Ok(SessionUser {
-            session: parsed(&row, 0, "id")?,
-            user: parsed(&row, 1, "id")?,
-            role: parsed(&row, 2, "role")?,
-            status: parsed(&row, 3, "status")?,
-        })
-    })
-    .transpose()
+    row.map(|row| session_user(&row)).transpose()
 }
 
-fn parsed<T: FromStr>(row: &QueryResult, place: usize, column: &str) -> Result<T, RecordsError> {
-    let text: String = row.try_get_by_index(place)?;
-    text.parse().map_err(|_| {
-        let cause = format!("{text:?} is no {}", type_name::<T>());
-        RecordsError::Unreadable(Unreadable { column: column.to_owned(), cause })
+/// A login with its user from the first columns of a row.
+pub(super) fn session_user(row: &QueryResult) -> Result<SessionUser, RecordsError> {
+    Ok(SessionUser {
+        session: at::<Text<SessionId>>(row, 0, "id")?.0,
+        user: at::<Text<UserId>>(row, 1, "id")?.0,
+        role: at::<Text<Role>>(row, 2, "role")?.0,
+        status: at::<Text<UserStatus>>(row, 3, "status")?.0,
     })
 }
 

@@ -10,7 +10,7 @@ use chainbill_domain::{
 use chainbill_records::{
     Records, RecordsError, Text,
     dialect::Dialect,
-    entities::skills,
+    entities::{audit_entries, skills},
     outbox::{Entry, Op, PARTITIONS, Queued, partition_of},
 };
 use chainbill_testkit::sea_orm::{ConnectionTrait as _, EntityTrait as _};
@@ -220,8 +220,52 @@ async fn an_entry_that_cannot_be_kept_keeps_its_row_from_being_saved() {
         let mut unit = records.begin().await.unwrap();
         unit.insert::<skills::Entity>(row.clone()).await.unwrap();
         records.execute_unprepared("ALTER TABLE outbox ADD CONSTRAINT no CHECK (version < 0)").await.unwrap();
-        unit.commit().await.unwrap_err();
+        let refused = unit.commit().await.unwrap_err();
+        assert!(
+            !matches!(refused, RecordsError::Unknown(_)),
+            "what fails before COMMIT has no unknown outcome: {refused}"
+        );
         assert!(skills::Entity::find_by_id(row.id).one(records).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_travels_with_commit_is_seen_before_it_and_refused_with_it() {
+    on_every_primary(async |records| {
+        for text in ["it's", "\\", "\\'", "'; DROP TABLE outbox; --", "😀 e\u{301} ", "?", ""] {
+            let entry = audit_entries::Model {
+                id: records.new_id(),
+                at: records.now(),
+                actor_id: None,
+                action: "test".to_owned(),
+                subject_model: "skills".to_owned(),
+                subject_id: "1".to_owned(),
+                before_doc: None,
+                after_doc: Some(text.to_owned()),
+                request_id: None,
+                address: None,
+            };
+            let mut unit = records.begin().await.unwrap();
+            unit.add_later::<audit_entries::Entity>(entry.clone()).await.unwrap();
+            let within = audit_entries::Entity::find_by_id(&entry.id).one(&unit).await.unwrap();
+            assert_eq!(within.as_ref(), Some(&entry));
+            unit.commit().await.unwrap();
+            let kept = audit_entries::Entity::find_by_id(&entry.id).one(records).await.unwrap();
+            assert_eq!(kept, within, "{text:?}");
+            let row = skill(records, "Rust");
+            let mut unit = records.begin().await.unwrap();
+            unit.insert::<skills::Entity>(row.clone()).await.unwrap();
+            let refused = match unit.add_later::<audit_entries::Entity>(entry).await {
+                Ok(()) => unit.commit().await.map(drop).unwrap_err(),
+                Err(refused) => {
+                    drop(unit);
+                    refused
+                }
+            };
+            assert!(matches!(refused, RecordsError::Duplicate(_)), "{refused}");
+            assert!(skills::Entity::find_by_id(row.id).one(records).await.unwrap().is_none());
+        }
     })
     .await;
 }

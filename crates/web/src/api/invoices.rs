@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Answer, DryRun, created, done, listed, tagged, write_headers};
 use crate::{
     ProofView, State,
-    extract::{Principal, StrictJson, StrictQuery},
+    extract::{Principal, Reading, StrictJson, StrictQuery},
     problem::ProblemBody,
     tags::IfMatch,
 };
@@ -59,8 +59,8 @@ async fn create(
 /// An invoice.
 #[utoipa::path(get, path = "/api/invoices/{id}", tag = "invoices", params(("id" = String, Path)), responses(
     (status = 200, body = InvoiceView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
-async fn get(Shared(state): Shared<State>, Principal(context): Principal, Path(id): Path<String>) -> Answer {
-    Ok(tagged(StatusCode::OK, &state.app.invoice(&context, &id).await?))
+async fn get(Shared(state): Shared<State>, Reading(reader): Reading, Path(id): Path<String>) -> Answer {
+    Ok(tagged(StatusCode::OK, &state.app.read_invoice(&reader, &id).await?))
 }
 
 /// Change a draft.

@@ -23,7 +23,6 @@ pub(crate) mod test_clock;
 pub(crate) mod users;
 
 use axum::{
-    Json,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -46,7 +45,7 @@ pub(crate) struct DryRun {
 
 /// A response with its entity tag (RFC 9110, 8.8.3).
 fn tagged<T: AppAnswer>(status: StatusCode, thing: &T) -> Response {
-    with_tag((status, Json(thing)).into_response(), thing.tag().as_deref())
+    with_tag(json(status, thing), thing.tag().as_deref())
 }
 
 fn with_tag(mut response: Response, tag: Option<&str>) -> Response {
@@ -61,7 +60,20 @@ fn listed<T: Serialize>(list: &str, page: &Page<T>) -> Response {
     for odd in &page.unreadable {
         tracing::error!("a list of {list} names the row {} as unreadable: {}", odd.id, odd.cause);
     }
-    Json(page).into_response()
+    json(StatusCode::OK, page)
+}
+
+/// JSON, written into one buffer that seldom has to grow.
+fn json<T: Serialize>(status: StatusCode, thing: &T) -> Response {
+    const USUAL_BYTES: usize = 4096;
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    match serde_json::to_writer(&mut bytes, thing) {
+        Ok(()) => (status, [(header::CONTENT_TYPE, "application/json")], bytes).into_response(),
+        Err(error) => {
+            tracing::error!("an answer cannot be written as JSON: {error}");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here").into_response()
+        }
+    }
 }
 
 /// The response to a command: the object, and the Sync-Token for reads of the mirror that must reflect it. A replay is the stored

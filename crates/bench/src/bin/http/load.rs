@@ -34,6 +34,15 @@ pub enum Operation {
 impl Operation {
     pub const ALL: [Self; 3] = [Self::Get, Self::List, Self::Create];
 
+    /// How it is chosen.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Create => "create",
+        }
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Get => "get an invoice",

@@ -18,6 +18,21 @@ pub struct Process {
 impl Process {
     /// ChainBill, built beside this program.
     pub fn chainbill(fresh: &Fresh) -> anyhow::Result<Self> {
+        let mut command = Self::program(fresh)?;
+        if fresh.secondary != EMBEDDED {
+            command.env("MONGODB_URI", &fresh.secondary);
+        }
+        Self::start(command)
+    }
+
+    /// The same with a mirror that nothing listens at.
+    pub fn unmirrored(fresh: &Fresh) -> anyhow::Result<Self> {
+        let mut command = Self::program(fresh)?;
+        command.env("MONGODB_URI", "mongodb://127.0.0.1:1/chainbill");
+        Self::start(command)
+    }
+
+    fn program(fresh: &Fresh) -> anyhow::Result<Command> {
         let programs = std::env::current_exe()?;
         let mut command = Command::new(programs.with_file_name("chainbill"));
         command
@@ -30,10 +45,7 @@ impl Process {
             .env("RATE_LOGIN", "100000")
             .env("RATE_ALL", "100000000")
             .env("PORT", "0");
-        if fresh.secondary != EMBEDDED {
-            command.env("MONGODB_URI", &fresh.secondary);
-        }
-        Self::start(command)
+        Ok(command)
     }
 
     /// The bare server.

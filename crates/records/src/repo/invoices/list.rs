@@ -10,22 +10,25 @@ use chainbill_domain::{
     visibility::{InvoiceParty, InvoiceRule, Viewer, Visible},
 };
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Select, Value,
+    ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _, QueryResult,
+    QuerySelect as _, QueryTrait as _, Select, Statement, Value,
     sea_query::{Expr, ExprTrait as _, Func},
 };
 
 use super::{
+    read::{COLUMNS, LINE_COLUMNS, read_line, read_row},
     rows::invoice,
     sorted::{self, Filter, Order},
 };
 use crate::{
-    Kind, OddRow, RecordsError, Text, Unreadable, by_parent, each,
+    Kind, OddRow, RecordsError, Text, Unreadable,
+    by_place::at,
     entities::{
         invoice_lines,
         invoices::{Column, Entity, Model},
     },
     newest,
+    newest::among_newest,
 };
 
 /// Which invoices.
@@ -70,19 +73,45 @@ impl List<'_> {
 /// When the primary does not answer.
 pub async fn list(db: &impl ConnectionTrait, list: List<'_>) -> Result<Option<Listed>, RecordsError> {
     let rows = match list.is_plain() {
-        true => Some(each(db, query(&list), Column::Id).await?),
+        true => {
+            let rows = db.query_all_raw(statement(db, &list)).await?;
+            Some(rows.iter().map(row).collect::<Result<_, _>>()?)
+        }
         false => sorted::rows(db, &list).await?,
     };
     let Some(mut rows) = rows else { return Ok(None) };
     let (limit, mut lines) = lines(db, &mut rows, list.limit).await?;
     let mut with_lines = |row: Model| {
-        let id = row.id.to_string();
+        let id = row.id;
         match lines.remove(&id).unwrap_or_else(|| Ok(Vec::new())) {
-            Ok(lines) => invoice(row, lines).map_err(|value| OddRow { id, value }),
-            Err(value) => Err(OddRow { id, value: value.within("lines") }),
+            Ok(lines) => invoice(row, lines).map_err(|value| OddRow { id: id.to_string(), value }),
+            Err(value) => Err(OddRow { id: id.to_string(), value: value.within("lines") }),
         }
     };
     Ok(Some(Listed { rows: rows.into_iter().map(|row| row.and_then(&mut with_lines)).collect(), limit }))
+}
+
+/// A row, or the key of one that cannot be read and what of it cannot.
+fn row(row: &QueryResult) -> Result<Result<Model, OddRow>, RecordsError> {
+    match read_row(row, 0) {
+        Ok(row) => Ok(Ok(row)),
+        Err(RecordsError::Unreadable(value)) => Ok(Err(OddRow { id: row.try_get_by_index(0)?, value })),
+        Err(error) => Err(error),
+    }
+}
+
+/// The statement of a page, in the order of [`COLUMNS`]. A party's page, which is asked for most, is written as text.
+fn statement(db: &impl ConnectionTrait, list: &List<'_>) -> Statement {
+    let backend = db.get_database_backend();
+    match (list.viewer.invoices(), list.project) {
+        (Visible::AnyOf(rules), None) => {
+            let kinds = of_parties(&rules, list.status);
+            let (condition, values) = among_newest(&kinds, list.after, u64::from(list.limit) + 1);
+            let sql = format!("SELECT {} FROM `invoices` WHERE {condition} ORDER BY id DESC", COLUMNS.join(","));
+            Statement::from_sql_and_values(backend, sql, values)
+        }
+        _ => query(list).build(backend),
+    }
 }
 
 /// Each state has its own place in an index behind a party's id: a page reads little more than what it shows, however many
@@ -102,11 +131,7 @@ fn query(list: &List<'_>) -> Select<Entity> {
             let shows = |status| rules.as_ref().is_none_or(|rules| rules.iter().any(|rule| rule.shows(status)));
             by_state((Column::ProjectId, Text(project).into()), list.status, shows)
         }
-        (None, rules) => rules
-            .iter()
-            .flatten()
-            .flat_map(|rule| by_state((party(*rule), Text(rule.user_id).into()), list.status, |it| rule.shows(it)))
-            .collect(),
+        (None, rules) => of_parties(rules.as_deref().unwrap_or_default(), list.status),
     };
     let query = newest(&kinds, list.after, limit);
     match rules {
@@ -114,6 +139,11 @@ fn query(list: &List<'_>) -> Select<Entity> {
         Some(rules) if list.project.is_some() => query.filter(condition(&rules)),
         _ => query,
     }
+}
+
+fn of_parties(rules: &[InvoiceRule], status: Option<InvoiceStatus>) -> Vec<Kind<Entity>> {
+    let of = |rule: &InvoiceRule| by_state((party(*rule), Text(rule.user_id).into()), status, |it| rule.shows(it));
+    rules.iter().flat_map(of).collect()
 }
 
 pub(super) fn party(rule: InvoiceRule) -> Column {
@@ -151,9 +181,13 @@ fn condition(rules: &[InvoiceRule]) -> Condition {
 
 /// Bytes of lines after which a page ends. Pages of usual invoices never come near.
 const ENOUGH: i64 = 1 << 20;
+/// Lines that are read without asking first how many bytes they take.
+const FEW: usize = 1000;
+/// Bytes that a line takes beside its description.
+const OF_LINE: i64 = 100;
 
-/// Lines by their invoice's id; of an invoice with a line that cannot be read, that line's value.
-type Lines = HashMap<String, Result<Vec<invoice_lines::Model>, Unreadable>>;
+/// Lines by their invoice; of an invoice with a line that cannot be read, that line's value.
+type Lines = HashMap<Text<InvoiceId>, Result<Vec<invoice_lines::Model>, Unreadable>>;
 
 /// The lines of a page's invoices. Where they are more than enough the page ends early: the limit is then how many invoices it
 /// has, and one row more stays, as for any page that is not the last.
@@ -162,9 +196,17 @@ async fn lines(
     rows: &mut Vec<Result<Model, OddRow>>,
     limit: u32,
 ) -> Result<(u32, Lines), RecordsError> {
-    let sizes = sizes(db, rows.iter().flatten().map(|row| row.id)).await?;
+    let shown = rows.len().min(limit as usize);
+    let ids = |fit: usize| -> Vec<Text<InvoiceId>> { rows[..fit].iter().flatten().map(|row| row.id).collect() };
+    let all = ids(shown);
+    let few = read_lines(db, &all, Some(FEW + 1)).await?;
+    let known = if few.len() <= FEW { Some(by_invoice(&few)?) } else { None };
+    let sizes = match &known {
+        Some(lines) => sizes_of(lines),
+        None => sizes(db, &all).await?,
+    };
     let (mut bytes, mut fit) = (0, 0);
-    for row in rows.iter() {
+    for row in &rows[..shown] {
         if bytes >= ENOUGH {
             break;
         }
@@ -172,21 +214,61 @@ async fn lines(
         bytes += size.copied().unwrap_or(0);
         fit += 1;
     }
-    let query = invoice_lines::Entity::find()
-        .filter(invoice_lines::Column::InvoiceId.is_in(rows[..fit].iter().flatten().map(|row| row.id)))
-        .order_by_asc(invoice_lines::Column::Position);
-    let lines = by_parent(db, query, invoice_lines::Column::InvoiceId).await?;
-    if fit >= rows.len() {
+    let lines = match known {
+        Some(lines) => lines,
+        None => by_invoice(&read_lines(db, &ids(fit), None).await?)?,
+    };
+    if fit >= shown {
         return Ok((limit, lines));
     }
     rows.truncate(fit + 1);
     Ok((u32::try_from(fit).unwrap_or(limit), lines))
 }
 
+/// Lines of invoices in their order, at most so many.
+async fn read_lines(
+    db: &impl ConnectionTrait,
+    ids: &[Text<InvoiceId>],
+    most: Option<usize>,
+) -> Result<Vec<QueryResult>, RecordsError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = format!("SELECT {} FROM invoice_lines WHERE invoice_id IN (?", LINE_COLUMNS.join(","));
+    sql.push_str(&",?".repeat(ids.len() - 1));
+    sql.push_str(") ORDER BY invoice_id,position");
+    if let Some(most) = most {
+        sql.extend([" LIMIT ", &most.to_string()]);
+    }
+    let values = ids.iter().map(|id| Value::from(*id));
+    Ok(db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?)
+}
+
+/// Lines by their invoice.
+fn by_invoice(rows: &[QueryResult]) -> Result<Lines, RecordsError> {
+    let mut lines = Lines::new();
+    for row in rows {
+        let of_invoice = lines.entry(at(row, 0, "invoice_id")?).or_insert_with(|| Ok(Vec::new()));
+        match (read_line(row, 0), &mut *of_invoice) {
+            (Ok(line), Ok(known)) => known.push(line),
+            (Err(RecordsError::Unreadable(value)), known @ Ok(_)) => *known = Err(value),
+            (Err(RecordsError::Unreadable(_)) | Ok(_), Err(_)) => {}
+            (Err(error), _) => return Err(error),
+        }
+    }
+    Ok(lines)
+}
+
+/// About how many bytes the lines of each invoice take, of lines that were read.
+fn sizes_of(lines: &Lines) -> HashMap<Text<InvoiceId>, i64> {
+    let size = |line: &invoice_lines::Model| i64::try_from(line.description.len()).unwrap_or(ENOUGH) + OF_LINE;
+    lines.iter().map(|(id, lines)| (*id, lines.iter().flatten().map(size).sum())).collect()
+}
+
 /// About how many bytes the lines of each invoice take.
 async fn sizes(
     db: &impl ConnectionTrait,
-    ids: impl Iterator<Item = Text<InvoiceId>>,
+    ids: &[Text<InvoiceId>],
 ) -> Result<HashMap<Text<InvoiceId>, i64>, RecordsError> {
     // SQLite's LENGTH counts characters, and MySQL's sums of integers are decimals.
     let size = Expr::cust(match db.get_database_backend() {
@@ -197,7 +279,7 @@ async fn sizes(
         .select_only()
         .column(invoice_lines::Column::InvoiceId)
         .expr(size)
-        .filter(invoice_lines::Column::InvoiceId.is_in(ids))
+        .filter(invoice_lines::Column::InvoiceId.is_in(ids.iter().copied()))
         .group_by(invoice_lines::Column::InvoiceId)
         .into_tuple()
         .all(db)
