@@ -259,8 +259,17 @@ impl<'a> Command<'a> {
     /// Adds the audit entry of what was done to a thing.
     pub async fn note<T: Identified>(&mut self, before: Option<&T>, after: Option<&T>) -> Result<(), AppError> {
         let subject = after.or(before).map(|view| view.id().to_owned()).unwrap_or_default();
+        self.note_about((T::MODEL, subject), (before, after)).await
+    }
+
+    /// Adds the audit entry of what was done to a thing to what it is about.
+    pub async fn note_about<T: Serialize>(
+        &mut self,
+        subject: (&str, String),
+        change: (Option<&T>, Option<&T>),
+    ) -> Result<(), AppError> {
         let (app, context, operation) = (self.app, self.context, self.operation);
-        app.audit(&mut self.unit, context, operation, (T::MODEL, subject), (before, after)).await
+        app.audit(&mut self.unit, context, operation, subject, change).await
     }
 }
 

@@ -4,7 +4,7 @@ use chainbill_domain::{
     id::UserId,
     invoice::{Action, CannotSettle, Invoice},
     payment::{self, Allocation, Payment},
-    states::{PaymentChannel, Role},
+    states::{PaymentChannel, PaymentState, Role},
     visibility::Viewer,
 };
 use chainbill_records::{
@@ -84,9 +84,14 @@ impl Command<'_> {
         after: Payment,
         invoice: Option<InvoiceView>,
     ) -> Result<PaymentView, AppError> {
+        // What leaves its invoices as they are is in their history all the same.
+        let is_quiet = matches!(after.state, PaymentState::Announced | PaymentState::Rejected);
         let before = before.map(|payment| PaymentView::of(payment, None));
         let after = PaymentView::of(after, None);
         self.note(before.as_ref(), Some(&after)).await?;
+        for part in after.allocations.iter().filter(|_| is_quiet) {
+            self.note_about(("invoices", part.invoice_id.clone()), (before.as_ref(), Some(&after))).await?;
+        }
         Ok(PaymentView { invoice, movement: self.movement(), ..after })
     }
 

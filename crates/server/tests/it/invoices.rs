@@ -72,7 +72,7 @@ fn the_same_key_pays_once_however_often_and_at_once_it_comes() {
                 &[("idempotency-key", "same")],
             )
         };
-        let answers = futures::future::join_all((0..20).map(|_| once())).await;
+        let answers = futures::future::join_all((0..50).map(|_| once())).await;
         let mut paid = BTreeSet::new();
         for answer in &answers {
             match answer.status.as_u16() {

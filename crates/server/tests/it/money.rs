@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Answer, Person, World, on_every_pair, payment, sent};
+use chainbill_testkit::Fault;
+
+use crate::{
+    faults::behind_a_proxy,
+    world::{Answer, Person, Server, World, on_every_pair, payment, program, run, sent},
+};
 
 fn euros(amount: &str) -> Value {
     json!({"amount": amount, "currency": "EUR"})
@@ -368,5 +373,38 @@ fn references_are_the_receivers_and_tell_others_nothing() {
         let known = act(world, &confirm, &freelancer, Value::Null).await;
         assert_eq!(known.refused(409), "wrong-state", "the receiver has had one transfer of this name");
         assert_sound(world).await;
+    });
+}
+
+#[test]
+fn a_thousand_writes_while_the_mirror_is_away_and_a_kill_are_all_in_it_afterwards() {
+    run(async {
+        let Some((fresh, proxy)) = behind_a_proxy().await else { return };
+        let mut world = World::start(fresh).await;
+        let (client, freelancer) = world.client_and_freelancer().await;
+        world.server.drained().await;
+        proxy.set(Fault::Refuse);
+        // Made, sent, announced, confirmed: four writes each.
+        for _ in 0..25 {
+            let write = async || {
+                let path = over(&world, &client, &freelancer, "10.00").await;
+                let reference = payment("10.00", &path);
+                let announced = act(&world, &format!("{path}/pay"), &client, reference).await.expect(201);
+                let confirm = format!("/api/payments/{}/confirm", id(&announced));
+                act(&world, &confirm, &freelancer, Value::Null).await.expect(200);
+            };
+            futures::future::join_all((0..10).map(|_| write())).await;
+        }
+        world.server.kill().await;
+        proxy.set(Fault::None);
+        world.server = Server::start(program(&world.fresh)).await;
+        let trial = world.server.get("/api/ledger/accounts", &client).await.expect(200);
+        let settled =
+            trial["accounts"].as_array().unwrap().iter().find(|it| it["account"] == "SETTLED").unwrap().clone();
+        assert_eq!(settled["balance"], euros("2500.00"), "no acknowledged write is lost");
+        assert_sound(&world).await;
+        world.server.drained().await;
+        world.assert_equal();
+        world.end().await;
     });
 }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::world::{PASSWORD, Person, World, invoice_body, on_every_pair, payment, sent};
 
 /// Writes as another client would, with the server's checks turned off.
-async fn write(world: &World, statements: &[&str]) {
+/// Writes past the application.
+pub async fn write(world: &World, statements: &[&str]) {
     let db = chainbill_testkit::open(&world.fresh.primary).await.db;
     for sql in statements {
         db.execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
