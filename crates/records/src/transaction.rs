@@ -3,7 +3,10 @@
 //! On MySQL and compatible servers they are managed here and not by the driver: it does not notice that a text of
 //! statements has ended its transaction, and would send another ROLLBACK after each of them.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError},
+};
 
 use async_trait::async_trait;
 use sea_orm::{
@@ -15,7 +18,7 @@ use tokio::sync::Mutex;
 use crate::{
     RecordsError,
     classes::undone,
-    connections::{Answer, Borrowed, Connections, Server, Wish, Within, is_undone},
+    connections::{Answer, Borrowed, Connections, Server, Wish, Within, is_undone, tables_of},
 };
 
 /// An open transaction. Dropping it undoes everything.
@@ -32,6 +35,8 @@ struct Open {
     server: Arc<Server>,
     /// Statements that travel with the next one.
     waiting: std::sync::Mutex<Vec<String>>,
+    /// Tables that it has been at.
+    known: std::sync::Mutex<BTreeSet<Box<str>>>,
 }
 
 /// What a transaction is begun for.
@@ -128,7 +133,7 @@ impl Transaction {
 
 impl Open {
     fn on(link: Borrowed, server: &Arc<Server>) -> Self {
-        Self { link: Mutex::new(link), server: server.clone(), waiting: std::sync::Mutex::default() }
+        Self { link: Mutex::new(link), server: server.clone(), waiting: Default::default(), known: Default::default() }
     }
 
     /// Begins on any connection, and on another where that one turns out to be gone: nothing was done yet.
@@ -149,7 +154,8 @@ impl Open {
     }
 
     async fn ask(&self, wish: Wish<'_>) -> Result<Answer, DbErr> {
-        let _places = self.server.places(wish.sql(), Within::Transaction).await?;
+        let new = self.new_tables(wish.sql());
+        let _places = self.server.places(&new, Within::Transaction).await?;
         let mut link = self.link.lock().await;
         let waiting = self.take_waiting();
         if !waiting.is_empty() {
@@ -157,7 +163,16 @@ impl Open {
             let first = Wish::Text(&text);
             link.ask(first).await.map_err(|error| first.failed(undone(error)))?;
         }
-        link.ask(wish).await.map_err(|error| wish.failed(undone(error)))
+        let answer = link.ask(wish).await.map_err(|error| wish.failed(undone(error)))?;
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).extend(new.into_iter().map(Box::from));
+        Ok(answer)
+    }
+
+    /// Tables of a statement that it has not been at. At the others it may hold locks: who has a place there waits for it, and it must
+    /// not wait for a place.
+    fn new_tables<'s>(&self, sql: &'s str) -> Vec<&'s str> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        tables_of(sql).into_iter().filter(|table| !known.contains(*table)).collect()
     }
 
     fn take_waiting(&self) -> Vec<String> {

@@ -24,7 +24,7 @@ pub(crate) use self::{
     address::{check, host, options},
     borrowed::{Answer, Borrowed, Wish},
     link::Opener,
-    tables::Within,
+    tables::{Within, tables_of},
     trust::Trust,
 };
 use crate::{
@@ -177,19 +177,19 @@ impl Server {
         }
     }
 
-    /// Places on the statement's tables. The server answers: it is its tables that are crowded.
-    pub async fn places(&self, sql: &str, within: Within) -> Result<Places, DbErr> {
+    /// Places on a statement's tables. The server answers: it is its tables that are crowded.
+    pub async fn places(&self, tables: &[&str], within: Within) -> Result<Places, DbErr> {
         let patience = match within {
             Within::Nothing => self.limits.acquire,
             Within::Transaction => CROWD.min(self.limits.acquire),
         };
         let crowded = || DbErr::Conn(RuntimeErr::SqlxError(sqlx::Error::PoolTimedOut.into()));
-        self.tables.places(sql, within, patience).await.ok_or_else(crowded)
+        self.tables.places(tables, within, patience).await.ok_or_else(crowded)
     }
 
     /// Sends it on any connection, and again on another where the first has certainly done nothing.
     async fn ask(&self, wish: Wish<'_>) -> Result<Answer, DbErr> {
-        let _places = self.places(wish.sql(), Within::Nothing).await?;
+        let _places = self.places(&tables_of(wish.sql()), Within::Nothing).await?;
         let mut attempt = 0;
         loop {
             attempt += 1;

@@ -2,7 +2,8 @@
 //! a connection, and the rest of the service has the others.
 //!
 //! Statements of transactions have places of their own: the holder of a connection must never wait for a statement that
-//! has a place and waits for a connection.
+//! has a place and waits for a connection. A transaction that has been at a table needs no place there any more: it may hold the
+//! rows that those who have the places wait for.
 
 use std::{
     collections::HashMap,
@@ -37,11 +38,8 @@ impl Tables {
         Self { connections, places: Mutex::default() }
     }
 
-    /// Places for a statement; none when they are not free in time.
-    pub async fn places(&self, sql: &str, within: Within, patience: Duration) -> Option<Places> {
-        let mut tables: Vec<&str> = named(sql).collect();
-        tables.sort_unstable();
-        tables.dedup();
+    /// Places at tables; none when they are not free in time.
+    pub async fn places(&self, tables: &[&str], within: Within, patience: Duration) -> Option<Places> {
         let mut places = Vec::with_capacity(tables.len());
         let all = async {
             // In the order of names, so that two never wait for each other.
@@ -67,7 +65,15 @@ impl Tables {
     }
 }
 
-/// The tables that a statement of ours names: the words after FROM, JOIN, INTO and UPDATE.
+/// The tables that a statement of ours names, in the order of their names.
+pub(crate) fn tables_of(sql: &str) -> Vec<&str> {
+    let mut tables: Vec<&str> = named(sql).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    tables
+}
+
+/// The words after FROM, JOIN, INTO and UPDATE.
 fn named(sql: &str) -> impl Iterator<Item = &str> {
     let mut words =
         sql.split(|sign: char| sign.is_whitespace() || matches!(sign, '(' | ')' | ',')).filter(|word| !word.is_empty());
@@ -112,7 +118,7 @@ mod tests {
     #[tokio::test]
     async fn one_tables_readers_leave_places_for_the_others() {
         let (tables, soon) = (Tables::of(16), Duration::from_millis(10));
-        let place = async |sql| tables.places(sql, Within::Nothing, soon).await;
+        let place = async |sql| tables.places(&tables_of(sql), Within::Nothing, soon).await;
         let mut held = Vec::new();
         for _ in 0..8 {
             held.push(place("SELECT 1 FROM reviews").await.expect("a place"));
@@ -120,7 +126,7 @@ mod tests {
         assert!(place("SELECT 1 FROM reviews").await.is_none());
         assert!(place("SELECT 1 FROM users JOIN reviews ON 1").await.is_none());
         assert!(place("SELECT 1 FROM users").await.is_some(), "what was taken for another table is given back");
-        let transactions = tables.places("SELECT 1 FROM reviews", Within::Transaction, soon).await;
+        let transactions = tables.places(&["reviews"], Within::Transaction, soon).await;
         assert!(transactions.is_some(), "transactions have places of their own");
         held.pop();
         assert!(place("SELECT 1 FROM reviews").await.is_some());

@@ -12,7 +12,7 @@ use chainbill_records::{
     connect::{ConnectError, ConnectSettings, Connected, connect},
     migrations, retry,
 };
-use chainbill_testkit::sea_orm::ConnectionTrait as _;
+use chainbill_testkit::sea_orm::{ConnectionTrait as _, Statement};
 use chainbill_testkit::{Answering, EMBEDDED, Fresh, Proxy, Reply, address, primaries};
 
 /// Every real server, with a database of its own.
@@ -325,4 +325,42 @@ async fn what_is_wrong_with_an_address_is_said_at_once_with_what_mends_it() {
         assert!(!error.to_string().contains("canary"));
         fresh.remove().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_holds_a_row_goes_on_at_its_table_while_a_crowd_waits_for_the_row() {
+    for fresh in servers().await {
+        // Three transactions at a time have places on a table.
+        let records = records(&ConnectSettings { max_connections: 8, ..ConnectSettings::of(&fresh.primary) }).await;
+        fact(&records, "row").await.unwrap();
+        let count = "UPDATE facts SET value=CONCAT(value,'+') WHERE name='row'";
+        let holder = records.begin().await.unwrap();
+        holder.execute_unprepared(count).await.unwrap();
+        let crowd = (0..5).map(|_| async {
+            let unit = records.begin().await?;
+            unit.execute_unprepared(count).await?;
+            unit.commit().await.map(drop)
+        });
+        let holding = async {
+            // Until as many wait for the row as have places.
+            let waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE facts%'";
+            while number(&records, waiting).await < 3 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            holder.execute_unprepared(count).await?;
+            holder.commit().await.map(drop)
+        };
+        let (held, waited) = futures::join!(holding, futures::future::join_all(crowd));
+        held.unwrap();
+        // Some of the crowd may be asked to come again: that is what places are for.
+        let done = waited.iter().filter(|done| done.is_ok()).count();
+        assert!(done >= 3, "{waited:?}");
+        records.close().await;
+        fresh.remove().await;
+    }
+}
+
+async fn number(records: &Records, sql: &str) -> i64 {
+    let row = records.query_one_raw(Statement::from_string(records.get_database_backend(), sql)).await.unwrap();
+    row.unwrap().try_get_by_index(0).unwrap()
 }

@@ -42,7 +42,7 @@ async fn business(world: &World, round: usize) {
     let id = sent(world, &client, &freelancer).await;
     let pay = format!("/api/invoices/{id}/pay");
     let paid = server
-        .ask(Method::POST, &pay, Some(&world.admin), Some(payment("1478.00", &id)), &[("idempotency-key", "k")])
+        .ask(Method::POST, &pay, Some(&world.admin), Some(payment("1478.00", &id)), &[("idempotency-key", &id)])
         .await;
     assert_eq!(paid.expect(201)["invoice"]["status"], "PAID");
     server.get("/api/invoices", &client).await.expect(200);
