@@ -237,7 +237,7 @@ async fn reminders_come(fresh: &Fresh) {
     let (unpaid, paid) = (&invoices[0], &invoices[1]);
     let pay = format!("{paid}/pay");
     let whole = payment("1478.00", "all");
-    server.ask(Method::POST, &pay, Some(&client), Some(whole), &[("idempotency-key", "k")]).await.expect(201);
+    server.ask(Method::POST, &pay, Some(&freelancer), Some(whole), &[("idempotency-key", "k")]).await.expect(201);
     // Twice a day, so that one of both is after 09:00 there.
     for _ in 0..14 {
         let admin = pass(&server, "PT12H").await;
