@@ -57,7 +57,9 @@ async fn invoice(app: &App, people: &People, state: &str, place: usize) -> (Stri
         let note = NewCreditNote { amount: amount.map(euros), reason: "Less".to_owned() };
         app.credit_invoice(&key(&people.freelancer, "note"), &id, note).await.unwrap();
     };
-    let run = async |sql: String| drop(app.records().execute_unprepared(&sql).await.unwrap());
+    let run = async |sql: String| {
+        app.records().execute_unprepared(&sql).await.unwrap();
+    };
     let payment = match state {
         "SENT, credited in part" => {
             credit(Some("30.00")).await;
