@@ -82,7 +82,7 @@ const ORDERS: [&str; 10] =
 
 #[tokio::test]
 async fn a_walk_has_neither_gap_nor_repeat_while_invoices_come() {
-    const MANY: i64 = 2000;
+    const MANY: i64 = 10_000;
     on_every_primary(async |app| {
         let (freelancer, femi) = new_user(app, "femi", "FREELANCER").await;
         let (client, carla) = new_user(app, "carla", "CLIENT").await;
