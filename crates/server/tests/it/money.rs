@@ -16,11 +16,16 @@ fn euros(amount: &str) -> Value {
     json!({"amount": amount, "currency": "EUR"})
 }
 
-/// An action on money, under a key of its own.
+/// An action on money, under a key of its own, until it is answered: a busy database asks to come again.
 async fn act(world: &World, path: &str, who: &Person, body: Value) -> Answer {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     let key = format!("money-{}", NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-    keyed(world, path, who, body, &key).await
+    loop {
+        let answer = keyed(world, path, who, body.clone(), &key).await;
+        if answer.status != 503 {
+            return answer;
+        }
+    }
 }
 
 async fn keyed(world: &World, path: &str, who: &Person, body: Value, key: &str) -> Answer {
@@ -32,9 +37,9 @@ async fn keyed(world: &World, path: &str, who: &Person, body: Value, key: &str) 
 async fn over(world: &World, client: &Person, freelancer: &Person, amount: &str) -> String {
     let line = json!({"description": "Work", "quantity": "1", "unitPrice": euros(amount)});
     let body = json!({"clientId": client.id, "title": "Work", "currency": "EUR", "lines": [line]});
-    let made = world.server.post("/api/invoices", freelancer, body).await.expect(201);
+    let made = act(world, "/api/invoices", freelancer, body).await.expect(201);
     let path = format!("/api/invoices/{}", made["id"].as_str().unwrap());
-    world.server.act(&format!("{path}/send"), freelancer).await.expect(200);
+    act(world, &format!("{path}/send"), freelancer, Value::Null).await.expect(200);
     path
 }
 
