@@ -121,18 +121,15 @@ impl App {
             "the trial balance is of all users",
         );
         check.finish(Some(()))?;
-        let balances = ledger::balances(&self.records, Selection { until: at, ..Selection::default() }).await?;
-        let (mut kinds, mut books) = (BTreeMap::new(), BTreeMap::new());
-        for it in balances {
-            let Money { minor, currency } = it.balance;
-            let kind: &mut (i64, i64) = kinds.entry((currency, it.kind)).or_default();
-            *kind = (kind.0 + minor, kind.1 + it.postings);
-            *books.entry((currency, it.kind.is_claim())).or_insert(0_i64) += minor;
+        let kinds = ledger::by_kind(&self.records, Selection { until: at, ..Selection::default() }).await?;
+        let mut books = BTreeMap::new();
+        for (account, Money { minor, currency }, _) in &kinds {
+            *books.entry((*currency, account.is_claim())).or_insert(0_i64) += minor;
         }
         let money = |minor, currency| Money { minor, currency }.into();
-        let kind = |((currency, account), (minor, postings)): ((Currency, AccountKind), (i64, i64))| KindView {
+        let kind = |(account, balance, postings): (AccountKind, Money, i64)| KindView {
             account,
-            balance: money(minor, currency),
+            balance: balance.into(),
             postings,
         };
         let balanced = books.values().all(|sum| *sum == 0);

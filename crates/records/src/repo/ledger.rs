@@ -155,6 +155,25 @@ pub async fn balances(db: &impl ConnectionTrait, selection: Selection) -> Result
     Ok(rows.into_iter().map(balance).collect())
 }
 
+/// Sums by kind of account and currency, those of the selection, and how many postings each has.
+///
+/// # Errors
+/// When the primary does not answer, or a sum does not fit.
+pub async fn by_kind(
+    db: &impl ConnectionTrait,
+    selection: Selection,
+) -> Result<Vec<(AccountKind, Money, i64)>, RecordsError> {
+    let query = selection.of(Entity::find().select_only());
+    let by = [Column::Currency, Column::AccountKind];
+    let query = by.into_iter().fold(query, |query, column| query.column(column).group_by(column).order_by_asc(column));
+    let rows: Vec<(Text<Currency>, Text<AccountKind>, i64, i64)> =
+        query.expr(sum(db)).expr(Expr::cust("COUNT(*)")).into_tuple().all(db).await?;
+    let kind = |(currency, kind, minor, postings): (Text<Currency>, Text<AccountKind>, i64, i64)| {
+        (kind.0, Money { minor, currency: currency.0 }, postings)
+    };
+    Ok(rows.into_iter().map(kind).collect())
+}
+
 /// MySQL's sums of integers are decimals.
 fn sum(db: &impl ConnectionTrait) -> Expr {
     Expr::cust(match db.get_database_backend() {
