@@ -7,7 +7,6 @@ use chainbill_domain::{
     checkout::Checkout,
     id::CheckoutId,
     invoice::Action,
-    money::Money,
     payment::{Allocation, Payment, Received},
     states::{CheckoutStatus, PaymentChannel, PaymentMethod, Role},
 };
@@ -126,7 +125,7 @@ impl App {
         if checkout.provider_id.is_some() || checkout.status != CheckoutStatus::Open {
             return Ok(checkout);
         }
-        let request = request(&checkout).map_err(unusable)?;
+        let request = request(&checkout)?;
         let begun = match self.provider()?.begin_checkout(&request).await {
             Ok(begun) => begun,
             Err(error) => {
@@ -198,11 +197,6 @@ fn request(checkout: &Checkout) -> Result<CheckoutRequest, InvalidText> {
     })
 }
 
-/// Ids of ours and of the provider are what it accepts; anything else was written by another hand.
-pub(crate) fn unusable(error: InvalidText) -> AppError {
-    AppError::Records(RecordsError::Corrupt(format!("an id for the payment provider {error}")))
-}
-
 impl Command<'_> {
     /// Acts on an event; its kind, and what came of it.
     async fn act_on(&mut self, event: &ProviderEvent) -> Result<(&'static str, String), AppError> {
@@ -238,12 +232,8 @@ impl Command<'_> {
             return Ok("known".to_owned());
         }
         let (at, amount) = (self.unit.now(), paid.amount);
-        let received = Received {
-            external_ref: paid.payment.to_string(),
-            method: PaymentMethod::Card,
-            amount: Money { minor: amount.minor, currency: amount.currency },
-            received_at: None,
-        };
+        let received =
+            Received { external_ref: paid.payment.to_string(), method: PaymentMethod::Card, amount, received_at: None };
         let part = Allocation { invoice_id: checkout.invoice_id, minor: amount.minor };
         let payment = Payment::announce(self.app.new_id(), checkout.parties, received, vec![part], None, at);
         let locked = self.locked(&payment).await?;
@@ -271,9 +261,10 @@ impl Command<'_> {
     }
 }
 
+/// Ids of ours and of the provider are what it accepts; anything else was written by another hand.
 impl From<InvalidText> for AppError {
     fn from(error: InvalidText) -> Self {
-        unusable(error)
+        Self::Records(RecordsError::Corrupt(format!("an id for the payment provider {error}")))
     }
 }
 

@@ -119,7 +119,7 @@ impl Context {
         Self { dry_run, ..self }
     }
 
-    /// Money moves for somebody, and once per key: a key is needed where something is done.
+    /// Money moves for a user who is known, and once per key: a key is needed where something is done.
     pub(crate) fn needs_key(&self) -> Result<(), AppError> {
         self.actor()?;
         if self.idempotency_key.is_none() && !self.dry_run { Err(AppError::IdempotencyRequired) } else { Ok(()) }

@@ -1,4 +1,4 @@
-//! Payments: money of a client for a freelancer. Whoever holds the money confirms it: the freelancer who received it, an
+//! Payments: money of a client for a freelancer. The holder of the money confirms it: the freelancer who received it, an
 //! operator, or a provider. A payer can only announce one. A confirmed payment is never edited: a counter-record reverses it.
 //!
 //! A payment settles invoices by its allocations. What exceeds them is the client's credit with the freelancer.

@@ -111,7 +111,6 @@ impl<'a> Command<'a> {
         let client = own(Role::Client).or(asked.client);
         let freelancer = self.user_in("/freelancerId", freelancer, Role::Freelancer).await?;
         let client = self.user_in("/clientId", client, Role::Client).await?;
-        // Whoever was never billed by a freelancer has nothing to pay in advance; and ids tell nothing of strangers.
         Ok(Counterparties { freelancer, client })
     }
 

@@ -44,7 +44,7 @@ impl App {
             let actor = context.actor()?;
             let before = command.payment(id).await?;
             let channel = PaymentChannel::of(actor.role)
-                .ok_or(AppError::Forbidden("whoever receives the money confirms a payment, not who pays it"))?;
+                .ok_or(AppError::Forbidden("the receiver of the money or an operator confirms a payment"))?;
             let locked = command.locked(&before).await?;
             let before = command.payment_under_lock(before.id).await?;
             let by = (Some(actor.user_id), Takes::Whatever);
@@ -135,7 +135,7 @@ fn may_reverse(role: Role, payment: &Payment) -> Result<(), AppError> {
         Role::Freelancer if is_credit || custody != Some(Custody::Platform) => Ok(()),
         _ if payment.state != PaymentState::Confirmed => Ok(()),
         Role::Freelancer => Err(AppError::Forbidden("an operator reverses what the platform has received")),
-        Role::Client => Err(AppError::Forbidden("whoever received the money reverses a payment, not who paid it")),
+        Role::Client => Err(AppError::Forbidden("the receiver of the money or an operator reverses a payment")),
     }
 }
 

@@ -107,7 +107,7 @@ fn payment(amount: &str, external_ref: &str) -> NewPayment {
     }
 }
 
-/// What an action comes to for somebody: nothing is done.
+/// The result of an action for a user: nothing is done.
 async fn asked(app: &App, who: &Context, action: &str, (id, paid): (&str, Option<&str>)) -> String {
     let context = who.clone().dry(true);
     let none = Movement::default;

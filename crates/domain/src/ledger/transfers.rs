@@ -10,7 +10,7 @@ use crate::{
 /// Where the money of a payment comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// From outside of the platform, into somebody's custody.
+    /// From outside of the platform, into the custody of the platform or of the freelancer.
     World(PaymentMethod, Custody),
     /// From the client's credit.
     Credit(Custody),
@@ -142,7 +142,7 @@ impl Transfer {
             .finish()
     }
 
-    /// A refund of a client's credit by whoever holds it, at once.
+    /// A refund of a client's credit by its holder, at once.
     ///
     /// # Errors
     /// When the amount is not positive.

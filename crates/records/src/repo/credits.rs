@@ -221,7 +221,7 @@ pub async fn find_refund(
     Ok(row.map(refund).filter(|refund| viewer.is_party(refund.parties)))
 }
 
-/// A refund, whoever its parties are.
+/// A refund of any parties.
 ///
 /// # Errors
 /// When the primary does not answer.

@@ -344,8 +344,9 @@ async fn who_holds_a_row_goes_on_at_its_table_while_a_crowd_waits_for_the_row() 
         let holding = async {
             // Until as many wait for the row as have places.
             let waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE facts%'";
+            let mut looks = tokio::time::interval(Duration::from_millis(5));
             while number(&records, waiting).await < 3 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                looks.tick().await;
             }
             holder.execute_unprepared(count).await?;
             holder.commit().await.map(drop)

@@ -69,12 +69,13 @@ fn a_checkout_is_paid_once_however_often_late_or_wrongly_its_events_come() {
         fake.meet([Fault::CutAfter, Fault::CutAfter, Fault::CutAfter, Fault::CutAfter]);
         let lost = begin(world, &id, &client, "pay-1").await;
         assert_eq!(lost.refused(503), "provider-unavailable");
+        let mut looks = tokio::time::interval(Duration::from_millis(200));
         let begun = loop {
+            looks.tick().await;
             let answer = begin(world, &id, &client, "pay-1").await;
             if answer.status != 503 {
                 break answer.expect(201);
             }
-            tokio::time::sleep(Duration::from_millis(200)).await;
         };
         assert_eq!(fake.checkouts_of(begun["id"].as_str().unwrap()).len(), 1, "one checkout for one key");
         let again = begin(world, &id, &client, "pay-1").await.expect(201);
