@@ -17,7 +17,7 @@ use std::{collections::HashSet, time::Duration};
 use chainbill_domain::{Model, Row, Timestamp};
 use tokio::{sync::MutexGuard, time::Instant};
 
-use crate::{Records, RecordsError, Snapshot, Topology, connections::Wish, retry, retry::jittered};
+use crate::{Records, RecordsError, Snapshot, Topology, connections::Command, retry, retry::jittered};
 
 /// A mark that was committed to the primary.
 #[derive(Debug, Clone)]
@@ -76,11 +76,11 @@ impl Records {
         let at = at.format("%Y-%m-%d %H:%M:%S%.3f");
         let insert = format!("INSERT INTO sync_fences (id, at) VALUES ('{id}', '{at}')");
         let text = format!("{VARIABLE}='BEFORE';{insert};{VARIABLE}=DEFAULT");
-        let wish = Wish::Text(&text);
+        let command = Command::Text(&text);
         let mut link = server.borrow().await?;
         // After the timeout the connection is closed, and the next one may lead to another server.
-        let done = tokio::time::timeout(ONE_TRY, link.ask(wish)).await;
-        done.map_err(|_| RecordsError::Late(ONE_TRY.as_secs()))?.map_err(|error| wish.failed(error))?;
+        let done = tokio::time::timeout(ONE_TRY, link.ask(command)).await;
+        done.map_err(|_| RecordsError::Late(ONE_TRY.as_secs()))?.map_err(|error| command.failed(error))?;
         Ok(())
     }
 

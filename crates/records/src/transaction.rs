@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use crate::{
     RecordsError,
     classes::undone,
-    connections::{Answer, Borrowed, Connections, Server, Wish, Within, is_undone, tables_of},
+    connections::{Answer, Borrowed, Command, Connections, Server, Within, is_undone, tables_of},
 };
 
 /// An open transaction. Dropping it undoes everything.
@@ -138,7 +138,7 @@ impl Open {
 
     /// Begins on any connection, and on another where that one turns out to be gone: nothing was done yet.
     async fn begin(server: &Arc<Server>) -> Result<Self, DbErr> {
-        let begin = Wish::Text("BEGIN");
+        let begin = Command::Text("BEGIN");
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -153,17 +153,17 @@ impl Open {
         }
     }
 
-    async fn ask(&self, wish: Wish<'_>) -> Result<Answer, DbErr> {
-        let new = self.new_tables(wish.sql());
+    async fn ask(&self, command: Command<'_>) -> Result<Answer, DbErr> {
+        let new = self.new_tables(command.sql());
         let _places = self.server.places(&new, Within::Transaction).await?;
         let mut link = self.link.lock().await;
         let waiting = self.take_waiting();
         if !waiting.is_empty() {
             let text = waiting.join(";");
-            let first = Wish::Text(&text);
+            let first = Command::Text(&text);
             link.ask(first).await.map_err(|error| first.failed(undone(error)))?;
         }
-        let answer = link.ask(wish).await.map_err(|error| wish.failed(undone(error)))?;
+        let answer = link.ask(command).await.map_err(|error| command.failed(undone(error)))?;
         self.known.lock().unwrap_or_else(PoisonError::into_inner).extend(new.into_iter().map(Box::from));
         Ok(answer)
     }
@@ -194,23 +194,25 @@ impl Open {
         let before = all.len();
         all.push("COMMIT".to_owned());
         let text = all.join(";");
-        let wish = Wish::Text(&text);
+        let command = Command::Text(&text);
         let mut link = self.link.lock().await;
-        match link.ask(wish).await {
+        match link.ask(command).await {
             Ok(_) => {
                 link.open = false;
                 Ok(())
             }
-            Err(error @ sqlx::Error::Database(_)) if link.completed < before => Err(wish.failed(undone(error)).into()),
-            Err(error) => Err(RecordsError::at_commit(wish.failed(error))),
+            Err(error @ sqlx::Error::Database(_)) if link.completed < before => {
+                Err(command.failed(undone(error)).into())
+            }
+            Err(error) => Err(RecordsError::at_commit(command.failed(error))),
         }
     }
 
     /// Sends the text that ends it. When that fails it may be open still, and is undone.
     async fn end(self, text: &str) -> Result<(), DbErr> {
-        let wish = Wish::Text(text);
+        let command = Command::Text(text);
         let mut link = self.link.lock().await;
-        link.ask(wish).await.map_err(|error| wish.failed(error))?;
+        link.ask(command).await.map_err(|error| command.failed(error))?;
         link.open = false;
         Ok(())
     }
@@ -227,28 +229,28 @@ impl ConnectionTrait for Transaction {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match &self.0 {
-            Kind::Server(open) => open.ask(Wish::Execute(&statement)).await.map(Answer::done),
+            Kind::Server(open) => open.ask(Command::Execute(&statement)).await.map(Answer::done),
             Kind::Sqlite(transaction) => transaction.execute_raw(statement).await,
         }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         match &self.0 {
-            Kind::Server(open) => open.ask(Wish::Text(sql)).await.map(Answer::done),
+            Kind::Server(open) => open.ask(Command::Text(sql)).await.map(Answer::done),
             Kind::Sqlite(transaction) => transaction.execute_unprepared(sql).await,
         }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match &self.0 {
-            Kind::Server(open) => open.ask(Wish::One(&statement)).await.map(Answer::one),
+            Kind::Server(open) => open.ask(Command::One(&statement)).await.map(Answer::one),
             Kind::Sqlite(transaction) => transaction.query_one_raw(statement).await,
         }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &self.0 {
-            Kind::Server(open) => open.ask(Wish::All(&statement)).await.map(Answer::all),
+            Kind::Server(open) => open.ask(Command::All(&statement)).await.map(Answer::all),
             Kind::Sqlite(transaction) => transaction.query_all_raw(statement).await,
         }
     }

@@ -26,8 +26,8 @@ use crate::world::{new_user, operator};
 
 /// A primary with one connection, so that what the session has read is what the list has read.
 async fn on_one_connection(fresh: &Fresh) -> (Records, Connections) {
-    let wish = ConnectSettings { max_connections: 1, ..ConnectSettings::of(&fresh.primary) };
-    let connected = connect(&wish).await.unwrap_or_else(|error| panic!("{error}"));
+    let settings = ConnectSettings { max_connections: 1, ..ConnectSettings::of(&fresh.primary) };
+    let connected = connect(&settings).await.unwrap_or_else(|error| panic!("{error}"));
     let records = records_of(&connected);
     migrations::up(&records, None).await.unwrap();
     (records, connected.db)

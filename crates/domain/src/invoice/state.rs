@@ -83,7 +83,7 @@ pub struct InvoiceState {
 }
 
 impl InvoiceState {
-    /// Who bills, and who pays.
+    /// The issuer and the payer.
     #[must_use]
     pub const fn between(&self) -> Counterparties {
         Counterparties { freelancer: self.freelancer_id, client: self.client_id }

@@ -12,7 +12,7 @@ use crate::{
 /// A freelancer and a client of theirs: claims and credits are between two parties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Counterparties {
-    /// Who bills.
+    /// The issuer of the invoices.
     pub freelancer: UserId,
     /// Who pays.
     pub client: UserId,

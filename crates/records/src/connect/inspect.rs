@@ -42,7 +42,7 @@ fn judge(seen: &Seen, host: &str) -> Result<Vec<String>, ConnectError> {
     if let Some(engine) = seen.engine.as_ref().filter(|engine| !engine.eq_ignore_ascii_case("InnoDB")) {
         return refused(format!("its default storage engine is {engine}; InnoDB is accepted"));
     }
-    // Every session asks for these; what stands between, such as a pooling proxy, may have lost the wish.
+    // Every session asks for these; what stands between, such as a pooling proxy, may have lost the setting.
     if let Some(mode) = seen.sql_mode.as_ref().filter(|mode| !mode.contains("STRICT_")) {
         return refused(format!(
             "its sql_mode stays {mode:?}, which cuts what does not fit; STRICT_ALL_TABLES is accepted"

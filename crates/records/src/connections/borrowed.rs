@@ -20,9 +20,9 @@ use super::{
 };
 use crate::classes::{Class, Code, of_driver};
 
-/// What is asked of a server.
+/// A command to a server: a statement, and what it returns.
 #[derive(Clone, Copy)]
-pub(crate) enum Wish<'a> {
+pub(crate) enum Command<'a> {
     /// Runs a text as it stands.
     Text(&'a str),
     /// Runs a statement.
@@ -43,7 +43,7 @@ pub(crate) enum Answer {
     All(Vec<MySqlRow>),
 }
 
-impl Wish<'_> {
+impl Command<'_> {
     /// The text of it.
     pub fn sql(&self) -> &str {
         match self {
@@ -135,22 +135,22 @@ impl Borrowed {
     }
 
     /// Asks, within the deadline. What the server has forgotten of its prepared statements is prepared anew once.
-    pub async fn ask(&mut self, wish: Wish<'_>) -> Result<Answer, sqlx::Error> {
-        let first = self.ask_once(wish).await;
+    pub async fn ask(&mut self, command: Command<'_>) -> Result<Answer, sqlx::Error> {
+        let first = self.ask_once(command).await;
         match first {
             Err(error) if of_driver(&error) == Class::Statement => {
                 self.forget_statements().await?;
-                self.ask_once(wish).await
+                self.ask_once(command).await
             }
             other => other,
         }
     }
 
-    async fn ask_once(&mut self, wish: Wish<'_>) -> Result<Answer, sqlx::Error> {
+    async fn ask_once(&mut self, command: Command<'_>) -> Result<Answer, sqlx::Error> {
         self.asking = true;
         self.completed = 0;
         let link = self.link.as_mut().expect("it is given back by being dropped");
-        let asked = Box::pin(wish.ask(link.sql(), &mut self.completed));
+        let asked = Box::pin(command.ask(link.sql(), &mut self.completed));
         let result = in_time(self.limits.statement, asked).await;
         self.answered(result.as_ref().err());
         result

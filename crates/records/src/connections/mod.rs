@@ -22,7 +22,7 @@ use sea_orm::{
 use self::tables::{Places, Tables};
 pub(crate) use self::{
     address::{check, host, options},
-    borrowed::{Answer, Borrowed, Wish},
+    borrowed::{Answer, Borrowed, Command},
     link::Opener,
     tables::{Within, tables_of},
     trust::Trust,
@@ -188,15 +188,15 @@ impl Server {
     }
 
     /// Sends it on any connection, and again on another where the first has certainly done nothing.
-    async fn ask(&self, wish: Wish<'_>) -> Result<Answer, DbErr> {
-        let _places = self.places(&tables_of(wish.sql()), Within::Nothing).await?;
+    async fn ask(&self, command: Command<'_>) -> Result<Answer, DbErr> {
+        let _places = self.places(&tables_of(command.sql()), Within::Nothing).await?;
         let mut attempt = 0;
         loop {
             attempt += 1;
             let mut link = self.borrow().await?;
-            match link.ask(wish).await {
-                Err(error) if attempt < ATTEMPTS && is_undone(&error, wish.only_reads()) => {}
-                other => return other.map_err(|error| wish.failed(error)),
+            match link.ask(command).await {
+                Err(error) if attempt < ATTEMPTS && is_undone(&error, command.only_reads()) => {}
+                other => return other.map_err(|error| command.failed(error)),
             }
         }
     }
@@ -235,28 +235,28 @@ impl ConnectionTrait for Connections {
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match &self.0 {
             Kind::Sqlite(db) => db.execute_raw(statement).await,
-            Kind::Server(server) => server.ask(Wish::Execute(&statement)).await.map(Answer::done),
+            Kind::Server(server) => server.ask(Command::Execute(&statement)).await.map(Answer::done),
         }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         match &self.0 {
             Kind::Sqlite(db) => db.execute_unprepared(sql).await,
-            Kind::Server(server) => server.ask(Wish::Text(sql)).await.map(Answer::done),
+            Kind::Server(server) => server.ask(Command::Text(sql)).await.map(Answer::done),
         }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match &self.0 {
             Kind::Sqlite(db) => db.query_one_raw(statement).await,
-            Kind::Server(server) => server.ask(Wish::One(&statement)).await.map(Answer::one),
+            Kind::Server(server) => server.ask(Command::One(&statement)).await.map(Answer::one),
         }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &self.0 {
             Kind::Sqlite(db) => db.query_all_raw(statement).await,
-            Kind::Server(server) => server.ask(Wish::All(&statement)).await.map(Answer::all),
+            Kind::Server(server) => server.ask(Command::All(&statement)).await.map(Answer::all),
         }
     }
 }

@@ -67,7 +67,7 @@ pub(super) async fn uncheck(db: &DatabaseTransaction, table: &str, what: &[&str]
     Ok(())
 }
 
-/// CHECK constraints of a name, and unnamed ones about a column; TiDB keeps none unless it is told to.
+/// CHECK constraints of a name, and unnamed ones about a column; TiDB keeps none unless a setting enables them.
 async fn names(db: &DatabaseTransaction, table: &str, what: &str) -> Result<Vec<String>, DbErr> {
     let sql = match super::of(db).await? {
         Dialect::TiDb | Dialect::Sqlite => return Ok(Vec::new()),

@@ -66,7 +66,7 @@ async fn a_new_file_opened_by_many_at_once_is_opened_by_all() {
 fn payment(id: &str, payer: &str) -> String {
     format!(
         "INSERT INTO payments (id, invoice_id, payer_id, external_ref, method, amount_minor, currency, received_at, \
-         recorded_by, created_at) VALUES ('{id}', 'bill', '{payer}', 'ref-1', 'CARD', 5, 'EUR', '2026-01-01 00:00:00.000', \
+         recorded_by, created_at) VALUES ('{id}', 'invoice', '{payer}', 'ref-1', 'CARD', 5, 'EUR', '2026-01-01 00:00:00.000', \
          '{payer}', '2026-01-01 00:00:00.000')"
     )
 }

@@ -247,7 +247,11 @@ fn where_no_body_is_taken_none_is_accepted() {
         assert_eq!(server.send(Method::POST, &send, None, Some(fields)).await.refused(401), "unauthenticated");
         server.post(&send, &freelancer, json!({})).await.expect(200);
         let verified = server.act("/api/sync/verify", &world.admin).await;
-        assert!([200, 202].contains(&verified.status.as_u16()), "an empty wish needs no body: {}", verified.text);
+        assert!(
+            [200, 202].contains(&verified.status.as_u16()),
+            "a verification without options needs no body: {}",
+            verified.text
+        );
         let login = server.send(Method::POST, "/api/auth/login", None, None).await;
         assert_eq!(login.refused(415), "unsupported-media-type", "this one needs its fields");
     });

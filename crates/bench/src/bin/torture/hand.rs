@@ -255,8 +255,8 @@ impl Hand {
         if side == Side::Second {
             return Ok(());
         }
-        let told = self.load.oracle.told();
-        while self.load.oracle.told() == told {
+        let acknowledged = self.load.oracle.acknowledged();
+        while self.load.oracle.acknowledged() == acknowledged {
             ensure!(
                 back.elapsed() < Duration::from_secs(60),
                 "nothing is acknowledged a minute after the primary's return"

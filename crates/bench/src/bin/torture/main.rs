@@ -149,7 +149,7 @@ fn print(hand: &Hand, verdict: &Verdict) {
     let (load, count) = (&hand.load, |lines: &[String]| lines.len() as u64);
     let figures = [
         (cycles.values().sum(), "cycles"),
-        (load.oracle.told(), "acknowledged writes"),
+        (load.oracle.acknowledged(), "acknowledged writes"),
         (found.deletes, "of them deletes"),
         (found.contended, "of them to rows with concurrent writers"),
         (load.met(), "refused by version conflicts, and retried or given up"),

@@ -39,7 +39,7 @@ impl<'h> History<'h> {
             }
             let known = history.fates.entry(key).or_insert((word, answer));
             // An acknowledgement is final.
-            if known.0 != Word::Told {
+            if known.0 != Word::Acknowledged {
                 *known = (word, answer);
             }
         }
@@ -63,19 +63,20 @@ impl<'h> History<'h> {
 
     /// Subject and id of each acknowledged creation.
     pub fn made(&self) -> impl Iterator<Item = (&'h str, &'h str)> {
-        self.of("make").filter(|write| write.fate == Word::Told).map(|write| (write.subject, write.answer))
+        self.of("make").filter(|write| write.fate == Word::Acknowledged).map(|write| (write.subject, write.answer))
     }
 
     /// Whether an invoice's delete is acknowledged or has an unknown outcome.
     pub fn may_be_gone(&self, subject: &str) -> bool {
-        matches!(self.fate(&format!("delete-{subject}")), Some(Word::Told | Word::Meant))
+        matches!(self.fate(&format!("delete-{subject}")), Some(Word::Acknowledged | Word::Meant))
     }
 
     /// Acknowledged writes to rows with concurrent writers.
     pub fn contended(&self) -> u64 {
-        let raced =
-            |write: &Write<'_>| write.fate == Word::Told && self.fate(&format!("patch-{}", write.subject)).is_some();
-        self.told(&["count", "part", "patch"]) + self.of("delete").filter(raced).count() as u64
+        let raced = |write: &Write<'_>| {
+            write.fate == Word::Acknowledged && self.fate(&format!("patch-{}", write.subject)).is_some()
+        };
+        self.acknowledged(&["count", "part", "patch"]) + self.of("delete").filter(raced).count() as u64
     }
 
     /// Writes that were never answered.
@@ -84,8 +85,9 @@ impl<'h> History<'h> {
     }
 
     /// Acknowledged writes of these kinds.
-    pub fn told(&self, kinds: &[&'static str]) -> u64 {
-        let told = |what: &&'static str| self.of(what).filter(|write| write.fate == Word::Told).count() as u64;
-        kinds.iter().map(told).sum()
+    pub fn acknowledged(&self, kinds: &[&'static str]) -> u64 {
+        let acknowledged =
+            |what: &&'static str| self.of(what).filter(|write| write.fate == Word::Acknowledged).count() as u64;
+        kinds.iter().map(acknowledged).sum()
     }
 }

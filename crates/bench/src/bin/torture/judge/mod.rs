@@ -40,7 +40,7 @@ pub async fn judge(load: &Load, base: &str, mirror: &ForeignDocuments, oracle: &
 fn judged(history: &History<'_>, facts: &Facts) -> Found {
     let mut found = Found {
         wrong: history.wrong.iter().map(|line| (*line).to_owned()).collect(),
-        deletes: history.told(&["delete"]),
+        deletes: history.acknowledged(&["delete"]),
         contended: history.contended(),
         unanswered: history.unanswered(),
         ..Found::default()

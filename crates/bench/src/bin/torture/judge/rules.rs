@@ -42,7 +42,7 @@ fn sent(history: &History<'_>, facts: &Facts, found: &mut Found) {
     for (subject, id) in history.made() {
         let is_draft = facts.invoices.get(id).is_none_or(|invoice| invoice["status"] == "DRAFT");
         match history.fate(&format!("send-{subject}")) {
-            Some(Word::Told) if is_draft => found.lost.push(format!("send-{subject}: {id} is not sent")),
+            Some(Word::Acknowledged) if is_draft => found.lost.push(format!("send-{subject}: {id} is not sent")),
             None if !is_draft => found.doubled.push(format!("{id}: sent without a request")),
             _ => {}
         }
@@ -58,11 +58,11 @@ fn paid(history: &History<'_>, facts: &Facts, found: &mut Found) {
         };
         let reversed = history.fate(&format!("reverse-{subject}"));
         match (euros(invoice), history.fate(&format!("pay-{subject}"))) {
-            (Some(20), Some(_)) if reversed == Some(Word::Told) => {
+            (Some(20), Some(_)) if reversed == Some(Word::Acknowledged) => {
                 found.lost.push(format!("reverse-{subject}: {id} is paid all the same"));
             }
             (Some(0), _) if reversed.is_some() => {}
-            (Some(0), Some(Word::Told)) => found.lost.push(format!("pay-{subject}: {id} is not paid")),
+            (Some(0), Some(Word::Acknowledged)) => found.lost.push(format!("pay-{subject}: {id} is not paid")),
             (Some(0), _) | (Some(20), Some(_)) => {}
             _ => found.doubled.push(format!("pay-{subject}: {id} is paid with {}", invoice["paid"])),
         }
@@ -80,7 +80,7 @@ fn parts(history: &History<'_>, facts: &Facts, found: &mut Found) {
             let times = euros(invoice).map(|sum| if place + 1 < PARTS.len() { sum / part % 4 } else { sum / part });
             match times {
                 Some(1) => {}
-                Some(0) if fate != Word::Told => {}
+                Some(0) if fate != Word::Acknowledged => {}
                 Some(0) => found.lost.push(format!("{key}: {id} has {}", invoice["paid"])),
                 _ => found.doubled.push(format!("{key}: {id} has {}", invoice["paid"])),
             }
@@ -97,7 +97,7 @@ fn counts(history: &History<'_>, facts: &Facts, found: &mut Found) {
         let (Ok(client), Ok(number)) = (client.parse(), number.parse::<u64>()) else { continue };
         let (acknowledged, intended) = bounds.entry((write.subject, client)).or_default();
         *intended = (*intended).max(number);
-        *acknowledged = (*acknowledged).max(if write.fate == Word::Told { number } else { 0 });
+        *acknowledged = (*acknowledged).max(if write.fate == Word::Acknowledged { number } else { 0 });
     }
     for ((subject, client), (acknowledged, intended)) in bounds {
         let invoice = ids.get(subject).and_then(|id| facts.invoices.get(*id));
@@ -118,13 +118,13 @@ fn changed_and_deleted(history: &History<'_>, facts: &Facts, found: &mut Found) 
         let invoice = facts.invoices.get(id);
         let is_changed = invoice.map(|invoice| invoice["title"] == changed_title(subject));
         match (history.fate(&format!("patch-{subject}")), is_changed) {
-            (Some(Word::Told), Some(false)) => found.lost.push(format!("patch-{subject}: {id} is not changed")),
+            (Some(Word::Acknowledged), Some(false)) => found.lost.push(format!("patch-{subject}: {id} is not changed")),
             (Some(Word::Refused) | None, Some(true)) => {
                 found.doubled.push(format!("patch-{subject}: {id} is changed without a request"));
             }
             _ => {}
         }
-        let deleted = history.fate(&format!("delete-{subject}")) == Some(Word::Told);
+        let deleted = history.fate(&format!("delete-{subject}")) == Some(Word::Acknowledged);
         match (invoice, facts.tombstones.contains(id)) {
             (Some(_), _) if deleted => found.lost.push(format!("delete-{subject}: {id} is there")),
             (Some(_), true) => found.lost.push(format!("{id} exists, but has a tombstone in the mirror")),

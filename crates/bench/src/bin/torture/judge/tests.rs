@@ -6,41 +6,41 @@ use super::{facts::Facts, history::History, judged};
 
 const ORACLE: &str = "\
 meant make-a-0 /api/invoices
-told make-a-0 A
+acknowledged make-a-0 A
 meant send-a-0 /api/invoices/A/send
-told send-a-0 A
+acknowledged send-a-0 A
 meant pay-a-0 /api/invoices/A/pay
-told pay-a-0 P
+acknowledged pay-a-0 P
 meant make-d-0 /api/invoices
-told make-d-0 D
+acknowledged make-d-0 D
 meant delete-d-0 /api/invoices/D
-told delete-d-0 /api/invoices/D
+acknowledged delete-d-0 /api/invoices/D
 meant make-r-0 /api/invoices
-told make-r-0 R
+acknowledged make-r-0 R
 meant patch-r-0 /api/invoices/R
 meant delete-r-0 /api/invoices/R
-told patch-r-0 /api/invoices/R
+acknowledged patch-r-0 /api/invoices/R
 refused delete-r-0 /api/invoices/R
 meant make-p-0 /api/invoices
-told make-p-0 S
+acknowledged make-p-0 S
 meant send-p-0 /api/invoices/S/send
-told send-p-0 S
+acknowledged send-p-0 S
 meant part-p-0-0 /api/invoices/S/pay
 meant part-p-0-1 /api/invoices/S/pay
-told part-p-0-0 Q
+acknowledged part-p-0-0 Q
 meant make-c-0 /api/invoices
-told make-c-0 C
+acknowledged make-c-0 C
 meant count-c-0-0-1 /api/invoices/C
-told count-c-0-0-1 /api/invoices/C
+acknowledged count-c-0-0-1 /api/invoices/C
 meant count-c-0-0-2 /api/invoices/C
 meant make-v-0 /api/invoices
-told make-v-0 V
+acknowledged make-v-0 V
 meant send-v-0 /api/invoices/V/send
-told send-v-0 V
+acknowledged send-v-0 V
 meant pay-v-0 /api/payments/W/confirm
-told pay-v-0 W
+acknowledged pay-v-0 W
 meant reverse-v-0 /api/payments/W/reverse
-told reverse-v-0 W
+acknowledged reverse-v-0 W
 meant make-a-1 /api/invoices
 ";
 

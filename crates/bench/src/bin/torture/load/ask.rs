@@ -94,7 +94,7 @@ impl Load {
         let question = Question { key: Some(key), body, ..Question::new(Method::POST, path, who) };
         match self.insist(&question, key).await? {
             Some((200 | 201, json)) => {
-                self.oracle.note(Word::Told, key, json["id"].as_str().unwrap_or(""))?;
+                self.oracle.note(Word::Acknowledged, key, json["id"].as_str().unwrap_or(""))?;
                 Ok(Some(json))
             }
             Some((status, _)) => bail!("{path} answered {status}"),

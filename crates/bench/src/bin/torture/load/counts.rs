@@ -69,13 +69,13 @@ impl Load {
             let mut numbers = numbers(&row[board.field]);
             if numbers.get(&client).is_some_and(|known| *known >= number) {
                 // An unanswered attempt.
-                return self.oracle.note(Word::Told, &key, board.path);
+                return self.oracle.note(Word::Acknowledged, &key, board.path);
             }
             numbers.insert(client, number);
             let (body, version) = (json!({board.field: text(&numbers)}), row["version"].as_i64());
             let change = Question { body, version, ..Question::new(Method::PATCH, board.path, who) };
             match self.ask(&change, turn).await? {
-                Reply::Answer(200, _) => return self.oracle.note(Word::Told, &key, board.path),
+                Reply::Answer(200, _) => return self.oracle.note(Word::Acknowledged, &key, board.path),
                 Reply::Answer(412, _) => self.met_another(),
                 Reply::Answer(status, _) => bail!("{key} was answered {status}"),
                 Reply::Unknown => Self::pause().await,

@@ -60,7 +60,7 @@ impl Load {
                     return Ok(Deleted::Unknown);
                 }
                 Reply::Answer(..) => {
-                    self.oracle.note(Word::Told, &key, path)?;
+                    self.oracle.note(Word::Acknowledged, &key, path)?;
                     return Ok(Deleted::Done);
                 }
                 Reply::Unknown if self.is_impatient(&key) => return Ok(Deleted::Unknown),

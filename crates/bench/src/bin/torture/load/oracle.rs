@@ -15,7 +15,7 @@ pub enum Word {
     /// The request follows. Until an answer, the write's outcome is unknown.
     Meant,
     /// Acknowledged.
-    Told,
+    Acknowledged,
     /// Refused for good.
     Refused,
     /// An impossible answer.
@@ -24,13 +24,13 @@ pub enum Word {
 
 impl Word {
     /// All.
-    pub const ALL: [Self; 4] = [Self::Meant, Self::Told, Self::Refused, Self::Wrong];
+    pub const ALL: [Self; 4] = [Self::Meant, Self::Acknowledged, Self::Refused, Self::Wrong];
 
     /// Its spelling.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Meant => "meant",
-            Self::Told => "told",
+            Self::Acknowledged => "acknowledged",
             Self::Refused => "refused",
             Self::Wrong => "wrong",
         }
@@ -40,26 +40,26 @@ impl Word {
 /// The clients' log.
 pub struct Oracle {
     file: Mutex<File>,
-    told: AtomicU64,
+    acknowledged: AtomicU64,
 }
 
 impl Oracle {
     /// Starts empty.
     pub fn new(file: File) -> Self {
-        Self { file: Mutex::new(file), told: AtomicU64::new(0) }
+        Self { file: Mutex::new(file), acknowledged: AtomicU64::new(0) }
     }
 
     /// Count of acknowledged writes.
-    pub fn told(&self) -> u64 {
-        self.told.load(SeqCst)
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(SeqCst)
     }
 
     /// Writes a line: the word, the write's key (kind, subject, number) and the answer.
     pub fn note(&self, word: Word, key: &str, answer: &str) -> anyhow::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(file, "{} {key} {answer}", word.text())?;
-        if word == Word::Told {
-            self.told.fetch_add(1, SeqCst);
+        if word == Word::Acknowledged {
+            self.acknowledged.fetch_add(1, SeqCst);
         }
         Ok(())
     }

@@ -55,7 +55,7 @@ impl Load {
         for turn in Self::first(&key).. {
             match self.ask(&change, turn).await? {
                 Reply::Answer(200, _) => {
-                    self.oracle.note(Word::Told, &key, path)?;
+                    self.oracle.note(Word::Acknowledged, &key, path)?;
                     return Ok(true);
                 }
                 Reply::Answer(404, _) => {
@@ -81,7 +81,7 @@ impl Load {
                 Ok(false)
             }
             Some(draft) if draft["title"] == title => {
-                self.oracle.note(Word::Told, key, path)?;
+                self.oracle.note(Word::Acknowledged, key, path)?;
                 Ok(true)
             }
             Some(_) => {
