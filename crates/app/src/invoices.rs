@@ -362,7 +362,8 @@ impl Command<'_> {
         let (parties, due_date) = parties_now(&self.unit, &invoice, &today).await?;
         let addressed = invoice.clone().addressed(parties, due_date);
         addressed.can_be_sent(&today).map_err(refused)?;
-        let allocated = self.allocate_number(&invoice, zone).await?;
+        let allocated =
+            self.allocate_number(NumberKind::Invoice, (invoice.freelancer_id, zone), invoice.series).await?;
         let number = allocated.number.clone();
         let sent = addressed.send(allocated, &today, at).map_err(refused)?.since(invoice);
         let sent = Transition { next: self.named(sent.next).await?, ..sent };

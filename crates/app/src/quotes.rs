@@ -13,7 +13,7 @@ use chainbill_domain::{
 };
 use chainbill_records::repo::{
     quotes::{self, List},
-    series, users,
+    users,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -255,9 +255,8 @@ impl App {
                 return Err(AppError::field("/validUntil", detail));
             }
             let at = command.unit.now();
-            let month = (zone.year(at), zone.month(at));
-            let (issuer, kind) = (quote.freelancer_id, NumberKind::Quote);
-            let allocated = series::allocate(&mut command.unit, issuer, kind, quote.series, month).await?;
+            let issuer = (quote.freelancer_id, zone);
+            let allocated = command.allocate_number(NumberKind::Quote, issuer, quote.series).await?;
             let sent = quote.send(allocated, &today, at)?;
             command.change_quote(sent, &today).await
         })

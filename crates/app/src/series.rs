@@ -2,7 +2,6 @@
 
 use chainbill_domain::{
     id::{SeriesId, UserId},
-    invoice::InvoiceState,
     numbering::{Allocated, BUILT_IN, MOST_START, NumberSeries, Pattern, Series, SeriesContent},
     states::{NumberKind, Role},
     text,
@@ -26,7 +25,7 @@ use crate::{
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewSeries {
-    /// INVOICE or QUOTE; INVOICE when absent.
+    /// INVOICE, QUOTE or CREDIT_NOTE; INVOICE when absent. Credit notes take the default series.
     pub kind: Option<String>,
     /// Its name, unique among the issuer's of its kind.
     pub name: String,
@@ -68,10 +67,10 @@ pub struct PatchSeries {
     pub default: Option<bool>,
 }
 
-/// Most series of an issuer, so that a list of them is one page.
-const MOST_SERIES: usize = 98;
+/// Most series of an issuer: with the built-in ones, a list of them is one page.
+const MOST_SERIES: usize = 100 - NumberKind::ALL.len();
 
-const FREELANCERS: &str = "only freelancers number invoices and quotes";
+const FREELANCERS: &str = "only freelancers number invoices, quotes and credit notes";
 
 impl App {
     /// The actor's series with the built-in ones, newest first.
@@ -102,14 +101,15 @@ impl App {
         let content = &checked(&new.name, &new.pattern, new.yearly_restart, new.start.unwrap_or(1))?;
         let asked = &new;
         self.command(context, "series.create", asked, |mut command| async move {
-            let others = command.locked_series(issuer, kind).await?;
-            if others.len() >= MOST_SERIES {
+            let all = command.locked_series(issuer).await?;
+            if all.len() >= MOST_SERIES {
                 return Err(AppError::Conflict {
                     current: "FULL".to_owned(),
                     allowed: vec!["change another series".to_owned()],
                     detail: format!("an issuer has at most {MOST_SERIES} series"),
                 });
             }
+            let others: Vec<NumberSeries> = all.into_iter().filter(|other| other.kind == kind).collect();
             distinct(content, kind, None, &others)?;
             let now = command.unit.now();
             let made = NumberSeries {
@@ -172,11 +172,10 @@ impl App {
 }
 
 impl<'a> Command<'a> {
-    /// The issuer's series of a kind, while no other command of the issuer's changes series.
-    async fn locked_series(&self, issuer: UserId, kind: NumberKind) -> Result<Vec<NumberSeries>, AppError> {
+    /// The issuer's series, while no other command of the issuer's changes series.
+    async fn locked_series(&self, issuer: UserId) -> Result<Vec<NumberSeries>, AppError> {
         users::lock(&self.unit, issuer).await?.ok_or(AppError::Unauthenticated)?;
-        let all = series::of_issuer(&self.unit, issuer).await?;
-        Ok(all.into_iter().filter(|series| series.kind == kind).collect())
+        Ok(series::of_issuer(&self.unit, issuer).await?)
     }
 
     async fn patched_series(
@@ -186,7 +185,7 @@ impl<'a> Command<'a> {
         expected: Expected<'_>,
         patch: &PatchSeries,
     ) -> Result<Outcome<'a, SeriesView>, AppError> {
-        users::lock(&self.unit, issuer).await?.ok_or(AppError::Unauthenticated)?;
+        let mut others = self.locked_series(issuer).await?;
         let before = series::lock(&self.unit, issuer, id).await?.ok_or(AppError::NotFound("series"))?;
         expect_version(expected, before.version)?;
         let (old, kind) = (before.content.clone(), before.kind);
@@ -196,8 +195,7 @@ impl<'a> Command<'a> {
             patch.yearly_restart.unwrap_or(old.yearly),
             patch.start.unwrap_or(old.start),
         )?;
-        let mut others = self.locked_series(issuer, kind).await?;
-        others.retain(|other| other.id != id);
+        others.retain(|other| other.kind == kind && other.id != id);
         distinct(&content, kind, Some(&old), &others)?;
         let is_default = patch.default.unwrap_or(before.is_default);
         if is_default && !before.is_default {
@@ -211,12 +209,16 @@ impl<'a> Command<'a> {
         self.changed(Some(SeriesView::of(before)), SeriesView::of(next)).await
     }
 
-    /// The number of an invoice that is sent now, in its issuer's year and month.
-    pub(crate) async fn allocate_number(&mut self, invoice: &InvoiceState, zone: Zone) -> Result<Allocated, AppError> {
+    /// The number of a document that is issued now, in its issuer's year and month: of the chosen series, else of the default.
+    pub(crate) async fn allocate_number(
+        &mut self,
+        kind: NumberKind,
+        (issuer, zone): (UserId, Zone),
+        chosen: Option<Series>,
+    ) -> Result<Allocated, AppError> {
         let at = self.unit.now();
         let month = (zone.year(at), zone.month(at));
-        let (issuer, kind) = (invoice.freelancer_id, NumberKind::Invoice);
-        Ok(series::allocate(&mut self.unit, issuer, kind, invoice.series, month).await?)
+        Ok(series::allocate(&mut self.unit, issuer, kind, chosen, month).await?)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     invoice::InvoiceState,
     ledger::{Counterparties, Transfer, Unbalanced},
     money::{Money, scaled},
+    numbering::Allocated,
     states::{Custody, PaymentMethod, RefundStatus},
     transition::{Created, Occasion, Refusal, Transition},
 };
@@ -23,10 +24,8 @@ pub struct CreditNote {
     pub invoice_id: InvoiceId,
     /// The invoice's parties.
     pub parties: Counterparties,
-    /// Its number: gapless per issuer, apart from invoices.
-    pub number: String,
-    /// The place of its number in the issuer's sequence.
-    pub number_seq: i64,
+    /// Its number, from the issuer's default series of credit notes.
+    pub number: Allocated,
     /// What it takes off, tax included.
     pub amount: Money,
     /// The tax in it: the invoice's tax by the share that is taken off.
@@ -42,12 +41,6 @@ pub struct CreditNote {
 }
 
 impl CreditNote {
-    /// The number of a place in the issuer's sequence.
-    #[must_use]
-    pub fn number(year: i32, sequence: i64) -> String {
-        format!("CN-{year}-{sequence:06}")
-    }
-
     /// The tax in an amount of an invoice, half up; all that is left of it where the amount is all that is left.
     #[must_use]
     pub fn tax_of(invoice: &InvoiceState, amount: i64) -> Money {

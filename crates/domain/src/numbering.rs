@@ -1,4 +1,4 @@
-//! Numbers of invoices and quotes: patterns, series, and what is allocated from them.
+//! Numbers of invoices, quotes and credit notes: patterns, series, and what is allocated from them.
 //!
 //! A number is rendered from a [`Pattern`], which names its sequence exactly once. Everything else in it has a fixed width, so a
 //! number leads back to its place: two places of one series never render alike, and whether two series could ever render the same

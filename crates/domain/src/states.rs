@@ -324,6 +324,8 @@ words! {
         Invoice = "INVOICE",
         /// Quotes.
         Quote = "QUOTE",
+        /// Credit notes.
+        CreditNote = "CREDIT_NOTE",
     }
     /// Whose account a posting of the ledger is of.
     AccountKind {

@@ -57,7 +57,7 @@ const OF_ONE: &[(&str, &str, Shape)] = &[
     ("StatementEntry", "kind", Words(TransferKind::WORDS)),
     ("StatementEntry", "id", Length(36, 36)),
     ("BookView", "book", Words(&["MONEY", "CLAIMS"])),
-    ("CreditNoteView", "number", Pattern("^CN-[0-9]{4}-[0-9]{6,}$", "CN-2026-000001")),
+    ("CreditNoteView", "number", Pattern("^[A-Za-z0-9_/.#:-]{1,32}$", "CN-2026-000001")),
     ("InvoiceHit", "status", Words(InvoiceStatus::WORDS)),
     ("QuoteView", "status", Words(QuoteStatus::WORDS)),
     ("RecurrenceView", "status", Words(RecurrenceStatus::WORDS)),

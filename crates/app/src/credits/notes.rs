@@ -5,6 +5,7 @@ use chainbill_domain::{
     id::CreditNoteId,
     invoice::{CannotCredit, Invoice},
     money::Money,
+    states::NumberKind,
     text,
 };
 use chainbill_records::repo::credits::{self, List};
@@ -124,8 +125,8 @@ impl Command<'_> {
         let (parties, tax) = (invoice.between(), CreditNote::tax_of(&invoice, amount.minor));
         let (invoice_id, freelancer) = (invoice.id, invoice.freelancer_id);
         let (change, given) = invoice.credit(id, amount, self.occasion())?;
-        let year = zone_of(&self.unit, freelancer).await?.year(at);
-        let number_seq = credits::next_number(&mut self.unit, freelancer).await?;
+        let issuer = (freelancer, zone_of(&self.unit, freelancer).await?);
+        let number = self.allocate_number(NumberKind::CreditNote, issuer, None).await?;
         let view = self.save_invoice(change).await?;
         let mut refunded = Money { minor: 0, ..amount };
         for (custody, amount) in given.each() {
@@ -133,20 +134,8 @@ impl Command<'_> {
             refunded.minor += amount.minor;
         }
         let issued_by = self.actor()?;
-        let number = CreditNote::number(year, number_seq);
-        let note = CreditNote {
-            id,
-            invoice_id,
-            parties,
-            number,
-            number_seq,
-            amount,
-            tax,
-            refunded,
-            reason,
-            issued_by,
-            created_at: at,
-        };
+        let note =
+            CreditNote { id, invoice_id, parties, number, amount, tax, refunded, reason, issued_by, created_at: at };
         credits::add_notes(&mut self.unit, std::slice::from_ref(&note)).await?;
         self.note(None, Some(&CreditNoteView::of(note.clone(), None))).await?;
         Ok((note, given, view))

@@ -173,7 +173,7 @@ impl CreditNoteView {
     pub fn of(note: CreditNote, invoice: Option<InvoiceView>) -> Self {
         Self {
             id: note.id.to_string(),
-            number: note.number,
+            number: note.number.number,
             invoice_id: note.invoice_id.to_string(),
             freelancer_id: note.parties.freelancer.to_string(),
             client_id: note.parties.client.to_string(),

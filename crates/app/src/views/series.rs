@@ -17,7 +17,7 @@ pub struct SeriesView {
     pub id: String,
     /// Rises with every change; the ETag. 0 of a built-in series.
     pub version: i64,
-    /// INVOICE or QUOTE.
+    /// INVOICE, QUOTE or CREDIT_NOTE.
     #[schema(value_type = String)]
     pub kind: NumberKind,
     /// Its name.

@@ -68,6 +68,7 @@ impl Pattern {
         let prefix = match kind {
             NumberKind::Invoice => "INV-",
             NumberKind::Quote => "QUO-",
+            NumberKind::CreditNote => "CN-",
         };
         let prefix = prefix.chars().map(Part::Literal);
         Self { parts: prefix.chain([Part::Year, Part::Literal('-'), Part::Sequence(6)]).collect() }

@@ -33,6 +33,7 @@ pub mod credit_notes {
         Timestamp,
         id::{CreditNoteId, InvoiceId, UserId},
         money::Currency,
+        numbering::Series,
     };
     use sea_orm::entity::prelude::*;
 
@@ -48,6 +49,8 @@ pub mod credit_notes {
         pub client_id: Text<UserId>,
         pub number: String,
         pub number_seq: i64,
+        pub series: Text<Series>,
+        pub number_year: Option<i64>,
         pub currency: Text<Currency>,
         pub amount_minor: i64,
         pub tax_minor: i64,
@@ -55,27 +58,6 @@ pub mod credit_notes {
         pub reason: String,
         pub issued_by: Text<UserId>,
         pub created_at: Timestamp,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-/// The next credit note number of each issuer.
-pub mod credit_note_counters {
-    use chainbill_domain::id::UserId;
-    use sea_orm::entity::prelude::*;
-
-    use crate::text::Text;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "credit_note_counters")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub freelancer_id: Text<UserId>,
-        pub next_seq: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -21,7 +21,7 @@ pub mod users;
 
 pub use accounts::{api_keys, audit_entries, idempotency_keys, sessions, shared_keys};
 pub use billing::billing_profiles;
-pub use credits::{client_credits, credit_note_counters, credit_notes, refunds};
+pub use credits::{client_credits, credit_notes, refunds};
 pub use disputes::dispute_votes;
 pub use invoices::invoice_lines;
 pub use ledger::{invoice_counters, ledger_postings};

@@ -61,7 +61,6 @@ const TABLES: &[&str] = &[
     "payment_reversals",
     "client_credits",
     "credit_notes",
-    "credit_note_counters",
     "refunds",
     "checkouts",
     "provider_events",
@@ -106,6 +105,8 @@ const NEW: &[&str] = &[
         client_id VARCHAR(36) NOT NULL,
         number VARCHAR(32) NOT NULL,
         number_seq BIGINT NOT NULL CHECK (number_seq > 0),
+        series VARCHAR(36) NOT NULL,
+        number_year BIGINT NULL,
         currency VARCHAR(3) NOT NULL,
         amount_minor BIGINT NOT NULL CHECK (amount_minor > 0),
         tax_minor BIGINT NOT NULL,
@@ -118,10 +119,6 @@ const NEW: &[&str] = &[
     "CREATE INDEX credit_notes_invoice ON credit_notes (invoice_id, id)",
     "CREATE INDEX credit_notes_client ON credit_notes (client_id, id)",
     "CREATE INDEX credit_notes_freelancer ON credit_notes (freelancer_id, id)",
-    "CREATE TABLE IF NOT EXISTS credit_note_counters (
-        freelancer_id VARCHAR(36) NOT NULL PRIMARY KEY,
-        next_seq BIGINT NOT NULL CHECK (next_seq > 0)
-    ){options}",
     "CREATE TABLE IF NOT EXISTS refunds (
         id VARCHAR(36) NOT NULL PRIMARY KEY,
         freelancer_id VARCHAR(36) NOT NULL,

@@ -24,7 +24,7 @@ impl super::Step for Migration {
         let ignore = if super::of(db).await? == Dialect::Sqlite { "OR IGNORE" } else { "IGNORE" };
         let insert = |statement: &str| statement.replace("{insert}", &format!("INSERT {ignore} INTO"));
         // Refunds were only ever whole, and had no document: a credit note says what they were.
-        super::run(db, &[&insert(NOTES), &insert(COUNTERS)]).await?;
+        super::run(db, &[&insert(NOTES)]).await?;
         let noted = format!(
             "UPDATE ledger_postings SET kind = 'CREDIT_NOTE', credit_note_id = {} WHERE kind = 'REFUND' AND {{part}}",
             derived("invoice_id", 'c')
@@ -118,14 +118,11 @@ fn derived(id: &str, digit: char) -> String {
 }
 
 /// Credit notes of what was refunded.
-const NOTES: &str = "{insert} credit_notes (id, invoice_id, freelancer_id, client_id, number, number_seq, currency, \
-     amount_minor, tax_minor, refunded_minor, reason, issued_by, created_at) SELECT CONCAT(SUBSTR(id, 1, 14), 'c', SUBSTR(id, \
+const NOTES: &str = "{insert} credit_notes (id, invoice_id, freelancer_id, client_id, number, number_seq, series, \
+     currency, amount_minor, tax_minor, refunded_minor, reason, issued_by, created_at) SELECT CONCAT(SUBSTR(id, 1, 14), 'c', SUBSTR(id, \
      16)), id, freelancer_id, client_id, CONCAT('CN-', SUBSTR(updated_at, 1, 4), '-', SUBSTR(CONCAT('000000', place), -6)), \
-     place, currency, paid_minor, tax_minor, paid_minor, 'refunded', freelancer_id, updated_at FROM (SELECT i.*, ROW_NUMBER() \
+     place, 'built-in', currency, paid_minor, tax_minor, paid_minor, 'refunded', freelancer_id, updated_at FROM (SELECT i.*, ROW_NUMBER() \
      OVER (PARTITION BY freelancer_id ORDER BY id) AS place FROM invoices i WHERE status = 'REFUNDED' AND paid_minor > 0) r";
-
-const COUNTERS: &str = "{insert} credit_note_counters (freelancer_id, next_seq) SELECT freelancer_id, MAX(number_seq) + 1 FROM \
-                        credit_notes GROUP BY freelancer_id";
 
 /// One claim of each invoice: a posting of a transfer.
 struct ClaimOf {

@@ -13,6 +13,7 @@ impl super::Step for Migration {
 
     async fn up(&self, db: &DatabaseTransaction) -> Result<(), DbErr> {
         super::run(db, TABLES).await?;
+        super::run(db, &[CREDIT_NOTES]).await?;
         super::add_column(db, "invoices", "series", "VARCHAR(36) NULL").await?;
         super::add_column(db, "invoices", "number_year", "BIGINT NULL").await
     }
@@ -23,6 +24,11 @@ impl super::Step for Migration {
         super::drop_tables(db, &["number_counters", "number_series"]).await
     }
 }
+
+/// The counters of credit notes that the migrations before numbered.
+const CREDIT_NOTES: &str = "INSERT INTO number_counters (issuer_id, kind, series, year, first_seq, next_seq) SELECT n.freelancer_id, \
+     'CREDIT_NOTE', n.series, 0, 1, MAX(n.number_seq) + 1 FROM credit_notes n WHERE n.series = 'built-in' AND NOT EXISTS (SELECT 1 \
+     FROM number_counters c WHERE c.issuer_id = n.freelancer_id AND c.kind = 'CREDIT_NOTE') GROUP BY n.freelancer_id, n.series";
 
 /// `default_of` names issuer and kind in the one series that is their default. `year` is 0 in series that do not restart.
 const TABLES: &[&str] = &[

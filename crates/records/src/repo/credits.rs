@@ -2,21 +2,22 @@
 
 use chainbill_domain::{
     credit::{Credit, CreditNote, Refund},
-    id::{CreditNoteId, InvoiceId, PaymentId, RefundId, UserId},
+    id::{CreditNoteId, InvoiceId, PaymentId, RefundId},
     ledger::Counterparties,
     money::{Currency, Money},
+    numbering::Allocated,
     states::{Custody, RefundStatus, Role},
     visibility::Viewer,
 };
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, QueryTrait as _, Select,
-    sea_query::{Expr, ExprTrait as _, OnConflict},
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    QueryTrait as _, Select,
+    sea_query::{Expr, ExprTrait as _},
 };
 
 use crate::{
     RecordsError, Text, Unit,
-    entities::{client_credits, credit_note_counters, credit_notes, refunds},
+    entities::{client_credits, credit_notes, refunds},
 };
 
 /// Adds to a client's credit.
@@ -107,44 +108,6 @@ pub async fn list(db: &impl ConnectionTrait, viewer: &Viewer, limit: u32) -> Res
         balance: Money { minor: row.balance_minor, currency: row.currency.0 },
     };
     Ok(rows.into_iter().map(credit).collect())
-}
-
-/// The next place in an issuer's sequence of credit notes, under lock.
-///
-/// # Errors
-/// [`RecordsError::Raced`] when another unit takes the issuer's first number at this moment.
-pub async fn next_number(unit: &mut Unit, freelancer: UserId) -> Result<i64, RecordsError> {
-    use credit_note_counters::{Column, Entity, Model};
-    let known = Entity::find_by_id(Text(freelancer)).lock_exclusive().one(&*unit).await?;
-    let Some(known) = known else {
-        let first = Model { freelancer_id: Text(freelancer), next_seq: 2 };
-        return unit.add::<Entity>(first).await.map(|()| 1).map_err(RecordsError::raced);
-    };
-    Entity::update_many()
-        .col_expr(Column::NextSeq, Expr::val(known.next_seq + 1))
-        .filter(Column::FreelancerId.eq(Text(freelancer)))
-        .exec(&*unit)
-        .await?;
-    Ok(known.next_seq)
-}
-
-/// Sets the next places of issuers whose numbers were given otherwise, in the unit of their credit notes.
-///
-/// # Errors
-/// When the primary does not answer.
-pub async fn set_next_numbers(
-    unit: &mut Unit,
-    next: impl IntoIterator<Item = (UserId, i64)>,
-) -> Result<(), RecordsError> {
-    use credit_note_counters::{Column, Entity, Model};
-    let row = |(freelancer, next_seq)| Model { freelancer_id: Text(freelancer), next_seq }.into_active_model();
-    let rows: Vec<_> = next.into_iter().map(row).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let ahead = OnConflict::column(Column::FreelancerId).update_column(Column::NextSeq).to_owned();
-    Entity::insert_many(rows).on_conflict(ahead).exec_without_returning(&*unit).await?;
-    Ok(())
 }
 
 /// Adds credit notes.
@@ -310,8 +273,10 @@ fn note_row(note: &CreditNote) -> credit_notes::Model {
         invoice_id: Text(note.invoice_id),
         freelancer_id: Text(note.parties.freelancer),
         client_id: Text(note.parties.client),
-        number: note.number.clone(),
-        number_seq: note.number_seq,
+        number: note.number.number.clone(),
+        number_seq: note.number.sequence,
+        series: Text(note.number.series),
+        number_year: note.number.year.map(i64::from),
         currency: Text(note.amount.currency),
         amount_minor: note.amount.minor,
         tax_minor: note.tax.minor,
@@ -331,8 +296,12 @@ fn note(row: credit_notes::Model) -> CreditNote {
         amount: money(row.amount_minor),
         tax: money(row.tax_minor),
         refunded: money(row.refunded_minor),
-        number: row.number,
-        number_seq: row.number_seq,
+        number: Allocated {
+            number: row.number,
+            sequence: row.number_seq,
+            series: row.series.0,
+            year: row.number_year.and_then(|year| i32::try_from(year).ok()),
+        },
         reason: row.reason,
         issued_by: row.issued_by.0,
         created_at: row.created_at,

@@ -137,11 +137,12 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "credit-note-numbers-have-no-gaps",
-        description: "the credit notes of an issuer are numbered 1, 2, 3, … up to its counter",
-        sql: "SELECT n.freelancer_id FROM (SELECT freelancer_id, COUNT(*) AS notes, MIN(number_seq) AS first_seq, \
-              MAX(number_seq) AS last_seq FROM credit_notes GROUP BY freelancer_id) n LEFT JOIN credit_note_counters c ON \
-              c.freelancer_id = n.freelancer_id WHERE n.notes <> n.last_seq OR n.first_seq <> 1 OR c.next_seq IS NULL OR \
-              c.next_seq <> n.last_seq + 1",
+        description: "the numbers of credit notes follow each other in each series and year, up to its counter",
+        sql: "SELECT n.freelancer_id FROM credit_notes n LEFT JOIN number_counters c ON c.issuer_id = n.freelancer_id AND \
+              c.kind = 'CREDIT_NOTE' AND c.series = n.series AND c.year = COALESCE(n.number_year, 0) GROUP BY \
+              n.freelancer_id, n.series, COALESCE(n.number_year, 0) HAVING COUNT(DISTINCT n.number_seq) <> COUNT(*) OR \
+              COUNT(*) <> MAX(n.number_seq) - MIN(n.number_seq) + 1 OR MIN(n.number_seq) <> COALESCE(MAX(c.first_seq), 0) OR \
+              MAX(n.number_seq) + 1 <> COALESCE(MAX(c.next_seq), 0)",
     },
     Invariant {
         name: "refunds-are-posted",

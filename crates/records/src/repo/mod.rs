@@ -12,7 +12,7 @@ pub mod idempotency;
 pub mod invariants;
 pub mod invoices;
 pub mod ledger;
-pub mod numbers;
+mod numbers;
 pub mod payments;
 pub mod projects;
 pub mod quotes;

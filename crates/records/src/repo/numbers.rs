@@ -1,4 +1,4 @@
-//! Numbers of invoices: gapless per issuer.
+//! The counter of the built-in series of invoices, which earlier releases beside this one go on counting with.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::{
 ///
 /// # Errors
 /// [`RecordsError::Raced`] when another unit takes the issuer's first number at this moment.
-pub async fn next(unit: &mut Unit, freelancer: UserId) -> Result<i64, RecordsError> {
+pub(super) async fn next(unit: &mut Unit, freelancer: UserId) -> Result<i64, RecordsError> {
     let known = Entity::find_by_id(Text(freelancer)).lock_exclusive().one(&*unit).await?;
     let Some(known) = known else {
         let first = Model { freelancer_id: Text(freelancer), next_seq: 2 };
@@ -35,10 +35,7 @@ pub async fn next(unit: &mut Unit, freelancer: UserId) -> Result<i64, RecordsErr
 ///
 /// # Errors
 /// When the primary does not answer.
-pub async fn set(unit: &mut Unit, next: BTreeMap<UserId, i64>) -> Result<(), RecordsError> {
-    if next.is_empty() {
-        return Ok(());
-    }
+pub(super) async fn set(unit: &mut Unit, next: BTreeMap<UserId, i64>) -> Result<(), RecordsError> {
     let row = |(freelancer, next_seq)| Model { freelancer_id: Text(freelancer), next_seq }.into_active_model();
     let ahead = OnConflict::column(Column::FreelancerId).update_column(Column::NextSeq).to_owned();
     Entity::insert_many(next.into_iter().map(row)).on_conflict(ahead).exec_without_returning(&*unit).await?;

@@ -1,13 +1,16 @@
 //! Series of numbers, and the allocation of numbers: gapless per series and year.
 
+use std::collections::BTreeMap;
+
 use chainbill_domain::{
     id::{SeriesId, UserId},
     numbering::{Allocated, NumberSeries, Pattern, Place, Series, SeriesContent},
     states::NumberKind,
 };
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::Expr,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+    sea_query::{Expr, OnConflict},
 };
 
 use super::numbers;
@@ -98,7 +101,7 @@ pub async fn allocate(
     let Some(own) = own else {
         let sequence = match kind {
             NumberKind::Invoice => numbers::next(unit, issuer).await?,
-            NumberKind::Quote => next(unit, (issuer, kind, Series::BuiltIn, 0), 1).await?,
+            NumberKind::Quote | NumberKind::CreditNote => next(unit, (issuer, kind, Series::BuiltIn, 0), 1).await?,
         };
         let number = Pattern::built_in(kind).number(Place { year, month, sequence });
         return Ok(Allocated { number, sequence, series: Series::BuiltIn, year: None });
@@ -139,6 +142,28 @@ async fn next(unit: &mut Unit, (issuer, kind, series, year): Counter, start: i64
         .exec(&*unit)
         .await?;
     Ok(known.next_seq)
+}
+
+/// Sets the next places of issuers' built-in series, whose numbers were given otherwise, in the unit of their documents.
+///
+/// # Errors
+/// When the primary does not answer.
+pub async fn set_next(unit: &mut Unit, kind: NumberKind, next: BTreeMap<UserId, i64>) -> Result<(), RecordsError> {
+    use counters::{Column, Entity, Model};
+    if next.is_empty() {
+        return Ok(());
+    }
+    if kind == NumberKind::Invoice {
+        return numbers::set(unit, next).await;
+    }
+    let row = |(issuer, next_seq)| {
+        let (issuer_id, kind, series) = (Text(issuer), Text(kind), Text(Series::BuiltIn));
+        Model { issuer_id, kind, series, year: 0, first_seq: 1, next_seq }.into_active_model()
+    };
+    let key = [Column::IssuerId, Column::Kind, Column::Series, Column::Year];
+    let ahead = OnConflict::columns(key).update_column(Column::NextSeq).to_owned();
+    Entity::insert_many(next.into_iter().map(row)).on_conflict(ahead).exec_without_returning(&*unit).await?;
+    Ok(())
 }
 
 async fn default_id(unit: &Unit, issuer: UserId, kind: NumberKind) -> Result<Option<SeriesId>, RecordsError> {

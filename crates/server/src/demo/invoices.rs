@@ -24,7 +24,7 @@ use chainbill_domain::{
 use chainbill_records::{
     RecordsError, Text, Unit,
     entities::{dispute_votes, disputes, ledger_postings},
-    repo::{self, ledger, numbers},
+    repo::{self, ledger},
 };
 use chrono::{Datelike as _, Duration};
 
@@ -102,9 +102,9 @@ async fn save(unit: &mut Unit, batch: Batch) -> Result<(), RecordsError> {
     }
     repo::credits::add_notes(unit, &batch.notes).await?;
     repo::credits::add_refunds(unit, &batch.refunds).await?;
-    repo::credits::set_next_numbers(unit, batch.noted).await?;
+    repo::series::set_next(unit, NumberKind::CreditNote, batch.noted).await?;
     unit.insert_many_with::<dispute_votes::Entity>(batch.disputes, batch.votes).await?;
-    numbers::set(unit, batch.counters).await
+    repo::series::set_next(unit, NumberKind::Invoice, batch.counters).await
 }
 
 /// Mostly the freelancer's own currency, sometimes the client's.
@@ -318,8 +318,7 @@ fn give_back(maker: &mut Maker<'_>, batch: &mut Batch, made: &InvoiceState, meth
         id: maker.id(at),
         invoice_id: made.id,
         parties,
-        number: CreditNote::number(at.year(), number_seq),
-        number_seq,
+        number: Allocated::built_in(NumberKind::CreditNote, at.year(), number_seq),
         amount,
         tax: made.money(made.content.totals.tax),
         refunded: amount,

@@ -82,7 +82,12 @@ fn a_series_is_made_named_chosen_and_frozen_once_it_is_used() {
         let defaults: Vec<_> = list["data"].as_array().unwrap().iter().map(|it| (&it["id"], &it["default"])).collect();
         assert_eq!(
             defaults,
-            [(&made["id"], &json!(true)), (&json!("built-in"), &json!(false)), (&json!("built-in"), &json!(true))]
+            [
+                (&made["id"], &json!(true)),
+                (&json!("built-in"), &json!(false)),
+                (&json!("built-in"), &json!(true)),
+                (&json!("built-in"), &json!(true))
+            ]
         );
 
         let patch = async |body: Value, who: &Person| server.send(Method::PATCH, &path, Some(who), Some(body)).await;
@@ -117,6 +122,54 @@ fn a_series_is_made_named_chosen_and_frozen_once_it_is_used() {
         assert!(number.ends_with("-000001"), "the built-in series is the default again: {number}");
         assert_eq!(server.get("/api/number-series", &client).await.refused(403), "forbidden");
         assert_eq!(world.command(&["check"]).0, 0);
+    });
+}
+
+#[test]
+fn credit_notes_take_the_default_series_of_their_kind_without_gaps() {
+    on_every_pair(async |world| {
+        let (client, freelancer) = world.client_and_freelancer().await;
+        let server = &world.server;
+        let number = async |key: &str| {
+            let path = format!("/api/invoices/{}/credit-notes", sent(world, &client, &freelancer).await);
+            let body = json!({"reason": "One hour less"});
+            let note =
+                server.ask(Method::POST, &path, Some(&freelancer), Some(body), &[("idempotency-key", key)]).await;
+            text(&note.expect(201)["number"])
+        };
+        let first = number("first").await;
+        assert!(first.starts_with("CN-") && first.ends_with("-000001"), "{first}");
+        let own =
+            json!({"kind": "CREDIT_NOTE", "name": "Corrections", "pattern": "K{SEQ:3}", "start": 7, "default": true});
+        let own = new_series(server, &freelancer, own).await;
+        assert_eq!((number("second").await, number("third").await), ("K007".to_owned(), "K008".to_owned()));
+        let path = format!("/api/number-series/{}", text(&own["id"]));
+        let back = server.send(Method::PATCH, &path, Some(&freelancer), Some(json!({"default": false}))).await;
+        assert_eq!(back.expect(200)["used"], true);
+        assert!(number("fourth").await.ends_with("-000002"));
+        let (code, said) = world.command(&["check"]);
+        assert_eq!(code, 0, "{said:#}");
+        world.server.drained().await;
+        world.assert_equal();
+    });
+}
+
+#[test]
+fn the_series_of_all_kinds_are_one_page() {
+    embedded(async |world| {
+        let (_, freelancer) = world.client_and_freelancer().await;
+        let server = &world.server;
+        let series = |place: usize| {
+            let kind = ["INVOICE", "QUOTE", "CREDIT_NOTE"][place % 3];
+            json!({"kind": kind, "name": format!("Series {place}"), "pattern": format!("S{place:02}/{{SEQ:3}}")})
+        };
+        for place in 0..97 {
+            new_series(server, &freelancer, series(place)).await;
+        }
+        let full = server.post("/api/number-series", &freelancer, series(97)).await;
+        assert_eq!(full.refused(409), "wrong-state");
+        let list = server.get("/api/number-series", &freelancer).await.expect(200);
+        assert_eq!(list["data"].as_array().unwrap().len(), 100, "with the built-in ones");
     });
 }
 
