@@ -313,7 +313,7 @@ impl App {
     pub async fn void_invoice(&self, context: &Context, id: &str) -> Result<Done<InvoiceView>, AppError> {
         self.command(context, "invoice.void", &id, |command| async move {
             let invoice = command.own_invoice(id).await?;
-            let voided = invoice.void(command.unit.now())?;
+            let voided = invoice.void(command.occasion())?;
             command.change_invoice(voided).await
         })
         .await
@@ -365,7 +365,7 @@ impl Command<'_> {
         let allocated =
             self.allocate_number(NumberKind::Invoice, (invoice.freelancer_id, zone), invoice.series).await?;
         let number = allocated.number.clone();
-        let sent = addressed.send(allocated, &today, at).map_err(refused)?.since(invoice);
+        let sent = addressed.send(allocated, &today, self.occasion()).map_err(refused)?.since(invoice);
         let sent = Transition { next: self.named(sent.next).await?, ..sent };
         self.save_invoice(sent).await.map_err(|error| number_taken(error, &number))
     }

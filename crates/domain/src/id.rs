@@ -136,6 +136,12 @@ kinds! {
     Refund => RefundId;
     /// A client's visit at a payment provider.
     Checkout => CheckoutId;
+    /// Money that leaves the platform for its user.
+    Payout => PayoutId;
+    /// An application for a project, or an invitation to it.
+    Proposal => ProposalId;
+    /// A part of a project's work.
+    Milestone => MilestoneId;
     /// An offer of an invoice.
     Quote => QuoteId;
     /// A recurring invoice.

@@ -5,11 +5,15 @@
 //! what it does not know, and only a consumer that acts on a kind reads it back ([`Event::try_from`]).
 
 mod record;
+mod steps;
 
-pub use self::record::{EventRecord, UnknownEvent};
+pub use self::{
+    record::{EventRecord, UnknownEvent},
+    steps::{DisputeStep, InvoiceStep, PayoutStep, ProjectStep},
+};
 use crate::{
     Timestamp,
-    id::{EventId, InvoiceId, ProjectId, QuoteId, UserId},
+    id::{DisputeId, EventId, InvoiceId, PayoutId, ProjectId, QuoteId, UserId},
     money::Money,
 };
 
@@ -199,123 +203,97 @@ pub enum EventData {
         /// The token.
         token: String,
     },
-    /// A dispute was opened.
-    DisputeOpened {
-        /// The opening party.
-        opener: UserId,
+    /// A step of an invoice's life, of its work or of its held money.
+    Invoice {
+        /// Which.
+        step: InvoiceStep,
+        /// The acting party; of what a clock does, the party that it does it for.
+        actor: UserId,
+        /// The other party.
+        other: UserId,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// The project that it is for.
+        project: Option<ProjectId>,
+        /// How much it is about.
+        amount: Money,
+    },
+    /// A step of a project.
+    Project {
+        /// Which.
+        step: ProjectStep,
+        /// The acting party.
+        actor: UserId,
+        /// The other party, where there is one.
+        other: Option<UserId>,
+        /// The project.
+        project: ProjectId,
+        /// How much it is about, where an amount is agreed.
+        amount: Option<Money>,
+    },
+    /// A step of a dispute.
+    Dispute {
+        /// Which.
+        step: DisputeStep,
+        /// The acting party; of what a clock or an operator does, the opener.
+        actor: UserId,
+        /// The other party.
+        other: UserId,
+        /// The dispute.
+        dispute: DisputeId,
         /// The disputed invoice.
         invoice: InvoiceId,
+        /// What is held.
+        amount: Money,
+    },
+    /// One party of a completed project reviewed the other.
+    ReviewGiven {
+        /// Who reviewed.
+        reviewer: UserId,
+        /// Who was reviewed.
+        reviewee: UserId,
+        /// The project.
+        project: ProjectId,
+    },
+    /// A step of a payout.
+    Payout {
+        /// Which.
+        step: PayoutStep,
+        /// Whose money it is.
+        user: UserId,
+        /// The payout.
+        payout: PayoutId,
+        /// How much.
+        amount: Money,
     },
 }
 
-/// The kinds of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EventKind {
-    /// See [`EventData::UserRegistered`].
-    UserRegistered,
-    /// See [`EventData::UserLogin`].
-    UserLogin,
-    /// See [`EventData::ProjectCreated`].
-    ProjectCreated,
-    /// See [`EventData::InvoiceCreated`].
-    InvoiceCreated,
-    /// See [`EventData::InvoiceDeclined`].
-    InvoiceDeclined,
-    /// See [`EventData::InvoiceReminded`].
-    InvoiceReminded,
-    /// See [`EventData::QuoteAccepted`].
-    QuoteAccepted,
-    /// See [`EventData::QuoteDeclined`].
-    QuoteDeclined,
-    /// See [`EventData::PaymentReceived`].
-    PaymentReceived,
-    /// See [`EventData::PaymentAnnounced`].
-    PaymentAnnounced,
-    /// See [`EventData::PaymentRejected`].
-    PaymentRejected,
-    /// See [`EventData::PaymentReversed`].
-    PaymentReversed,
-    /// See [`EventData::CreditNoteIssued`].
-    CreditNoteIssued,
-    /// See [`EventData::RefundMade`].
-    RefundMade,
-    /// See [`EventData::FileUploaded`].
-    FileUploaded,
-    /// See [`EventData::NftMinted`].
-    NftMinted,
-    /// See [`EventData::DisputeOpened`].
-    DisputeOpened,
-}
-
-impl EventKind {
-    /// Every kind.
-    pub const ALL: [Self; 17] = [
-        Self::UserRegistered,
-        Self::UserLogin,
-        Self::ProjectCreated,
-        Self::InvoiceCreated,
-        Self::InvoiceDeclined,
-        Self::InvoiceReminded,
-        Self::QuoteAccepted,
-        Self::QuoteDeclined,
-        Self::PaymentReceived,
-        Self::PaymentAnnounced,
-        Self::PaymentRejected,
-        Self::PaymentReversed,
-        Self::CreditNoteIssued,
-        Self::RefundMade,
-        Self::FileUploaded,
-        Self::NftMinted,
-        Self::DisputeOpened,
-    ];
-
-    /// The stored name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::UserRegistered => "USER_REGISTERED",
-            Self::UserLogin => "USER_LOGIN",
-            Self::ProjectCreated => "PROJECT_CREATED",
-            Self::InvoiceCreated => "INVOICE_CREATED",
-            Self::InvoiceDeclined => "INVOICE_DECLINED",
-            Self::InvoiceReminded => "INVOICE_REMINDED",
-            Self::QuoteAccepted => "QUOTE_ACCEPTED",
-            Self::QuoteDeclined => "QUOTE_DECLINED",
-            Self::PaymentReceived => "PAYMENT_RECEIVED",
-            Self::PaymentAnnounced => "PAYMENT_ANNOUNCED",
-            Self::PaymentRejected => "PAYMENT_REJECTED",
-            Self::PaymentReversed => "PAYMENT_REVERSED",
-            Self::CreditNoteIssued => "CREDIT_NOTE_ISSUED",
-            Self::RefundMade => "REFUND_MADE",
-            Self::FileUploaded => "FILE_UPLOADED",
-            Self::NftMinted => "NFT_MINTED",
-            Self::DisputeOpened => "DISPUTE_OPENED",
-        }
-    }
-}
-
 impl EventData {
-    /// Its kind.
+    /// The stored name of its kind.
     #[must_use]
-    pub const fn kind(&self) -> EventKind {
+    pub const fn kind(&self) -> &'static str {
         match self {
-            Self::UserRegistered { .. } => EventKind::UserRegistered,
-            Self::UserLogin { .. } => EventKind::UserLogin,
-            Self::ProjectCreated { .. } => EventKind::ProjectCreated,
-            Self::InvoiceCreated { .. } => EventKind::InvoiceCreated,
-            Self::InvoiceDeclined { .. } => EventKind::InvoiceDeclined,
-            Self::InvoiceReminded { .. } => EventKind::InvoiceReminded,
-            Self::QuoteAccepted { .. } => EventKind::QuoteAccepted,
-            Self::QuoteDeclined { .. } => EventKind::QuoteDeclined,
-            Self::PaymentReceived { .. } => EventKind::PaymentReceived,
-            Self::PaymentAnnounced { .. } => EventKind::PaymentAnnounced,
-            Self::PaymentRejected { .. } => EventKind::PaymentRejected,
-            Self::PaymentReversed { .. } => EventKind::PaymentReversed,
-            Self::CreditNoteIssued { .. } => EventKind::CreditNoteIssued,
-            Self::RefundMade { .. } => EventKind::RefundMade,
-            Self::FileUploaded { .. } => EventKind::FileUploaded,
-            Self::NftMinted { .. } => EventKind::NftMinted,
-            Self::DisputeOpened { .. } => EventKind::DisputeOpened,
+            Self::UserRegistered { .. } => "USER_REGISTERED",
+            Self::UserLogin { .. } => "USER_LOGIN",
+            Self::ProjectCreated { .. } => "PROJECT_CREATED",
+            Self::InvoiceCreated { .. } => "INVOICE_CREATED",
+            Self::InvoiceDeclined { .. } => "INVOICE_DECLINED",
+            Self::InvoiceReminded { .. } => "INVOICE_REMINDED",
+            Self::QuoteAccepted { .. } => "QUOTE_ACCEPTED",
+            Self::QuoteDeclined { .. } => "QUOTE_DECLINED",
+            Self::PaymentReceived { .. } => "PAYMENT_RECEIVED",
+            Self::PaymentAnnounced { .. } => "PAYMENT_ANNOUNCED",
+            Self::PaymentRejected { .. } => "PAYMENT_REJECTED",
+            Self::PaymentReversed { .. } => "PAYMENT_REVERSED",
+            Self::CreditNoteIssued { .. } => "CREDIT_NOTE_ISSUED",
+            Self::RefundMade { .. } => "REFUND_MADE",
+            Self::FileUploaded { .. } => "FILE_UPLOADED",
+            Self::NftMinted { .. } => "NFT_MINTED",
+            Self::ReviewGiven { .. } => "REVIEW_GIVEN",
+            Self::Invoice { step, .. } => step.word(),
+            Self::Project { step, .. } => step.word(),
+            Self::Dispute { step, .. } => step.word(),
+            Self::Payout { step, .. } => step.word(),
         }
     }
 }
@@ -332,7 +310,7 @@ mod tests {
 
     fn every_kind() -> Vec<EventData> {
         let amount = Money { minor: 1_050, currency: "EUR".parse().unwrap() };
-        vec![
+        let mut kinds = vec![
             EventData::UserRegistered { user: id(1) },
             EventData::UserLogin { user: id(1), user_agent: Some("a \"quoted\" 😀".to_owned()), address: None },
             EventData::ProjectCreated { client: id(1), project: id(2) },
@@ -362,14 +340,46 @@ mod tests {
             EventData::RefundMade { freelancer: id(4), client: id(1), invoice: None, amount },
             EventData::FileUploaded { owner: id(1), invoice: Some(id(3)), filename: "$date".to_owned() },
             EventData::NftMinted { freelancer: id(1), invoice: id(3), token: "0x7".to_owned() },
-            EventData::DisputeOpened { opener: id(1), invoice: id(3) },
-        ]
+            EventData::ReviewGiven { reviewer: id(1), reviewee: id(4), project: id(2) },
+        ];
+        let (actor, other) = (id(1), id(4));
+        kinds.extend(InvoiceStep::ALL.iter().map(|&step| EventData::Invoice {
+            step,
+            actor,
+            other,
+            invoice: id(3),
+            project: Some(id(2)),
+            amount,
+        }));
+        kinds.extend(ProjectStep::ALL.iter().map(|&step| EventData::Project {
+            step,
+            actor,
+            other: None,
+            project: id(2),
+            amount: Some(amount),
+        }));
+        kinds.extend(DisputeStep::ALL.iter().map(|&step| EventData::Dispute {
+            step,
+            actor,
+            other,
+            dispute: id(6),
+            invoice: id(3),
+            amount,
+        }));
+        kinds.extend(PayoutStep::ALL.iter().map(|&step| EventData::Payout {
+            step,
+            user: actor,
+            payout: id(7),
+            amount,
+        }));
+        kinds
     }
 
     #[test]
     fn every_kind_comes_back_from_its_record() {
-        let kinds: Vec<EventKind> = every_kind().iter().map(EventData::kind).collect();
-        assert_eq!(kinds, EventKind::ALL);
+        let mut kinds: Vec<&str> = every_kind().iter().map(EventData::kind).collect();
+        kinds.sort_unstable();
+        assert!(kinds.is_sorted_by(|one, next| one < next), "no two kinds have one name: {kinds:?}");
         for data in every_kind() {
             let event = Event { id: id(9), at: Timestamp::UNIX_EPOCH, data };
             assert_eq!(Event::try_from(&EventRecord::from(&event)), Ok(event));

@@ -1,6 +1,6 @@
 //! Events as they are stored: what outlives releases.
 
-use super::{Event, EventData, EventKind};
+use super::{Event, EventData};
 use crate::{
     Timestamp,
     document::{Document, Value},
@@ -70,7 +70,25 @@ impl EventData {
             Self::NftMinted { freelancer, invoice, token } => {
                 References { invoice: Some(invoice), details: vec![("tokenId", token)], ..of(freelancer) }
             }
-            Self::DisputeOpened { opener, invoice } => References { invoice: Some(invoice), ..of(opener) },
+            Self::ReviewGiven { reviewer, reviewee, project } => {
+                References { receiver: Some(reviewee), project: Some(project), ..of(reviewer) }
+            }
+            Self::Invoice { step: _, actor, other, invoice, project, amount } => {
+                References { receiver: Some(other), invoice: Some(invoice), project, amount: Some(amount), ..of(actor) }
+            }
+            Self::Project { step: _, actor, other, project, amount } => {
+                References { receiver: other, project: Some(project), amount, ..of(actor) }
+            }
+            Self::Dispute { step: _, actor, other, dispute, invoice, amount } => References {
+                receiver: Some(other),
+                invoice: Some(invoice),
+                amount: Some(amount),
+                details: vec![("disputeId", dispute.to_string())],
+                ..of(actor)
+            },
+            Self::Payout { step: _, user, payout, amount } => {
+                References { amount: Some(amount), details: vec![("payoutId", payout.to_string())], ..of(user) }
+            }
         }
     }
 }
@@ -117,7 +135,7 @@ impl From<&Event> for EventRecord {
         let details = details.into_iter().map(|(name, text)| (name.into(), Value::Text(text))).collect();
         Self {
             id: event.id.to_string(),
-            kind: event.data.kind().name().to_owned(),
+            kind: event.data.kind().to_owned(),
             at: event.at,
             user_id: user.map(|id| id.to_string()),
             receiver_id: receiver.map(|id| id.to_string()),
@@ -193,26 +211,26 @@ impl EventRecord {
         let amount = || Some(Money { minor: self.amount_minor?, currency: self.currency.as_deref()?.parse().ok()? });
         let details = self.details()?;
         let detail = |name: &str| Some(details.get(name)?.as_str()?.to_owned());
-        Some(match EventKind::ALL.into_iter().find(|kind| kind.name() == self.kind)? {
-            EventKind::UserRegistered => EventData::UserRegistered { user: user()? },
-            EventKind::UserLogin => {
+        Some(match self.kind.as_str() {
+            "USER_REGISTERED" => EventData::UserRegistered { user: user()? },
+            "USER_LOGIN" => {
                 EventData::UserLogin { user: user()?, user_agent: detail("userAgent"), address: detail("address") }
             }
-            EventKind::ProjectCreated => EventData::ProjectCreated { client: user()?, project: project()? },
-            EventKind::InvoiceCreated => EventData::InvoiceCreated {
+            "PROJECT_CREATED" => EventData::ProjectCreated { client: user()?, project: project()? },
+            "INVOICE_CREATED" => EventData::InvoiceCreated {
                 freelancer: user()?,
                 invoice: invoice()?,
                 project: project(),
                 total: amount()?,
             },
-            EventKind::InvoiceDeclined => EventData::InvoiceDeclined {
+            "INVOICE_DECLINED" => EventData::InvoiceDeclined {
                 client: user()?,
                 freelancer: self.receiver_id.as_deref()?.parse().ok()?,
                 invoice: invoice()?,
                 project: project(),
                 total: amount()?,
             },
-            EventKind::InvoiceReminded => EventData::InvoiceReminded {
+            "INVOICE_REMINDED" => EventData::InvoiceReminded {
                 freelancer: user()?,
                 client: self.receiver_id.as_deref()?.parse().ok()?,
                 invoice: invoice()?,
@@ -220,64 +238,90 @@ impl EventRecord {
                 total: amount()?,
                 offset_days: detail("offsetDays")?.parse().ok()?,
             },
-            EventKind::QuoteAccepted => EventData::QuoteAccepted {
+            "QUOTE_ACCEPTED" => EventData::QuoteAccepted {
                 client: user()?,
                 freelancer: self.receiver_id.as_deref()?.parse().ok()?,
                 quote: detail("quoteId")?.parse().ok()?,
                 project: project(),
                 total: amount()?,
             },
-            EventKind::QuoteDeclined => EventData::QuoteDeclined {
+            "QUOTE_DECLINED" => EventData::QuoteDeclined {
                 client: user()?,
                 freelancer: self.receiver_id.as_deref()?.parse().ok()?,
                 quote: detail("quoteId")?.parse().ok()?,
                 project: project(),
                 total: amount()?,
             },
-            EventKind::PaymentReceived => EventData::PaymentReceived {
+            "PAYMENT_RECEIVED" => EventData::PaymentReceived {
                 payer: user()?,
                 receiver: receiver()?,
                 invoice: invoice()?,
                 project: project(),
                 amount: amount()?,
             },
-            EventKind::PaymentAnnounced => EventData::PaymentAnnounced {
+            "PAYMENT_ANNOUNCED" => EventData::PaymentAnnounced {
                 payer: user()?,
                 receiver: receiver()?,
                 invoice: invoice(),
                 amount: amount()?,
             },
-            EventKind::PaymentRejected => EventData::PaymentRejected {
+            "PAYMENT_REJECTED" => EventData::PaymentRejected {
                 payer: user()?,
                 receiver: receiver()?,
                 invoice: invoice(),
                 amount: amount()?,
             },
-            EventKind::PaymentReversed => EventData::PaymentReversed {
+            "PAYMENT_REVERSED" => EventData::PaymentReversed {
                 payer: user()?,
                 receiver: receiver()?,
                 invoice: invoice(),
                 amount: amount()?,
             },
-            EventKind::CreditNoteIssued => EventData::CreditNoteIssued {
+            "CREDIT_NOTE_ISSUED" => EventData::CreditNoteIssued {
                 freelancer: user()?,
                 client: receiver()?,
                 invoice: invoice()?,
                 amount: amount()?,
             },
-            EventKind::RefundMade => EventData::RefundMade {
+            "REFUND_MADE" => EventData::RefundMade {
                 freelancer: user()?,
                 client: receiver()?,
                 invoice: invoice(),
                 amount: amount()?,
             },
-            EventKind::FileUploaded => {
+            "FILE_UPLOADED" => {
                 EventData::FileUploaded { owner: user()?, invoice: invoice(), filename: detail("filename")? }
             }
-            EventKind::NftMinted => {
+            "NFT_MINTED" => {
                 EventData::NftMinted { freelancer: user()?, invoice: invoice()?, token: detail("tokenId")? }
             }
-            EventKind::DisputeOpened => EventData::DisputeOpened { opener: user()?, invoice: invoice()? },
+            "REVIEW_GIVEN" => EventData::ReviewGiven { reviewer: user()?, reviewee: receiver()?, project: project()? },
+            kind => return self.step(kind),
         })
+    }
+
+    fn step(&self, kind: &str) -> Option<EventData> {
+        let user = || self.user_id.as_deref()?.parse().ok();
+        let receiver = || self.receiver_id.as_deref()?.parse().ok();
+        let invoice = || self.invoice_id.as_deref()?.parse().ok();
+        let project = || self.project_id.as_deref()?.parse().ok();
+        let amount = || Some(Money { minor: self.amount_minor?, currency: self.currency.as_deref()?.parse().ok()? });
+        let details = self.details()?;
+        let detail = |name: &str| Some(details.get(name)?.as_str()?.to_owned());
+        if let Ok(step) = kind.parse() {
+            let (actor, other, invoice) = (user()?, receiver()?, invoice()?);
+            return Some(EventData::Invoice { step, actor, other, invoice, project: project(), amount: amount()? });
+        }
+        if let Ok(step) = kind.parse() {
+            let (actor, other, project) = (user()?, receiver(), project()?);
+            return Some(EventData::Project { step, actor, other, project, amount: amount() });
+        }
+        if let Ok(step) = kind.parse() {
+            let dispute = detail("disputeId")?.parse().ok()?;
+            let (actor, other, invoice) = (user()?, receiver()?, invoice()?);
+            return Some(EventData::Dispute { step, actor, other, dispute, invoice, amount: amount()? });
+        }
+        let (step, payout) = (kind.parse().ok()?, detail("payoutId")?.parse().ok()?);
+        Some(EventData::Payout { step, user: user()?, payout, amount: amount()? })
     }
 }

@@ -21,8 +21,7 @@ pub use self::{
     totals::{NoTotal, Pricing, TaxTotal, Totals, totals},
 };
 use crate::{
-    Timestamp,
-    event::EventData,
+    event::{EventData, InvoiceStep},
     id::{InvoiceId, ProjectId, UserId},
     ledger::Transfer,
     money::Currency,
@@ -258,12 +257,12 @@ impl Invoice {
     ///
     /// # Errors
     /// As [`Self::can_be_sent`].
-    pub fn send(self, allocated: Allocated, today: &str, at: Timestamp) -> Result<Transition<Self>, CannotSend> {
+    pub fn send(self, allocated: Allocated, today: &str, occasion: Occasion) -> Result<Transition<Self>, CannotSend> {
         self.can_be_sent(today)?;
         let mut next = self.0.clone();
         let Allocated { number, sequence, series, year } = allocated;
         next.status = InvoiceStatus::Sent;
-        next.sent_at = Some(at);
+        next.sent_at = Some(occasion.at);
         next.canonical_hash = Some(Frozen::of(&next, &number).canonical_hash());
         next.canonical_version = Some(CANONICAL_VERSION);
         next.number = Some(number);
@@ -272,19 +271,22 @@ impl Invoice {
         next.number_year = year;
         let billing = Transfer::billing(next.id, next.between(), next.billed());
         let billing = billing.expect("an invoice over nothing is not sent");
-        Ok(Transition { before: self, next: Self(next), transfers: vec![billing], events: Vec::new() })
+        let event = occasion.event(next.step(InvoiceStep::Sent, next.freelancer_id, next.total()));
+        Ok(Transition { before: self, next: Self(next), transfers: vec![billing], events: vec![event] })
     }
 
     /// Cancels a sent invoice of which nothing is paid. Its number stays taken.
     ///
     /// # Errors
     /// When it is not sent, or something is paid.
-    pub fn void(self, at: Timestamp) -> Result<Transition<Self>, Refusal> {
+    pub fn void(self, occasion: Occasion) -> Result<Transition<Self>, Refusal> {
         self.allows(Action::Void)?;
-        let next = Self(InvoiceState { status: InvoiceStatus::Void, voided_at: Some(at), ..self.0.clone() });
+        let voided_at = Some(occasion.at);
+        let next = Self(InvoiceState { status: InvoiceStatus::Void, voided_at, ..self.0.clone() });
         let voiding = Transfer::voiding(next.id, next.between(), next.billed());
         let voiding = voiding.expect("an invoice over nothing is not sent");
-        Ok(Transition { before: self, next, transfers: vec![voiding], events: Vec::new() })
+        let event = occasion.event(next.step(InvoiceStep::Voided, next.freelancer_id, next.total()));
+        Ok(Transition { before: self, next, transfers: vec![voiding], events: vec![event] })
     }
 }
 

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use super::{Declined, Line, NoTotal, PartyNames, Pricing, TaxTotal, Totals, totals};
 use crate::{
     Timestamp,
+    event::{EventData, InvoiceStep},
     id::{InvoiceId, ProjectId, UserId},
     ledger::{Billed, Counterparties},
     money::{Currency, Money},
@@ -87,6 +88,12 @@ impl InvoiceState {
     #[must_use]
     pub const fn between(&self) -> Counterparties {
         Counterparties { freelancer: self.freelancer_id, client: self.client_id }
+    }
+
+    /// The event of a step that one of its parties takes.
+    pub(super) fn step(&self, step: InvoiceStep, actor: UserId, amount: Money) -> EventData {
+        let other = if actor == self.client_id { self.freelancer_id } else { self.client_id };
+        EventData::Invoice { step, actor, other, invoice: self.id, project: self.project_id, amount }
     }
 
     /// What it claims once it is sent.

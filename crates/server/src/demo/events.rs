@@ -2,7 +2,7 @@
 
 use chainbill_domain::{
     Timestamp,
-    event::{Event, EventData},
+    event::{DisputeStep, Event, EventData},
     id::{InvoiceId, UserId},
     invoice::InvoiceState,
     payment::Payment,
@@ -67,8 +67,17 @@ impl Maker<'_> {
         self.event(payment.received_at, data)
     }
 
-    pub(super) fn of_dispute(&mut self, row: &disputes::Model) -> Option<Event> {
-        let data = EventData::DisputeOpened { opener: row.opened_by.0, invoice: row.invoice_id.0 };
+    pub(super) fn of_dispute(&mut self, row: &disputes::Model, invoice: &InvoiceState) -> Option<Event> {
+        let actor = row.opened_by.0;
+        let other = if actor == invoice.client_id { invoice.freelancer_id } else { invoice.client_id };
+        let data = EventData::Dispute {
+            step: DisputeStep::Opened,
+            actor,
+            other,
+            dispute: row.id.0,
+            invoice: invoice.id,
+            amount: invoice.held(),
+        };
         self.event(row.created_at, data)
     }
 

@@ -398,6 +398,6 @@ fn dispute(
         created_at: at,
         updated_at: resolved_at.unwrap_or(at),
     };
-    batch.events.extend(maker.of_dispute(&row));
+    batch.events.extend(maker.of_dispute(&row, made));
     batch.disputes.push(row);
 }
