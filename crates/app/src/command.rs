@@ -5,13 +5,14 @@ use chainbill_domain::{
     event::EventData,
     id::{Id, UserId},
     invoice::{Invoice, PartyNames},
-    ledger::Transfer,
+    ledger::{Account, Owner, Transfer},
+    money::Money,
     project::Project,
     transition::{Created, Deleted, Occasion, Transition},
 };
 use chainbill_records::{
     Unit,
-    repo::{audit, invoices, ledger, projects, users},
+    repo::{audit, invoices, ledger, payouts, projects, users},
     retry,
 };
 use serde::Serialize;
@@ -20,6 +21,7 @@ use crate::{
     App, AppError, Context, Done, InvoiceView, ProjectView,
     context::{Answered, CREATED, OK},
     idempotency::{Begun, Keyed},
+    payments::refused,
     views::{Answer, Identified, Movement, TransferView},
     zones::issuers_day,
 };
@@ -62,7 +64,7 @@ impl App {
             match self.begin(context, operation, asked).await? {
                 Begun::Replay(done) => Ok(done),
                 Begun::Fresh(unit, key) => {
-                    rule(Command::new(self, context, unit, operation, key)).await?.commit().await
+                    Box::pin(rule(Command::new(self, context, unit, operation, key))).await?.commit().await
                 }
             }
         })
@@ -82,7 +84,7 @@ impl App {
     {
         retry(self.records.random(), || async {
             let unit = self.records.begin().await?;
-            rule(Command::new(self, context, unit, operation, None)).await?.commit().await
+            Box::pin(rule(Command::new(self, context, unit, operation, None))).await?.commit().await
         })
         .await
     }
@@ -133,6 +135,14 @@ impl<'a> Command<'a> {
 
     /// Posts a transfer in the ledger.
     pub async fn post(&mut self, transfer: Transfer) -> Result<(), AppError> {
+        for posting in transfer.postings() {
+            let Account { owner: Owner::Available(user), currency } = posting.account else { continue };
+            let amount = Money { minor: posting.minor, currency };
+            if !payouts::dispose(&mut self.unit, user, amount).await? {
+                let there = payouts::available(&self.unit, user, currency).await?;
+                return Err(refused("NO_FUNDS", &[], format!("there is not so much at your disposal: {there}")));
+            }
+        }
         ledger::post(&mut self.unit, &transfer).await?;
         self.transfers.push(transfer);
         Ok(())
@@ -185,17 +195,27 @@ impl<'a> Command<'a> {
         })
     }
 
-    /// Saves a change of an invoice with its transfers, events and audit entry; the invoice as it stands then.
+    /// Saves a change of an invoice with its transfers, events and audit entry; the invoice as it is shown then.
     pub async fn save_invoice(&mut self, change: Transition<Invoice>) -> Result<InvoiceView, AppError> {
+        Ok(self.saved_invoice(change).await?.1)
+    }
+
+    /// Saves a change of an invoice with its transfers, events and audit entry; the invoice, and how it is shown.
+    pub async fn saved_invoice(&mut self, change: Transition<Invoice>) -> Result<(Invoice, InvoiceView), AppError> {
+        // The largest future that commands are made of: boxed here, it is moved by none of them.
+        Box::pin(self.write_invoice(change)).await
+    }
+
+    async fn write_invoice(&mut self, change: Transition<Invoice>) -> Result<(Invoice, InvoiceView), AppError> {
         let today = issuers_day(&self.unit, &[&change.before, &change.next], self.unit.now()).await?;
         let invoice = invoices::update(&mut self.unit, &change.before, change.next).await?;
         for transfer in change.transfers {
             self.post(transfer).await?;
         }
         change.events.iter().for_each(|event| self.unit.event(event));
-        let (before, after) = (InvoiceView::of(change.before, &today), InvoiceView::of(invoice, &today));
+        let (before, after) = (InvoiceView::of(change.before, &today), InvoiceView::of(invoice.clone(), &today));
         self.note(Some(&before), Some(&after)).await?;
-        Ok(after)
+        Ok((invoice, after))
     }
 
     /// Saves a change of an invoice, and answers with it.

@@ -8,6 +8,7 @@ use std::{
 use chainbill_domain::{
     freshness::Token,
     id::{SessionId, UserId},
+    invoice::EscrowTerms,
     states::Role,
     visibility::Viewer,
 };
@@ -219,11 +220,13 @@ pub struct Settings {
     pub replay: Duration,
     /// How long events are kept that every consumer has taken.
     pub keep_events: Duration,
+    /// The rules of escrow of invoices that are sent from now on.
+    pub escrow: EscrowTerms,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 3600);
-        Self { session: DAY, replay: DAY, keep_events: 90 * DAY }
+        Self { session: DAY, replay: DAY, keep_events: 90 * DAY, escrow: EscrowTerms::default() }
     }
 }

@@ -360,7 +360,7 @@ impl Command<'_> {
         let today = zone.day(at);
         let refused = |error| cannot_send(error, &today, zone);
         let (parties, due_date) = parties_now(&self.unit, &invoice, &today).await?;
-        let addressed = invoice.clone().addressed(parties, due_date);
+        let addressed = invoice.clone().addressed(parties, due_date).under(self.app.settings.escrow);
         addressed.can_be_sent(&today).map_err(refused)?;
         let allocated =
             self.allocate_number(NumberKind::Invoice, (invoice.freelancer_id, zone), invoice.series).await?;

@@ -18,6 +18,7 @@ pub mod money;
 pub mod numbering;
 pub mod party;
 pub mod payment;
+pub mod payout;
 pub mod project;
 pub mod proof;
 pub mod quote;

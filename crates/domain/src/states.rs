@@ -257,6 +257,17 @@ words! {
         /// The provider has refused it; the money is the client's credit again.
         Failed = "FAILED",
     }
+    /// Where a payout stands.
+    PayoutStatus {
+        /// An operator is to carry it out.
+        Requested = "REQUESTED",
+        /// The money left the platform.
+        Paid = "PAID",
+        /// Refused by an operator; the money is at the user's disposal again.
+        Rejected = "REJECTED",
+        /// Taken back by its user before it was carried out.
+        Cancelled = "CANCELLED",
+    }
     /// What a transfer of the ledger is for.
     TransferKind {
         /// An invoice was sent: its claim.
@@ -273,6 +284,8 @@ words! {
         Release = "RELEASE",
         /// A client's credit went back to the client.
         Refund = "REFUND",
+        /// Money at a user's disposal left the platform.
+        Payout = "PAYOUT",
     }
     /// Where a quote stands.
     QuoteStatus {
@@ -341,6 +354,8 @@ words! {
         CreditExternal = "CREDIT_EXTERNAL",
         /// Refunds that a provider is carrying out.
         Refunds = "REFUNDS",
+        /// Payouts that are being carried out.
+        Payouts = "PAYOUTS",
         /// The platform's fees.
         Fees = "FEES",
         /// Claim: billed in all.

@@ -106,7 +106,7 @@ children! {
 
 unsynced! {
     payments, payment_allocations, payment_references, payment_reversals, checkouts, provider_events,
-    client_credits, credit_notes, refunds, ledger_postings, invoice_counters,
+    client_credits, credit_notes, refunds, available_balances, ledger_postings, invoice_counters,
     number_counters, recurrence_occurrences, reminder_rules, reminders, billing_profiles, sessions,
     idempotency_keys, audit_entries, shared_keys,
 }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use chainbill_app::Secret;
+use chainbill_domain::invoice::EscrowTerms;
 use chainbill_mirror::Retention;
 use chainbill_sync::RepairMode;
 use chainbill_web::{PublicUrls, Rates, Serving};
@@ -294,6 +295,15 @@ pub struct Settings {
     /// Where Stripe is reached: an https address, or an http address of this machine.
     #[arg(long, env, global = true, default_value = "https://api.stripe.com", value_name = "STRIPE_API_URL")]
     pub stripe_api_url: String,
+    /// What the platform takes of releases out of escrow, in hundredths of a percent, 0 to 9999. It is fixed for an invoice when that
+    /// is sent.
+    #[arg(long, env, global = true, default_value_t = 0, value_name = "PLATFORM_FEE_BP", value_parser = whole(0, 9999))]
+    pub platform_fee_bp: u32,
+    /// After how many days without an answer the money of submitted work is released by itself, 1 to 365. It is fixed for an invoice
+    /// when that is sent.
+    #[arg(long, env, global = true, default_value_t = 14, value_name = "ESCROW_RELEASE_DAYS",
+        value_parser = whole(1, 365))]
+    pub escrow_release_days: u32,
     /// How many days events are kept in the primary, once every consumer has taken them, 1 to 3650. A mirror that was lost gets
     /// those back.
     #[arg(long, env, global = true, default_value_t = 90, value_name = "EVENTS_KEEP_DAYS",
@@ -331,6 +341,10 @@ impl Settings {
             session: self.session_lifetime,
             replay: self.idempotency_lifetime,
             keep_events: Duration::from_secs(u64::from(self.events_keep_days) * 86_400),
+            escrow: EscrowTerms {
+                fee_bp: i64::from(self.platform_fee_bp),
+                release_days: i64::from(self.escrow_release_days),
+            },
         }
     }
 

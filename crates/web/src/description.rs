@@ -13,8 +13,19 @@ use crate::{PublicUrls, extract::COOKIE, schemas};
 /// Operations under `/api` that need no login, beside the health's.
 const OPEN: &[&str] = &["/api/auth/register", "/api/auth/login", "/api/auth/logout", "/api/webhooks/stripe"];
 /// Tags of operations whose changes take an idempotency key and return a Sync-Token.
-const THINGS: &[&str] =
-    &["users", "skills", "projects", "invoices", "payments", "credits", "series", "quotes", "recurrences", "reminders"];
+const THINGS: &[&str] = &[
+    "users",
+    "skills",
+    "projects",
+    "invoices",
+    "payments",
+    "credits",
+    "payouts",
+    "series",
+    "quotes",
+    "recurrences",
+    "reminders",
+];
 /// Tags of reads of the mirror.
 const MIRROR_READS: &[&str] = &["search", "analytics", "files"];
 

@@ -151,6 +151,8 @@ fn routes(test_mode: bool) -> OpenApiRouter<State> {
         .merge(api::payments::routes())
         .merge(api::checkouts::routes())
         .merge(api::credits::routes())
+        .merge(api::escrow::routes())
+        .merge(api::payouts::routes())
         .merge(api::ledger::routes())
         .merge(api::series::routes())
         .merge(api::quotes::routes())

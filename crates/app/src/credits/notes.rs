@@ -2,7 +2,7 @@
 
 use chainbill_domain::{
     credit::CreditNote,
-    id::CreditNoteId,
+    id::{CreditNoteId, UserId},
     invoice::{CannotCredit, Invoice},
     money::Money,
     states::NumberKind,
@@ -62,7 +62,8 @@ impl App {
                 None => Some(invoice.creditable()),
             };
             let (reason, amount) = check.finish(reason.zip(amount))?;
-            let (note, _, view) = command.credit(invoice, amount, reason).await?;
+            let by = command.actor()?;
+            let (note, _, view) = command.credit(invoice, amount, (reason, by)).await?;
             let movement = command.movement();
             let view = CreditNoteView { movement, ..CreditNoteView::of(note, Some(view)) };
             Ok(command.answer(CREATED, view))
@@ -119,7 +120,7 @@ impl Command<'_> {
         &mut self,
         invoice: Invoice,
         amount: Money,
-        reason: String,
+        (reason, issued_by): (String, UserId),
     ) -> Result<(CreditNote, chainbill_domain::invoice::Credits, InvoiceView), AppError> {
         let (id, at) = (self.app.new_id(), self.unit.now());
         let (parties, tax) = (invoice.between(), CreditNote::tax_of(&invoice, amount.minor));
@@ -133,7 +134,6 @@ impl Command<'_> {
             credits::give(&mut self.unit, parties, custody, amount).await?;
             refunded.minor += amount.minor;
         }
-        let issued_by = self.actor()?;
         let note =
             CreditNote { id, invoice_id, parties, number, amount, tax, refunded, reason, issued_by, created_at: at };
         credits::add_notes(&mut self.unit, std::slice::from_ref(&note)).await?;

@@ -1,10 +1,12 @@
 //! Refunds: a client's credit goes back to the client, by who holds it.
 
 use chainbill_domain::{
-    credit::{CannotRefund, Refund},
+    credit::{CannotRefund, CreditNote, Refund},
     id::{InvoiceId, PaymentId, RefundId, UserId},
+    invoice::Invoice,
     ledger::Counterparties,
     money::Money,
+    payment::Payment,
     states::{Custody, PaymentChannel, PaymentMethod, PaymentState, RefundStatus, Role},
     text,
     visibility::Viewer,
@@ -18,7 +20,7 @@ use utoipa::ToSchema;
 
 use super::notes::PartyFilter;
 use crate::{
-    App, AppError, Context, CreditNoteView, Done, MoneyView, Page, RefundView, RefundedInvoice,
+    App, AppError, Context, CreditNoteView, Done, InvoiceView, MoneyView, Page, RefundView, RefundedInvoice,
     command::Command,
     context::{CREATED, OK},
     jobs::refunding,
@@ -70,6 +72,18 @@ pub struct RefundDone {
     pub external_ref: String,
 }
 
+/// How what was paid for an invoice goes back.
+pub(crate) struct Back {
+    /// Who asks for it.
+    pub by: UserId,
+    /// How; as the newest payment came when absent.
+    pub method: Option<PaymentMethod>,
+    /// What the bank or the chain calls it, where the freelancer has given it back already.
+    pub external_ref: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
 /// A refund as it is asked for, checked.
 struct Asked {
     custody: Custody,
@@ -109,7 +123,7 @@ impl App {
         let (asked, new) = (&new.checked()?, &new);
         self.command(context, "credit.refund", new, |mut command| async move {
             let parties = command.parties_of(new)?;
-            let mut refund = command.refund_of(parties, asked)?;
+            let mut refund = command.refund_of(parties, asked, command.actor()?);
             if let Some(id) = text::some(new.payment_id.as_deref()) {
                 refund.payment_id = Some(command.refundable(id, &refund).await?);
             }
@@ -150,21 +164,8 @@ impl App {
                 check.refuse("/amount/amount", format!("more than 0 and at most the {kept} that is paid is accepted"));
             }
             let ((reason, method), amount) = check.finish(reason.zip(method).zip(amount))?;
-            let parties = invoice.between();
-            let invoice_id = invoice.id;
-            let credited = invoice.money(amount.minor + invoice.due().minor.max(0));
-            let (note, given, view) = command.credit(invoice, credited, reason.clone()).await?;
-            let mut refunds = Vec::new();
-            for (custody, amount) in given.each() {
-                let reference = external_ref.clone().filter(|_| custody == Custody::Freelancer);
-                let asked = Asked { custody, amount, method, external_ref: reference, reason: Some(reason.clone()) };
-                let mut refund = command.refund_of(parties, &asked)?;
-                refund.invoice_id = Some(invoice_id);
-                if custody == Custody::Platform {
-                    refund.payment_id = command.providers_payment(invoice_id, amount).await?;
-                }
-                refunds.push(command.refund(refund).await?);
-            }
+            let back = Back { by: command.actor()?, method: Some(method), external_ref, reason };
+            let (note, refunds, view) = command.give_back(invoice, amount, back).await?;
             let credit_note = CreditNoteView::of(note, Some(view));
             let movement = command.movement();
             let answer = RefundedInvoice { id: credit_note.id.clone(), credit_note, refunds, movement };
@@ -267,8 +268,8 @@ impl Command<'_> {
         check.finish(freelancer.zip(client)).map(|(freelancer, client)| Counterparties { freelancer, client })
     }
 
-    fn refund_of(&self, parties: Counterparties, asked: &Asked) -> Result<Refund, AppError> {
-        Ok(Refund {
+    fn refund_of(&self, parties: Counterparties, asked: &Asked, by: UserId) -> Refund {
+        Refund {
             id: self.app.new_id(),
             parties,
             custody: asked.custody,
@@ -279,21 +280,65 @@ impl Command<'_> {
             payment_id: None,
             invoice_id: None,
             reason: asked.reason.clone(),
-            requested_by: self.actor()?,
+            requested_by: by,
             decided_at: None,
             created_at: self.unit.now(),
-        })
+        }
+    }
+
+    /// Gives back so much of what was paid for an invoice, with a credit note over it and over what is still due.
+    pub(crate) async fn give_back(
+        &mut self,
+        invoice: Invoice,
+        amount: Money,
+        back: Back,
+    ) -> Result<(CreditNote, Vec<RefundView>, InvoiceView), AppError> {
+        let (id, parties) = (invoice.id, invoice.between());
+        let credited = invoice.money(amount.minor + invoice.due().minor.max(0));
+        let (note, given, view) = self.credit(invoice, credited, (back.reason.clone(), back.by)).await?;
+        let mut refunds = Vec::new();
+        for (custody, amount) in given.each() {
+            let is_held = custody == Custody::Platform;
+            let payment_id = if is_held { self.providers_payment(id, amount).await? } else { None };
+            let method = match back.method {
+                Some(method) => method,
+                None => self.method_of(id).await?,
+            };
+            let external_ref = back.external_ref.clone().filter(|_| !is_held);
+            let asked = Asked { custody, amount, method, external_ref, reason: Some(back.reason.clone()) };
+            let refund = self.refund_of(parties, &asked, back.by);
+            refunds.push(self.refund(Refund { invoice_id: Some(id), payment_id, ..refund }).await?);
+        }
+        Ok((note, refunds, view))
+    }
+
+    /// How the newest payment of an invoice came.
+    async fn method_of(&self, invoice: InvoiceId) -> Result<PaymentMethod, AppError> {
+        let newest = self.confirmed_payments(invoice, 1).await?.into_iter().next();
+        Ok(newest.map_or(PaymentMethod::Other, |payment| payment.method))
+    }
+
+    /// The confirmed payments of an invoice, newest first.
+    async fn confirmed_payments(&self, invoice: InvoiceId, limit: u32) -> Result<Vec<Payment>, AppError> {
+        // What is looked for here is shown to no user: an operator sees the payments of all parties.
+        let viewer = Viewer { user_id: self.app.new_id(), role: Role::Admin };
+        let state = Some(PaymentState::Confirmed);
+        let list = payments::List { viewer: &viewer, invoice: Some(invoice), state, after: None, limit };
+        Ok(payments::list(&self.unit, list).await?)
     }
 
     /// Takes the money of a refund from the credit: it has gone where its holder says so, and is to go otherwise.
     pub(super) async fn refund(&mut self, refund: Refund) -> Result<RefundView, AppError> {
-        let role = self.context.actor()?.role;
+        let role = self.context.actor.as_ref().map(|actor| actor.role);
         let has_gone = match (refund.custody, role) {
-            (Custody::Freelancer, Role::Freelancer) => true,
+            (Custody::Freelancer, Some(Role::Freelancer)) => true,
             (Custody::Freelancer, _) => {
                 return Err(AppError::Forbidden("the freelancer holds this credit, and gives it back"));
             }
-            (Custody::Platform, Role::Admin) => refund.payment_id.is_none(),
+            // A person who gives money back says so; a decision or a clock asks for it.
+            (Custody::Platform, Some(Role::Admin)) if refund.requested_by == self.actor()? => {
+                refund.payment_id.is_none()
+            }
             (Custody::Platform, _) => false,
         };
         if !credits::take(&mut self.unit, refund.parties, refund.custody, refund.amount).await? {
@@ -335,10 +380,7 @@ impl Command<'_> {
 
     /// A provider's payment for the invoice of which so much is left to give back, if there is one.
     async fn providers_payment(&self, invoice: InvoiceId, amount: Money) -> Result<Option<PaymentId>, AppError> {
-        let operators = Viewer { user_id: self.actor()?, role: Role::Admin };
-        let state = Some(PaymentState::Confirmed);
-        let list = payments::List { viewer: &operators, invoice: Some(invoice), state, after: None, limit: 100 };
-        for payment in payments::list(&self.unit, list).await? {
+        for payment in self.confirmed_payments(invoice, 100).await? {
             let left = payment.amount.minor - credits::refunded_of(&self.unit, payment.id).await?;
             if payment.channel == Some(PaymentChannel::Stripe) && left >= amount.minor {
                 return Ok(Some(payment.id));

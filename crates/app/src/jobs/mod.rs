@@ -7,6 +7,7 @@ mod cleaning;
 mod operating;
 mod recurring;
 pub(crate) mod refunding;
+mod releasing;
 mod reminding;
 mod runner;
 
@@ -19,6 +20,7 @@ use chainbill_records::{
 pub(crate) use self::recurring::RECURRENCE;
 pub use self::{
     operating::{JobFilter, JobView},
+    releasing::release_job,
     runner::JobRunner,
 };
 use crate::{App, AppError};
@@ -79,6 +81,7 @@ pub fn kinds() -> Vec<Box<dyn JobKind>> {
         Box::new(cleaning::Cleaning),
         Box::new(refunding::Refunding),
         Box::new(recurring::Recurring),
+        Box::new(releasing::Releasing),
         Box::new(reminding::Reminding),
     ]
 }

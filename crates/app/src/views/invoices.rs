@@ -84,8 +84,12 @@ pub struct InvoiceView {
     pub paid: MoneyView,
     /// What of it went back into the client's credit.
     pub refunded: MoneyView,
-    /// What of it went out of escrow to the freelancer.
+    /// What of it went out of escrow to the freelancer, the platform's fee taken off.
     pub released: MoneyView,
+    /// What of it the platform kept as its fee of releases.
+    pub fee: MoneyView,
+    /// What the platform takes of releases, in percent; fixed at sending.
+    pub fee_rate: String,
     /// What of it the freelancer received outside of the platform.
     pub received_directly: MoneyView,
     /// What of it is held in escrow.
@@ -116,6 +120,18 @@ pub struct InvoiceView {
     pub declined_at: Option<String>,
     /// Why its client declined it.
     pub decline_reason: Option<String>,
+    /// After how many days without an answer submitted work is released by itself; fixed at sending.
+    pub release_days: i64,
+    /// When its work was submitted.
+    pub work_submitted_at: Option<String>,
+    /// What the freelancer says of the work.
+    pub work_note: Option<String>,
+    /// When its held money is released by itself.
+    pub release_at: Option<String>,
+    /// When its client sent the work back, if it was not submitted again.
+    pub work_returned_at: Option<String>,
+    /// Why its client sent the work back.
+    pub work_return_reason: Option<String>,
     /// When it was made.
     pub created_at: String,
     /// When it last changed.
@@ -187,7 +203,9 @@ impl InvoiceView {
         let (overdue, payment_status, held) = (invoice.is_overdue(today), invoice.payment_status(), invoice.held());
         let balance_due = invoice.balance_due().into();
         let canonical_version = invoice.canonical_hash.as_ref().map(|_| invoice.canonical_version.unwrap_or(1));
+        let release_at = invoice.release_at().map(moment);
         let invoice = invoice.into_state();
+        let (submitted, returned) = (invoice.work.submitted, invoice.work.returned);
         let (content, currency) = (invoice.content, invoice.currency);
         let (pricing, totals) = (content.pricing, content.totals);
         let money = |minor| MoneyView::from(Money { minor, currency });
@@ -225,6 +243,8 @@ impl InvoiceView {
             paid: money(invoice.paid_minor),
             refunded: money(invoice.refunded_minor),
             released: money(invoice.released_minor),
+            fee: money(invoice.fee_minor),
+            fee_rate: written(invoice.terms.fee_bp, 2, 2),
             received_directly: money(invoice.external_minor),
             held: held.into(),
             credited: money(invoice.credited_minor),
@@ -240,6 +260,12 @@ impl InvoiceView {
             voided_at: invoice.voided_at.map(moment),
             declined_at: invoice.declined.as_ref().map(|declined| moment(declined.at)),
             decline_reason: invoice.declined.map(|declined| declined.reason),
+            release_days: invoice.terms.release_days,
+            work_submitted_at: submitted.as_ref().map(|work| moment(work.at)),
+            release_at,
+            work_note: submitted.and_then(|work| work.note),
+            work_returned_at: returned.as_ref().map(|work| moment(work.at)),
+            work_return_reason: returned.map(|work| work.reason),
             created_at: moment(invoice.created_at),
             updated_at: moment(invoice.updated_at),
             postings: Vec::new(),

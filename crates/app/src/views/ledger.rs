@@ -179,8 +179,10 @@ pub struct StatementEntry {
     pub payment_id: Option<String>,
     /// the credit note,
     pub credit_note_id: Option<String>,
-    /// and the refund.
+    /// the refund,
     pub refund_id: Option<String>,
+    /// and the payout.
+    pub payout_id: Option<String>,
     /// Into the account where it is positive, out of it where it is negative.
     pub amount: MoneyView,
     /// The balance of what was asked for, after this posting.
@@ -205,6 +207,7 @@ impl StatementEntry {
             payment_id: entry.payment.map(|id| id.to_string()),
             credit_note_id: entry.credit_note.map(|id| id.to_string()),
             refund_id: entry.refund.map(|id| id.to_string()),
+            payout_id: entry.payout.map(|id| id.to_string()),
             amount: entry.amount.into(),
             balance: Money { minor: balance, currency }.into(),
             at: moment(entry.at),

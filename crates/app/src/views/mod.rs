@@ -4,6 +4,7 @@ mod billing;
 mod invoices;
 mod ledger;
 mod payments;
+mod payouts;
 mod projects;
 mod quotes;
 mod recurrences;
@@ -28,6 +29,7 @@ pub use self::{
         AllocationView, CheckoutView, CreditNoteView, CreditView, PaymentView, RefundView, RefundedInvoice,
         ReversalView,
     },
+    payouts::PayoutView,
     projects::{ProjectSkillView, ProjectView},
     quotes::QuoteView,
     recurrences::{OccurrenceView, RecurrenceView, ScheduleView},
@@ -78,6 +80,7 @@ versioned! {
     SkillView: "skills";
     ProjectView: "projects";
     SeriesView: "number_series";
+    PayoutView: "payouts";
     RecurrenceView: "recurrences";
 }
 

@@ -2,7 +2,7 @@
 
 use chainbill_app::{
     App, AppError, Context, DeclineInvoice, InvoiceView, Movement, NewCreditNote, NewPayment, PatchInvoice, Reason,
-    RefundInvoice, UserView,
+    RefundInvoice, ReleaseInvoice, SubmitWork, UserView,
 };
 use chainbill_testkit::sea_orm::{ConnectionTrait as _, Statement};
 
@@ -31,6 +31,9 @@ const STATES: &[&str] = &[
     "SENT, part received directly",
     "PAID, held",
     "PAID, held, with a token",
+    "PAID, in review",
+    "PAID, in dispute",
+    "PAID, released in part",
     "RELEASED, received directly",
     "RELEASED, out of escrow",
     "VOID",
@@ -38,8 +41,23 @@ const STATES: &[&str] = &[
     "REFUNDED",
 ];
 
-const ACTIONS: &[&str] =
-    &["edit", "send", "decline", "pay 100", "pay 150", "void", "credit 20", "credit all", "refund all", "reverse"];
+const ACTIONS: &[&str] = &[
+    "edit",
+    "send",
+    "decline",
+    "pay 100",
+    "pay 150",
+    "void",
+    "credit 20",
+    "credit all",
+    "refund all",
+    "reverse",
+    "submit-work",
+    "return-work",
+    "approve",
+    "release 30",
+    "release all",
+];
 
 /// An invoice of 100 euros in a state, and the payment that it has, if it has one.
 async fn invoice(app: &App, people: &People, state: &str, place: usize) -> (String, Option<String>) {
@@ -76,8 +94,22 @@ async fn invoice(app: &App, people: &People, state: &str, place: usize) -> (Stri
         "RELEASED, received directly" => pay(&people.freelancer, "100.00").await,
         "RELEASED, out of escrow" => {
             let payment = pay(&people.operator, "100.00").await;
-            let set = "status = 'RELEASED', escrow = 'RELEASED', released_minor = 10000";
-            run(format!("UPDATE invoices SET {set} WHERE id = '{id}'")).await;
+            Box::pin(app.release_invoice(&key(&people.client, "release"), &id, released(None))).await.unwrap();
+            payment
+        }
+        "PAID, released in part" => {
+            let payment = pay(&people.operator, "100.00").await;
+            Box::pin(app.release_invoice(&key(&people.client, "release"), &id, released(Some("40.00")))).await.unwrap();
+            payment
+        }
+        "PAID, in review" => {
+            let payment = pay(&people.operator, "100.00").await;
+            Box::pin(app.submit_work(&key(&people.freelancer, "submit"), &id, SubmitWork::default())).await.unwrap();
+            payment
+        }
+        "PAID, in dispute" => {
+            let payment = pay(&people.operator, "100.00").await;
+            run(format!("UPDATE invoices SET escrow = 'DISPUTED' WHERE id = '{id}'")).await;
             payment
         }
         "VOID" => {
@@ -98,6 +130,10 @@ async fn invoice(app: &App, people: &People, state: &str, place: usize) -> (Stri
     (id, payment)
 }
 
+fn released(amount: Option<&str>) -> ReleaseInvoice {
+    ReleaseInvoice { amount: amount.map(euros) }
+}
+
 fn payment(amount: &str, external_ref: &str) -> NewPayment {
     NewPayment {
         amount: euros(amount),
@@ -105,6 +141,18 @@ fn payment(amount: &str, external_ref: &str) -> NewPayment {
         external_ref: external_ref.to_owned(),
         received_at: None,
     }
+}
+
+/// An action on held money.
+async fn held(app: &App, context: &Context, action: &str, id: &str) -> Result<InvoiceView, AppError> {
+    let done = match action {
+        "submit-work" => Box::pin(app.submit_work(context, id, SubmitWork::default())).await,
+        "return-work" => Box::pin(app.return_work(context, id, Reason { reason: "Not done".to_owned() })).await,
+        "approve" => Box::pin(app.approve_work(context, id)).await,
+        "release 30" => Box::pin(app.release_invoice(context, id, released(Some("30.00")))).await,
+        _ => Box::pin(app.release_invoice(context, id, released(None))).await,
+    };
+    Ok(done?.into_new().unwrap())
 }
 
 /// The result of an action for a user, by whose context it is done or a dry run.
@@ -134,6 +182,12 @@ async fn outcome(app: &App, context: &Context, action: &str, (id, paid): (&str, 
                     let invoice = done.into_new().unwrap();
                     (Some(invoice.clone()), moved(invoice))
                 }
+                Err(error) => return refusal(&error),
+            }
+        }
+        "submit-work" | "return-work" | "approve" | "release 30" | "release all" => {
+            match Box::pin(held(app, context, action, id)).await {
+                Ok(invoice) => (Some(invoice.clone()), moved(invoice)),
                 Err(error) => return refusal(&error),
             }
         }
@@ -234,7 +288,7 @@ async fn table(app: &App) -> Vec<String> {
     let people = People { client, client_view: user, freelancer, operator, stranger };
     let mut rows = Vec::new();
     for (place, state) in STATES.iter().enumerate() {
-        let (id, payment) = invoice(app, &people, state, place).await;
+        let (id, payment) = Box::pin(invoice(app, &people, state, place)).await;
         for action in ACTIONS {
             let mut row = format!("| {state} | {action} |");
             for who in [&people.stranger, &people.client, &people.freelancer, &people.operator] {

@@ -4,6 +4,7 @@
 //! ([`InvoiceState::payment_status`]), where the money stands after a payment, and whether it is overdue.
 
 mod canonical;
+mod escrow;
 mod life;
 mod line;
 mod settlement;
@@ -14,6 +15,7 @@ use std::ops::Deref;
 
 pub use self::{
     canonical::{CANONICAL_VERSION, Frozen, Unverified, canonical, verify},
+    escrow::{CannotRelease, EscrowTerms, Returned, Submission, Work},
     life::{Declined, PartyNames},
     line::{BadPrice, Discount, Line, MILLION, UnitPrice},
     settlement::{CannotCredit, CannotSettle, Credits},
@@ -73,6 +75,16 @@ pub enum Action {
     Decline,
     /// Draft another one that says the same.
     Duplicate,
+    /// Submit the work that held money is for.
+    Submit,
+    /// Send submitted work back.
+    Return,
+    /// Approve submitted work: its money is released.
+    Approve,
+    /// Release held money to the freelancer.
+    Release,
+    /// Open a dispute over held money.
+    Dispute,
 }
 
 /// The past participle in messages and the name in `allowed`.
@@ -88,6 +100,11 @@ const fn names(action: Action) -> (&'static str, &'static str) {
         Action::Delete => ("deleted", "delete"),
         Action::Decline => ("declined", "decline"),
         Action::Duplicate => ("duplicated", "duplicate"),
+        Action::Submit => ("submitted", "submit-work"),
+        Action::Return => ("sent back", "return-work"),
+        Action::Approve => ("approved", "approve"),
+        Action::Release => ("released", "release"),
+        Action::Dispute => ("disputed", "dispute"),
     }
 }
 
@@ -154,7 +171,10 @@ impl Invoice {
             refunded_minor: 0,
             released_minor: 0,
             external_minor: 0,
+            fee_minor: 0,
             credited_minor: 0,
+            terms: EscrowTerms::default(),
+            work: Work::default(),
             number: None,
             number_seq: None,
             series: new.series,
@@ -187,6 +207,11 @@ impl Invoice {
         let is_kept = self.paid_minor > self.refunded_minor;
         let mut allowed = match self.status {
             InvoiceStatus::Draft => vec![Action::Edit, Action::Send, Action::Delete],
+            // What a dispute froze is moved by the dispute alone.
+            _ if self.escrow == EscrowStatus::Disputed => {
+                let pay = (self.due().minor > 0).then_some(Action::Pay);
+                return pay.into_iter().chain(self.allowed_in_life()).collect();
+            }
             InvoiceStatus::Sent if self.paid_minor == 0 && self.credited_minor == 0 => {
                 vec![Action::Pay, Action::Void, Action::Credit]
             }
@@ -201,6 +226,7 @@ impl Invoice {
         if is_kept && !allowed.is_empty() && self.anchor_status == AnchorStatus::None {
             allowed.push(Action::Reverse);
         }
+        allowed.extend(self.allowed_in_escrow());
         allowed.extend(self.allowed_in_life());
         allowed
     }
@@ -210,7 +236,12 @@ impl Invoice {
     /// # Errors
     /// A refusal with what it allows.
     pub fn allows(&self, action: Action) -> Result<(), Refusal> {
-        Refusal::unless_allowed("an invoice", self.status.word(), action, self.allowed(), names)
+        Refusal::unless_allowed("an invoice", self.standing(), action, self.allowed(), names)
+    }
+
+    /// The state that a refusal names: a dispute's where one froze its money.
+    fn standing(&self) -> &'static str {
+        if self.escrow == EscrowStatus::Disputed { self.escrow.word() } else { self.status.word() }
     }
 
     /// Gives a draft another content, and the series that its number shall be of.

@@ -106,10 +106,10 @@ impl Invoice {
             Custody::Platform => self.held(),
             Custody::Freelancer => self.money(self.external_minor),
         };
-        if amount.minor > there.minor || self.escrow == EscrowStatus::Disputed {
+        if amount.minor > there.minor {
             let allowed = self.allowed().into_iter().filter(|action| *action != Action::Reverse).collect();
             let refusal =
-                Refusal::unless_allowed("an invoice", self.status.word(), Action::Reverse, allowed, super::names);
+                Refusal::unless_allowed("an invoice", self.standing(), Action::Reverse, allowed, super::names);
             return Err(refusal.expect_err("reversing is not among them").into());
         }
         let settled = Transfer::settlement(payment, self.id, self.between(), source, amount);
@@ -144,7 +144,7 @@ impl Invoice {
             return Err(CannotCredit::NotPositive);
         }
         let excess = (amount.minor - self.due().minor).max(0);
-        let held = if self.escrow == EscrowStatus::Disputed { 0 } else { excess.min(self.held().minor) };
+        let held = excess.min(self.held().minor);
         let credits = Credits { platform: self.money(held), freelancer: self.money(excess - held) };
         let transfer = Transfer::credit_note(note, self.id, self.between(), amount, (held, excess - held));
         let transfer = transfer.map_err(|_| CannotCredit::NotPositive)?;
@@ -162,12 +162,15 @@ impl Invoice {
     }
 
     /// The next state after amounts have changed: what they mean is derived here and nowhere else.
-    fn moved(self, mut next: InvoiceState, occasion: Occasion, transfer: Transfer) -> Transition<Self> {
+    pub(super) fn moved(self, mut next: InvoiceState, occasion: Occasion, transfer: Transfer) -> Transition<Self> {
         let at = Some(occasion.at);
         next.status = next.settled();
         // A frozen or submitted escrow stays so until its own rules let it go.
         if next.held().minor == 0 || !matches!(next.escrow, EscrowStatus::Disputed | EscrowStatus::InReview) {
             next.escrow = next.funded();
+        }
+        if let (0, Some(work)) = (next.held().minor, &mut next.work.submitted) {
+            work.release_at = None;
         }
         let is_paid = !matches!(next.status, InvoiceStatus::Sent | InvoiceStatus::Void);
         next.paid_at = if is_paid { next.paid_at.or(at) } else { None };

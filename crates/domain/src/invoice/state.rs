@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Declined, Line, NoTotal, PartyNames, Pricing, TaxTotal, Totals, totals};
+use super::{Declined, EscrowTerms, Line, NoTotal, PartyNames, Pricing, TaxTotal, Totals, Work, totals};
 use crate::{
     Timestamp,
     event::{EventData, InvoiceStep},
@@ -39,16 +39,22 @@ pub struct InvoiceState {
     pub escrow: EscrowStatus,
     /// Where its notarisation stands.
     pub anchor_status: AnchorStatus,
-    /// What is paid by confirmed payments. As the four amounts that follow, it is the sum of its postings in the ledger.
+    /// What is paid by confirmed payments. As the five amounts that follow, it is the sum of its postings in the ledger.
     pub paid_minor: i64,
     /// What of it went back into the client's credit.
     pub refunded_minor: i64,
-    /// What of it went out of escrow to the freelancer.
+    /// What of it went out of escrow to the freelancer, the platform's fee taken off.
     pub released_minor: i64,
     /// What of it the freelancer received outside of the platform. It is negative where a credit note took more back.
     pub external_minor: i64,
+    /// What of it the platform kept as its fee of releases.
+    pub fee_minor: i64,
     /// What credit notes took off its claim.
     pub credited_minor: i64,
+    /// The rules of its escrow, from sending on.
+    pub terms: EscrowTerms,
+    /// What is known of the work that it is for.
+    pub work: Work,
     /// Its number, from sending on.
     pub number: Option<String>,
     /// The place of its number in the sequence of its series.
@@ -112,7 +118,7 @@ impl InvoiceState {
     /// What is held in escrow.
     #[must_use]
     pub const fn held(&self) -> Money {
-        self.money(self.paid_minor - self.refunded_minor - self.released_minor - self.external_minor)
+        self.money(self.paid_minor - self.refunded_minor - self.released_minor - self.fee_minor - self.external_minor)
     }
 
     /// How much of it is paid.
@@ -141,7 +147,7 @@ impl InvoiceState {
     /// Where its money stands after it has moved.
     #[must_use]
     pub const fn funded(&self) -> EscrowStatus {
-        match (self.held().minor, self.released_minor) {
+        match (self.held().minor, self.released_minor + self.fee_minor) {
             (1.., 1..) => EscrowStatus::PartiallyReleased,
             (1.., _) if self.due().minor <= 0 => EscrowStatus::Held,
             (1.., _) => EscrowStatus::PartiallyFunded,

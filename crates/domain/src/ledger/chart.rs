@@ -50,6 +50,8 @@ pub enum Owner {
     Credit(Counterparties, Custody),
     /// Money of refunds that a provider is carrying out.
     Refunds,
+    /// Money of payouts that are being carried out.
+    Payouts,
     /// The platform's fees.
     Fees,
     /// Claims of a freelancer on a client.
@@ -68,6 +70,7 @@ impl Owner {
             Self::Credit(_, Custody::Platform) => AccountKind::Credit,
             Self::Credit(_, Custody::Freelancer) => AccountKind::CreditExternal,
             Self::Refunds => AccountKind::Refunds,
+            Self::Payouts => AccountKind::Payouts,
             Self::Fees => AccountKind::Fees,
             Self::Claim(_, claim) => claim.kind(),
         }
@@ -79,7 +82,7 @@ impl Owner {
         match self {
             Self::Available(user) | Self::External(user) => Some(user),
             Self::Escrow(_, parties) | Self::Credit(parties, _) | Self::Claim(parties, _) => Some(parties.freelancer),
-            Self::World(_) | Self::Refunds | Self::Fees => None,
+            Self::World(_) | Self::Refunds | Self::Payouts | Self::Fees => None,
         }
     }
 

@@ -16,7 +16,7 @@ pub use self::{
     transfers::{Billed, Source},
 };
 use crate::{
-    id::{CreditNoteId, InvoiceId, PaymentId, RefundId},
+    id::{CreditNoteId, InvoiceId, PaymentId, PayoutId, RefundId},
     money::{Currency, Money},
     states::TransferKind,
 };
@@ -65,6 +65,11 @@ pub enum Reference {
         /// The refund.
         refund: RefundId,
     },
+    /// Money at a user's disposal leaves the platform.
+    Payout {
+        /// The payout.
+        payout: PayoutId,
+    },
 }
 
 impl Reference {
@@ -79,6 +84,7 @@ impl Reference {
             Self::CreditNote { .. } => TransferKind::CreditNote,
             Self::Release { .. } => TransferKind::Release,
             Self::Refund { .. } => TransferKind::Refund,
+            Self::Payout { .. } => TransferKind::Payout,
         }
     }
 
@@ -91,7 +97,7 @@ impl Reference {
             | Self::CreditNote { invoice, .. }
             | Self::Release { invoice } => Some(invoice),
             Self::Payment { invoice, .. } | Self::Reversal { invoice, .. } => invoice,
-            Self::Refund { .. } => None,
+            Self::Refund { .. } | Self::Payout { .. } => None,
         }
     }
 
@@ -118,6 +124,15 @@ impl Reference {
     pub const fn refund(self) -> Option<RefundId> {
         match self {
             Self::Refund { refund } => Some(refund),
+            _ => None,
+        }
+    }
+
+    /// The payout that it is about.
+    #[must_use]
+    pub const fn payout(self) -> Option<PayoutId> {
+        match self {
+            Self::Payout { payout } => Some(payout),
             _ => None,
         }
     }

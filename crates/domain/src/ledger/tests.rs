@@ -47,7 +47,7 @@ fn what_does_not_balance_is_no_transfer() {
     let yen = Posting::of(owner(1), Money { minor: 5, currency: currency(1) });
     assert_eq!(new(vec![posting(0, -5), yen]), Err(Unbalanced::Currencies(currency(0), currency(1))));
     for amount in [0, -1, i64::MIN] {
-        assert_eq!(Transfer::release(id(1), parties(), euros(amount)), Err(Unbalanced::NotPositive));
+        assert_eq!(Transfer::release(id(1), parties(), euros(amount), euros(0)), Err(Unbalanced::NotPositive));
     }
     assert_eq!(new(vec![posting(0, -5), posting(1, 3), posting(2, 2)]).map(|it| it.postings().len()), Ok(3));
 }

@@ -2,7 +2,7 @@
 
 use super::{Claim, Counterparties, Owner, Posting, Reference, Transfer, Unbalanced};
 use crate::{
-    id::{CreditNoteId, InvoiceId, PaymentId, RefundId},
+    id::{CreditNoteId, InvoiceId, PaymentId, PayoutId, RefundId, UserId},
     money::Money,
     states::{Custody, PaymentMethod},
 };
@@ -132,13 +132,48 @@ impl Transfer {
             .finish()
     }
 
-    /// A release: out of the invoice's escrow to its freelancer.
+    /// A release: out of the invoice's escrow to its freelancer, and the platform's fee of it.
+    ///
+    /// # Errors
+    /// When an amount is negative, or both are 0.
+    pub fn release(invoice: InvoiceId, parties: Counterparties, amount: Money, fee: Money) -> Result<Self, Unbalanced> {
+        if amount.minor == 0 && fee.minor == 0 {
+            return Err(Unbalanced::NotPositive);
+        }
+        let escrow = Owner::Escrow(invoice, parties);
+        Moves::of(Reference::Release { invoice }, amount)
+            .money_if_any(escrow, Owner::Available(parties.freelancer), amount.minor)?
+            .money_if_any(escrow, Owner::Fees, fee.minor)?
+            .finish()
+    }
+
+    /// A payout that was asked for: its money can be used for nothing else.
     ///
     /// # Errors
     /// When the amount is not positive.
-    pub fn release(invoice: InvoiceId, parties: Counterparties, amount: Money) -> Result<Self, Unbalanced> {
-        Moves::of(Reference::Release { invoice }, amount)
-            .money(Owner::Escrow(invoice, parties), Owner::Available(parties.freelancer), amount.minor)?
+    pub fn payout_requested(payout: PayoutId, user: UserId, amount: Money) -> Result<Self, Unbalanced> {
+        Moves::of(Reference::Payout { payout }, amount)
+            .money(Owner::Available(user), Owner::Payouts, amount.minor)?
+            .finish()
+    }
+
+    /// A payout whose money has left the platform.
+    ///
+    /// # Errors
+    /// When the amount is not positive.
+    pub fn payout_paid(payout: PayoutId, method: PaymentMethod, amount: Money) -> Result<Self, Unbalanced> {
+        Moves::of(Reference::Payout { payout }, amount)
+            .money(Owner::Payouts, Owner::World(method), amount.minor)?
+            .finish()
+    }
+
+    /// A payout that was refused or taken back: its money is at its user's disposal again.
+    ///
+    /// # Errors
+    /// When the amount is not positive.
+    pub fn payout_rejected(payout: PayoutId, user: UserId, amount: Money) -> Result<Self, Unbalanced> {
+        Moves::of(Reference::Payout { payout }, amount)
+            .money(Owner::Payouts, Owner::Available(user), amount.minor)?
             .finish()
     }
 

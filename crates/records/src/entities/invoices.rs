@@ -48,6 +48,7 @@ pub struct Model {
     pub refunded_minor: i64,
     pub released_minor: i64,
     pub external_minor: i64,
+    pub fee_minor: i64,
     pub credited_minor: i64,
     pub due_date: Option<String>,
     pub canonical_hash: Option<String>,
@@ -63,6 +64,15 @@ pub struct Model {
     pub declined_at: Option<Timestamp>,
     #[sea_orm(column_type = "Text", nullable)]
     pub decline_reason: Option<String>,
+    pub fee_bp: i64,
+    pub release_days: i64,
+    pub work_submitted_at: Option<Timestamp>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub work_note: Option<String>,
+    pub release_at: Option<Timestamp>,
+    pub work_returned_at: Option<Timestamp>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub work_return_reason: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

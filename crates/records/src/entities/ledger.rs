@@ -4,7 +4,7 @@
 pub mod ledger_postings {
     use chainbill_domain::{
         Timestamp,
-        id::{CreditNoteId, InvoiceId, PaymentId, RefundId, UserId},
+        id::{CreditNoteId, InvoiceId, PaymentId, PayoutId, RefundId, UserId},
         money::Currency,
         states::{AccountKind, PaymentMethod, TransferKind},
     };
@@ -26,6 +26,7 @@ pub mod ledger_postings {
         pub payment_id: Option<Text<PaymentId>>,
         pub credit_note_id: Option<Text<CreditNoteId>>,
         pub refund_id: Option<Text<RefundId>>,
+        pub payout_id: Option<Text<PayoutId>>,
         pub account_kind: Text<AccountKind>,
         pub account_user_id: Option<Text<UserId>>,
         pub account_client_id: Option<Text<UserId>>,

@@ -23,6 +23,7 @@ mod m0021_invoice_lists;
 mod m0022_party_names;
 mod m0023_quotes;
 mod m0024_reminders;
+mod m0029_escrow;
 
 mod lock;
 mod reshape;
@@ -74,6 +75,7 @@ static STEPS: &[&dyn Step] = &[
     &m0022_party_names::Migration,
     &m0023_quotes::Migration,
     &m0024_reminders::Migration,
+    &m0029_escrow::Migration,
 ];
 
 /// Which way to go, and how many steps; all when no number is given.

@@ -59,12 +59,13 @@ pub const INVARIANTS: &[Invariant] = &[
         name: "postings-say-what-they-are",
         description: "every posting names what its transfer is for and whose account it is of, with the references of both",
         sql: "SELECT id FROM ledger_postings WHERE kind NOT IN \
-              ('BILLING','VOIDING','PAYMENT','REVERSAL','CREDIT_NOTE','RELEASE','REFUND') OR account_kind NOT IN \
-              ('WORLD','ESCROW','AVAILABLE','EXTERNAL','CREDIT','CREDIT_EXTERNAL','REFUNDS','FEES','BILLED','RECEIVABLE',\
+              ('BILLING','VOIDING','PAYMENT','REVERSAL','CREDIT_NOTE','RELEASE','REFUND','PAYOUT') OR account_kind NOT IN \
+              ('WORLD','ESCROW','AVAILABLE','EXTERNAL','CREDIT','CREDIT_EXTERNAL','REFUNDS','PAYOUTS','FEES','BILLED','RECEIVABLE',\
               'SETTLED','CREDITED','WITHHELD','DEPOSITED') OR (kind IN ('PAYMENT','REVERSAL')) <> (payment_id IS NOT NULL) OR \
               (kind = 'CREDIT_NOTE') <> (credit_note_id IS NOT NULL) OR (kind = 'REFUND') <> (refund_id IS NOT NULL) OR \
-              (account_kind NOT IN ('WORLD','REFUNDS','FEES')) <> (account_user_id IS NOT NULL) OR (account_kind NOT IN \
-              ('WORLD','REFUNDS','FEES','AVAILABLE','EXTERNAL')) <> (account_client_id IS NOT NULL) OR (account_kind = \
+              (kind = 'PAYOUT') <> (payout_id IS NOT NULL) OR \
+              (account_kind NOT IN ('WORLD','REFUNDS','PAYOUTS','FEES')) <> (account_user_id IS NOT NULL) OR (account_kind NOT IN \
+              ('WORLD','REFUNDS','PAYOUTS','FEES','AVAILABLE','EXTERNAL')) <> (account_client_id IS NOT NULL) OR (account_kind = \
               'WORLD') <> (account_method IS NOT NULL)",
     },
     Invariant {
@@ -86,15 +87,15 @@ pub const INVARIANTS: &[Invariant] = &[
                       sums of its postings",
         sql: "SELECT i.id FROM invoices i LEFT JOIN (SELECT invoice_id, SUM(CASE WHEN account_kind = 'SETTLED' AND kind IN \
               ('PAYMENT','REVERSAL') THEN amount_minor ELSE 0 END) AS paid, SUM(CASE WHEN account_kind = 'SETTLED' AND kind = \
-              'CREDIT_NOTE' THEN -amount_minor ELSE 0 END) AS refunded, SUM(CASE WHEN account_kind IN ('AVAILABLE','FEES') \
-              THEN amount_minor ELSE 0 END) AS released, SUM(CASE WHEN account_kind = 'EXTERNAL' THEN amount_minor ELSE 0 \
+              'CREDIT_NOTE' THEN -amount_minor ELSE 0 END) AS refunded, SUM(CASE WHEN account_kind = 'AVAILABLE' \
+              THEN amount_minor ELSE 0 END) AS released, SUM(CASE WHEN account_kind = 'FEES' THEN amount_minor ELSE 0 END) AS fee, SUM(CASE WHEN account_kind = 'EXTERNAL' THEN amount_minor ELSE 0 \
               END) AS outside, SUM(CASE WHEN account_kind = 'CREDITED' THEN amount_minor ELSE 0 END) AS credited, SUM(CASE \
               WHEN account_kind = 'ESCROW' THEN amount_minor ELSE 0 END) AS held, SUM(CASE WHEN account_kind = 'RECEIVABLE' \
               THEN amount_minor ELSE 0 END) AS due FROM ledger_postings WHERE invoice_id IS NOT NULL GROUP BY invoice_id) l ON \
               l.invoice_id = i.id WHERE i.paid_minor <> COALESCE(l.paid, 0) OR i.refunded_minor <> COALESCE(l.refunded, 0) OR \
-              i.released_minor <> COALESCE(l.released, 0) OR i.external_minor <> COALESCE(l.outside, 0) OR i.credited_minor \
+              i.released_minor <> COALESCE(l.released, 0) OR i.fee_minor <> COALESCE(l.fee, 0) OR i.external_minor <> COALESCE(l.outside, 0) OR i.credited_minor \
               <> COALESCE(l.credited, 0) OR COALESCE(l.held, 0) <> i.paid_minor - i.refunded_minor - i.released_minor - \
-              i.external_minor OR COALESCE(l.held, 0) < 0 OR (i.status <> 'DRAFT' AND i.total_minor - i.withholding_minor - i.deposit_minor > 0 AND COALESCE(l.due, \
+              i.fee_minor - i.external_minor OR COALESCE(l.held, 0) < 0 OR (i.status <> 'DRAFT' AND i.total_minor - i.withholding_minor - i.deposit_minor > 0 AND COALESCE(l.due, \
               0) <> CASE WHEN i.status = 'VOID' THEN 0 ELSE i.total_minor - i.withholding_minor - i.deposit_minor - i.credited_minor - i.paid_minor + \
               i.refunded_minor END)",
     },
@@ -109,7 +110,7 @@ pub const INVARIANTS: &[Invariant] = &[
         description: "an invoice's states say what its money says",
         sql: "SELECT id FROM (SELECT id, status, payment_status, escrow, paid_minor AS paid, released_minor AS released, \
               external_minor AS outside, total_minor - withholding_minor - deposit_minor - credited_minor - paid_minor + refunded_minor AS due, paid_minor - \
-              refunded_minor AS kept, paid_minor - refunded_minor - released_minor - external_minor AS held, total_minor - withholding_minor - deposit_minor AS payable \
+              refunded_minor AS kept, paid_minor - refunded_minor - released_minor - fee_minor - external_minor AS held, total_minor - withholding_minor - deposit_minor AS payable \
               FROM invoices) i WHERE (status = 'DRAFT' AND paid <> 0) OR (status = 'SENT' AND due <= 0 AND payable > 0) OR \
               (status = 'PAID' AND (due > 0 OR held <= 0)) OR (status = 'RELEASED' AND (due > 0 OR held <> 0 OR kept <= 0)) OR \
               (status IN ('VOID','REFUNDED') AND kept <> 0) OR (status = 'VOID' AND paid <> 0) OR (payment_status = 'UNPAID') \
@@ -152,6 +153,36 @@ pub const INVARIANTS: &[Invariant] = &[
               THEN amount_minor ELSE 0 END) AS waits FROM ledger_postings WHERE refund_id IS NOT NULL GROUP BY refund_id) l \
               ON l.refund_id = r.id WHERE COALESCE(l.taken, 0) <> CASE WHEN r.status = 'FAILED' THEN 0 ELSE r.amount_minor \
               END OR COALESCE(l.waits, 0) <> CASE WHEN r.status = 'REQUESTED' THEN r.amount_minor ELSE 0 END",
+    },
+    Invariant {
+        name: "available-is-its-postings",
+        description: "what is at a user's disposal is the sum of its postings, and not negative",
+        sql: "SELECT CONCAT(COALESCE(user_id, ''), ' ', currency) FROM (SELECT user_id, currency, balance_minor AS minor FROM \
+              available_balances UNION ALL SELECT account_user_id, currency, -amount_minor FROM ledger_postings WHERE \
+              account_kind = 'AVAILABLE') b GROUP BY user_id, currency HAVING SUM(minor) <> 0 UNION ALL SELECT user_id FROM \
+              available_balances WHERE balance_minor < 0",
+    },
+    Invariant {
+        name: "payouts-are-posted",
+        description: "every payout has taken its amount from what is at its user's disposal, and a requested one is on its way",
+        sql: "SELECT p.id FROM payouts p LEFT JOIN (SELECT payout_id, SUM(CASE WHEN account_kind = 'AVAILABLE' THEN \
+              -amount_minor ELSE 0 END) AS taken, SUM(CASE WHEN account_kind = 'PAYOUTS' THEN amount_minor ELSE 0 END) AS waits \
+              FROM ledger_postings WHERE payout_id IS NOT NULL GROUP BY payout_id) l ON l.payout_id = p.id WHERE \
+              COALESCE(l.taken, 0) <> CASE WHEN p.status IN ('REJECTED','CANCELLED') THEN 0 ELSE p.amount_minor END OR \
+              COALESCE(l.waits, 0) <> CASE WHEN p.status = 'REQUESTED' THEN p.amount_minor ELSE 0 END",
+    },
+    Invariant {
+        name: "fees-follow-their-terms",
+        description: "the platform has kept of an invoice what its terms take of all that was released, half a minor unit at most \
+                      apart",
+        sql: "SELECT id FROM invoices WHERE fee_minor < 0 OR 2 * ABS(10000 * fee_minor - fee_bp * (released_minor + fee_minor)) > \
+              10000",
+    },
+    Invariant {
+        name: "submitted-work-waits",
+        description: "work is submitted while its money is in review, and its release is set then or while it is frozen",
+        sql: "SELECT id FROM invoices WHERE (escrow = 'IN_REVIEW' AND (work_submitted_at IS NULL OR release_at IS NULL)) OR \
+              (release_at IS NOT NULL AND escrow NOT IN ('IN_REVIEW','DISPUTED'))",
     },
     Invariant {
         name: "totals-add-up",

@@ -2,7 +2,7 @@
 
 use chainbill_domain::{
     Timestamp,
-    id::{CreditNoteId, Id, InvoiceId, PaymentId, RefundId, UserId},
+    id::{CreditNoteId, Id, InvoiceId, PaymentId, PayoutId, RefundId, UserId},
     ledger::{Owner, Posting, Transfer},
     money::{Currency, Money},
     states::{AccountKind, PaymentMethod, TransferKind},
@@ -46,6 +46,7 @@ pub fn rows(transfer: &Transfer, at: Timestamp, new_id: &mut impl FnMut() -> Str
             payment_id: reference.payment().map(Text),
             credit_note_id: reference.credit_note().map(Text),
             refund_id: reference.refund().map(Text),
+            payout_id: reference.payout().map(Text),
             account_kind: Text(owner.kind()),
             account_user_id: owner.user().map(Text),
             account_client_id: owner.client().map(Text),
@@ -216,8 +217,10 @@ pub struct Entry {
     pub payment: Option<PaymentId>,
     /// the credit note,
     pub credit_note: Option<CreditNoteId>,
-    /// and the refund.
+    /// the refund,
     pub refund: Option<RefundId>,
+    /// and the payout.
+    pub payout: Option<PayoutId>,
     /// Into the account where it is positive, out of it where it is negative.
     pub amount: Money,
     /// When.
@@ -249,6 +252,7 @@ pub async fn entries(
         payment: row.payment_id.map(|id| id.0),
         credit_note: row.credit_note_id.map(|id| id.0),
         refund: row.refund_id.map(|id| id.0),
+        payout: row.payout_id.map(|id| id.0),
         amount: Money { minor: row.amount_minor, currency: row.currency.0 },
         at: row.created_at,
     };

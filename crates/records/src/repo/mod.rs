@@ -14,6 +14,7 @@ pub mod invoices;
 pub mod ledger;
 mod numbers;
 pub mod payments;
+pub mod payouts;
 pub mod projects;
 pub mod quotes;
 pub mod recurrences;

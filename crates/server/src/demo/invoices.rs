@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use chainbill_app::jobs::release_job;
 use chainbill_domain::{
     Timestamp,
     credit::{CreditNote, Refund},
     event::Event,
     id::{InvoiceId, UserId},
     invoice::{
-        CANONICAL_VERSION, Content, Discount, Frozen, Heading, Invoice, InvoiceState, Line, MILLION, PartyNames,
-        Pricing, UnitPrice,
+        CANONICAL_VERSION, Content, Discount, EscrowTerms, Frozen, Heading, Invoice, InvoiceState, Line, MILLION,
+        PartyNames, Pricing, Submission, UnitPrice, Work,
     },
     ledger::{Counterparties, Transfer, Unbalanced},
     money::{Currency, Money},
@@ -17,8 +18,8 @@ use chainbill_domain::{
     party::Parties,
     payment::{self, Allocation, Payment, Received},
     states::{
-        AnchorStatus, Custody, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, NumberKind, PaymentChannel,
-        PaymentMethod, RefundStatus, TaxCategory, VoteChoice,
+        AccountKind, AnchorStatus, Custody, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, NumberKind,
+        PaymentChannel, PaymentMethod, RefundStatus, TaxCategory, VoteChoice,
     },
 };
 use chainbill_records::{
@@ -96,7 +97,15 @@ pub(super) async fn invoices(
 async fn save(unit: &mut Unit, batch: Batch) -> Result<(), RecordsError> {
     repo::invoices::insert_many(unit, &batch.invoices).await?;
     repo::payments::add_many(unit, &batch.payments).await?;
+    for (user, amount) in disposed(&batch.postings) {
+        repo::payouts::dispose(unit, user, amount).await?;
+    }
     unit.add_many::<ledger_postings::Entity>(batch.postings).await?;
+    for invoice in &batch.invoices {
+        if let Some(at) = invoice.release_at() {
+            unit.enqueue_job(release_job(invoice.id, at)).await?;
+        }
+    }
     for (parties, amount) in batch.credits {
         repo::credits::give(unit, parties, Custody::Platform, amount).await?;
     }
@@ -105,6 +114,16 @@ async fn save(unit: &mut Unit, batch: Batch) -> Result<(), RecordsError> {
     repo::series::set_next(unit, NumberKind::CreditNote, batch.noted).await?;
     unit.insert_many_with::<dispute_votes::Entity>(batch.disputes, batch.votes).await?;
     repo::series::set_next(unit, NumberKind::Invoice, batch.counters).await
+}
+
+/// What these postings leave at users' disposal.
+fn disposed(postings: &[ledger_postings::Model]) -> Vec<(UserId, Money)> {
+    let available = postings.iter().filter(|posting| posting.account_kind.0 == AccountKind::Available);
+    let moved = |posting: &ledger_postings::Model| {
+        let amount = Money { minor: posting.amount_minor, currency: posting.currency.0 };
+        Some((posting.account_user_id.as_ref()?.0, amount))
+    };
+    available.filter_map(moved).collect()
 }
 
 /// Mostly the freelancer's own currency, sometimes the client's.
@@ -195,6 +214,7 @@ fn invoice(
     let paid_minor = total * stand.paid.min(100) / 100;
     let excess = if stand.paid == PLUS { (total / 10).max(1) } else { 0 };
     let given_back = if stand.status == InvoiceStatus::Refunded { paid_minor } else { 0 };
+    let work = submitted(maker, stand.escrow, paid_at);
     let mut made = InvoiceState {
         id,
         version: 0,
@@ -211,6 +231,9 @@ fn invoice(
         refunded_minor: given_back,
         released_minor: if stand.status == InvoiceStatus::Released { paid_minor } else { 0 },
         external_minor: 0,
+        fee_minor: 0,
+        terms: EscrowTerms::default(),
+        work,
         credited_minor: given_back,
         number: sequence.map(|sequence| number(sent_at.unwrap_or(at).year(), sequence)),
         number_seq: sequence,
@@ -236,6 +259,15 @@ fn invoice(
         dispute(maker, batch, people, &made, status, paid_at);
     }
     made
+}
+
+/// Work that the client looks at was submitted in the last days, so that its release is still to come.
+fn submitted(maker: &mut Maker<'_>, escrow: EscrowStatus, paid_at: Option<Timestamp>) -> Work {
+    let Some(paid_at) = paid_at.filter(|_| escrow == EscrowStatus::InReview) else { return Work::default() };
+    let at = (maker.plan.end - Duration::days(maker.dice.between(1, 10))).max(paid_at);
+    let note = Some("All of it is done as agreed; please have a look.".to_owned());
+    let release_at = Some(at + Duration::days(EscrowTerms::default().release_days));
+    Work { submitted: Some(Submission { at, note, release_at }), returned: None }
 }
 
 fn number(year: i32, sequence: i64) -> String {
@@ -286,7 +318,7 @@ fn money(maker: &mut Maker<'_>, batch: &mut Batch, made: &InvoiceState, excess: 
     batch.payments.push(payment);
     match made.status {
         InvoiceStatus::Released => {
-            post(maker, batch, Transfer::release(made.id, parties, made.paid()), made.updated_at);
+            post(maker, batch, Transfer::release(made.id, parties, made.paid(), made.money(0)), made.updated_at);
         }
         InvoiceStatus::Refunded => give_back(maker, batch, made, method),
         _ => {}

@@ -13,8 +13,9 @@ by_place! {
         id, version, number, number_seq, series, number_year, project_id, freelancer_id, client_id, freelancer_name,
         client_name, title, notes, status, payment_status, escrow, anchor_status, currency, prices_include_tax, rounding,
         subtotal_minor, discount_minor, discount_ppm, tax_minor, total_minor, withholding_ppm, withholding_minor,
-        deposit_minor, paid_minor, refunded_minor, released_minor, external_minor, credited_minor, due_date, canonical_hash,
-        canonical_version, parties, token_id, tx_hash, sent_at, paid_at, released_at, voided_at, declined_at, decline_reason,
+        deposit_minor, paid_minor, refunded_minor, released_minor, external_minor, fee_minor, credited_minor, due_date, canonical_hash,
+        canonical_version, parties, token_id, tx_hash, sent_at, paid_at, released_at, voided_at, declined_at, decline_reason, fee_bp,
+        release_days, work_submitted_at, work_note, release_at, work_returned_at, work_return_reason,
         created_at, updated_at,
     }
 }

@@ -2,8 +2,8 @@
 
 use chainbill_domain::{
     invoice::{
-        Content, Declined, Discount, Invoice, InvoiceState, Line, NoTotal, PartyNames, Pricing, Totals, UnitPrice,
-        totals,
+        Content, Declined, Discount, EscrowTerms, Invoice, InvoiceState, Line, NoTotal, PartyNames, Pricing, Returned,
+        Submission, Totals, UnitPrice, Work, totals,
     },
     states::PaymentStatus,
 };
@@ -21,6 +21,7 @@ pub fn rows(invoice: &InvoiceState) -> (Model, Vec<invoice_lines::Model>) {
 
 pub(super) fn row(invoice: &InvoiceState) -> Model {
     let payment_status: PaymentStatus = invoice.payment_status();
+    let (submitted, returned) = (invoice.work.submitted.as_ref(), invoice.work.returned.as_ref());
     let (content, pricing, totals) = (&invoice.content, invoice.content.pricing, invoice.content.totals);
     Model {
         id: Text(invoice.id),
@@ -55,6 +56,7 @@ pub(super) fn row(invoice: &InvoiceState) -> Model {
         refunded_minor: invoice.refunded_minor,
         released_minor: invoice.released_minor,
         external_minor: invoice.external_minor,
+        fee_minor: invoice.fee_minor,
         credited_minor: invoice.credited_minor,
         due_date: content.due_date.clone(),
         canonical_hash: invoice.canonical_hash.clone(),
@@ -68,6 +70,13 @@ pub(super) fn row(invoice: &InvoiceState) -> Model {
         voided_at: invoice.voided_at,
         declined_at: invoice.declined.as_ref().map(|declined| declined.at),
         decline_reason: invoice.declined.as_ref().map(|declined| declined.reason.clone()),
+        fee_bp: invoice.terms.fee_bp,
+        release_days: invoice.terms.release_days,
+        work_submitted_at: submitted.map(|work| work.at),
+        work_note: submitted.and_then(|work| work.note.clone()),
+        release_at: submitted.and_then(|work| work.release_at),
+        work_returned_at: returned.map(|work| work.at),
+        work_return_reason: returned.map(|work| work.reason.clone()),
         created_at: invoice.created_at,
         updated_at: invoice.updated_at,
     }
@@ -152,6 +161,18 @@ pub(super) fn invoice(row: Model, lines: Vec<invoice_lines::Model>) -> Result<In
         refunded_minor: row.refunded_minor,
         released_minor: row.released_minor,
         external_minor: row.external_minor,
+        fee_minor: row.fee_minor,
+        terms: EscrowTerms { fee_bp: row.fee_bp, release_days: row.release_days },
+        work: Work {
+            submitted: row.work_submitted_at.map(|at| Submission {
+                at,
+                note: row.work_note,
+                release_at: row.release_at,
+            }),
+            returned: row
+                .work_returned_at
+                .map(|at| Returned { at, reason: row.work_return_reason.unwrap_or_default() }),
+        },
         credited_minor: row.credited_minor,
         number: row.number,
         number_seq: row.number_seq,
