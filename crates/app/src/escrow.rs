@@ -43,6 +43,7 @@ impl App {
         id: &str,
         work: SubmitWork,
     ) -> Result<Done<InvoiceView>, AppError> {
+        context.actor()?;
         let note = text::some(work.note.as_deref()).map(|note| text::free(note, 5000)).transpose();
         let note = &note.map_err(|error| AppError::field("/note", error))?;
         self.command(context, "invoice.submit", &(id, &work), |mut command| async move {
@@ -63,6 +64,7 @@ impl App {
         id: &str,
         reason: Reason,
     ) -> Result<Done<InvoiceView>, AppError> {
+        context.actor()?;
         let why = &reason.checked()?;
         self.command(context, "invoice.return", &(id, &reason), |command| async move {
             let invoice = command.invoice_as_client(id).await?;

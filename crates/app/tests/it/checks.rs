@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use chainbill_app::{App, Context, INVARIANTS, NewCreditNote, NewQuote, NewRefund, NewSeries, UserView};
+use chainbill_app::{
+    App, Context, INVARIANTS, NewCreditNote, NewPayout, NewQuote, NewRefund, NewSeries, ReleaseInvoice, SubmitWork,
+    UserView,
+};
 use chainbill_testkit::sea_orm::ConnectionTrait as _;
 
 use crate::world::{as_operator, euros, new_invoice, new_user, on_every_primary, paid_invoice};
 
-/// An invariant and a statement that breaks it. `{part}` and `{full}` are invoices of 100 euros, paid with 40 and 100; 30 euros of
-/// the full one are credited, and 10 of those refunded.
+/// An invariant and a statement that breaks it. `{part}`, `{full}` and `{out}` are invoices of 100 euros, paid with 40, 100 and 100;
+/// 30 euros of the full one are credited, and 10 of those refunded; 60 of the one that is out are released, and the rest is in review.
 const BREAKING: &[(&str, &str)] = &[
     (
         "transfers-balance",
@@ -106,6 +109,19 @@ const BREAKING: &[(&str, &str)] = &[
     ("children-have-parents", "UPDATE invoice_lines SET invoice_id = 'none'"),
     ("events-are-sequenced", "UPDATE events SET position = 1 WHERE invoice_id = '{part}' AND kind = 'INVOICE_CREATED'"),
     ("events-are-sequenced", "INSERT INTO event_consumers VALUES ('early', 5, NULL, 0, '2026-01-01')"),
+    ("invoices-are-their-postings", "UPDATE invoices SET fee_minor = 1 WHERE id = '{out}'"),
+    ("available-is-its-postings", "UPDATE available_balances SET balance_minor = 1"),
+    ("available-is-its-postings", "DELETE FROM available_balances"),
+    ("available-is-its-postings", "INSERT INTO available_balances SELECT 'none', currency, -1 FROM available_balances"),
+    ("payouts-are-posted", "UPDATE payouts SET amount_minor = 1"),
+    ("payouts-are-posted", "UPDATE payouts SET status = 'PAID'"),
+    ("payouts-are-posted", "UPDATE payouts SET status = 'CANCELLED'"),
+    ("postings-say-what-they-are", "UPDATE ledger_postings SET payout_id = NULL"),
+    ("fees-follow-their-terms", "UPDATE invoices SET fee_bp = 100 WHERE id = '{out}'"),
+    ("fees-follow-their-terms", "UPDATE invoices SET fee_minor = 1 WHERE id = '{part}'"),
+    ("submitted-work-waits", "UPDATE invoices SET release_at = NULL WHERE id = '{out}'"),
+    ("submitted-work-waits", "UPDATE invoices SET work_submitted_at = NULL WHERE id = '{out}'"),
+    ("submitted-work-waits", "UPDATE invoices SET release_at = created_at WHERE id = '{part}'"),
     ("one-active-dispute", "UPDATE disputes SET active_invoice_id = NULL"),
 ];
 
@@ -122,6 +138,8 @@ const TABLES: &[&str] = &[
     "client_credits",
     "credit_notes",
     "refunds",
+    "available_balances",
+    "payouts",
     "ledger_postings",
     "disputes",
     "events",
@@ -141,6 +159,17 @@ async fn in_a_series(app: &App, freelancer: &Context, client: &UserView) -> Stri
     let series = app.create_series(freelancer, new).await.unwrap().into_new().unwrap().id;
     let draft = app.create_invoice(freelancer, new_invoice(client, Some(&series))).await.unwrap().into_new().unwrap();
     app.send_invoice(freelancer, &draft.id).await.unwrap().into_new().unwrap().id
+}
+
+/// Releases 60 of 100 euros, submits work for the rest, and asks for 20 to be paid out.
+async fn released(app: &App, freelancer: &Context, client: &Context, invoice: &str) {
+    let key = |context: &Context, key: &str| Context { idempotency_key: Some(key.to_owned()), ..context.clone() };
+    let part = ReleaseInvoice { amount: Some(euros("60.00")) };
+    app.release_invoice(&key(client, "release"), invoice, part).await.unwrap();
+    app.submit_work(&key(freelancer, "submit"), invoice, SubmitWork::default()).await.unwrap();
+    let (method, destination) = ("CARD".to_owned(), "4242".to_owned());
+    let payout = NewPayout { amount: euros("20.00"), method, destination };
+    app.request_payout(&key(freelancer, "payout"), payout).await.unwrap();
 }
 
 async fn sent_quote(app: &App, freelancer: &Context, client: &UserView) {
@@ -207,6 +236,8 @@ async fn every_invariant_holds_and_finds_what_breaks_it() {
         let part = paid_invoice(app, &freelancer, (&client, &user), "40.00").await;
         let full = paid_invoice(app, &freelancer, (&client, &user), "100.00").await;
         credited(app, &freelancer, &user, &full).await;
+        let out = paid_invoice(app, &freelancer, (&client, &user), "100.00").await;
+        Box::pin(released(app, &freelancer, &client, &out)).await;
         let series = in_a_series(app, &freelancer, &user).await;
         sent_quote(app, &freelancer, &user).await;
         let now = &chainbill_app::moment(app.now())[..10];
@@ -219,7 +250,8 @@ async fn every_invariant_holds_and_finds_what_breaks_it() {
         lay_open(app).await;
         assert_eq!(broken(app).await, BTreeSet::new());
         for (name, sql) in BREAKING {
-            run(app, &sql.replace("{part}", &part).replace("{full}", &full).replace("{series}", &series)).await;
+            let ids = [("{part}", &part), ("{full}", &full), ("{out}", &out), ("{series}", &series)];
+            run(app, &ids.iter().fold((*sql).to_owned(), |sql, (name, id)| sql.replace(name, id))).await;
             let found = broken(app).await;
             assert!(found.contains(name), "{name} does not find it: {sql}, only {found:?} on {}", app.engine());
             restore(app).await;

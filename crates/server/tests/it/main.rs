@@ -10,6 +10,7 @@ mod copies;
 mod crowds;
 mod disk_full;
 mod embedded;
+mod escrow;
 mod events;
 mod faults;
 mod files;

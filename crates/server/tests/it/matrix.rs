@@ -43,6 +43,16 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("POST", "/api/invoices/{invoice}/credit-notes", "-0x+x"),
     ("POST", "/api/invoices/{invoice}/refund", "-0x+x"),
     ("POST", "/api/invoices/{invoice}/checkout", "-0+xx"),
+    ("POST", "/api/invoices/{invoice}/submit-work", "-0x+x"),
+    ("POST", "/api/invoices/{invoice}/return-work", "-0+xx"),
+    ("POST", "/api/invoices/{invoice}/approve", "-0+xx"),
+    ("POST", "/api/invoices/{invoice}/release", "-0+xx"),
+    ("GET", "/api/payouts", "-++++"),
+    ("POST", "/api/payouts", "-++++"),
+    ("GET", "/api/payouts/{payout}", "-00++"),
+    ("POST", "/api/payouts/{payout}/confirm", "-xxx+"),
+    ("POST", "/api/payouts/{payout}/reject", "-xxx+"),
+    ("POST", "/api/payouts/{payout}/cancel", "-00+x"),
     ("GET", "/api/checkouts/{nobody}", "-0000"),
     ("POST", "/api/webhooks/stripe", "+++++"),
     ("GET", "/api/payments", "-++++"),
@@ -126,8 +136,8 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/api/openapi.json", "+++++"),
 ];
 
-/// A payment that is announced, a credit note, and a refund that is requested, between these two.
-async fn moved(world: &World, client: &Person, freelancer: &Person) -> (String, String, String) {
+/// A payment that is announced, a credit note, a refund that is requested, between these two, and a payout that is.
+async fn moved(world: &World, client: &Person, freelancer: &Person) -> (String, String, String, String) {
     let server = &world.server;
     let ask = async |path: &str, who: &Person, body: Value| {
         let key: String = path.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -141,7 +151,12 @@ async fn moved(world: &World, client: &Person, freelancer: &Person) -> (String, 
     ask(&format!("{path}/pay"), &world.admin, crate::world::payment("1478.00", "held")).await;
     let back = json!({"reason": "Less", "method": "CARD", "amount": {"amount": "7.00", "currency": "EUR"}});
     let refunded = ask(&format!("{path}/refund"), freelancer, back).await;
-    (id(&payment), id(&refunded), id(&refunded["refunds"][0]))
+    let release = format!("{path}/release");
+    server.ask(Method::POST, &release, Some(client), None, &[("idempotency-key", "release")]).await.expect(200);
+    let amount = json!({"amount": "5.00", "currency": "EUR"});
+    let payout = json!({"amount": amount, "method": "CARD", "destination": "4242"});
+    let payout = ask("/api/payouts", freelancer, payout).await;
+    (id(&payment), id(&refunded), id(&refunded["refunds"][0]), id(&payout))
 }
 
 #[test]
@@ -157,7 +172,7 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
             server.post("/api/projects", &client, project).await.expect(201)["id"].as_str().unwrap().to_owned();
         server.act(&format!("/api/projects/{project}/cancel"), &client).await.expect(200);
         let invoice = sent(world, &client, &freelancer).await;
-        let (payment, note, refund) = moved(world, &client, &freelancer).await;
+        let (payment, note, refund, payout) = moved(world, &client, &freelancer).await;
         let quote = server.post("/api/quotes", &freelancer, quote_body(&client)).await.expect(201);
         let quote = quote["id"].as_str().unwrap().to_owned();
         server.act(&format!("/api/quotes/{quote}/send"), &freelancer).await.expect(200);
@@ -177,6 +192,7 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
                 .replace("{payment}", &payment)
                 .replace("{note}", &note)
                 .replace("{refund}", &refund)
+                .replace("{payout}", &payout)
                 .replace("{quote}", &quote)
                 .replace("{recurrence}", &recurrence)
                 .replace("{nobody}", "01890a5d-ac96-774b-bcce-b302099a8057");
@@ -191,8 +207,13 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
                 path if path.ends_with("/apply-credit") => Some(json!({})),
                 path if path.ends_with("/credit-notes") && *method == "POST" => Some(json!({"reason": ""})),
                 "/api/invoices/{invoice}/refund" => Some(json!({"reason": "", "method": ""})),
-                "/api/refunds/{refund}/confirm" => Some(json!({"externalRef": ""})),
-                path if path.ends_with("/reject") || path.ends_with("/reverse") => Some(json!({"reason": "why"})),
+                "/api/refunds/{refund}/confirm" | "/api/payouts/{payout}/confirm" => Some(json!({"externalRef": ""})),
+                "/api/payouts" if *method == "POST" => {
+                    Some(json!({"amount": {"amount": "1", "currency": "EUR"}, "method": "", "destination": ""}))
+                }
+                path if ["/reject", "/reverse", "/return-work"].iter().any(|action| path.ends_with(action)) => {
+                    Some(json!({"reason": "why"}))
+                }
                 "/api/payments" if *method == "POST" => {
                     let mut transfer = crate::world::payment("1.00", pattern);
                     transfer["allocations"] = json!([]);

@@ -12,12 +12,12 @@ use crate::{
     world::{Answer, Person, Server, World, on_every_pair, payment, program, run, sent},
 };
 
-fn euros(amount: &str) -> Value {
+pub fn euros(amount: &str) -> Value {
     json!({"amount": amount, "currency": "EUR"})
 }
 
 /// An action on money, under a key of its own, until it is answered: a busy database asks to come again.
-async fn act(world: &World, path: &str, who: &Person, body: Value) -> Answer {
+pub async fn act(world: &World, path: &str, who: &Person, body: Value) -> Answer {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     let key = format!("money-{}", NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
     loop {
@@ -28,13 +28,13 @@ async fn act(world: &World, path: &str, who: &Person, body: Value) -> Answer {
     }
 }
 
-async fn keyed(world: &World, path: &str, who: &Person, body: Value, key: &str) -> Answer {
+pub async fn keyed(world: &World, path: &str, who: &Person, body: Value, key: &str) -> Answer {
     let body = (!body.is_null()).then_some(body);
     world.server.ask(Method::POST, path, Some(who), body, &[("idempotency-key", key)]).await
 }
 
 /// An invoice over an amount, sent.
-async fn over(world: &World, client: &Person, freelancer: &Person, amount: &str) -> String {
+pub async fn over(world: &World, client: &Person, freelancer: &Person, amount: &str) -> String {
     let line = json!({"description": "Work", "quantity": "1", "unitPrice": euros(amount)});
     let body = json!({"clientId": client.id, "title": "Work", "currency": "EUR", "lines": [line]});
     let made = act(world, "/api/invoices", freelancer, body).await.expect(201);
@@ -43,11 +43,11 @@ async fn over(world: &World, client: &Person, freelancer: &Person, amount: &str)
     path
 }
 
-fn id(it: &Value) -> String {
+pub fn id(it: &Value) -> String {
     it["id"].as_str().unwrap().to_owned()
 }
 
-async fn assert_sound(world: &World) {
+pub async fn assert_sound(world: &World) {
     let (code, said) = world.command(&["check"]);
     assert_eq!((code, &said["holds"]), (0, &json!(true)), "{said:#}");
     let trial = world.server.get("/api/ledger/trial-balance", &world.admin).await.expect(200);

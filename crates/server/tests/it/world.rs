@@ -27,6 +27,20 @@ pub fn on_every_pair(story: impl AsyncFn(&mut World)) {
     });
 }
 
+/// Runs a story on every pair of databases, with a clock that operators advance and these settings.
+pub fn on_every_pair_in_test_mode(settings: &[(&str, &str)], story: impl AsyncFn(&mut World)) {
+    run(async {
+        for (primary, secondary) in pairs() {
+            let fresh = Fresh::make(&primary, &secondary).await;
+            let mut command = program(&fresh);
+            command.env("TEST_MODE", "true").env("SESSION_LIFETIME", "365d").envs(settings.iter().copied());
+            let mut world = World::of(fresh, command).await;
+            story(&mut world).await;
+            world.end().await;
+        }
+    });
+}
+
 /// Runs a story on the embedded pair: what it is about does not depend on the databases.
 pub fn embedded(story: impl AsyncFn(&mut World)) {
     run(async {
@@ -249,7 +263,12 @@ impl Server {
 
 impl World {
     pub async fn start(fresh: Fresh) -> Self {
-        let server = Server::start(program(&fresh)).await;
+        let command = program(&fresh);
+        Self::of(fresh, command).await
+    }
+
+    async fn of(fresh: Fresh, command: Command) -> Self {
+        let server = Server::start(command).await;
         let admin = server.login("root@example.org").await;
         Self { fresh, server, admin }
     }
@@ -269,6 +288,11 @@ impl World {
     pub fn assert_equal(&self) {
         let (code, said) = self.command(&["sync", "verify", "--deep"]);
         assert_eq!((code, &said["equal"]), (0, &json!(true)), "{said:#}");
+    }
+
+    /// Turns the clock of test mode forward, as `P14D`.
+    pub async fn advance(&self, by: &str) {
+        self.server.post("/api/test/clock", &self.admin, json!({"advance": by})).await.expect(200);
     }
 
     pub async fn client_and_freelancer(&self) -> (Person, Person) {
