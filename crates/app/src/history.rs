@@ -49,9 +49,9 @@ pub struct HistoryEntry {
 pub struct FieldChange {
     /// Its name, as in the invoice.
     pub field: String,
-    /// Its value before; null of `lines` and `notes`, which may be long.
+    /// Its value before; null of `lines`, `notes` and `workNote`, which may be long.
     pub before: Value,
-    /// Its value from then on; null of `lines` and `notes`.
+    /// Its value from then on; null of `lines`, `notes` and `workNote`.
     pub after: Value,
 }
 
@@ -61,7 +61,7 @@ const OF_DRAFTS: &[&str] =
 /// Fields that follow from others, or change with every change.
 const DERIVED: &[&str] = &["id", "version", "updatedAt", "overdue"];
 /// Fields that may be long: the invoice shows them.
-const LONG: &[&str] = &["lines", "notes"];
+const LONG: &[&str] = &["lines", "notes", "workNote"];
 
 impl App {
     /// What was done to an invoice, newest first.

@@ -143,7 +143,10 @@ fn a_refused_action_names_the_way_that_is_open_and_a_credit_note_lowers_the_bala
         act(world, &format!("{path}/pay"), &world.admin, payment("30.00", "held")).await.expect(201);
         let void = server.act(&format!("{path}/void"), &freelancer).await;
         assert_eq!(void.refused(409), "wrong-state");
-        assert_eq!(void.json()["allowed"], json!(["pay", "credit-notes", "refund", "reverse", "duplicate"]));
+        assert_eq!(
+            void.json()["allowed"],
+            json!(["pay", "credit-notes", "refund", "reverse", "submit-work", "release", "dispute", "duplicate"])
+        );
         let note = json!({"amount": euros("20.00"), "reason": "One hour less"});
         let note = act(world, &format!("{path}/credit-notes"), &freelancer, note).await.expect(201);
         assert!(
@@ -210,7 +213,10 @@ fn what_the_platform_holds_is_refunded_when_an_operator_has_sent_it_and_reversed
         let late = act(world, &format!("/api/payments/{}/reverse", id(&paid)), &world.admin, why).await;
         assert_eq!(
             (late.refused(409), &late.json()["allowed"]),
-            ("wrong-state".to_owned(), &json!(["credit-notes", "refund", "duplicate"]))
+            (
+                "wrong-state".to_owned(),
+                &json!(["credit-notes", "refund", "submit-work", "release", "dispute", "duplicate"])
+            )
         );
 
         let rest = json!({"method": "BANK_TRANSFER", "reason": "Cancelled"});

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{Found, facts::Facts, history::History};
-use crate::load::{PARTS, Word, changed_title, numbers, title};
+use crate::load::{PARTS, RELEASES, Word, changed_title, numbers, title};
 
 type Rule = fn(&History<'_>, &Facts, &mut Found);
 
 /// All rules.
-pub const ALL: [Rule; 7] = [made, titles, sent, paid, parts, counts, changed_and_deleted];
+pub const ALL: [Rule; 9] = [made, titles, sent, paid, parts, released, paid_out, counts, changed_and_deleted];
 
 /// Created invoices exist, unless a delete may have succeeded.
 fn made(history: &History<'_>, facts: &Facts, found: &mut Found) {
@@ -52,12 +52,14 @@ fn sent(history: &History<'_>, facts: &Facts, found: &mut Found) {
 /// Each payment is booked once, and each reversal undoes one.
 fn paid(history: &History<'_>, facts: &Facts, found: &mut Found) {
     for (subject, id) in history.made() {
-        let Some(invoice) = facts.invoices.get(id).filter(|_| history.fate(&format!("part-{subject}-0")).is_none())
-        else {
+        // Those are judged by rules of their own.
+        let others = [format!("part-{subject}-0"), format!("fund-{subject}")];
+        let is_other = others.iter().any(|key| history.fate(key).is_some());
+        let Some(invoice) = facts.invoices.get(id).filter(|_| !is_other) else {
             continue;
         };
         let reversed = history.fate(&format!("reverse-{subject}"));
-        match (euros(invoice), history.fate(&format!("pay-{subject}"))) {
+        match (euros(&invoice["paid"]), history.fate(&format!("pay-{subject}"))) {
             (Some(20), Some(_)) if reversed == Some(Word::Acknowledged) => {
                 found.lost.push(format!("reverse-{subject}: {id} is paid all the same"));
             }
@@ -71,19 +73,51 @@ fn paid(history: &History<'_>, facts: &Facts, found: &mut Found) {
 
 /// Each partial payment is booked once: the sum's digits separate them.
 fn parts(history: &History<'_>, facts: &Facts, found: &mut Found) {
+    digits(("part", &PARTS, "paid"), history, facts, found);
+}
+
+/// Each release is booked once, by the same digits.
+fn released(history: &History<'_>, facts: &Facts, found: &mut Found) {
+    digits(("release", &RELEASES, "released"), history, facts, found);
+}
+
+fn digits((what, all, field): (&str, &[u64], &str), history: &History<'_>, facts: &Facts, found: &mut Found) {
     for (subject, id) in history.made() {
         let Some(invoice) = facts.invoices.get(id) else { continue };
-        for (place, part) in PARTS.iter().enumerate() {
-            let key = format!("part-{subject}-{place}");
+        for (place, part) in all.iter().enumerate() {
+            let key = format!("{what}-{subject}-{place}");
             let Some(fate) = history.fate(&key) else { continue };
             // The last digit includes any excess.
-            let times = euros(invoice).map(|sum| if place + 1 < PARTS.len() { sum / part % 4 } else { sum / part });
+            let times =
+                euros(&invoice[field]).map(|sum| if place + 1 < all.len() { sum / part % 4 } else { sum / part });
             match times {
                 Some(1) => {}
                 Some(0) if fate != Word::Acknowledged => {}
-                Some(0) => found.lost.push(format!("{key}: {id} has {}", invoice["paid"])),
-                _ => found.doubled.push(format!("{key}: {id} has {}", invoice["paid"])),
+                Some(0) => found.lost.push(format!("{key}: {id} has {}", invoice[field])),
+                _ => found.doubled.push(format!("{key}: {id} has {}", invoice[field])),
             }
+        }
+    }
+}
+
+/// Each payout is asked for once, by its destination, and paid where that was acknowledged.
+fn paid_out(history: &History<'_>, facts: &Facts, found: &mut Found) {
+    for write in history.of("payout") {
+        let payouts: Vec<&Value> =
+            facts.payouts.iter().filter(|payout| payout["destination"] == write.subject).collect();
+        let line = format!("payout-{}: {} payouts", write.subject, payouts.len());
+        match payouts.as_slice() {
+            [] if write.fate != Word::Acknowledged => {}
+            [] => found.lost.push(line),
+            [payout] => {
+                let is_paid = payout["status"] == "PAID";
+                match history.fate(&format!("out-{}", write.subject)) {
+                    Some(Word::Acknowledged) if !is_paid => found.lost.push(format!("{line}, not paid")),
+                    None if is_paid => found.doubled.push(format!("{line}, paid without a request")),
+                    _ => {}
+                }
+            }
+            _ => found.doubled.push(line),
         }
     }
 }
@@ -136,7 +170,7 @@ fn changed_and_deleted(history: &History<'_>, facts: &Facts, found: &mut Found) 
     }
 }
 
-/// The paid sum in whole euros; none for fractions.
-fn euros(invoice: &Value) -> Option<u64> {
-    invoice["paid"]["amount"].as_str()?.strip_suffix(".00")?.parse().ok()
+/// A sum in whole euros; none for fractions.
+fn euros(money: &Value) -> Option<u64> {
+    money["amount"].as_str()?.strip_suffix(".00")?.parse().ok()
 }

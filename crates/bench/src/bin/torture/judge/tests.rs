@@ -41,6 +41,20 @@ meant pay-v-0 /api/payments/W/confirm
 acknowledged pay-v-0 W
 meant reverse-v-0 /api/payments/W/reverse
 acknowledged reverse-v-0 W
+meant make-h-0 /api/invoices
+acknowledged make-h-0 H
+meant send-h-0 /api/invoices/H/send
+acknowledged send-h-0 H
+meant fund-h-0 /api/invoices/H/pay
+acknowledged fund-h-0 F
+meant release-h-0-0 /api/invoices/H/release
+acknowledged release-h-0-0 H
+meant release-h-0-1 /api/invoices/H/release
+acknowledged release-h-0-1 H
+meant payout-h-0 /api/payouts
+acknowledged payout-h-0 O
+meant out-h-0 /api/payouts/O/confirm
+acknowledged out-h-0 O
 meant make-a-1 /api/invoices
 ";
 
@@ -56,8 +70,12 @@ fn facts() -> Facts {
         invoice("S", "invoice-p-0", "SENT", "1.00", ""),
         invoice("C", "invoice-c-0", "DRAFT", "0.00", "0=1"),
         invoice("V", "invoice-v-0", "SENT", "0.00", ""),
+        invoice("H", "invoice-h-0", "PAID", "50.00", ""),
     ];
-    Facts { invoices: invoices.into(), profile: json!({"bio": null}), tombstones: ["D".to_owned()].into() }
+    let mut invoices = std::collections::BTreeMap::from(invoices);
+    invoices.get_mut("H").unwrap()["released"] = json!({"amount": "5.00"});
+    let payouts = vec![json!({"id": "O", "destination": "h-0", "status": "PAID"})];
+    Facts { invoices, payouts, profile: json!({"bio": null}), tombstones: ["D".to_owned()].into() }
 }
 
 /// Counts lost and doubled writes after changing the facts.
@@ -93,7 +111,10 @@ fn unanswered_writes_may_be_done() {
 
 #[test]
 fn lost_writes_are_found() {
-    let lost: [fn(&mut Facts); 10] = [
+    let lost: [fn(&mut Facts); 13] = [
+        |facts| set(facts, "H", "released", json!({"amount": "1.00"})),
+        |facts| facts.payouts.clear(),
+        |facts| facts.payouts[0]["status"] = json!("REQUESTED"),
         |facts| set(facts, "V", "paid", json!({"amount": "20.00"})),
         |facts| set(facts, "A", "status", json!("DRAFT")),
         |facts| set(facts, "A", "paid", json!({"amount": "0.00"})),
@@ -113,7 +134,9 @@ fn lost_writes_are_found() {
 
 #[test]
 fn doubled_writes_are_found() {
-    let doubled: [fn(&mut Facts); 7] = [
+    let doubled: [fn(&mut Facts); 9] = [
+        |facts| set(facts, "H", "released", json!({"amount": "6.00"})),
+        |facts| facts.payouts.push(facts.payouts[0].clone()),
         |facts| set(facts, "V", "paid", json!({"amount": "40.00"})),
         |facts| facts.invoices.extend([invoice("B", "invoice-a-0", "DRAFT", "0.00", "")]),
         |facts| facts.invoices.extend([invoice("B", "invoice-x-0", "DRAFT", "0.00", "")]),

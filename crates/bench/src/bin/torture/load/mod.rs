@@ -3,10 +3,12 @@
 mod ask;
 mod counts;
 mod drafts;
+mod held;
 mod invoices;
 mod oracle;
 mod parts;
 mod races;
+mod recurring;
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -19,6 +21,7 @@ use tokio::task::JoinSet;
 
 pub use self::{
     counts::numbers,
+    held::RELEASES,
     invoices::title,
     oracle::{Oracle, Word},
     parts::PARTS,
@@ -35,10 +38,12 @@ enum Work {
     Profile,
     Parts,
     Races,
+    Recurring,
+    Held,
 }
 
 /// All concurrent clients.
-const ALL: [(Work, &str); 8] = [
+const ALL: [(Work, &str); 10] = [
     (Work::Invoices, "a"),
     (Work::Invoices, "b"),
     (Work::Drafts, "d"),
@@ -47,6 +52,8 @@ const ALL: [(Work, &str); 8] = [
     (Work::Parts, "p"),
     (Work::Races, "r"),
     (Work::Races, "s"),
+    (Work::Recurring, "j"),
+    (Work::Held, "h"),
 ];
 
 /// A user's session.
@@ -102,6 +109,8 @@ impl Load {
                 Work::Profile => self.profile(round).await?,
                 Work::Parts => self.parts(&subject).await?,
                 Work::Races => self.race(&subject).await?,
+                Work::Recurring => self.recurring(&subject).await?,
+                Work::Held => self.held(&subject).await?,
             }
         }
         Ok(())
