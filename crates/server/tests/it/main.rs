@@ -16,6 +16,7 @@ mod faults;
 mod files;
 mod first_contact;
 mod foreign;
+mod fuzz;
 mod history;
 mod invoices;
 mod killed_at;
