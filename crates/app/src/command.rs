@@ -244,14 +244,22 @@ impl<'a> Command<'a> {
         self.created(ProjectView::of(project)).await
     }
 
-    /// Saves a change of a project with its events and audit entry, and answers with it.
+    /// Saves a change of a project with its events and audit entry; the project as it stands then.
+    pub async fn save_project(&mut self, change: Transition<Project>) -> Result<ProjectView, AppError> {
+        let project = projects::update(&mut self.unit, &change.before, change.next).await?;
+        change.events.iter().for_each(|event| self.unit.event(event));
+        let (before, after) = (ProjectView::of(change.before), ProjectView::of(project));
+        self.note(Some(&before), Some(&after)).await?;
+        Ok(after)
+    }
+
+    /// Saves a change of a project, and answers with it.
     pub async fn change_project(mut self, change: Transition<Project>) -> Result<Outcome<'a, ProjectView>, AppError> {
         if change.is_unchanged() {
             return Ok(self.unchanged(ProjectView::of(change.before)));
         }
-        let project = projects::update(&mut self.unit, &change.before, change.next).await?;
-        change.events.iter().for_each(|event| self.unit.event(event));
-        self.changed(Some(ProjectView::of(change.before)), ProjectView::of(project)).await
+        let view = self.save_project(change).await?;
+        Ok(self.answer(OK, view))
     }
 
     /// Answers with something new that was saved, after its audit entry.

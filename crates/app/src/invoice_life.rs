@@ -35,6 +35,7 @@ impl App {
             let code = invoice.currency.to_string();
             Currency::for_new(&code).map_err(|error| AppError::field("/currency", error))?;
             command.app.client_of(&invoice.client_id.to_string()).await?;
+            command.billable(invoice.project_id, (invoice.status.word(), &[])).await?;
             let zone: Zone = zone_of(&command.unit, invoice.freelancer_id).await?;
             let today = zone.day(command.unit.now());
             let copy = invoice.duplicate(command.app.new_id(), &today, command.occasion());

@@ -3,7 +3,8 @@
 use chainbill_domain::{
     id::{InvoiceId, ProjectId, UserId},
     invoice::{Action, CannotSend, Invoice, Unpayable},
-    states::{InvoiceStatus, NumberKind, Role, UserStatus},
+    project::Project,
+    states::{InvoiceStatus, NumberKind, ProjectStatus, Role, UserStatus},
     transition::Transition,
     visibility::Viewer,
     zone::Zone,
@@ -21,6 +22,7 @@ use crate::{
     command::Command,
     content::merged,
     context::{Expected, OK, expect_version},
+    projects::billing::NOTHING_IS_BILLED,
     validate::{Check, given, present},
     zones::zone_of,
 };
@@ -33,6 +35,9 @@ pub struct NewInvoice {
     pub client_id: String,
     /// For which project.
     pub project_id: Option<String>,
+    /// Which milestone of that project it funds: its net is the milestone's amount, and no other invoice funds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub milestone_id: Option<String>,
     /// The series of its number, of `GET /api/number-series`; the default of the moment of sending when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub series: Option<String>,
@@ -181,6 +186,9 @@ impl App {
         let freelancer = context.actor_as(Role::Freelancer, "only freelancers write invoices")?.user_id;
         let plan = &self.planned(freelancer, &new).await?;
         self.command(context, "invoice.create", &new, |command| async move {
+            if let (Some(project), Some(milestone)) = (plan.project_id, plan.milestone_id) {
+                command.free_milestone(project, milestone).await?;
+            }
             let draft = plan.clone().draft(self.new_id(), freelancer);
             let created = Invoice::draft(draft, command.occasion());
             command.create_invoice(created).await
@@ -196,19 +204,15 @@ impl App {
         }
     }
 
-    pub(crate) async fn project_of(
-        &self,
-        id: &str,
-        freelancer: &Viewer,
-        client: UserId,
-    ) -> Result<ProjectId, AppError> {
+    pub(crate) async fn project_of(&self, id: &str, freelancer: &Viewer, client: UserId) -> Result<Project, AppError> {
         let id: ProjectId = id.parse().map_err(|error| AppError::field("/projectId", error))?;
-        let project = projects::find(&self.records, freelancer, id).await?;
-        let is_of_both = project
-            .is_some_and(|project| project.client_id == client && project.freelancer_id == Some(freelancer.user_id));
-        match is_of_both {
-            true => Ok(id),
-            false => Err(AppError::field("/projectId", "is no project of this client and this freelancer")),
+        let is_of_both = |it: &Project| it.client_id == client && it.freelancer_id == Some(freelancer.user_id);
+        match projects::find(&self.records, freelancer, id).await?.filter(is_of_both) {
+            Some(project) if project.status == ProjectStatus::Cancelled => {
+                Err(AppError::field("/projectId", NOTHING_IS_BILLED))
+            }
+            Some(project) => Ok(project),
+            None => Err(AppError::field("/projectId", "is no project of this client and this freelancer")),
         }
     }
 
@@ -265,6 +269,7 @@ impl App {
             expect_version(expected, invoice.version)?;
             invoice.allows(Action::Edit)?;
             let content = merged(&invoice, patch)?;
+            command.still_fits(&invoice, &content).await?;
             let series = match &patch.series {
                 None => invoice.series,
                 Some(name) => self.chosen_series(invoice.freelancer_id, NumberKind::Invoice, name.as_deref()).await?,
@@ -356,6 +361,7 @@ impl Command<'_> {
     pub(crate) async fn sent_invoice(&mut self, invoice: Invoice) -> Result<InvoiceView, AppError> {
         let at = self.unit.now();
         invoice.allows(Action::Send)?;
+        self.billable(invoice.project_id, ("DRAFT", &["edit", "delete"])).await?;
         let zone = zone_of(&self.unit, invoice.freelancer_id).await?;
         let today = zone.day(at);
         let refused = |error| cannot_send(error, &today, zone);

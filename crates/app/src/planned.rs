@@ -1,7 +1,7 @@
 //! An invoice as it is asked for, by a caller, a quote or a clock: its content and its parties, checked before it is drafted.
 
 use chainbill_domain::{
-    id::{InvoiceId, ProjectId, UserId},
+    id::{InvoiceId, MilestoneId, ProjectId, UserId},
     invoice::{Content, NewDraft},
     money::{Currency, UnknownCurrency},
     numbering::Series,
@@ -15,6 +15,7 @@ use chainbill_records::{RecordsError, Unreadable};
 use crate::{
     App, AppError, FieldError, NewInvoice,
     content::{Asked, checked},
+    projects::billing::funding,
 };
 
 /// What is needed for a draft.
@@ -22,6 +23,7 @@ use crate::{
 pub(crate) struct Planned {
     pub client_id: UserId,
     pub project_id: Option<ProjectId>,
+    pub milestone_id: Option<MilestoneId>,
     pub series: Option<Series>,
     pub currency: Currency,
     pub content: Content,
@@ -29,8 +31,8 @@ pub(crate) struct Planned {
 
 impl Planned {
     pub fn draft(self, id: InvoiceId, freelancer_id: UserId) -> NewDraft {
-        let Self { client_id, project_id, series, currency, content } = self;
-        NewDraft { id, freelancer_id, client_id, project_id, currency, series, content }
+        let Self { client_id, project_id, milestone_id, series, currency, content } = self;
+        NewDraft { id, freelancer_id, client_id, project_id, milestone_id, currency, series, content }
     }
 }
 
@@ -87,12 +89,17 @@ impl App {
         let (content, currency) = new.checked(&self.profile_of(freelancer).await?)?;
         let client_id = self.client_of(&new.client_id).await?;
         let viewer = Viewer { user_id: freelancer, role: Role::Freelancer };
-        let project_id = match text::some(new.project_id.as_deref()) {
+        let project = match text::some(new.project_id.as_deref()) {
             None => None,
             Some(id) => Some(self.project_of(id, &viewer, client_id).await?),
         };
+        let milestone_id = match text::some(new.milestone_id.as_deref()) {
+            None => None,
+            Some(id) => Some(funding(project.as_ref(), id, &content, currency)?),
+        };
+        let project_id = project.map(|project| project.id);
         let series = self.chosen_series(freelancer, NumberKind::Invoice, new.series.as_deref()).await?;
-        Ok(Planned { client_id, project_id, series, currency, content })
+        Ok(Planned { client_id, project_id, milestone_id, series, currency, content })
     }
 
     /// The same of the invoice within a quote or a template, which is due after a number of days.
@@ -101,6 +108,12 @@ impl App {
             return Err(AppError::field(
                 "/invoice/dueDate",
                 "is not accepted here: dueInDays counts from the invoice on",
+            ));
+        }
+        if text::some(new.milestone_id.as_deref()).is_some() {
+            return Err(AppError::field(
+                "/invoice/milestoneId",
+                "is not accepted here: an invoice that is drafted by itself funds a milestone",
             ));
         }
         self.planned(freelancer, new).await.map_err(within_invoice)

@@ -247,6 +247,7 @@ impl App {
             let quote = command.own_quote(id).await?;
             let (zone, today) = command.issuers_today(quote.freelancer_id).await?;
             quote.allows(Action::Send, &today)?;
+            command.billable(quote.offer.project_id, ("DRAFT", &["edit", "delete"])).await?;
             if quote.offer.total.minor <= 0 {
                 return Err(AppError::field("/total", "is 0: a quote that comes to something is accepted"));
             }
@@ -271,6 +272,8 @@ impl App {
         self.command(context, "quote.accept", &id, |command| async move {
             let quote = command.offered_quote(id).await?;
             let (_, today) = command.issuers_today(quote.freelancer_id).await?;
+            quote.allows(Action::Accept, &today)?;
+            command.billable(quote.offer.project_id, ("SENT", &["decline"])).await?;
             let accepted = quote.accept(&today, command.occasion())?;
             command.change_quote(accepted, &today).await
         })

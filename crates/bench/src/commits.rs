@@ -149,6 +149,8 @@ fn draft(records: &Records) -> (invoices::Model, invoice_lines::Model, audit_ent
         series: None,
         number_year: None,
         project_id: None,
+        milestone_id: None,
+        funds_milestone_id: None,
         freelancer_id: Text(freelancer),
         client_id: Text(client),
         title: "A wallet for a bakery chain".to_owned(),

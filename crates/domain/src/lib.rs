@@ -21,6 +21,7 @@ pub mod payment;
 pub mod payout;
 pub mod project;
 pub mod proof;
+pub mod proposal;
 pub mod quote;
 pub mod random;
 pub mod recurrence;

@@ -101,10 +101,43 @@ words! {
         Open = "OPEN",
         /// A freelancer works on it.
         InProgress = "IN_PROGRESS",
-        /// Done.
+        /// The freelancer submitted the whole work; the client looks at it.
+        Submitted = "SUBMITTED",
+        /// Done: the client accepted the work.
         Completed = "COMPLETED",
         /// Given up.
         Cancelled = "CANCELLED",
+    }
+    /// Where a milestone of a project stands.
+    MilestoneStatus {
+        /// One party proposes it while the project is in progress; the other has not consented.
+        Proposed = "PROPOSED",
+        /// Agreed.
+        Planned = "PLANNED",
+        /// The freelancer submitted its work; the client looks at it.
+        Submitted = "SUBMITTED",
+        /// The client accepted its work.
+        Accepted = "ACCEPTED",
+    }
+    /// Which side proposes a contract.
+    ProposalKind {
+        /// The freelancer applies.
+        Application = "APPLICATION",
+        /// The client invites.
+        Invitation = "INVITATION",
+    }
+    /// Where a proposal stands.
+    ProposalStatus {
+        /// Waits for the other side.
+        Open = "OPEN",
+        /// The other side consented: it became the contract.
+        Accepted = "ACCEPTED",
+        /// The other side declined it.
+        Declined = "DECLINED",
+        /// Its author took it back.
+        Withdrawn = "WITHDRAWN",
+        /// The project started with another freelancer, or was cancelled.
+        Closed = "CLOSED",
     }
     /// Where an invoice stands.
     InvoiceStatus {

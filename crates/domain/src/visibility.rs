@@ -97,6 +97,12 @@ impl Viewer {
         })
     }
 
+    /// Whether one is the freelancer or the client of a proposal, or an operator. A role can be one side only.
+    #[must_use]
+    pub fn sees_proposal(&self, freelancer: UserId, client: UserId) -> bool {
+        self.is_party(Counterparties { freelancer, client })
+    }
+
     /// Invoices of which one is a party; all for operators. A role can be one party only.
     #[must_use]
     pub fn invoices(&self) -> Visible<InvoiceRule> {

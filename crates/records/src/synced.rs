@@ -100,6 +100,7 @@ synced! {
 children! {
     user_skills of users by UserId;
     project_skills of projects by ProjectId;
+    project_milestones of projects by ProjectId;
     invoice_lines of invoices by InvoiceId;
     dispute_votes of disputes by DisputeId;
 }

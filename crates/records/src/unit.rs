@@ -345,6 +345,22 @@ impl Unit {
         Ok(self.tx.rollback().await?)
     }
 
+    /// Replaces the children of a row of another kind than those that [`Self::update_with`] replaces. Only with a change of that row,
+    /// which raises its version.
+    pub(crate) async fn replace_children<C>(
+        &mut self,
+        parent: &str,
+        children: Vec<C::Model>,
+    ) -> Result<(), RecordsError>
+    where
+        C: Child,
+        C::Model: IntoActiveModel<C::ActiveModel>,
+        C::ActiveModel: Send,
+    {
+        self.remove_children::<C>(parent).await?;
+        self.write_many::<C>(children).await
+    }
+
     async fn remove_children<C: Child>(&self, parent: &str) -> Result<(), RecordsError> {
         C::delete_many().filter(C::PARENT.eq(parent)).exec(&self.tx).await?;
         Ok(())

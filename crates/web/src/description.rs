@@ -17,6 +17,8 @@ const THINGS: &[&str] = &[
     "users",
     "skills",
     "projects",
+    "milestones",
+    "proposals",
     "invoices",
     "payments",
     "credits",

@@ -147,6 +147,8 @@ fn routes(test_mode: bool) -> OpenApiRouter<State> {
         .merge(api::users::routes())
         .merge(api::skills::routes())
         .merge(api::projects::routes())
+        .merge(api::milestones::routes())
+        .merge(api::proposals::routes())
         .merge(api::invoices::routes())
         .merge(api::payments::routes())
         .merge(api::checkouts::routes())

@@ -4,9 +4,10 @@
 use chainbill_domain::{
     models,
     states::{
-        AccountKind, AnchorStatus, CheckoutStatus, Custody, EscrowStatus, InvoiceStatus, NumberKind, PaymentChannel,
-        PaymentMethod, PaymentState, PaymentStatus, Period, ProjectStatus, QuoteStatus, RecurrenceMode,
-        RecurrenceStatus, RefundStatus, Role, Rounding, SkillLevel, TaxCategory, TaxIdKind, TransferKind, UserStatus,
+        AccountKind, AnchorStatus, CheckoutStatus, Custody, EscrowStatus, InvoiceStatus, MilestoneStatus, NumberKind,
+        PaymentChannel, PaymentMethod, PaymentState, PaymentStatus, Period, ProjectStatus, ProposalKind,
+        ProposalStatus, QuoteStatus, RecurrenceMode, RecurrenceStatus, RefundStatus, Role, Rounding, SkillLevel,
+        TaxCategory, TaxIdKind, TransferKind, UserStatus,
     },
 };
 use serde_json::{Map, Value, json};
@@ -46,6 +47,20 @@ const JOB_STATES: &[&str] = &["QUEUED", "RUNNING", "DEAD"];
 const OF_ONE: &[(&str, &str, Shape)] = &[
     ("UserView", "status", Words(UserStatus::WORDS)),
     ("ProjectView", "status", Words(ProjectStatus::WORDS)),
+    ("MilestoneView", "status", Words(MilestoneStatus::WORDS)),
+    ("MilestoneView", "description", Length(1, 10_000)),
+    ("NewMilestone", "description", Length(0, 10_000)),
+    ("PatchMilestone", "description", Length(0, 10_000)),
+    ("MilestoneView", "proposedBy", ID),
+    ("MilestoneView", "replaces", ID),
+    ("NewMilestone", "replaces", ID),
+    ("CancelProject", "heldMoney", Words(&["REFUND", "RELEASE"])),
+    ("ProposalView", "kind", Words(ProposalKind::WORDS)),
+    ("ProposalView", "status", Words(ProposalStatus::WORDS)),
+    ("ProposalView", "message", Length(1, 10_000)),
+    ("NewApplication", "message", Length(1, 10_000)),
+    ("NewInvitation", "message", Length(1, 10_000)),
+    ("PatchProposal", "message", Length(1, 10_000)),
     ("InvoiceView", "status", Words(InvoiceStatus::WORDS)),
     ("CheckoutView", "status", Words(CheckoutStatus::WORDS)),
     ("StripeEvent", "id", Length(1, 255)),
@@ -200,6 +215,7 @@ const BY_NAME: &[(&str, Shape)] = &[
     ("freelancerName", Length(1, 200)),
     ("clientName", Length(1, 200)),
     ("declineReason", Length(1, 1000)),
+    ("returnReason", Length(1, 500)),
     ("pausedBecause", Length(1, 1000)),
     ("validUntil", DAY),
     ("nextDay", DAY),
@@ -324,6 +340,12 @@ fn example(schema: &str) -> Option<Value> {
         }
         "PatchProject" => json!({"deadline": null, "skills": ["Rust", "Solidity"]}),
         "StartProject" => json!({"freelancerId": id}),
+        "CancelProject" => json!({"heldMoney": "REFUND"}),
+        "NewMilestone" => json!({"title": "Design", "amount": euros("600.00"), "deadline": "2028-02-15"}),
+        "PatchMilestone" => json!({"amount": euros("650.00")}),
+        "NewApplication" => json!({"message": "I have audited forty contracts.", "amount": euros("1900.00")}),
+        "NewInvitation" => json!({"freelancerId": id, "message": "Your audits are what we need."}),
+        "PatchProposal" => json!({"amount": euros("1950.00")}),
         "NewInvoice" => {
             json!({"clientId": id, "title": "Audit", "currency": "EUR", "dueDate": "2028-02-29", "lines": [line]})
         }
@@ -438,6 +460,8 @@ fn of_parameter(path: &str, parameter: &mut Value) {
         ("/api/invoices", "numberPrefix") => Some(&Length(1, 32)),
         ("/api/invoices", "sort") => Some(&Pattern("^-?(created|sent|due|total|number)$", "-due")),
         ("/api/projects", "status") => Some(&Words(ProjectStatus::WORDS)),
+        ("/api/proposals" | "/api/projects/{id}/proposals", "status") => Some(&Words(ProposalStatus::WORDS)),
+        ("/api/proposals" | "/api/projects/{id}/proposals", "kind") => Some(&Words(ProposalKind::WORDS)),
         ("/api/logs", "level") => Some(&Words(LEVELS)),
         ("/api/logs", "target" | "text") => Some(&Length(1, 200)),
         ("/api/jobs", "kind") => Some(&Length(1, 32)),

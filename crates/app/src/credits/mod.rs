@@ -5,6 +5,7 @@ mod apply;
 mod notes;
 mod refunds;
 
+pub(crate) use self::refunds::Back;
 pub use self::{
     apply::{ApplyCredit, CreditPage},
     notes::{NewCreditNote, PartyFilter},

@@ -116,7 +116,7 @@ impl PartyFilter {
 
 impl Command<'_> {
     /// Issues a credit note, and gives the client what was paid beyond the rest as credit.
-    pub(super) async fn credit(
+    pub(crate) async fn credit(
         &mut self,
         invoice: Invoice,
         amount: Money,

@@ -1,23 +1,28 @@
 //! Projects: offered by clients, done by freelancers. `content.rs` checks what they say, `domain::project` decides what they may
-//! do.
+//! do, `cancel.rs` decides about their money before they are cancelled.
 
+pub(crate) mod billing;
+mod cancel;
 mod content;
+mod milestones;
 
 use chainbill_domain::{
     id::{ProjectId, UserId},
-    project::{Action, Content, Project, RequiredSkill},
-    states::Role,
+    project::{Action, Content, Project, ProjectError, RequiredSkill},
+    states::{ProjectStatus, Role},
 };
-use chainbill_records::repo::{
-    accounts::Account,
-    projects::{self, List},
-};
+use chainbill_records::repo::projects::{self, List};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::{
+    cancel::CancelProject,
+    milestones::{NewMilestone, PatchMilestone},
+};
+
 use self::content::checked;
 use crate::{
-    App, AppError, Context, Done, MoneyView, Page, PageRequest, ProjectView,
+    App, AppError, Context, Done, MoneyView, Page, PageRequest, ProjectView, Reason,
     command::Command,
     context::{Expected, expect_version},
     validate::{given, present},
@@ -64,14 +69,6 @@ pub struct PatchProject {
     #[serde(deserialize_with = "given")]
     #[schema(nullable = false)]
     pub skills: Option<Vec<String>>,
-}
-
-/// Who works on it.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct StartProject {
-    /// A freelancer.
-    pub freelancer_id: String,
 }
 
 /// Which projects.
@@ -160,67 +157,119 @@ impl App {
             if let Some(names) = &checked.skills {
                 content.skills = command.required_skills(names).await?;
             }
-            command.change_project(project.edit(content)?).await
+            let edited = project.edit(content).map_err(budget)?;
+            command.change_project(edited).await
         })
         .await
     }
 
-    /// Starts a project: a freelancer gets the work.
+    /// Submits the whole work, as the freelancer.
     ///
     /// # Errors
-    /// [`AppError::Conflict`] when it is not on offer.
-    pub async fn start_project(
+    /// [`AppError::Conflict`] when it is not in progress, or the work of a milestone is not submitted.
+    pub async fn submit_project(&self, context: &Context, id: &str) -> Result<Done<ProjectView>, AppError> {
+        self.command(context, "project.submit", &id, |command| async move {
+            let project = command.project_as(id, Side::Freelancer).await?;
+            let submitted = project.submit(command.occasion())?;
+            command.change_project(submitted).await
+        })
+        .await
+    }
+
+    /// Sends the whole work back, as the client.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] when it is not submitted.
+    pub async fn return_project(
         &self,
         context: &Context,
         id: &str,
-        start: StartProject,
+        reason: Reason,
     ) -> Result<Done<ProjectView>, AppError> {
-        let freelancer: UserId =
-            start.freelancer_id.parse().map_err(|error| AppError::field("/freelancerId", error))?;
-        let known = Account::of_id(&self.records, &start.freelancer_id).await?;
-        if known.is_none_or(|account| !account.is(Role::Freelancer)) {
-            return Err(AppError::field("/freelancerId", "is no freelancer"));
-        }
-        self.command(context, "project.start", &(id, freelancer), |command| async move {
-            let started = command.own_project(id).await?.start(freelancer)?;
-            command.change_project(started).await
+        let text = &reason.checked()?;
+        self.command(context, "project.return", &(id, &reason), |command| async move {
+            let project = command.project_as(id, Side::Client).await?;
+            let returned = project.return_work(text.clone(), command.occasion())?;
+            command.change_project(returned).await
         })
         .await
     }
 
-    /// Reports that the work is done.
+    /// Accepts the whole work, as the client.
     ///
     /// # Errors
-    /// [`AppError::Conflict`] when it is not being worked on.
+    /// [`AppError::Conflict`] when it is not submitted.
     pub async fn complete_project(&self, context: &Context, id: &str) -> Result<Done<ProjectView>, AppError> {
         self.command(context, "project.complete", &id, |command| async move {
-            let completed = command.own_project(id).await?.complete(command.unit.now())?;
+            let project = command.project_as(id, Side::Client).await?;
+            let completed = project.complete(command.occasion())?;
             command.change_project(completed).await
-        })
-        .await
-    }
-
-    /// Gives it up.
-    ///
-    /// # Errors
-    /// [`AppError::Conflict`] when it is over.
-    pub async fn cancel_project(&self, context: &Context, id: &str) -> Result<Done<ProjectView>, AppError> {
-        self.command(context, "project.cancel", &id, |command| async move {
-            let cancelled = command.own_project(id).await?.cancel()?;
-            command.change_project(cancelled).await
         })
         .await
     }
 }
 
+/// The currency of an edit is its budget's.
+fn budget(error: ProjectError) -> AppError {
+    match error {
+        ProjectError::Currency { .. } => AppError::field("/budget/currency", error),
+        error => error.into(),
+    }
+}
+
+/// A side of a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Its client.
+    Client,
+    /// Its freelancer.
+    Freelancer,
+}
+
+impl Side {
+    fn of(project: &Project, user: UserId) -> Option<Self> {
+        if project.client_id == user {
+            return Some(Self::Client);
+        }
+        (project.freelancer_id == Some(user)).then_some(Self::Freelancer)
+    }
+}
+
 impl Command<'_> {
-    /// The project under lock, if the actor may change it and knows its version. A freelancer who sees it may not change it.
+    /// The project under lock, if the actor sees it.
+    pub(crate) async fn seen_project(&self, id: &str) -> Result<Project, AppError> {
+        let viewer = self.context.actor()?.viewer();
+        let id: ProjectId = id.parse().map_err(|_| AppError::NotFound("project"))?;
+        projects::lock(&self.unit, &viewer, id).await?.ok_or(AppError::NotFound("project"))
+    }
+
+    /// The project under lock, if the actor may change its offer and knows its version: its client, or an operator.
     async fn own_project(&self, id: &str) -> Result<Project, AppError> {
         let actor = self.context.actor()?;
-        let id: ProjectId = id.parse().map_err(|_| AppError::NotFound("project"))?;
-        let project = projects::lock(&self.unit, &actor.viewer(), id).await?.ok_or(AppError::NotFound("project"))?;
+        let project = self.seen_project(id).await?;
         if project.client_id != actor.user_id && actor.role != Role::Admin {
             return Err(AppError::Forbidden("only its client changes a project"));
+        }
+        self.context.expects(project.version)?;
+        Ok(project)
+    }
+
+    /// The project under lock with the side that the actor is on, who knows its version.
+    pub(crate) async fn partys_project(&self, id: &str) -> Result<(Project, Side), AppError> {
+        let project = self.seen_project(id).await?;
+        let side = Side::of(&project, self.actor()?).ok_or(AppError::Forbidden("only its parties do this"))?;
+        self.context.expects(project.version)?;
+        Ok((project, side))
+    }
+
+    /// The project under lock, if the actor is on this side of it and knows its version.
+    pub(crate) async fn project_as(&self, id: &str, side: Side) -> Result<Project, AppError> {
+        let project = self.seen_project(id).await?;
+        if Side::of(&project, self.actor()?) != Some(side) {
+            return Err(AppError::Forbidden(match side {
+                Side::Client => "only its client does this",
+                Side::Freelancer => "only its freelancer does this",
+            }));
         }
         self.context.expects(project.version)?;
         Ok(project)
@@ -229,5 +278,22 @@ impl Command<'_> {
     async fn required_skills(&mut self, names: &[String]) -> Result<Vec<RequiredSkill>, AppError> {
         let skills = self.skills_named(names).await?;
         Ok(skills.into_iter().map(|skill| RequiredSkill { skill_id: skill.id.0, name: skill.name }).collect())
+    }
+}
+
+impl From<ProjectError> for AppError {
+    fn from(error: ProjectError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ProjectError::Refused(refusal) => refusal.into(),
+            ProjectError::Unfinished { .. } => Self::Conflict {
+                current: ProjectStatus::InProgress.word().to_owned(),
+                allowed: vec!["milestones".to_owned(), "cancel".to_owned()],
+                detail,
+            },
+            ProjectError::Currency { .. } => Self::field("/amount/currency", detail),
+            ProjectError::TooMany => Self::Conflict { current: "FULL".to_owned(), allowed: Vec::new(), detail },
+            ProjectError::NoMilestone => Self::NotFound("milestone"),
+        }
     }
 }

@@ -25,6 +25,9 @@ pub struct InvoiceView {
     pub series: Option<String>,
     /// What it is for.
     pub project_id: Option<String>,
+    /// The milestone that it funds.
+    #[serde(default)]
+    pub milestone_id: Option<String>,
     /// The issuer.
     pub freelancer_id: String,
     /// Who pays it.
@@ -215,6 +218,7 @@ impl InvoiceView {
             number: invoice.number,
             series: invoice.series.map(|series| series.to_string()),
             project_id: invoice.project_id.map(|id| id.to_string()),
+            milestone_id: invoice.milestone_id.map(|id| id.to_string()),
             freelancer_id: invoice.freelancer_id.to_string(),
             client_id: invoice.client_id.to_string(),
             parties: invoice.parties.map(PartiesView::from),

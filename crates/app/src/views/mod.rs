@@ -30,7 +30,7 @@ pub use self::{
         ReversalView,
     },
     payouts::PayoutView,
-    projects::{ProjectSkillView, ProjectView},
+    projects::{MilestoneView, ProjectSkillView, ProjectView, ProposalView},
     quotes::QuoteView,
     recurrences::{OccurrenceView, RecurrenceView, ScheduleView},
     series::SeriesView,
@@ -79,6 +79,7 @@ versioned! {
     UserView: "users";
     SkillView: "skills";
     ProjectView: "projects";
+    ProposalView: "proposals";
     SeriesView: "number_series";
     PayoutView: "payouts";
     RecurrenceView: "recurrences";

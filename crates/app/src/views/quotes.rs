@@ -69,8 +69,14 @@ impl QuoteView {
     pub fn of(quote: &Quote, today: &str) -> Result<Self, Unreadable> {
         let offered = NewInvoice::stored(&quote.offer.invoice, "invoice")?;
         let (content, currency) = offered.stored_content("invoice")?;
-        let plan =
-            Planned { client_id: quote.client_id, project_id: quote.offer.project_id, series: None, currency, content };
+        let plan = Planned {
+            client_id: quote.client_id,
+            project_id: quote.offer.project_id,
+            milestone_id: None,
+            series: None,
+            currency,
+            content,
+        };
         let occasion = Occasion { at: quote.created_at, event_id: Id::new(quote.created_at, [0; 10]) };
         let draft = plan.draft(Id::new(quote.created_at, [0; 10]), quote.freelancer_id);
         let invoice = InvoiceView::of(Invoice::draft(draft, occasion).state, today);

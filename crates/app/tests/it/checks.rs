@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use chainbill_app::{
-    App, Context, INVARIANTS, NewCreditNote, NewPayout, NewQuote, NewRefund, NewSeries, ReleaseInvoice, SubmitWork,
-    UserView,
+    App, Context, INVARIANTS, NewApplication, NewCreditNote, NewInvoice, NewMilestone, NewPayout, NewProject, NewQuote,
+    NewRefund, NewSeries, ReleaseInvoice, SubmitWork, UserView,
 };
 use chainbill_testkit::sea_orm::ConnectionTrait as _;
 
@@ -107,6 +107,24 @@ const BREAKING: &[(&str, &str)] = &[
     ("tokens-are-unique", "UPDATE invoices SET token_id = 'same'"),
     ("parties-exist", "DELETE FROM users WHERE role = 'CLIENT'"),
     ("children-have-parents", "UPDATE invoice_lines SET invoice_id = 'none'"),
+    ("children-have-parents", "UPDATE project_milestones SET project_id = 'none'"),
+    ("proposals-agree-with-projects", "UPDATE proposals SET open_freelancer_id = freelancer_id"),
+    ("proposals-agree-with-projects", "UPDATE proposals SET status = 'OPEN', open_freelancer_id = freelancer_id"),
+    ("proposals-agree-with-projects", "UPDATE projects SET freelancer_id = client_id"),
+    ("proposals-agree-with-projects", "INSERT INTO proposals SELECT * FROM kept_proposals"),
+    ("proposals-agree-with-projects", "DELETE FROM projects"),
+    ("projects-agree-with-their-states", "UPDATE projects SET freelancer_id = NULL"),
+    ("projects-agree-with-their-states", "UPDATE projects SET status = 'COMPLETED'"),
+    ("projects-agree-with-their-states", "UPDATE projects SET budget_currency = 'USD'"),
+    ("projects-agree-with-their-states", "UPDATE project_milestones SET status = 'PROPOSED'"),
+    ("milestones-are-funded-once", "UPDATE invoices SET funds_milestone_id = NULL"),
+    ("milestones-are-funded-once", "UPDATE invoices SET milestone_id = 'none' WHERE milestone_id IS NOT NULL"),
+    ("milestones-are-funded-once", "UPDATE project_milestones SET amount_minor = 1"),
+    ("milestones-are-funded-once", "UPDATE projects SET client_id = freelancer_id"),
+    (
+        "nothing-is-billed-on-cancelled",
+        "UPDATE projects SET status = 'CANCELLED', cancelled_at = '2020-01-01 00:00:00.000'",
+    ),
     ("events-are-sequenced", "UPDATE events SET position = 1 WHERE invoice_id = '{part}' AND kind = 'INVOICE_CREATED'"),
     ("events-are-sequenced", "INSERT INTO event_consumers VALUES ('early', 5, NULL, 0, '2026-01-01')"),
     ("invoices-are-their-postings", "UPDATE invoices SET fee_minor = 1 WHERE id = '{out}'"),
@@ -127,6 +145,9 @@ const BREAKING: &[(&str, &str)] = &[
 
 const TABLES: &[&str] = &[
     "users",
+    "projects",
+    "project_milestones",
+    "proposals",
     "invoices",
     "invoice_lines",
     "invoice_counters",
@@ -176,6 +197,36 @@ async fn sent_quote(app: &App, freelancer: &Context, client: &UserView) {
     let new = NewQuote { invoice: new_invoice(client, None), valid_until: None, due_in_days: None, series: None };
     let draft = app.create_quote(freelancer, new).await.unwrap().into_new().unwrap();
     app.send_quote(freelancer, &draft.id).await.unwrap();
+}
+
+/// A project in progress whose only milestone a sent invoice funds.
+async fn contracted(app: &App, freelancer: &Context, (client, user): (&Context, &UserView)) {
+    let new = NewProject {
+        title: "Work".to_owned(),
+        description: "Of some kind".to_owned(),
+        budget: Some(euros("100.00")),
+        deadline: None,
+        skills: Vec::new(),
+    };
+    let project = app.create_project(client, new).await.unwrap().into_new().unwrap().id;
+    let milestone = NewMilestone {
+        title: "Audit".to_owned(),
+        description: None,
+        amount: euros("100.00"),
+        deadline: None,
+        replaces: None,
+    };
+    let planned = app.add_milestone(client, &project, milestone).await.unwrap().into_new().unwrap();
+    let application = NewApplication { message: "Ready".to_owned(), amount: None, hourly_rate: None };
+    let application = app.apply(freelancer, &project, application).await.unwrap().into_new().unwrap();
+    app.accept_proposal(client, &application.id).await.unwrap();
+    let new = NewInvoice {
+        project_id: Some(project),
+        milestone_id: Some(planned.milestones[0].id.clone()),
+        ..new_invoice(user, None)
+    };
+    let draft = app.create_invoice(freelancer, new).await.unwrap().into_new().unwrap();
+    app.send_invoice(freelancer, &draft.id).await.unwrap();
 }
 
 async fn run(app: &App, sql: &str) {
@@ -240,6 +291,7 @@ async fn every_invariant_holds_and_finds_what_breaks_it() {
         Box::pin(released(app, &freelancer, &client, &out)).await;
         let series = in_a_series(app, &freelancer, &user).await;
         sent_quote(app, &freelancer, &user).await;
+        contracted(app, &freelancer, (&client, &user)).await;
         let now = &chainbill_app::moment(app.now())[..10];
         let dispute = format!(
             "INSERT INTO disputes (id, version, invoice_id, opened_by, reason, description, status, active_invoice_id, \

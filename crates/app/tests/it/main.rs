@@ -5,6 +5,8 @@ mod checks;
 mod jobs;
 mod keys;
 mod lists;
+mod projects_states;
+mod proposals;
 mod reading;
 mod recurrences;
 mod skills;

@@ -28,6 +28,8 @@ fn invoice(place: i64, freelancer: &UserView, client: &UserView, now: Timestamp)
         series: None,
         number_year: None,
         project_id: None,
+        milestone_id: None,
+        funds_milestone_id: None,
         freelancer_id: Text(freelancer.id.parse().unwrap()),
         client_id: Text(client.id.parse().unwrap()),
         title: "Work".to_owned(),

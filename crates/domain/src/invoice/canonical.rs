@@ -252,6 +252,7 @@ mod tests {
             client_id: id(3),
             series: None,
             project_id: Some(id(4)),
+            milestone_id: None,
             currency: "EUR".parse().expect("a currency"),
             content: Content::of(heading, lines, pricing).expect("it has a total"),
         };

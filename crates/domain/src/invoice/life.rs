@@ -63,7 +63,7 @@ impl Invoice {
     }
 
     /// A new draft that says the same, to the same client, in the same series. A due day that has passed on a day of the issuer's
-    /// is left out.
+    /// is left out, and so is the milestone: one invoice funds it.
     pub fn duplicate(&self, id: InvoiceId, today: &str, occasion: Occasion) -> Created<Self> {
         let mut content = self.content.clone();
         content.due_date = content.due_date.filter(|due| due.as_str() >= today);
@@ -72,6 +72,7 @@ impl Invoice {
             freelancer_id: self.freelancer_id,
             client_id: self.client_id,
             project_id: self.project_id,
+            milestone_id: None,
             currency: self.currency,
             series: self.series,
             content,

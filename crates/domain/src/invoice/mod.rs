@@ -24,7 +24,7 @@ pub use self::{
 };
 use crate::{
     event::{EventData, InvoiceStep},
-    id::{InvoiceId, ProjectId, UserId},
+    id::{InvoiceId, MilestoneId, ProjectId, UserId},
     ledger::Transfer,
     money::Currency,
     numbering::{Allocated, Series},
@@ -44,6 +44,8 @@ pub struct NewDraft {
     pub client_id: UserId,
     /// The project that it is for.
     pub project_id: Option<ProjectId>,
+    /// The milestone that it funds.
+    pub milestone_id: Option<MilestoneId>,
     /// The currency of everything in it.
     pub currency: Currency,
     /// The series that its number shall be of; the issuer's default where none is chosen.
@@ -161,6 +163,7 @@ impl Invoice {
             freelancer_id: new.freelancer_id,
             client_id: new.client_id,
             project_id: new.project_id,
+            milestone_id: new.milestone_id,
             currency: new.currency,
             content: new.content,
             parties: None,

@@ -6,7 +6,7 @@ use super::{Declined, EscrowTerms, Line, NoTotal, PartyNames, Pricing, TaxTotal,
 use crate::{
     Timestamp,
     event::{EventData, InvoiceStep},
-    id::{InvoiceId, ProjectId, UserId},
+    id::{InvoiceId, MilestoneId, ProjectId, UserId},
     ledger::{Billed, Counterparties},
     money::{Currency, Money},
     numbering::Series,
@@ -27,6 +27,8 @@ pub struct InvoiceState {
     pub client_id: UserId,
     /// The project that it is for.
     pub project_id: Option<ProjectId>,
+    /// The milestone of that project that it funds: no other invoice does, unless this one is void.
+    pub milestone_id: Option<MilestoneId>,
     /// The currency of everything in it.
     pub currency: Currency,
     /// What it says.
@@ -278,6 +280,7 @@ mod tests {
             client_id: id(3),
             series: None,
             project_id: None,
+            milestone_id: None,
             currency: "EUR".parse().expect("a currency"),
             content: Content::of(heading, vec![line], pricing).expect("it has a total"),
         };

@@ -41,6 +41,7 @@ fn draft(price: i64) -> Invoice {
         freelancer_id: id(2),
         client_id: id(3),
         project_id: None,
+        milestone_id: None,
         currency: "EUR".parse().expect("a currency"),
         series: None,
         content: content(price, None),

@@ -7,6 +7,7 @@ pub static INVOICES: Model = Model {
         text("number", "number").nullable(),
         text("series", "series").nullable(),
         text("project_id", "projectId").nullable(),
+        text("milestone_id", "milestoneId").nullable(),
         text("freelancer_id", "freelancerId"),
         text("client_id", "clientId"),
         text("freelancer_name", "freelancerName").nullable(),
@@ -79,6 +80,7 @@ pub static INVOICES: Model = Model {
         omitted("number_seq", "derived: the number says it"),
         omitted("parties", "holds the issuer's bank details, which are for the parties alone"),
         omitted("number_year", "derived: the number says it"),
+        omitted("funds_milestone_id", "derived: the milestone, unless the invoice is void"),
     ],
     search: &[
         search("number", 10),

@@ -2,7 +2,7 @@
 
 use chainbill_domain::{
     Timestamp,
-    id::{InvoiceId, ProjectId, UserId},
+    id::{InvoiceId, MilestoneId, ProjectId, UserId},
     money::Currency,
     numbering::Series,
     states::{AnchorStatus, EscrowStatus, InvoiceStatus, PaymentStatus, Rounding},
@@ -22,6 +22,8 @@ pub struct Model {
     pub series: Option<Text<Series>>,
     pub number_year: Option<i64>,
     pub project_id: Option<Text<ProjectId>>,
+    pub milestone_id: Option<Text<MilestoneId>>,
+    pub funds_milestone_id: Option<Text<MilestoneId>>,
     pub freelancer_id: Text<UserId>,
     pub client_id: Text<UserId>,
     pub freelancer_name: Option<String>,

@@ -23,6 +23,7 @@ mod m0021_invoice_lists;
 mod m0022_party_names;
 mod m0023_quotes;
 mod m0024_reminders;
+mod m0025_proposals;
 mod m0029_escrow;
 
 mod lock;
@@ -75,6 +76,7 @@ static STEPS: &[&dyn Step] = &[
     &m0022_party_names::Migration,
     &m0023_quotes::Migration,
     &m0024_reminders::Migration,
+    &m0025_proposals::Migration,
     &m0029_escrow::Migration,
 ];
 
@@ -262,12 +264,13 @@ async fn drop(db: &DatabaseTransaction, statement: &str) -> Result<(), DbErr> {
 /// Spells a statement so that it may run again. MySQL has no `CREATE INDEX IF NOT EXISTS`: there the error is looked at.
 fn rerunnable(dialect: Dialect, statement: &str) -> String {
     let sql = dialect.spell(statement);
-    match (dialect, sql.strip_prefix("CREATE INDEX ")) {
-        (Dialect::Sqlite | Dialect::MariaDb | Dialect::TiDb, Some(rest)) => {
-            format!("CREATE INDEX IF NOT EXISTS {rest}")
-        }
-        _ => sql,
+    if !matches!(dialect, Dialect::Sqlite | Dialect::MariaDb | Dialect::TiDb) {
+        return sql;
     }
+    let spelled = ["CREATE INDEX ", "CREATE UNIQUE INDEX "]
+        .iter()
+        .find_map(|create| sql.strip_prefix(create).map(|rest| format!("{create}IF NOT EXISTS {rest}")));
+    spelled.unwrap_or(sql)
 }
 
 async fn of(db: &impl ConnectionTrait) -> Result<Dialect, DbErr> {

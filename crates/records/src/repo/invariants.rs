@@ -240,12 +240,51 @@ pub const INVARIANTS: &[Invariant] = &[
               c.id = p.client_id WHERE c.id IS NULL",
     },
     Invariant {
+        name: "proposals-agree-with-projects",
+        description: "every proposal is for a project of its client; one per project and freelancer is open, while the project \
+                      is on offer; the accepted one's freelancer is the project's",
+        sql: "SELECT r.id FROM proposals r LEFT JOIN projects p ON p.id = r.project_id WHERE p.id IS NULL OR p.client_id <> \
+              r.client_id OR (r.status = 'OPEN') <> (r.open_freelancer_id IS NOT NULL) OR r.open_freelancer_id <> \
+              r.freelancer_id OR (r.status = 'OPEN' AND p.status <> 'OPEN') OR (r.status = 'ACCEPTED' AND COALESCE(\
+              p.freelancer_id, '') <> r.freelancer_id) UNION ALL SELECT project_id FROM proposals WHERE status IN \
+              ('OPEN','ACCEPTED') GROUP BY project_id, freelancer_id HAVING COUNT(*) > 1",
+    },
+    Invariant {
+        name: "projects-agree-with-their-states",
+        description: "a project's freelancer and moments, and the states and currency of its milestones, agree with its state",
+        sql: "SELECT id FROM projects WHERE (status IN ('IN_PROGRESS','SUBMITTED','COMPLETED') AND freelancer_id IS NULL) OR \
+              (status = 'OPEN' AND freelancer_id IS NOT NULL) OR (status = 'COMPLETED') <> (completed_at IS NOT NULL) OR \
+              (status <> 'CANCELLED' AND cancelled_at IS NOT NULL) UNION ALL SELECT m.id FROM project_milestones m JOIN \
+              projects p ON p.id = m.project_id WHERE (m.status = 'PROPOSED') <> (m.proposed_by IS NOT NULL) OR (m.status = \
+              'ACCEPTED') <> (m.accepted_at IS NOT NULL) OR (p.status = 'OPEN' AND m.status <> 'PLANNED') OR (p.status = \
+              'COMPLETED' AND m.status <> 'ACCEPTED') OR (p.budget_currency IS NOT NULL AND p.budget_currency <> m.currency) \
+              UNION ALL SELECT project_id FROM project_milestones GROUP BY project_id HAVING MIN(currency) <> MAX(currency)",
+    },
+    Invariant {
+        name: "milestones-are-funded-once",
+        description: "an invoice for a milestone is between the project's parties, its net is the milestone's amount, and no \
+                      other one that is not void is for it",
+        sql: "SELECT i.id FROM invoices i LEFT JOIN project_milestones m ON m.id = i.milestone_id AND m.project_id = \
+              i.project_id LEFT JOIN projects p ON p.id = i.project_id WHERE (i.milestone_id IS NOT NULL AND i.status <> \
+              'VOID') <> (i.funds_milestone_id IS NOT NULL) OR i.funds_milestone_id <> i.milestone_id OR \
+              (i.funds_milestone_id IS NOT NULL AND (m.id IS NULL OR m.status = 'PROPOSED' OR m.currency <> i.currency OR \
+              m.amount_minor <> i.total_minor - i.tax_minor OR p.client_id <> i.client_id OR COALESCE(p.freelancer_id, '') <> \
+              i.freelancer_id)) UNION ALL SELECT funds_milestone_id FROM invoices WHERE funds_milestone_id IS NOT NULL GROUP \
+              BY funds_milestone_id HAVING COUNT(*) > 1",
+    },
+    Invariant {
+        name: "nothing-is-billed-on-cancelled",
+        description: "no invoice of a project was sent after the project was cancelled",
+        sql: "SELECT i.id FROM invoices i JOIN projects p ON p.id = i.project_id WHERE i.sent_at > p.cancelled_at",
+    },
+    Invariant {
         name: "children-have-parents",
-        description: "every line, skill and vote belongs to a row that exists",
+        description: "every line, skill, milestone and vote belongs to a row that exists",
         sql: "SELECT l.invoice_id FROM invoice_lines l LEFT JOIN invoices i ON i.id = l.invoice_id WHERE i.id IS NULL UNION \
               ALL SELECT s.user_id FROM user_skills s LEFT JOIN users u ON u.id = s.user_id WHERE u.id IS NULL UNION ALL \
               SELECT s.project_id FROM project_skills s LEFT JOIN projects p ON p.id = s.project_id WHERE p.id IS NULL \
-              UNION ALL SELECT v.dispute_id FROM dispute_votes v LEFT JOIN disputes d ON d.id = v.dispute_id WHERE d.id IS \
+              UNION ALL SELECT m.project_id FROM project_milestones m LEFT JOIN projects p ON p.id = m.project_id WHERE p.id IS \
+              NULL UNION ALL SELECT v.dispute_id FROM dispute_votes v LEFT JOIN disputes d ON d.id = v.dispute_id WHERE d.id IS \
               NULL",
     },
     Invariant {

@@ -7,7 +7,12 @@ mod read;
 mod rows;
 mod sorted;
 
-use chainbill_domain::{id::InvoiceId, invoice::Invoice, visibility::Viewer};
+use chainbill_domain::{
+    id::{InvoiceId, MilestoneId, ProjectId},
+    invoice::Invoice,
+    states::InvoiceStatus,
+    visibility::Viewer,
+};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
@@ -25,7 +30,7 @@ use crate::{
     RecordsError, Text, Unit,
     entities::{
         invoice_lines,
-        invoices::{Entity, Model},
+        invoices::{Column, Entity, Model},
     },
 };
 
@@ -51,21 +56,58 @@ pub async fn lock(unit: &Unit, viewer: &Viewer, id: InvoiceId) -> Result<Option<
 async fn seen(db: &impl ConnectionTrait, viewer: &Viewer, row: Option<Model>) -> Result<Option<Invoice>, RecordsError> {
     let sees = |row: &Model| viewer.sees_invoice(row.freelancer_id.0, row.client_id.0, row.status.0);
     let Some(row) = row.filter(sees) else { return Ok(None) };
+    whole(db, row).await.map(Some)
+}
+
+async fn whole(db: &impl ConnectionTrait, row: Model) -> Result<Invoice, RecordsError> {
     let lines = invoice_lines::Entity::find()
         .filter(invoice_lines::Column::InvoiceId.eq(row.id))
         .order_by_asc(invoice_lines::Column::Position)
         .all(db)
         .await?;
-    Ok(Some(invoice(row, lines).map_err(RecordsError::Unreadable)?))
+    invoice(row, lines).map_err(RecordsError::Unreadable)
+}
+
+/// The sent invoices of a project whose money is not decided, under lock, in the order of their ids: unpaid, or with money that is held.
+///
+/// # Errors
+/// When the primary does not answer.
+pub async fn lock_undecided(unit: &Unit, project: ProjectId) -> Result<Vec<Invoice>, RecordsError> {
+    let rows = Entity::find()
+        .filter(Column::ProjectId.eq(Text(project)))
+        .filter(Column::Status.is_in([InvoiceStatus::Sent.word(), InvoiceStatus::Paid.word()]))
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .all(unit)
+        .await?;
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        all.push(whole(unit, row).await?);
+    }
+    Ok(all)
+}
+
+/// The invoice that funds a milestone, if there is one that is not void.
+///
+/// # Errors
+/// When the primary does not answer.
+pub async fn funding(db: &impl ConnectionTrait, milestone: MilestoneId) -> Result<Option<InvoiceId>, RecordsError> {
+    let query = Entity::find().filter(Column::FundsMilestoneId.eq(Text(milestone))).select_only().column(Column::Id);
+    let id: Option<Text<InvoiceId>> = query.into_tuple().one(db).await?;
+    Ok(id.map(|Text(id)| id))
 }
 
 /// Saves a new invoice.
 ///
 /// # Errors
-/// When the primary does not answer.
+/// [`RecordsError::Duplicate`] when another invoice funds its milestone.
 pub async fn insert(unit: &mut Unit, new: Invoice) -> Result<Invoice, RecordsError> {
     let (row, lines) = rows(&new);
-    let saved = unit.insert_later_with::<invoice_lines::Entity>(row, lines).await?;
+    // The milestone may be taken: that is this statement's error, not one of COMMIT.
+    let saved = match new.milestone_id {
+        Some(_) => unit.insert_with::<invoice_lines::Entity>(row, lines).await?,
+        None => unit.insert_later_with::<invoice_lines::Entity>(row, lines).await?,
+    };
     Ok(at_version(new, &saved))
 }
 

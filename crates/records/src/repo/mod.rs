@@ -16,6 +16,7 @@ mod numbers;
 pub mod payments;
 pub mod payouts;
 pub mod projects;
+pub mod proposals;
 pub mod quotes;
 pub mod recurrences;
 pub mod reminders;

@@ -1,9 +1,9 @@
-//! Projects with the skills that they ask for.
+//! Projects with the skills that they ask for and their milestones.
 
 use chainbill_domain::{
     id::ProjectId,
     money::Money,
-    project::{Content, Project, ProjectState, RequiredSkill},
+    project::{Content, Milestone, MilestoneTerms, Project, ProjectState, RequiredSkill},
     states::ProjectStatus,
     visibility::{ProjectRule, Viewer, Visible},
 };
@@ -15,7 +15,7 @@ use sea_orm::{
 use crate::{
     Kind, OddRow, RecordsError, Text, Unit, by_parent, each,
     entities::{
-        project_skills,
+        project_milestones, project_skills,
         projects::{Column, Entity, Model},
     },
     newest,
@@ -52,16 +52,47 @@ pub async fn lock(unit: &Unit, viewer: &Viewer, id: ProjectId) -> Result<Option<
     seen(unit, viewer, row).await
 }
 
-/// Its skills are read for those only who see it.
+/// A project under lock, whoever sees it: for what another object means to it.
+///
+/// # Errors
+/// When the primary does not answer.
+pub async fn lock_any(unit: &Unit, id: ProjectId) -> Result<Option<Project>, RecordsError> {
+    let row = Entity::find_by_id(Text(id)).lock_exclusive().one(unit).await?;
+    match row {
+        Some(row) => whole(unit, row).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The state of a project under lock; none where there is no such project.
+///
+/// # Errors
+/// When the primary does not answer.
+pub async fn lock_status(unit: &Unit, id: ProjectId) -> Result<Option<ProjectStatus>, RecordsError> {
+    let query = Entity::find_by_id(Text(id)).select_only().column(Column::Status).lock_exclusive();
+    let status: Option<Text<ProjectStatus>> = query.into_tuple().one(unit).await?;
+    Ok(status.map(|Text(status)| status))
+}
+
+/// Its skills and milestones are read for those only who see it.
 async fn seen(db: &impl ConnectionTrait, viewer: &Viewer, row: Option<Model>) -> Result<Option<Project>, RecordsError> {
     let sees = |row: &Model| viewer.sees_project(row.client_id.0, row.freelancer_id.map(|Text(id)| id), row.status.0);
     let Some(row) = row.filter(sees) else { return Ok(None) };
+    whole(db, row).await.map(Some)
+}
+
+async fn whole(db: &impl ConnectionTrait, row: Model) -> Result<Project, RecordsError> {
     let skills = project_skills::Entity::find()
         .filter(project_skills::Column::ProjectId.eq(row.id))
         .order_by_asc(project_skills::Column::Position)
         .all(db)
         .await?;
-    Ok(Some(project(row, skills)))
+    let milestones = project_milestones::Entity::find()
+        .filter(project_milestones::Column::ProjectId.eq(row.id))
+        .order_by_asc(project_milestones::Column::Position)
+        .all(db)
+        .await?;
+    Ok(project(row, skills, milestones))
 }
 
 /// Projects, newest first.
@@ -70,18 +101,26 @@ async fn seen(db: &impl ConnectionTrait, viewer: &Viewer, row: Option<Model>) ->
 /// When the primary does not answer.
 pub async fn list(db: &impl ConnectionTrait, list: List<'_>) -> Result<Vec<Result<Project, OddRow>>, RecordsError> {
     let rows = each(db, query(&list), Column::Id).await?;
+    let ids: Vec<Text<ProjectId>> = rows.iter().flatten().map(|row| row.id).collect();
     let skills = project_skills::Entity::find()
-        .filter(project_skills::Column::ProjectId.is_in(rows.iter().flatten().map(|row| row.id)))
+        .filter(project_skills::Column::ProjectId.is_in(ids.iter().copied()))
         .order_by_asc(project_skills::Column::Position);
     let mut skills = by_parent(db, skills, project_skills::Column::ProjectId).await?;
-    let mut with_skills = |row: Model| {
+    let milestones = project_milestones::Entity::find()
+        .filter(project_milestones::Column::ProjectId.is_in(ids))
+        .order_by_asc(project_milestones::Column::Position);
+    let mut milestones = by_parent(db, milestones, project_milestones::Column::ProjectId).await?;
+    let mut with_children = |row: Model| {
         let id = row.id.to_string();
-        match skills.remove(&id).unwrap_or_else(|| Ok(Vec::new())) {
-            Ok(skills) => Ok(project(row, skills)),
-            Err(value) => Err(OddRow { id, value: value.within("skills") }),
+        let skills = skills.remove(&id).unwrap_or_else(|| Ok(Vec::new())).map_err(|value| value.within("skills"));
+        let milestones =
+            milestones.remove(&id).unwrap_or_else(|| Ok(Vec::new())).map_err(|value| value.within("milestones"));
+        match (skills, milestones) {
+            (Ok(skills), Ok(milestones)) => Ok(project(row, skills, milestones)),
+            (Err(value), _) | (_, Err(value)) => Err(OddRow { id, value }),
         }
     };
-    Ok(rows.into_iter().map(|row| row.and_then(&mut with_skills)).collect())
+    Ok(rows.into_iter().map(|row| row.and_then(&mut with_children)).collect())
 }
 
 /// Each reason to see a project is answered by an index of its own, and each state has its own place there.
@@ -114,7 +153,7 @@ fn party(rule: ProjectRule) -> Option<(Column, Value)> {
     }
 }
 
-/// Saves a new project.
+/// Saves a new project, which has no milestones yet.
 ///
 /// # Errors
 /// When the primary does not answer.
@@ -129,11 +168,15 @@ pub async fn insert(unit: &mut Unit, new: Project) -> Result<Project, RecordsErr
 /// [`RecordsError::Changed`] when it is no longer as it was read.
 pub async fn update(unit: &mut Unit, before: &Project, next: Project) -> Result<Project, RecordsError> {
     let (old, new) = (row(before), row(&next));
+    let milestones = (before.milestones != next.milestones).then(|| milestone_rows(&next));
     let saved = if before.content.skills == next.content.skills {
         unit.update::<Entity>(&old, new).await?
     } else {
         unit.update_with::<project_skills::Entity>(&old, new, skill_rows(&next)).await?
     };
+    if let Some(milestones) = milestones {
+        unit.replace_children::<project_milestones::Entity>(&old.id.to_string(), milestones).await?;
+    }
     Ok(at_version(next, &saved))
 }
 
@@ -158,7 +201,10 @@ fn row(project: &ProjectState) -> Model {
         budget_minor: content.budget.map(|budget| budget.minor),
         budget_currency: content.budget.map(|budget| Text(budget.currency)),
         deadline: content.deadline.clone(),
+        return_reason: project.return_reason.clone(),
+        submitted_at: project.submitted_at,
         completed_at: project.completed_at,
+        cancelled_at: project.cancelled_at,
         created_at: project.created_at,
         updated_at: project.updated_at,
     }
@@ -174,7 +220,45 @@ fn skill_rows(project: &ProjectState) -> Vec<project_skills::Model> {
     project.content.skills.iter().zip(0..).map(row).collect()
 }
 
-fn project(row: Model, skills: Vec<project_skills::Model>) -> Project {
+fn milestone_rows(project: &ProjectState) -> Vec<project_milestones::Model> {
+    let row = |(milestone, position): (&Milestone, i64)| project_milestones::Model {
+        project_id: Text(project.id),
+        position,
+        id: Text(milestone.id),
+        title: milestone.terms.title.clone(),
+        description: milestone.terms.description.clone(),
+        amount_minor: milestone.terms.amount.minor,
+        currency: Text(milestone.terms.amount.currency),
+        deadline: milestone.terms.deadline.clone(),
+        status: Text(milestone.status),
+        proposed_by: milestone.proposed_by.map(Text),
+        replaces: milestone.replaces.map(Text),
+        return_reason: milestone.return_reason.clone(),
+        submitted_at: milestone.submitted_at,
+        accepted_at: milestone.accepted_at,
+    };
+    project.milestones.iter().zip(0..).map(row).collect()
+}
+
+fn milestone(row: project_milestones::Model) -> Milestone {
+    Milestone {
+        id: row.id.0,
+        terms: MilestoneTerms {
+            title: row.title,
+            description: row.description,
+            amount: Money { minor: row.amount_minor, currency: row.currency.0 },
+            deadline: row.deadline,
+        },
+        status: row.status.0,
+        proposed_by: row.proposed_by.map(|Text(id)| id),
+        replaces: row.replaces.map(|Text(id)| id),
+        return_reason: row.return_reason,
+        submitted_at: row.submitted_at,
+        accepted_at: row.accepted_at,
+    }
+}
+
+fn project(row: Model, skills: Vec<project_skills::Model>, milestones: Vec<project_milestones::Model>) -> Project {
     let skill = |row: project_skills::Model| RequiredSkill { skill_id: row.skill_id.0, name: row.name };
     let budget = row.budget_minor.zip(row.budget_currency);
     Project::stored(ProjectState {
@@ -189,8 +273,12 @@ fn project(row: Model, skills: Vec<project_skills::Model>) -> Project {
             deadline: row.deadline,
             skills: skills.into_iter().map(skill).collect(),
         },
+        milestones: milestones.into_iter().map(milestone).collect(),
         status: row.status.0,
+        return_reason: row.return_reason,
+        submitted_at: row.submitted_at,
         completed_at: row.completed_at,
+        cancelled_at: row.cancelled_at,
         created_at: row.created_at,
         updated_at: row.updated_at,
     })

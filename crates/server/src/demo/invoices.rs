@@ -221,6 +221,7 @@ fn invoice(
         freelancer_id: freelancer,
         client_id: client,
         project_id: project.map(|project| project.id),
+        milestone_id: None,
         currency,
         content,
         parties: is_sent.then(|| Parties { issuer: people.party(freelancer), client: people.party(client) }),

@@ -84,11 +84,12 @@ fn project(maker: &mut Maker<'_>, people: &People, place: usize, all: usize) -> 
     let dice = &mut maker.dice;
     let status = match dice.below(10) {
         0..=1 => ProjectStatus::Open,
-        2..=4 => ProjectStatus::InProgress,
+        2..=3 => ProjectStatus::InProgress,
+        4 => ProjectStatus::Submitted,
         5..=8 => ProjectStatus::Completed,
         _ => ProjectStatus::Cancelled,
     };
-    let taken = matches!(status, ProjectStatus::InProgress | ProjectStatus::Completed);
+    let taken = !matches!(status, ProjectStatus::Open | ProjectStatus::Cancelled);
     let (verb, thing, business) = (dice.one(VERBS), dice.one(THINGS), dice.one(BUSINESSES));
     let currency = prices::currency(dice.one::<&str>(&["USD", "USD", "EUR", "EUR", "GBP", "JPY"]));
     let budget = dice.chance(80).then(|| prices::price(dice.between(5, 250) * 100, currency));
@@ -97,7 +98,9 @@ fn project(maker: &mut Maker<'_>, people: &People, place: usize, all: usize) -> 
         format!("{verb} a {thing} for {business}. We need it to be dependable, documented and easy to hand over.");
     let due = maker.later(at, 60);
     let deadline = maker.dice.chance(60).then(|| due.format("%Y-%m-%d").to_string());
-    let completed_at = (status == ProjectStatus::Completed).then(|| maker.later(at, 70));
+    let ended = (status != ProjectStatus::Open && status != ProjectStatus::InProgress).then(|| maker.later(at, 70));
+    let ended_as = |is: ProjectStatus| ended.filter(|_| status == is);
+    let completed_at = ended_as(ProjectStatus::Completed);
     projects::Model {
         id: Text(id),
         version: 0,
@@ -109,9 +112,12 @@ fn project(maker: &mut Maker<'_>, people: &People, place: usize, all: usize) -> 
         budget_minor: budget,
         budget_currency: budget.map(|_| Text(currency)),
         deadline,
+        return_reason: None,
+        submitted_at: ended_as(ProjectStatus::Submitted).or(completed_at),
         completed_at,
+        cancelled_at: ended_as(ProjectStatus::Cancelled),
         created_at: at,
-        updated_at: completed_at.unwrap_or(at),
+        updated_at: ended.unwrap_or(at),
     }
 }
 

@@ -34,6 +34,7 @@ async fn business(world: &World, round: usize) {
     let project =
         server.post("/api/projects", &client, json!({"title": "Work", "description": "goes on"})).await.expect(201);
     let path = format!("/api/projects/{}", project["id"].as_str().unwrap());
+    server.post(&format!("{path}/applications"), &freelancer, json!({"message": "Ready"})).await.expect(201);
     server.post(&format!("{path}/start"), &client, json!({"freelancerId": freelancer.id})).await.expect(200);
     let profile = format!("/api/users/{}", freelancer.id);
     server.send(Method::PATCH, &profile, Some(&freelancer), Some(json!({"bio": "still here"}))).await.expect(200);
@@ -46,6 +47,7 @@ async fn business(world: &World, round: usize) {
         .await;
     assert_eq!(paid.expect(201)["invoice"]["status"], "PAID");
     server.get("/api/invoices", &client).await.expect(200);
+    server.act(&format!("{path}/submit"), &freelancer).await.expect(200);
     server.act(&format!("{path}/complete"), &client).await.expect(200);
 }
 

@@ -6,6 +6,7 @@ mod accounts;
 mod alarms;
 mod bad_input;
 mod command_line;
+mod contracts;
 mod copies;
 mod crowds;
 mod disk_full;

@@ -29,9 +29,31 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("POST", "/api/projects", "-++xx"),
     ("GET", "/api/projects/{project}", "-0+0+"),
     ("PATCH", "/api/projects/{project}", "-0+0+"),
-    ("POST", "/api/projects/{project}/start", "-0+0+"),
-    ("POST", "/api/projects/{project}/complete", "-0+0+"),
+    ("POST", "/api/projects/{project}/start", "-0+0x"),
+    ("POST", "/api/projects/{project}/complete", "-0+0x"),
     ("POST", "/api/projects/{project}/cancel", "-0+0+"),
+    ("GET", "/api/projects/{contract}", "-0+++"),
+    ("PATCH", "/api/projects/{contract}", "-0+x+"),
+    ("POST", "/api/projects/{contract}/start", "-0+xx"),
+    ("POST", "/api/projects/{contract}/applications", "-xx+x"),
+    ("POST", "/api/projects/{contract}/invitations", "-0+xx"),
+    ("GET", "/api/projects/{contract}/proposals", "-0+++"),
+    ("POST", "/api/projects/{contract}/milestones", "-0++x"),
+    ("PATCH", "/api/projects/{contract}/milestones/{milestone}", "-0++x"),
+    ("DELETE", "/api/projects/{contract}/milestones/{milestone}", "-0++x"),
+    ("POST", "/api/projects/{contract}/milestones/{milestone}/submit", "-0x+x"),
+    ("POST", "/api/projects/{contract}/milestones/{milestone}/accept", "-0+xx"),
+    ("POST", "/api/projects/{contract}/milestones/{milestone}/return", "-0+xx"),
+    ("POST", "/api/projects/{contract}/submit", "-0x+x"),
+    ("POST", "/api/projects/{contract}/return", "-0+xx"),
+    ("POST", "/api/projects/{contract}/complete", "-0+xx"),
+    ("POST", "/api/projects/{contract}/cancel", "-0+++"),
+    ("GET", "/api/proposals", "-++++"),
+    ("GET", "/api/proposals/{proposal}", "-0+++"),
+    ("PATCH", "/api/proposals/{proposal}", "-0x+x"),
+    ("POST", "/api/proposals/{proposal}/accept", "-0+xx"),
+    ("POST", "/api/proposals/{proposal}/decline", "-0+xx"),
+    ("POST", "/api/proposals/{proposal}/withdraw", "-0x+x"),
     ("GET", "/api/invoices", "-++++"),
     ("POST", "/api/invoices", "-xx+x"),
     ("GET", "/api/invoices/{invoice}", "-0+++"),
@@ -171,6 +193,9 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
         let project =
             server.post("/api/projects", &client, project).await.expect(201)["id"].as_str().unwrap().to_owned();
         server.act(&format!("/api/projects/{project}/cancel"), &client).await.expect(200);
+        let (contract, milestones) = crate::contracts::contract(world, &client, &freelancer).await;
+        let contract = contract.rsplit('/').next().unwrap().to_owned();
+        let proposal = server.get("/api/proposals", &freelancer).await.expect(200)["data"][0]["id"].clone();
         let invoice = sent(world, &client, &freelancer).await;
         let (payment, note, refund, payout) = moved(world, &client, &freelancer).await;
         let quote = server.post("/api/quotes", &freelancer, quote_body(&client)).await.expect(201);
@@ -188,6 +213,9 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
             let path = pattern
                 .replace("{freelancer}", &freelancer.id)
                 .replace("{project}", &project)
+                .replace("{contract}", &contract)
+                .replace("{milestone}", &milestones[0])
+                .replace("{proposal}", proposal.as_str().unwrap())
                 .replace("{invoice}", &invoice)
                 .replace("{payment}", &payment)
                 .replace("{note}", &note)
@@ -211,7 +239,10 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
                 "/api/payouts" if *method == "POST" => {
                     Some(json!({"amount": {"amount": "1", "currency": "EUR"}, "method": "", "destination": ""}))
                 }
-                path if ["/reject", "/reverse", "/return-work"].iter().any(|action| path.ends_with(action)) => {
+                path if ["/reject", "/reverse", "/return-work", "/return"]
+                    .iter()
+                    .any(|action| path.ends_with(action)) =>
+                {
                     Some(json!({"reason": "why"}))
                 }
                 "/api/payments" if *method == "POST" => {
@@ -226,6 +257,11 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
                     "/api/skills" => Some(json!({"name": "", "category": ""})),
                     _ => Some(json!({"name": "", "level": "", "years": 0})),
                 },
+                path if path.ends_with("/applications") => Some(json!({"message": ""})),
+                path if path.ends_with("/invitations") => Some(json!({"message": "x", "freelancerId": freelancer.id})),
+                path if path.ends_with("/milestones") => {
+                    Some(json!({"title": "x", "amount": {"amount": "1", "currency": "EUR"}}))
+                }
                 path if path.ends_with("/start") => Some(json!({"freelancerId": freelancer.id})),
                 "/api/projects" if *method == "POST" => Some(json!({"title": "", "description": ""})),
                 path if path.ends_with("/decline") => Some(json!({"reason": "no"})),

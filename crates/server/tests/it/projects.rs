@@ -23,16 +23,27 @@ fn a_project_goes_from_its_offer_to_its_end() {
         let server = &world.server;
         let seen = server.get(&path, &freelancer).await.expect(200);
         assert_eq!(seen["skills"].as_array().unwrap().len(), 2);
+        server.post(&format!("{path}/applications"), &freelancer, json!({"message": "I build them"})).await.expect(201);
         let changed = server.send(Method::PATCH, &path, Some(&client), Some(json!({"title": "Build a bazaar"}))).await;
         assert_eq!(changed.expect(200)["version"], 2);
         assert_eq!(server.act(&format!("{path}/complete"), &client).await.refused(409), "wrong-state");
-        let started =
-            server.post(&format!("{path}/start"), &client, json!({"freelancerId": freelancer.id})).await.expect(200);
+        let start = || server.post(&format!("{path}/start"), &client, json!({"freelancerId": freelancer.id}));
+        // The offer is another one than that of the application: its author consents anew.
+        assert_eq!(start().await.expect(409)["allowed"], json!(["edit", "decline", "withdraw"]));
+        let own = server.get("/api/proposals", &freelancer).await.expect(200)["data"][0]["id"].clone();
+        let own = format!("/api/proposals/{}", own.as_str().unwrap());
+        server.send(Method::PATCH, &own, Some(&freelancer), Some(json!({}))).await.expect(200);
+        let started = start().await.expect(200);
         assert_eq!((&started["status"], &started["freelancerId"]), (&json!("IN_PROGRESS"), &json!(freelancer.id)));
         let late = server.send(Method::PATCH, &path, Some(&client), Some(json!({"title": "Too late"}))).await;
         let problem: Value = late.expect(409);
         assert_eq!(problem["current"], "IN_PROGRESS");
         assert!(!problem["allowed"].as_array().unwrap().is_empty());
+        assert_eq!(server.act(&format!("{path}/complete"), &client).await.refused(409), "wrong-state");
+        server.act(&format!("{path}/submit"), &freelancer).await.expect(200);
+        let returned = server.post(&format!("{path}/return"), &client, json!({"reason": "No tests"})).await.expect(200);
+        assert_eq!((&returned["status"], &returned["returnReason"]), (&json!("IN_PROGRESS"), &json!("No tests")));
+        server.act(&format!("{path}/submit"), &freelancer).await.expect(200);
         let done = server.act(&format!("{path}/complete"), &client).await.expect(200);
         assert_eq!(done["status"], "COMPLETED");
         assert_eq!(server.act(&format!("{path}/cancel"), &client).await.refused(409), "wrong-state");

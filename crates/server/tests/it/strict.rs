@@ -209,12 +209,19 @@ fn every_action_honours_if_match_and_none_needs_it() {
         let made = server.post("/api/projects", &client, project).await.expect(201);
         let path = format!("/api/projects/{}", made["id"].as_str().unwrap());
         let start = Some(json!({"freelancerId": freelancer.id}));
-        for (step, body, version) in [("start", start, 1), ("complete", None, 2), ("cancel", None, 3)] {
-            let stale = act(&format!("{path}/{step}"), &client, body.clone(), "\"8\"").await;
+        server.post(&format!("{path}/applications"), &freelancer, json!({"message": "Ready"})).await.expect(201);
+        let steps = [
+            ("start", start, &client, 1),
+            ("submit", None, &freelancer, 2),
+            ("complete", None, &client, 3),
+            ("cancel", None, &client, 4),
+        ];
+        for (step, body, who, version) in steps {
+            let stale = act(&format!("{path}/{step}"), who, body.clone(), "\"8\"").await;
             assert_eq!(stale.refused(412), "stale", "{step}");
             if step != "cancel" {
                 let tag = format!("\"{version}\"");
-                act(&format!("{path}/{step}"), &client, body, &tag).await.expect(200);
+                act(&format!("{path}/{step}"), who, body, &tag).await.expect(200);
             }
         }
         let skills = format!("/api/users/{}/skills", freelancer.id);

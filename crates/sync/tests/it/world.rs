@@ -119,6 +119,8 @@ impl World {
             series: None,
             number_year: None,
             project_id: None,
+            milestone_id: None,
+            funds_milestone_id: None,
             freelancer_id: freelancer.into(),
             client_id: client.into(),
             title: "Work".to_owned(),

@@ -4,10 +4,10 @@ use axum::{
     extract::{Path, State as Shared},
     http::StatusCode,
 };
-use chainbill_app::{NewProject, Page, PatchProject, ProjectFilter, ProjectView, StartProject};
+use chainbill_app::{CancelProject, NewProject, Page, PatchProject, ProjectFilter, ProjectView, Reason, StartProject};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Answer, created, done, listed, tagged};
+use super::{Answer, DryRun, created, done, listed, tagged};
 use crate::{
     State,
     extract::{Principal, StrictJson, StrictQuery},
@@ -20,6 +20,8 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(list, create))
         .routes(routes!(get, patch))
         .routes(routes!(start))
+        .routes(routes!(submit))
+        .routes(routes!(return_work))
         .routes(routes!(complete))
         .routes(routes!(cancel))
 }
@@ -70,10 +72,12 @@ async fn patch(
     Ok(done(&state, &state.app.patch_project(&context, &id, versions.as_deref(), change).await?).await)
 }
 
-/// Give the project to a freelancer.
+/// Start the project with a freelancer who applied (client). For a freelancer without an open application the problem names the
+/// invitation.
 #[utoipa::path(post, path = "/api/projects/{id}/start", tag = "projects", params(("id" = String, Path)),
     request_body = StartProject, responses((status = 200, body = ProjectView), (status = 401, body = ProblemBody),
-    (status = 404, body = ProblemBody), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+    (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+    (status = 422, body = ProblemBody)))]
 async fn start(
     Shared(state): Shared<State>,
     Principal(context): Principal,
@@ -84,10 +88,38 @@ async fn start(
     Ok(done(&state, &state.app.start_project(&context.at(versions), &id, who).await?).await)
 }
 
-/// Say that the work is done.
+/// Submit the whole work (freelancer).
+#[utoipa::path(post, path = "/api/projects/{id}/submit", tag = "projects", params(("id" = String, Path)), responses(
+    (status = 200, body = ProjectView), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+async fn submit(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    Path(id): Path<String>,
+    IfMatch(versions): IfMatch,
+) -> Answer {
+    Ok(done(&state, &state.app.submit_project(&context.at(versions), &id).await?).await)
+}
+
+/// Send the whole work back (client).
+#[utoipa::path(post, path = "/api/projects/{id}/return", tag = "projects", params(("id" = String, Path)),
+    request_body = Reason, responses((status = 200, body = ProjectView), (status = 401, body = ProblemBody),
+    (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+    (status = 422, body = ProblemBody)))]
+async fn return_work(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    Path(id): Path<String>,
+    IfMatch(versions): IfMatch,
+    StrictJson(reason): StrictJson<Reason>,
+) -> Answer {
+    Ok(done(&state, &state.app.return_project(&context.at(versions), &id, reason).await?).await)
+}
+
+/// Accept the whole work (client), and with it that of its submitted milestones.
 #[utoipa::path(post, path = "/api/projects/{id}/complete", tag = "projects", params(("id" = String, Path)), responses(
-    (status = 200, body = ProjectView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
-    (status = 409, body = ProblemBody)))]
+    (status = 200, body = ProjectView), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
 async fn complete(
     Shared(state): Shared<State>,
     Principal(context): Principal,
@@ -97,15 +129,20 @@ async fn complete(
     Ok(done(&state, &state.app.complete_project(&context.at(versions), &id).await?).await)
 }
 
-/// Take the project back.
-#[utoipa::path(post, path = "/api/projects/{id}/cancel", tag = "projects", params(("id" = String, Path)), responses(
-    (status = 200, body = ProjectView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
-    (status = 409, body = ProblemBody)))]
+/// Cancel the project: its client while it is on offer, either party afterwards. Unpaid invoices are voided. Where money is held,
+/// the problem names the ways, or the body says what happens to it, for which `Idempotency-Key` is required.
+#[utoipa::path(post, path = "/api/projects/{id}/cancel", tag = "projects", params(("id" = String, Path), DryRun),
+    request_body = CancelProject, responses((status = 200, body = ProjectView), (status = 400, body = ProblemBody),
+    (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn cancel(
     Shared(state): Shared<State>,
     Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
+    StrictQuery(DryRun { dry_run }): StrictQuery<DryRun>,
+    StrictJson(cancel): StrictJson<CancelProject>,
 ) -> Answer {
-    Ok(done(&state, &state.app.cancel_project(&context.at(versions), &id).await?).await)
+    let context = context.at(versions).dry(dry_run);
+    Ok(done(&state, &state.app.cancel_project(&context, &id, cancel).await?).await)
 }

@@ -10,7 +10,8 @@ use crate::{
 
 by_place! {
     COLUMNS, read_row: Model of "invoices" {
-        id, version, number, number_seq, series, number_year, project_id, freelancer_id, client_id, freelancer_name,
+        id, version, number, number_seq, series, number_year, project_id, milestone_id,
+        funds_milestone_id, freelancer_id, client_id, freelancer_name,
         client_name, title, notes, status, payment_status, escrow, anchor_status, currency, prices_include_tax, rounding,
         subtotal_minor, discount_minor, discount_ppm, tax_minor, total_minor, withholding_ppm, withholding_minor,
         deposit_minor, paid_minor, refunded_minor, released_minor, external_minor, fee_minor, credited_minor, due_date, canonical_hash,

@@ -5,7 +5,7 @@ use chainbill_domain::{
         Content, Declined, Discount, EscrowTerms, Invoice, InvoiceState, Line, NoTotal, PartyNames, Pricing, Returned,
         Submission, Totals, UnitPrice, Work, totals,
     },
-    states::PaymentStatus,
+    states::{InvoiceStatus, PaymentStatus},
 };
 
 use crate::{
@@ -31,6 +31,8 @@ pub(super) fn row(invoice: &InvoiceState) -> Model {
         series: invoice.series.map(Text),
         number_year: invoice.number_year.map(i64::from),
         project_id: invoice.project_id.map(Text),
+        milestone_id: invoice.milestone_id.map(Text),
+        funds_milestone_id: invoice.milestone_id.filter(|_| invoice.status != InvoiceStatus::Void).map(Text),
         freelancer_id: Text(invoice.freelancer_id),
         client_id: Text(invoice.client_id),
         freelancer_name: invoice.names.as_ref().map(|names| names.freelancer.clone()),
@@ -137,6 +139,7 @@ pub(super) fn invoice(row: Model, lines: Vec<invoice_lines::Model>) -> Result<In
         freelancer_id: row.freelancer_id.0,
         client_id: row.client_id.0,
         project_id: row.project_id.map(|id| id.0),
+        milestone_id: row.milestone_id.map(|id| id.0),
         currency: row.currency.0,
         content: Content {
             title: row.title,
