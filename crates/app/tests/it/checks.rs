@@ -291,7 +291,8 @@ async fn every_invariant_holds_and_finds_what_breaks_it() {
         Box::pin(released(app, &freelancer, &client, &out)).await;
         let series = in_a_series(app, &freelancer, &user).await;
         sent_quote(app, &freelancer, &user).await;
-        contracted(app, &freelancer, (&client, &user)).await;
+        let (other, _) = new_user(app, "ada", "FREELANCER").await;
+        contracted(app, &other, (&client, &user)).await;
         let now = &chainbill_app::moment(app.now())[..10];
         let dispute = format!(
             "INSERT INTO disputes (id, version, invoice_id, opened_by, reason, description, status, active_invoice_id, \

@@ -134,7 +134,8 @@ fn an_invitation_binds_once_the_freelancer_accepts_and_start_names_it() {
         let (client, freelancer) = world.client_and_freelancer().await;
         let server = &world.server;
         let path = offered(world, &client).await;
-        let start = || server.post(&format!("{path}/start"), &client, json!({"freelancerId": freelancer.id}));
+        let start =
+            async || server.post(&format!("{path}/start"), &client, json!({"freelancerId": freelancer.id})).await;
         let refused = start().await.expect(409);
         assert_eq!(refused["allowed"], json!(["invitations"]));
         let way = format!("POST {path}/invitations");

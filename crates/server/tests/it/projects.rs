@@ -27,7 +27,8 @@ fn a_project_goes_from_its_offer_to_its_end() {
         let changed = server.send(Method::PATCH, &path, Some(&client), Some(json!({"title": "Build a bazaar"}))).await;
         assert_eq!(changed.expect(200)["version"], 2);
         assert_eq!(server.act(&format!("{path}/complete"), &client).await.refused(409), "wrong-state");
-        let start = || server.post(&format!("{path}/start"), &client, json!({"freelancerId": freelancer.id}));
+        let start =
+            async || server.post(&format!("{path}/start"), &client, json!({"freelancerId": freelancer.id})).await;
         // The offer is another one than that of the application: its author consents anew.
         assert_eq!(start().await.expect(409)["allowed"], json!(["edit", "decline", "withdraw"]));
         let own = server.get("/api/proposals", &freelancer).await.expect(200)["data"][0]["id"].clone();
