@@ -14,9 +14,9 @@ use utoipa::ToSchema;
 
 use super::Side;
 use crate::{
-    App, AppError, Context, Done, MoneyView, ProjectView, Reason,
+    App, AppError, Context, Done, MoneyView, Movement, ProjectView, Reason,
     command::Command,
-    context::{CREATED, Expected, expect_version},
+    context::{CREATED, Expected, OK, expect_version},
     validate::{Check, given, present},
 };
 
@@ -157,7 +157,7 @@ impl App {
         .await
     }
 
-    /// Submits the work of a milestone, as the freelancer.
+    /// Submits the work of a milestone, as the freelancer. The held money that funds it waits for the client's answer from then on.
     ///
     /// # Errors
     /// [`AppError::Conflict`] when it is not planned.
@@ -166,15 +166,18 @@ impl App {
         context: &Context,
         (id, milestone): (&str, &str),
     ) -> Result<Done<ProjectView>, AppError> {
-        self.command(context, "milestone.submit", &(id, milestone), |command| async move {
+        self.command(context, "milestone.submit", &(id, milestone), |mut command| async move {
             let project = command.project_as(id, Side::Freelancer).await?;
-            let submitted = project.submit_milestone(parsed(milestone)?, command.occasion())?;
+            let milestone = parsed(milestone)?;
+            let submitted = project.submit_milestone(milestone, command.occasion())?;
+            command.submit_funded(milestone).await?;
             command.change_project(submitted).await
         })
         .await
     }
 
-    /// Accepts the work of a milestone, as the client; or consents to a proposed one, as the other party.
+    /// Accepts the work of a milestone, as the client, and releases the held money that funds it; or consents to a proposed one, as the
+    /// other party.
     ///
     /// # Errors
     /// [`AppError::Conflict`] when there is nothing to accept, or an invoice funds what it would replace.
@@ -183,7 +186,7 @@ impl App {
         context: &Context,
         (id, milestone): (&str, &str),
     ) -> Result<Done<ProjectView>, AppError> {
-        self.command(context, "milestone.accept", &(id, milestone), |command| async move {
+        self.command(context, "milestone.accept", &(id, milestone), |mut command| async move {
             let (project, side) = command.partys_project(id).await?;
             let milestone = parsed(milestone)?;
             let asked = project.milestone(milestone).ok_or(AppError::NotFound("milestone"))?;
@@ -195,8 +198,14 @@ impl App {
                 _ if side == Side::Client => {}
                 _ => return Err(AppError::Forbidden("only its client accepts the work of a milestone")),
             }
+            let is_work = asked.status == MilestoneStatus::Submitted;
             let accepted = project.accept_milestone(milestone, command.occasion())?;
-            command.change_project(accepted).await
+            if is_work {
+                command.release_funded(milestone).await?;
+            }
+            let view = command.save_project(accepted).await?;
+            let Movement { postings, dry_run } = command.movement();
+            Ok(command.answer(OK, ProjectView { postings, dry_run, ..view }))
         })
         .await
     }
@@ -212,9 +221,11 @@ impl App {
         reason: Reason,
     ) -> Result<Done<ProjectView>, AppError> {
         let text = &reason.checked()?;
-        self.command(context, "milestone.return", &(id, milestone, &reason), |command| async move {
+        self.command(context, "milestone.return", &(id, milestone, &reason), |mut command| async move {
             let project = command.project_as(id, Side::Client).await?;
-            let returned = project.return_milestone(parsed(milestone)?, text.clone(), command.occasion())?;
+            let milestone = parsed(milestone)?;
+            let returned = project.return_milestone(milestone, text.clone(), command.occasion())?;
+            command.return_funded(milestone, text).await?;
             command.change_project(returned).await
         })
         .await

@@ -4,6 +4,7 @@
 pub(crate) mod billing;
 mod cancel;
 mod content;
+mod funded;
 mod milestones;
 
 use chainbill_domain::{

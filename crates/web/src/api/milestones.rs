@@ -4,10 +4,10 @@ use axum::extract::{Path, State as Shared};
 use chainbill_app::{NewMilestone, PatchMilestone, ProjectView, Reason};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Answer, created, done};
+use super::{Answer, DryRun, created, done};
 use crate::{
     State,
-    extract::{Principal, StrictJson},
+    extract::{Principal, StrictJson, StrictQuery},
     problem::ProblemBody,
     tags::IfMatch,
 };
@@ -83,18 +83,21 @@ async fn submit(
     Ok(done(&state, &state.app.submit_milestone(&context.at(versions), (&id, &milestone)).await?).await)
 }
 
-/// Accept the work of a submitted milestone (client), or consent to a proposed one (the other party).
+/// Accept the work of a submitted milestone (client): the held money that funds it is released, and `Idempotency-Key` is required then.
+/// Or consent to a proposed one (the other party).
 #[utoipa::path(post, path = "/api/projects/{id}/milestones/{milestoneId}/accept", tag = "milestones",
-    params(("id" = String, Path), ("milestoneId" = String, Path)), responses((status = 200, body = ProjectView),
-    (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+    params(("id" = String, Path), ("milestoneId" = String, Path), DryRun), responses((status = 200, body = ProjectView),
+    (status = 400, body = ProblemBody), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody)))]
 async fn accept(
     Shared(state): Shared<State>,
     Principal(context): Principal,
     Path((id, milestone)): Path<(String, String)>,
     IfMatch(versions): IfMatch,
+    StrictQuery(DryRun { dry_run }): StrictQuery<DryRun>,
 ) -> Answer {
-    Ok(done(&state, &state.app.accept_milestone(&context.at(versions), (&id, &milestone)).await?).await)
+    let context = context.at(versions).dry(dry_run);
+    Ok(done(&state, &state.app.accept_milestone(&context, (&id, &milestone)).await?).await)
 }
 
 /// Send the work of a milestone back (client).
