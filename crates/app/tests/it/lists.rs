@@ -184,8 +184,8 @@ async fn fill(records: &Records, cast: &Cast, many: usize) {
         .chain((0..many).map(|place| invoice(cast, place, InvoiceStatus::Sent)))
         .collect();
     let few = |place: usize| ProjectStatus::ALL[place % ProjectStatus::ALL.len()];
-    let work: Vec<_> = (0..120)
-        .map(|place| project(cast, place / 4, few(place)))
+    let work: Vec<_> = (0..150)
+        .map(|place| project(cast, place / 5, few(place)))
         .chain((0..many).map(|place| project(cast, place, ProjectStatus::Completed)))
         .collect();
     let mut unit = records.begin().await.unwrap();
