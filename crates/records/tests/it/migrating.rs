@@ -384,3 +384,23 @@ async fn lines_become_finer_and_go_back_where_nothing_is_lost() {
         fresh.remove().await;
     }
 }
+
+#[tokio::test]
+async fn proposals_and_milestones_come_again_after_a_kill_and_go_back() {
+    for primary in primaries() {
+        let fresh = Fresh::make(&primary, EMBEDDED).await;
+        let records = fresh.records().await;
+        let run = async |sql: &str| records.execute_unprepared(sql).await.unwrap();
+        // As after a kill before the step was written down: all of its statements run once more.
+        run("DELETE FROM seaql_migrations WHERE version = 'm0025_proposals'").await;
+        migrations::up(&records, None).await.unwrap();
+        assert!(is_complete(&records).await, "{primary}");
+        back_to(&records, "m0024_reminders").await;
+        records.execute_unprepared("SELECT milestone_id FROM invoices").await.unwrap_err();
+        migrations::up(&records, None).await.unwrap();
+        run("SELECT milestone_id, funds_milestone_id FROM invoices").await;
+        run("SELECT submitted_at, cancelled_at, return_reason FROM projects").await;
+        records.close().await;
+        fresh.remove().await;
+    }
+}
