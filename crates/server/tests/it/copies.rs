@@ -129,7 +129,7 @@ fn what_people_did_is_counted() {
         assert_eq!(system["distinctUsers"], 3);
         let mine = server.get(&format!("/api/analytics/users/{}", freelancer.id), &freelancer).await.expect(200);
         assert_eq!((&mine["byEvent"]["INVOICE_CREATED"], &mine["days"]), (&json!(1), &json!(30)));
-        assert_eq!(mine["recent"][0]["event"], "INVOICE_CREATED");
+        assert_eq!(mine["recent"][0]["event"], "INVOICE_SENT");
         let other = server.get(&format!("/api/analytics/users/{}", freelancer.id), &client).await;
         assert_eq!(other.refused(404), "not-found");
         assert_eq!(server.get("/api/analytics/system", &client).await.refused(403), "forbidden");
