@@ -10,7 +10,7 @@ mod milestones;
 use chainbill_domain::{
     id::{ProjectId, UserId},
     project::{Action, Content, Project, ProjectError, RequiredSkill},
-    states::{ProjectStatus, Role},
+    states::{MilestoneStatus, ProjectStatus, Role},
 };
 use chainbill_records::repo::projects::{self, List};
 use serde::{Deserialize, Serialize};
@@ -23,9 +23,9 @@ pub use self::{
 
 use self::content::checked;
 use crate::{
-    App, AppError, Context, Done, MoneyView, Page, PageRequest, ProjectView, Reason,
+    App, AppError, Context, Done, MoneyView, Movement, Page, PageRequest, ProjectView, Reason,
     command::Command,
-    context::{Expected, expect_version},
+    context::{Expected, OK, expect_version},
     validate::{given, present},
 };
 
@@ -196,15 +196,21 @@ impl App {
         .await
     }
 
-    /// Accepts the whole work, as the client.
+    /// Accepts the whole work, as the client, and with it that of its submitted milestones: held money that funds them is released.
     ///
     /// # Errors
-    /// [`AppError::Conflict`] when it is not submitted.
+    /// [`AppError::Conflict`] when it is not submitted, or money that funds a milestone is disputed.
     pub async fn complete_project(&self, context: &Context, id: &str) -> Result<Done<ProjectView>, AppError> {
-        self.command(context, "project.complete", &id, |command| async move {
+        self.command(context, "project.complete", &id, |mut command| async move {
             let project = command.project_as(id, Side::Client).await?;
             let completed = project.complete(command.occasion())?;
-            command.change_project(completed).await
+            let submitted = completed.before.milestones.iter().filter(|it| it.status == MilestoneStatus::Submitted);
+            for milestone in submitted.map(|it| it.id).collect::<Vec<_>>() {
+                command.release_funded(milestone).await?;
+            }
+            let view = command.save_project(completed).await?;
+            let Movement { postings, dry_run } = command.movement();
+            Ok(command.answer(OK, ProjectView { postings, dry_run, ..view }))
         })
         .await
     }

@@ -33,7 +33,7 @@ const STATES: &[&str] = &[
     "IN_PROGRESS, milestone proposed",
     "IN_PROGRESS, milestone planned",
     "IN_PROGRESS, milestone submitted",
-    "IN_PROGRESS, milestone accepted, money held",
+    "IN_PROGRESS, milestone submitted, money held",
     "SUBMITTED",
     "COMPLETED",
     "CANCELLED",
@@ -134,9 +134,6 @@ async fn case(app: &App, people: &People, state: &str) -> Case {
         fund(app, people, &case).await;
     }
     app.submit_milestone(freelancer, (&id, &case.milestone)).await.unwrap();
-    if state.ends_with("held") {
-        app.accept_milestone(client, (&id, &case.milestone)).await.unwrap();
-    }
     if state == "SUBMITTED" || state == "COMPLETED" {
         app.submit_project(freelancer, &id).await.unwrap();
     }
@@ -169,7 +166,9 @@ async fn act(app: &App, people: &People, who: &Context, action: &str, case: &Cas
         }
         "add a milestone" => app.add_milestone(who, id, milestone("Build")).await.map(drop),
         "submit the milestone" => app.submit_milestone(who, part).await.map(drop),
-        "accept the milestone" => app.accept_milestone(who, part).await.map(drop),
+        "accept the milestone" => {
+            app.accept_milestone(&keyed(who, &format!("accept-{}", part.1)), part).await.map(drop)
+        }
         "return the milestone" => app.return_milestone(who, part, reason()).await.map(drop),
         "submit" => app.submit_project(who, id).await.map(drop),
         "return" => app.return_project(who, id, reason()).await.map(drop),

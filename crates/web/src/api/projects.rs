@@ -116,7 +116,8 @@ async fn return_work(
     Ok(done(&state, &state.app.return_project(&context.at(versions), &id, reason).await?).await)
 }
 
-/// Accept the whole work (client), and with it that of its submitted milestones.
+/// Accept the whole work (client), and with it that of its submitted milestones. `Idempotency-Key` is required where held money
+/// funds one of them: it is released.
 #[utoipa::path(post, path = "/api/projects/{id}/complete", tag = "projects", params(("id" = String, Path)), responses(
     (status = 200, body = ProjectView), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
