@@ -27,6 +27,7 @@ const THINGS: &[&str] = &[
     "quotes",
     "recurrences",
     "reminders",
+    "disputes",
 ];
 /// Tags of reads of the mirror.
 const MIRROR_READS: &[&str] = &["search", "analytics", "files"];
