@@ -89,7 +89,7 @@ impl<'a> Command<'a> {
         moves: Option<InvoiceId>,
     ) -> Result<Outcome<'a, ()>, AppError> {
         let invoice = match moves {
-            Some(invoice) => self.locked_invoice(invoice).await?,
+            Some(invoice) => self.any_invoice(invoice).await?,
             None => None,
         };
         let (terms, occasion) = (self.app.settings.disputes, self.occasion());

@@ -3,6 +3,7 @@
 use chainbill_domain::{
     dispute::{Action, Dispute, MOST_LINKS, NewDispute},
     id::{DisputeId, InvoiceId},
+    invoice::Action as InvoiceAction,
     states::Role,
     transition::Transition,
 };
@@ -24,13 +25,7 @@ impl App {
         let asked = &new;
         self.command(context, "dispute.open", asked, |mut command| async move {
             let invoice = command.invoice(&asked.invoice_id).await?;
-            if let Some(open) = disputes::active(&command.unit, invoice.id).await? {
-                return Err(frozen(open));
-            }
-            if invoice.held().minor <= 0 {
-                let detail = "nothing is held of the invoice: held money is disputed".to_owned();
-                return Err(AppError::Conflict { current: invoice.escrow.to_string(), allowed: Vec::new(), detail });
-            }
+            command.allow_move(&invoice, InvoiceAction::Dispute).await?;
             let occasion = command.occasion();
             let (claim, plan, evidence) = asked.checked(invoice.held(), actor.user_id, occasion.at, MOST_LINKS)?;
             let new = NewDispute {
@@ -105,14 +100,14 @@ impl App {
         context.actor()?;
         let invoice = self.disputed(id).await?;
         self.command(context, "dispute.withdraw", &id, |mut command| async move {
-            let invoice = command.locked_invoice(invoice).await?.ok_or(MISSING)?;
+            let invoice = command.any_invoice(invoice).await?.ok_or(MISSING)?;
             let dispute = command.own_dispute(id).await?;
             let (actor, occasion) = (command.actor()?, command.occasion());
             if actor != dispute.opened_by {
                 return Err(AppError::Forbidden("only its opener withdraws a dispute"));
             }
             let change = dispute.withdraw(occasion)?;
-            command.thaw(invoice).await?;
+            command.thaw(invoice, &change.next).await?;
             command.change_dispute(change, Sight::Party(actor)).await
         })
         .await
@@ -148,7 +143,7 @@ impl App {
         context.needs_key()?;
         let invoice = self.disputed(id).await?;
         self.command(context, "dispute.settle", &id, |mut command| async move {
-            let invoice = command.locked_invoice(invoice).await?.ok_or(MISSING)?;
+            let invoice = command.any_invoice(invoice).await?.ok_or(MISSING)?;
             let dispute = command.own_dispute(id).await?;
             let (actor, occasion) = (command.actor()?, command.occasion());
             if dispute.offer.is_some_and(|offer| offer.by == actor) {
@@ -168,10 +163,4 @@ impl App {
         let id: DisputeId = id.parse().map_err(|_| MISSING)?;
         disputes::invoice_of(&self.records, id).await?.ok_or(MISSING)
     }
-}
-
-/// The refusal of what would move money that a dispute froze.
-pub(super) fn frozen(dispute: DisputeId) -> AppError {
-    let detail = format!("the money is frozen by the dispute {dispute}");
-    AppError::Conflict { current: "DISPUTED".to_owned(), allowed: Vec::new(), detail }
 }
