@@ -4,7 +4,11 @@
 use chainbill_domain::{
     models,
     states::{
-        AccountKind, AnchorStatus, CheckoutStatus, Custody, DisputeOutcome, DisputeResolver, DisputeStatus, EscrowStatus, InvoiceStatus, MilestoneStatus, NumberKind, PaymentChannel, PaymentMethod, PaymentState, PaymentStatus, Period, ProjectStatus, ProposalKind, ProposalStatus, QuoteStatus, RecurrenceMode, RecurrenceStatus, RefundStatus, Role, Rounding, SkillLevel, TaxCategory, TaxIdKind, TransferKind, UserStatus, VoteChoice,
+        AccountKind, AnchorStatus, CheckoutStatus, Custody, DisputeOutcome, DisputeResolver, DisputeStatus,
+        EscrowStatus, InvoiceStatus, MilestoneStatus, NumberKind, PaymentChannel, PaymentMethod, PaymentState,
+        PaymentStatus, Period, ProjectStatus, ProposalKind, ProposalStatus, QuoteStatus, RecurrenceMode,
+        RecurrenceStatus, RefundStatus, Role, Rounding, SkillLevel, TaxCategory, TaxIdKind, TransferKind, UserStatus,
+        VoteChoice,
     },
 };
 use serde_json::{Map, Value, json};

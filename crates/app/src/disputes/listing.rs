@@ -57,7 +57,7 @@ impl App {
         if dispute.status != DisputeStatus::Voting || dispute.deadline().is_none_or(|(_, at)| at <= now) {
             return Ok(false);
         }
-        let elector = Elector::of(&self.records, context.actor()?.user_id, context.address.as_deref()).await?;
+        let elector = Elector::of(&self.records, context).await?;
         elector.is_admitted(self, dispute).await
     }
 
@@ -97,7 +97,7 @@ impl App {
     /// Disputes on which the actor may vote, at most as many as the list wants: none to those who may vote on none.
     async fn open_to_vote(&self, context: &Context, list: List<'_>) -> Result<Vec<Result<Dispute, OddRow>>, AppError> {
         let (now, terms) = (self.records.now(), self.settings.disputes.voters);
-        let elector = Elector::of(&self.records, context.actor()?.user_id, context.address.as_deref()).await?;
+        let elector = Elector::of(&self.records, context).await?;
         if terms.admit(&elector.alone(), now).is_err() {
             return Ok(Vec::new());
         }

@@ -85,9 +85,12 @@ impl<'a> Command<'a> {
 
     /// Saves a change of a dispute with its events and its next deadline; the dispute as it stands then.
     pub(crate) async fn save_dispute(&mut self, change: Transition<Dispute>) -> Result<Dispute, AppError> {
+        let had = change.before.deadline();
         let dispute = disputes::update(&mut self.unit, &change.before, change.next).await?;
         change.events.iter().for_each(|event| self.unit.event(event));
-        self.enqueue_deadline(&dispute).await?;
+        if dispute.deadline() != had {
+            self.enqueue_deadline(&dispute).await?;
+        }
         Ok(dispute)
     }
 
@@ -108,7 +111,8 @@ impl<'a> Command<'a> {
     /// Enqueues the job of what ends next. A job of an earlier deadline that is none any more finds nothing to do.
     async fn enqueue_deadline(&mut self, dispute: &Dispute) -> Result<(), AppError> {
         let Some((_, run_at)) = dispute.deadline() else { return Ok(()) };
-        let key = format!("{} {}", dispute.id, run_at.timestamp_millis());
+        // The number of the change makes the key new: the job that made the change may have the same moment.
+        let key = format!("{} {}", dispute.id, dispute.changes);
         let payload = serde_json::json!({ "dispute": dispute.id }).to_string();
         self.unit.enqueue_job(NewJob { kind: DISPUTE, key, payload, run_at }).await?;
         Ok(())

@@ -25,20 +25,22 @@ const ADDRESSES_OF: TimeDelta = TimeDelta::days(90);
 /// A user who wants to vote, with the network addresses of late.
 pub(super) struct Elector {
     user: table::Model,
+    role: Role,
     reputation: Option<i64>,
     addresses: Vec<String>,
     since: Timestamp,
 }
 
 impl Elector {
-    /// What is known of a user, with the address that a request comes from.
-    pub async fn of(records: &Records, user: UserId, from: Option<&str>) -> Result<Self, AppError> {
+    /// What is known of who asks, with the address that the request comes from.
+    pub async fn of(records: &Records, context: &Context) -> Result<Self, AppError> {
+        let Actor { user_id: user, role, .. } = *context.actor()?;
         let row = users::find(records, user).await?.ok_or(AppError::Unauthenticated)?;
         let since = records.now() - ADDRESSES_OF;
         let mut addresses = voters::addresses(records, user, since).await?;
-        addresses.extend(from.map(str::to_owned));
+        addresses.extend(context.address.clone());
         let reputation = voters::reputation(records, user).await?;
-        Ok(Self { user: row, reputation, addresses, since })
+        Ok(Self { user: row, role, reputation, addresses, since })
     }
 
     /// The users with whom nothing may be shared: the parties of a dispute and its other voters.
@@ -73,7 +75,7 @@ impl Elector {
     pub fn alone(&self) -> Candidate {
         Candidate {
             user: self.user.id.0,
-            role: self.user.role.0,
+            role: self.role,
             is_verified: self.user.verified_at.is_some(),
             since: self.user.created_at,
             reputation: self.reputation,
@@ -95,7 +97,7 @@ impl App {
         vote: CastVote,
     ) -> Result<Done<DisputeView>, AppError> {
         let Actor { user_id: voter, role, .. } = *context.actor()?;
-        let (asked, elector) = (&vote, &Elector::of(&self.records, voter, context.address.as_deref()).await?);
+        let (asked, elector) = (&vote, &Elector::of(&self.records, context).await?);
         self.command(context, "dispute.vote", &(id, asked), |command| async move {
             let dispute = command.locked_dispute(id).await?;
             let occasion = command.occasion();

@@ -152,7 +152,7 @@ const BREAKING: &[(&str, &str)] = &[
         "disputes-move-what-was-held",
         "UPDATE disputes SET to_client_minor = to_client_minor - 1 WHERE status = 'SETTLED'",
     ),
-    ("disputes-move-what-was-held", "UPDATE disputes SET status = 'WITHDRAWN' WHERE status = 'SETTLED'"),
+    ("disputes-move-what-was-held", "UPDATE disputes SET ended_at = created_at WHERE status = 'SETTLED'"),
     (
         "disputes-move-what-was-held",
         "DELETE FROM ledger_postings WHERE kind = 'RELEASE' AND invoice_id IN (SELECT invoice_id FROM disputes)",

@@ -320,14 +320,14 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         name: "disputes-move-what-was-held",
         description: "in the moment in which a dispute was executed or settled, what was held left the escrow of its invoice, once: to \
-                      the client as decided, the rest to the freelancer and the platform's fees; one that was withdrawn moved nothing",
+                      the client as decided, the rest to the freelancer and the platform's fees",
         sql: "SELECT d.id FROM disputes d LEFT JOIN (SELECT p.invoice_id, p.created_at, SUM(CASE WHEN p.account_kind = 'ESCROW' \
               THEN -p.amount_minor ELSE 0 END) AS went, SUM(CASE WHEN p.account_kind IN ('AVAILABLE','FEES') THEN \
               p.amount_minor ELSE 0 END) AS released FROM ledger_postings p JOIN disputes o ON o.invoice_id = p.invoice_id AND \
-              o.ended_at = p.created_at WHERE p.kind IN ('RELEASE','CREDIT_NOTE') GROUP BY p.invoice_id, p.created_at) l ON \
-              l.invoice_id = d.invoice_id AND l.created_at = d.ended_at WHERE d.ended_at IS NOT NULL AND (COALESCE(l.went, 0) \
-              <> CASE WHEN d.status = 'WITHDRAWN' THEN 0 ELSE d.held_minor END OR COALESCE(l.released, 0) <> CASE WHEN \
-              d.status = 'WITHDRAWN' THEN 0 ELSE d.held_minor - COALESCE(d.to_client_minor, 0) END)",
+              o.ended_at = p.created_at AND o.status IN ('EXECUTED','SETTLED') WHERE p.kind IN ('RELEASE','CREDIT_NOTE') GROUP \
+              BY p.invoice_id, p.created_at) l ON l.invoice_id = d.invoice_id AND l.created_at = d.ended_at WHERE d.ended_at IS \
+              NOT NULL AND d.status IN ('EXECUTED','SETTLED') AND (COALESCE(l.went, 0) <> d.held_minor OR COALESCE(l.released, \
+              0) <> d.held_minor - COALESCE(d.to_client_minor, 0))",
     },
     Invariant {
         name: "voters-are-no-parties",

@@ -4,7 +4,10 @@ use chainbill_domain::{
     Timestamp,
     id::{Id, UserId},
 };
-use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _, Func},
+};
 
 use crate::{
     RecordsError, Text,
@@ -102,12 +105,13 @@ async fn share_address(
     Ok(by_change.into_tuple::<String>().one(db).await?.is_some())
 }
 
+/// Wallets are unique as they are written; the same one can be written in other letters.
 async fn share_wallet(db: &impl ConnectionTrait, others: &[UserId], wallet: &str) -> Result<bool, RecordsError> {
     let same = users::Entity::find()
         .select_only()
         .column(users::Column::Id)
         .filter(users::Column::Id.is_in(others.iter().copied().map(Text)))
-        .filter(users::Column::WalletAddress.eq(wallet))
+        .filter(Expr::expr(Func::lower(Expr::col(users::Column::WalletAddress))).eq(wallet.to_lowercase()))
         .limit(1);
     Ok(same.into_tuple::<String>().one(db).await?.is_some())
 }
