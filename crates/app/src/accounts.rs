@@ -156,6 +156,7 @@ impl App {
             hourly_rate_currency: None,
             wallet_address: None,
             available: true,
+            verified_at: None,
             password_hash: Some(account.password_hash.clone()),
             time_zone: None,
             created_at: unit.now(),

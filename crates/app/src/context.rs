@@ -6,6 +6,7 @@ use std::{
 };
 
 use chainbill_domain::{
+    dispute::Terms,
     freshness::Token,
     id::{SessionId, UserId},
     invoice::EscrowTerms,
@@ -222,11 +223,14 @@ pub struct Settings {
     pub keep_events: Duration,
     /// The rules of escrow of invoices that are sent from now on.
     pub escrow: EscrowTerms,
+    /// How long the steps of disputes take, and who votes.
+    pub disputes: Terms,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 3600);
-        Self { session: DAY, replay: DAY, keep_events: 90 * DAY, escrow: EscrowTerms::default() }
+        let (escrow, disputes) = (EscrowTerms::default(), Terms::default());
+        Self { session: DAY, replay: DAY, keep_events: 90 * DAY, escrow, disputes }
     }
 }

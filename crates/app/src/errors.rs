@@ -1,6 +1,6 @@
 //! What a use case may answer instead of its effect.
 
-use chainbill_domain::transition::Refusal;
+use chainbill_domain::{dispute::Ineligible, transition::Refusal};
 use chainbill_provider::{ErrorClass, ProviderError, WebhookRefusal};
 use chainbill_records::{RecordsError, Retryable};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,9 @@ pub enum AppError {
     /// The role does not allow it.
     #[error("{0}")]
     Forbidden(&'static str),
+    /// The user may not vote on a dispute.
+    #[error(transparent)]
+    Ineligible(#[from] Ineligible),
     /// There is no such thing, or it is another party's.
     #[error("there is no such {0}")]
     NotFound(&'static str),

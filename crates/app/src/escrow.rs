@@ -2,7 +2,7 @@
 
 use chainbill_domain::{
     id::InvoiceId,
-    invoice::{CannotRelease, Invoice},
+    invoice::{Action, CannotRelease, Invoice},
     states::Role,
     text,
     visibility::Viewer,
@@ -47,7 +47,9 @@ impl App {
         let note = text::some(work.note.as_deref()).map(|note| text::free(note, 5000)).transpose();
         let note = &note.map_err(|error| AppError::field("/note", error))?;
         self.command(context, "invoice.submit", &(id, &work), |mut command| async move {
-            let submitted = command.own_invoice(id).await?.submit(note.clone(), command.occasion())?;
+            let invoice = command.own_invoice(id).await?;
+            command.allow_move(&invoice, Action::Submit).await?;
+            let submitted = invoice.submit(note.clone(), command.occasion())?;
             command.enqueue_release(&submitted.next).await?;
             command.change_invoice(submitted).await
         })
@@ -68,6 +70,7 @@ impl App {
         let why = &reason.checked()?;
         self.command(context, "invoice.return", &(id, &reason), |command| async move {
             let invoice = command.invoice_as_client(id).await?;
+            command.allow_move(&invoice, Action::Return).await?;
             let returned = invoice.send_back(why.clone(), command.occasion())?;
             command.change_invoice(returned).await
         })
@@ -81,7 +84,9 @@ impl App {
     pub async fn approve_work(&self, context: &Context, id: &str) -> Result<Done<InvoiceView>, AppError> {
         context.needs_key()?;
         self.command(context, "invoice.approve", &id, |command| async move {
-            let approved = command.invoice_as_client(id).await?.approve(command.occasion())?;
+            let invoice = command.invoice_as_client(id).await?;
+            command.allow_move(&invoice, Action::Approve).await?;
+            let approved = invoice.approve(command.occasion())?;
             command.change_invoice(approved).await
         })
         .await
@@ -101,7 +106,7 @@ impl App {
         let release = &release;
         self.command(context, "invoice.release", &(id, release), |command| async move {
             let invoice = command.invoice_as_client(id).await?;
-            invoice.allows(chainbill_domain::invoice::Action::Release)?;
+            command.allow_move(&invoice, Action::Release).await?;
             let mut check = Check::default();
             let amount = match &release.amount {
                 Some(amount) => check.money("/amount", &amount.clone().into(), Some(invoice.currency)),

@@ -8,6 +8,7 @@ mod command;
 mod content;
 mod context;
 mod credits;
+mod disputes;
 mod errors;
 mod escrow;
 mod hashes;
@@ -36,6 +37,7 @@ mod skills;
 mod state;
 mod turns;
 mod validate;
+mod verifying;
 mod views;
 mod zones;
 
@@ -49,6 +51,10 @@ pub use chainbill_records::repo::invariants::{INVARIANTS, Invariant};
 pub use checkouts::NewCheckout;
 pub use context::{Actor, Answered, Context, Done, Expected, Reader, Settings, Stored, network_of};
 pub use credits::{ApplyCredit, CreditPage, NewCreditNote, NewRefund, PartyFilter, RefundDone, RefundInvoice};
+pub use disputes::{
+    AnswerDispute, AppealDispute, CastVote, DecideDispute, DisputeFilter, NewDisputeRequest, NewEvidence, NewLink,
+    OfferSettlement,
+};
 pub use errors::{AppError, FieldError, Trouble};
 pub use escrow::{ReleaseInvoice, SubmitWork};
 pub use history::{FieldChange, HistoryEntry};

@@ -253,6 +253,7 @@ pub(crate) fn user(records: &Records) -> users::Model {
         available: true,
         password_hash: None,
         time_zone: None,
+        verified_at: None,
         created_at: now,
         updated_at: now,
     }

@@ -5,6 +5,7 @@ pub mod checkout;
 pub mod clock;
 pub mod credit;
 mod currency;
+pub mod dispute;
 pub mod document;
 pub mod event;
 pub mod freshness;

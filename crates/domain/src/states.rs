@@ -218,8 +218,23 @@ words! {
         For = "FOR",
         /// Against its opener.
         Against = "AGAINST",
-        /// Undecided by the voters.
+        /// Undecided by the voters: as many for as against.
         Tied = "TIED",
+        /// Undecided by the voters: fewer votes than the quorum.
+        NoQuorum = "NO_QUORUM",
+        /// By another split of the held money than either plan.
+        Split = "SPLIT",
+    }
+    /// By whom a dispute was decided.
+    DisputeResolver {
+        /// By the silence of the other party.
+        NoAnswer = "NO_ANSWER",
+        /// By its voters.
+        Vote = "VOTE",
+        /// By an operator.
+        Operator = "OPERATOR",
+        /// By the silence of the operators: half and half.
+        Deadline = "DEADLINE",
     }
     /// A vote.
     VoteChoice {

@@ -102,6 +102,7 @@ children! {
     project_skills of projects by ProjectId;
     project_milestones of projects by ProjectId;
     invoice_lines of invoices by InvoiceId;
+    dispute_evidence of disputes by DisputeId;
     dispute_votes of disputes by DisputeId;
 }
 

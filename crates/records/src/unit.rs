@@ -154,6 +154,19 @@ impl Unit {
         Ok(rows)
     }
 
+    /// Saves further children of rows that this unit has saved: they are part of the version that it gave them.
+    ///
+    /// # Errors
+    /// As [`Self::insert`].
+    pub(crate) async fn add_children<C>(&self, children: Vec<C::Model>) -> Result<(), RecordsError>
+    where
+        C: Child,
+        C::Model: IntoActiveModel<C::ActiveModel>,
+        C::ActiveModel: Send,
+    {
+        self.write_many::<C>(children).await
+    }
+
     /// Saves what differs between a row as it was read and as it shall be, at the next version and with this unit's
     /// moment as its change time. One conditional statement on key and version decides.
     ///
@@ -199,6 +212,27 @@ impl Unit {
     {
         let row = self.update::<C::Parent>(before, after).await?;
         self.remove_children::<C>(&C::Parent::id(before)).await?;
+        self.write_many::<C>(children).await?;
+        Ok(row)
+    }
+
+    /// As [`Self::update`], and adds children to those that live inside the document.
+    ///
+    /// # Errors
+    /// As [`Self::update`].
+    pub async fn update_adding<C>(
+        &mut self,
+        before: &<C::Parent as EntityTrait>::Model,
+        after: <C::Parent as EntityTrait>::Model,
+        children: Vec<C::Model>,
+    ) -> Result<<C::Parent as EntityTrait>::Model, RecordsError>
+    where
+        C: Child,
+        C::Model: IntoActiveModel<C::ActiveModel>,
+        C::ActiveModel: Send,
+        <C::Parent as EntityTrait>::Model: ModelTrait<Entity = C::Parent>,
+    {
+        let row = self.update::<C::Parent>(before, after).await?;
         self.write_many::<C>(children).await?;
         Ok(row)
     }

@@ -12,10 +12,14 @@ use std::{
 };
 
 use chainbill_app::Secret;
-use chainbill_domain::invoice::EscrowTerms;
+use chainbill_domain::{
+    dispute::{Terms, VoterTerms},
+    invoice::EscrowTerms,
+};
 use chainbill_mirror::Retention;
 use chainbill_sync::RepairMode;
 use chainbill_web::{PublicUrls, Rates, Serving};
+use chrono::TimeDelta;
 use clap::{ArgAction, Args, ValueEnum};
 use ipnet::IpNet;
 
@@ -309,6 +313,28 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 90, value_name = "EVENTS_KEEP_DAYS",
         value_parser = whole(1, 3650))]
     pub events_keep_days: u32,
+    /// How many days the other party of a dispute has to answer it, 1 to 365. Deadlines that are set stay.
+    #[arg(long, env, global = true, default_value_t = 5, value_name = "DISPUTE_ANSWER_DAYS", value_parser = whole(1, 365))]
+    pub dispute_answer_days: u32,
+    /// How many days a dispute is voted on, 1 to 365.
+    #[arg(long, env, global = true, default_value_t = 7, value_name = "DISPUTE_VOTING_DAYS", value_parser = whole(1, 365))]
+    pub dispute_voting_days: u32,
+    /// How many days an operator has to decide a dispute, 1 to 365. Then the money is halved; on an appeal the first decision stands.
+    #[arg(long, env, global = true, default_value_t = 7, value_name = "DISPUTE_DECISION_DAYS", value_parser = whole(1, 365))]
+    pub dispute_decision_days: u32,
+    /// How many days a party has to appeal, 1 to 365. The money moves after them.
+    #[arg(long, env, global = true, default_value_t = 3, value_name = "DISPUTE_APPEAL_DAYS", value_parser = whole(1, 365))]
+    pub dispute_appeal_days: u32,
+    /// How many votes decide a dispute, 1 to 1000.
+    #[arg(long, env, global = true, default_value_t = 3, value_name = "DISPUTE_QUORUM", value_parser = whole(1, 1000))]
+    pub dispute_quorum: u32,
+    /// The least reputation of voters, 0 to 100.
+    #[arg(long, env, global = true, default_value_t = 50, value_name = "VOTER_MIN_REPUTATION", value_parser = whole(0, 100))]
+    pub voter_min_reputation: u32,
+    /// How many days old the accounts of voters are at least, 0 to 3650.
+    #[arg(long, env, global = true, default_value_t = 30, value_name = "VOTER_MIN_ACCOUNT_DAYS",
+        value_parser = whole(0, 3650))]
+    pub voter_min_account_days: u32,
     /// How many days analytics are kept in the mirror, 1 to 3650.
     #[arg(long, env, global = true, default_value_t = 90, value_name = "ANALYTICS_KEEP_DAYS",
         value_parser = whole(1, 3650))]
@@ -344,6 +370,22 @@ impl Settings {
             escrow: EscrowTerms {
                 fee_bp: i64::from(self.platform_fee_bp),
                 release_days: i64::from(self.escrow_release_days),
+            },
+            disputes: self.disputes(),
+        }
+    }
+
+    fn disputes(&self) -> Terms {
+        let days = |count: u32| TimeDelta::days(i64::from(count));
+        Terms {
+            answer: days(self.dispute_answer_days),
+            voting: days(self.dispute_voting_days),
+            decision: days(self.dispute_decision_days),
+            appeal: days(self.dispute_appeal_days),
+            quorum: i64::from(self.dispute_quorum),
+            voters: VoterTerms {
+                reputation: i64::from(self.voter_min_reputation),
+                account: days(self.voter_min_account_days),
             },
         }
     }

@@ -27,6 +27,7 @@ const THINGS: &[&str] = &[
     "quotes",
     "recurrences",
     "reminders",
+    "disputes",
 ];
 /// Tags of reads of the mirror.
 const MIRROR_READS: &[&str] = &["search", "analytics", "files"];
@@ -594,6 +595,13 @@ mod tests {
         reads::<app::NewRecurrence>(&description, "NewRecurrence");
         reads::<app::PatchRecurrence>(&description, "PatchRecurrence");
         reads::<app::ReminderRules>(&description, "ReminderRules");
+        reads::<app::NewDisputeRequest>(&description, "NewDisputeRequest");
+        reads::<app::NewEvidence>(&description, "NewEvidence");
+        reads::<app::AnswerDispute>(&description, "AnswerDispute");
+        reads::<app::CastVote>(&description, "CastVote");
+        reads::<app::DecideDispute>(&description, "DecideDispute");
+        reads::<app::AppealDispute>(&description, "AppealDispute");
+        reads::<app::OfferSettlement>(&description, "OfferSettlement");
         reads::<app::MoneyView>(&description, "MoneyView");
         reads::<crate::Verification>(&description, "Verification");
         for (path, method, operation) in operations(&description) {

@@ -153,6 +153,7 @@ impl From<AppError> for Problem {
             AppError::Crowded(Crowded::Own) => Self::new(Is::TOO_MANY_REQUESTS, "too-many", detail).retry_after(2),
             AppError::Crowded(Crowded::All) => Self::new(Is::SERVICE_UNAVAILABLE, "crowded", detail).retry_after(2),
             AppError::Forbidden(_) => Self::new(Is::FORBIDDEN, "forbidden", detail),
+            AppError::Ineligible(why) => Self::new(Is::FORBIDDEN, why.code(), detail),
             AppError::NotFound(_) => Self::new(Is::NOT_FOUND, "not-found", detail),
             AppError::Conflict { current, allowed, .. } => {
                 Self::new(Is::CONFLICT, "wrong-state", detail).with("current", current).with("allowed", allowed)

@@ -159,6 +159,7 @@ fn routes(test_mode: bool) -> OpenApiRouter<State> {
         .merge(api::series::routes())
         .merge(api::quotes::routes())
         .merge(api::recurrences::routes())
+        .merge(api::disputes::routes())
         .merge(api::files::routes())
         .merge(api::search::routes())
         .merge(api::analytics::routes())

@@ -4,10 +4,11 @@
 use chainbill_domain::{
     models,
     states::{
-        AccountKind, AnchorStatus, CheckoutStatus, Custody, EscrowStatus, InvoiceStatus, MilestoneStatus, NumberKind,
-        PaymentChannel, PaymentMethod, PaymentState, PaymentStatus, Period, ProjectStatus, ProposalKind,
-        ProposalStatus, QuoteStatus, RecurrenceMode, RecurrenceStatus, RefundStatus, Role, Rounding, SkillLevel,
-        TaxCategory, TaxIdKind, TransferKind, UserStatus,
+        AccountKind, AnchorStatus, CheckoutStatus, Custody, DisputeOutcome, DisputeResolver, DisputeStatus,
+        EscrowStatus, InvoiceStatus, MilestoneStatus, NumberKind, PaymentChannel, PaymentMethod, PaymentState,
+        PaymentStatus, Period, ProjectStatus, ProposalKind, ProposalStatus, QuoteStatus, RecurrenceMode,
+        RecurrenceStatus, RefundStatus, Role, Rounding, SkillLevel, TaxCategory, TaxIdKind, TransferKind, UserStatus,
+        VoteChoice,
     },
 };
 use serde_json::{Map, Value, json};
@@ -39,6 +40,9 @@ const SERIES: Shape = Pattern("^(built-in|[0-9a-f-]{36})$", "built-in");
 const HASH: &str = "^[0-9a-f]{64}$";
 /// Who may register.
 const NEWCOMERS: &[&str] = &["CLIENT", "FREELANCER"];
+
+/// Sides of an invoice.
+const SIDES: &[&str] = &["CLIENT", "FREELANCER"];
 
 /// States of durable jobs.
 const JOB_STATES: &[&str] = &["QUEUED", "RUNNING", "DEAD"];
@@ -89,6 +93,25 @@ const OF_ONE: &[(&str, &str, Shape)] = &[
     ("SeriesView", "kind", Words(NumberKind::WORDS)),
     ("SeriesView", "id", SERIES),
     ("DeclineInvoice", "reason", Length(1, 1000)),
+    ("DisputeView", "status", Words(DisputeStatus::WORDS)),
+    ("DisputeView", "openedBy", Words(SIDES)),
+    ("DisputeView", "reason", Length(1, 200)),
+    ("DisputeView", "description", Length(1, 10_000)),
+    ("DisputeView", "answer", Length(1, 10_000)),
+    ("DisputeView", "outcome", Words(DisputeOutcome::WORDS)),
+    ("DisputeView", "resolvedBy", Words(DisputeResolver::WORDS)),
+    ("DisputeView", "decisionReason", Length(1, 1000)),
+    ("EvidenceView", "by", Words(SIDES)),
+    ("AppealView", "by", Words(SIDES)),
+    ("AppealView", "reason", Length(1, 1000)),
+    ("OfferView", "by", Words(SIDES)),
+    ("DeadlineView", "of", Words(&["ANSWER", "VOTE", "DECISION", "EXECUTION"])),
+    ("NewDisputeRequest", "reason", Length(1, 200)),
+    ("NewDisputeRequest", "description", Length(1, 10_000)),
+    ("AnswerDispute", "text", Length(1, 10_000)),
+    ("DecideDispute", "outcome", Words(&["FOR", "AGAINST"])),
+    ("DecideDispute", "reason", Length(1, 1000)),
+    ("AppealDispute", "reason", Length(1, 1000)),
     ("FieldChange", "field", Length(1, 100)),
     ("HistoryEntry", "by", Words(&["FREELANCER", "CLIENT", "OPERATOR", "SYSTEM"])),
     ("HistoryEntry", "address", Length(1, 64)),
@@ -220,6 +243,9 @@ const BY_NAME: &[(&str, Shape)] = &[
     ("validUntil", DAY),
     ("nextDay", DAY),
     ("role", Words(Role::WORDS)),
+    ("choice", Words(VoteChoice::WORDS)),
+    ("comment", Length(1, 1000)),
+    ("note", Length(1, 500)),
     ("level", Words(SkillLevel::WORDS)),
     ("method", Words(PaymentMethod::WORDS)),
     ("custody", Words(Custody::WORDS)),
@@ -312,6 +338,7 @@ fn example(schema: &str) -> Option<Value> {
     let line = json!({"description": "Audit", "quantity": "1.5", "unitPrice": euros("600.00"), "taxRate": "19"});
     let id = "01890a5d-ac96-774b-bcce-b302099a8057";
     let offered = json!({"clientId": id, "title": "Audit", "currency": "EUR", "lines": [&line]});
+    let link = json!({"url": "https://example.org/thread/7", "note": "What was agreed"});
     let schedule = json!({"every": 1, "period": "MONTH", "start": "2028-01-31", "dayOfMonth": 31, "at": "09:00"});
     Some(match schema {
         "MoneyView" => euros("1250.00"),
@@ -361,6 +388,17 @@ fn example(schema: &str) -> Option<Value> {
         "NewRecurrence" => json!({"invoice": offered, "schedule": schedule, "mode": "SEND", "dueInDays": 14}),
         "PatchRecurrence" => json!({"mode": "DRAFT", "until": "2028-12-31"}),
         "ReminderRules" => json!({"offsets": [-3, 0, 7]}),
+        "NewLink" => link,
+        "NewDisputeRequest" => {
+            json!({"invoiceId": id, "reason": "Not delivered", "description": "The second part never came.",
+                "toClientOnFor": euros("600.00"), "toClientOnAgainst": euros("0.00"), "evidence": [link]})
+        }
+        "NewEvidence" => json!({"evidence": [link]}),
+        "AnswerDispute" => json!({"text": "It was delivered on Monday.", "evidence": [link]}),
+        "CastVote" => json!({"choice": "FOR", "comment": "The thread shows no delivery."}),
+        "DecideDispute" => json!({"toClient": euros("300.00"), "reason": "Half of it was delivered"}),
+        "AppealDispute" => json!({"reason": "The delivery was overlooked"}),
+        "OfferSettlement" => json!({"toClient": euros("200.00")}),
         "NewPayment" => {
             json!({"amount": euros("100.00"), "method": "BANK_TRANSFER", "externalRef": "SEPA-2026-11-24-7"})
         }
@@ -451,6 +489,8 @@ fn of_parameter(path: &str, parameter: &mut Value) {
         ("/api/invoices", "status") => Some(&Words(InvoiceStatus::WORDS)),
         ("/api/payments", "status") => Some(&Words(PaymentState::WORDS)),
         ("/api/ledger/statement", "until") => Some(&MOMENT),
+        ("/api/disputes", "status") => Some(&Words(DisputeStatus::WORDS)),
+        ("/api/disputes", "role") => Some(&Words(&["party", "voter", "voted"])),
         ("/api/quotes", "status") => Some(&Words(QuoteStatus::WORDS)),
         ("/api/invoices", "minTotal" | "maxTotal") => Some(&Pattern(DECIMAL, "100.00")),
         ("/api/invoices", "createdFrom" | "createdTo" | "sentFrom" | "sentTo") => {

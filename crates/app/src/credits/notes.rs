@@ -3,7 +3,7 @@
 use chainbill_domain::{
     credit::CreditNote,
     id::{CreditNoteId, UserId},
-    invoice::{CannotCredit, Invoice},
+    invoice::{Action, CannotCredit, Invoice},
     money::Money,
     states::NumberKind,
     text,
@@ -55,6 +55,7 @@ impl App {
         let new = &new;
         self.command(context, "invoice.credit", &(id, new), |mut command| async move {
             let invoice = command.own_invoice(id).await?;
+            command.allow_move(&invoice, Action::Credit).await?;
             let mut check = Check::default();
             let reason = check.field("/reason", text::line(&new.reason, 500));
             let amount = match &new.amount {

@@ -149,7 +149,7 @@ impl App {
         let new = &new;
         self.command(context, "invoice.refund", &(id, new), |mut command| async move {
             let invoice = command.own_invoice(id).await?;
-            invoice.allows(chainbill_domain::invoice::Action::Refund)?;
+            command.allow_move(&invoice, chainbill_domain::invoice::Action::Refund).await?;
             let mut check = Check::default();
             let reason = check.field("/reason", text::line(&new.reason, 500));
             let method = checked_method(&mut check, &new.method);

@@ -4,6 +4,7 @@
 //! effect ([`chainbill_records::Unit::end_job`]), or its effect is one that may be repeated.
 
 mod cleaning;
+mod disputing;
 mod operating;
 mod recurring;
 pub(crate) mod refunding;
@@ -17,7 +18,7 @@ use chainbill_records::{
     jobs::{Job, NewJob},
 };
 
-pub(crate) use self::recurring::RECURRENCE;
+pub(crate) use self::{disputing::DISPUTE, recurring::RECURRENCE};
 pub use self::{
     operating::{JobFilter, JobView},
     releasing::release_job,
@@ -83,5 +84,6 @@ pub fn kinds() -> Vec<Box<dyn JobKind>> {
         Box::new(recurring::Recurring),
         Box::new(releasing::Releasing),
         Box::new(reminding::Reminding),
+        Box::new(disputing::Disputing),
     ]
 }

@@ -107,6 +107,7 @@ impl App {
             if let Some(source) = before.source() {
                 for (part, held) in locked {
                     let amount = held.money(part.minor);
+                    command.allow_move(&held, chainbill_domain::invoice::Action::Reverse).await?;
                     let change = held.unsettle(before.id, source, amount, command.occasion())?;
                     let view = command.save_invoice(change).await?;
                     invoice = is_one.then_some(view);

@@ -1,6 +1,7 @@
 //! What is answered: the API's own form of things.
 
 mod billing;
+mod disputes;
 mod invoices;
 mod ledger;
 mod payments;
@@ -20,6 +21,9 @@ use utoipa::ToSchema;
 
 pub use self::{
     billing::{AddressView, BankView, BillingProfileView, PartiesView, PartyView, TaxIdView},
+    disputes::{
+        AppealView, DeadlineView, DisputeView, EvidenceView, OfferView, PlanView, Sight, SplitView, TallyView, VoteView,
+    },
     invoices::{InvoiceView, LineDiscountView, LineView, TaxView},
     ledger::{
         AccountView, AccountsView, BookView, KindView, Movement, PostingView, StatementEntry, TransferView,

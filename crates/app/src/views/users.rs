@@ -48,6 +48,9 @@ pub struct UserView {
     pub time_zone: Option<String>,
     /// Whether the person takes work.
     pub available: bool,
+    /// Whether an operator has verified the person.
+    #[serde(default)]
+    pub verified: bool,
     /// Skills.
     pub skills: Vec<UserSkillView>,
     /// When the account was made.
@@ -90,6 +93,7 @@ impl UserView {
             wallet_address: row.wallet_address,
             time_zone: private.then(|| Zone::stored(row.time_zone.as_deref()).to_string()),
             available: row.available,
+            verified: row.verified_at.is_some(),
             skills: skills.into_iter().map(UserSkillView::from).collect(),
             created_at: moment(row.created_at),
             updated_at: moment(row.updated_at),

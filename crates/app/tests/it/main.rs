@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod checks;
+mod dispute_states;
+mod disputes;
 mod jobs;
 mod keys;
 mod lists;
@@ -12,5 +14,6 @@ mod recurrences;
 mod skills;
 mod states;
 mod times;
+mod voters;
 mod walks;
 mod world;

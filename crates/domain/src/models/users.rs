@@ -14,6 +14,7 @@ pub static USERS: Model = Model {
         money("hourly_rate_minor", "hourly_rate_currency", "hourlyRate").nullable(),
         text("wallet_address", "walletAddress").nullable(),
         flag("available", "available"),
+        time("verified_at", "verifiedAt").nullable(),
         time("created_at", "createdAt"),
         time("updated_at", "updatedAt"),
     ],

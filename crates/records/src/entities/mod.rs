@@ -24,7 +24,7 @@ pub mod users;
 pub use accounts::{api_keys, audit_entries, idempotency_keys, sessions, shared_keys};
 pub use billing::billing_profiles;
 pub use credits::{client_credits, credit_notes, refunds};
-pub use disputes::dispute_votes;
+pub use disputes::{dispute_evidence, dispute_votes};
 pub use invoices::invoice_lines;
 pub use ledger::{invoice_counters, ledger_postings};
 pub use money::{checkouts, payment_allocations, payment_references, payment_reversals, payments, provider_events};

@@ -28,6 +28,7 @@ pub struct Model {
     pub hourly_rate_currency: Option<Text<Currency>>,
     pub wallet_address: Option<String>,
     pub available: bool,
+    pub verified_at: Option<Timestamp>,
     pub password_hash: Option<String>,
     pub time_zone: Option<String>,
     pub created_at: Timestamp,

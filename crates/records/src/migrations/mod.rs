@@ -24,6 +24,7 @@ mod m0022_party_names;
 mod m0023_quotes;
 mod m0024_reminders;
 mod m0025_proposals;
+mod m0026_disputes;
 mod m0029_escrow;
 
 mod lock;
@@ -77,6 +78,7 @@ static STEPS: &[&dyn Step] = &[
     &m0023_quotes::Migration,
     &m0024_reminders::Migration,
     &m0025_proposals::Migration,
+    &m0026_disputes::Migration,
     &m0029_escrow::Migration,
 ];
 
@@ -259,6 +261,13 @@ async fn drop(db: &DatabaseTransaction, statement: &str) -> Result<(), DbErr> {
         Err(error) if mysql_number(&error) == Some(NOT_THERE) => Ok(()),
         other => other.map(|_| ()),
     }
+}
+
+/// Takes an index away, which may be gone already.
+async fn drop_index(db: &DatabaseTransaction, table: &str, name: &str) -> Result<(), DbErr> {
+    let sqlite = of(db).await? == Dialect::Sqlite;
+    let (when, on) = if sqlite { (" IF EXISTS", String::new()) } else { ("", format!(" ON {table}")) };
+    drop(db, &format!("DROP INDEX{when} {name}{on}")).await
 }
 
 /// Spells a statement so that it may run again. MySQL has no `CREATE INDEX IF NOT EXISTS`: there the error is looked at.

@@ -299,6 +299,54 @@ pub const INVARIANTS: &[Invariant] = &[
         description: "a dispute names its invoice as active exactly while it is",
         sql: "SELECT id FROM disputes WHERE (status IN ('OPEN','VOTING','RESOLVED')) <> (active_invoice_id IS NOT NULL)",
     },
+    Invariant {
+        name: "disputes-freeze-money",
+        description: "the money of an invoice is frozen exactly while it has an active dispute, which is over no more than is held",
+        sql: "SELECT i.id FROM invoices i LEFT JOIN disputes d ON d.active_invoice_id = i.id WHERE (i.escrow = 'DISPUTED') <> \
+              (d.id IS NOT NULL) OR (d.id IS NOT NULL AND (d.invoice_id <> i.id OR d.currency <> i.currency OR d.held_minor > \
+              i.paid_minor - i.refunded_minor - i.released_minor - i.fee_minor - i.external_minor)) UNION ALL SELECT d.id FROM \
+              disputes d LEFT JOIN invoices i ON i.id = d.active_invoice_id WHERE d.active_invoice_id IS NOT NULL AND i.id IS \
+              NULL",
+    },
+    Invariant {
+        name: "disputes-split-what-was-held",
+        description: "the plan, the decision and the offers of a dispute give the client something from nothing to all that was held, \
+                      and one that is executed or settled says how much",
+        sql: "SELECT id FROM disputes WHERE held_minor < 0 OR for_client_minor < 0 OR for_client_minor > held_minor OR \
+              against_client_minor < 0 OR against_client_minor > held_minor OR to_client_minor < 0 OR to_client_minor > \
+              held_minor OR offered_minor < 0 OR offered_minor > held_minor OR (status IN ('EXECUTED','SETTLED') AND \
+              to_client_minor IS NULL) OR (status IN ('OPEN','VOTING') AND to_client_minor IS NOT NULL)",
+    },
+    Invariant {
+        name: "disputes-move-what-was-held",
+        description: "in the moment in which a dispute was executed or settled, what was held left the escrow of its invoice, once: to \
+                      the client as decided, the rest to the freelancer and the platform's fees",
+        sql: "SELECT d.id FROM disputes d LEFT JOIN (SELECT p.invoice_id, p.created_at, SUM(CASE WHEN p.account_kind = 'ESCROW' \
+              THEN -p.amount_minor ELSE 0 END) AS went, SUM(CASE WHEN p.account_kind IN ('AVAILABLE','FEES') THEN \
+              p.amount_minor ELSE 0 END) AS released FROM ledger_postings p JOIN disputes o ON o.invoice_id = p.invoice_id AND \
+              o.ended_at = p.created_at AND o.status IN ('EXECUTED','SETTLED') WHERE p.kind IN ('RELEASE','CREDIT_NOTE') GROUP \
+              BY p.invoice_id, p.created_at) l ON l.invoice_id = d.invoice_id AND l.created_at = d.ended_at WHERE d.ended_at IS \
+              NOT NULL AND d.status IN ('EXECUTED','SETTLED') AND (COALESCE(l.went, 0) <> d.held_minor OR COALESCE(l.released, \
+              0) <> d.held_minor - COALESCE(d.to_client_minor, 0))",
+    },
+    Invariant {
+        name: "voters-are-no-parties",
+        description: "the parties of a dispute are those of its invoice, one of them opened it, evidence is theirs, and votes are not",
+        sql: "SELECT d.id FROM disputes d LEFT JOIN invoices i ON i.id = d.invoice_id WHERE i.id IS NULL OR d.client_id <> \
+              i.client_id OR d.freelancer_id <> i.freelancer_id OR d.opened_by NOT IN (d.client_id, d.freelancer_id) UNION ALL \
+              SELECT v.dispute_id FROM dispute_votes v JOIN disputes d ON d.id = v.dispute_id WHERE v.voter_id IN (d.client_id, \
+              d.freelancer_id) UNION ALL SELECT e.dispute_id FROM dispute_evidence e LEFT JOIN disputes d ON d.id = \
+              e.dispute_id WHERE d.id IS NULL OR e.given_by NOT IN (d.client_id, d.freelancer_id)",
+    },
+    Invariant {
+        name: "votes-decide-with-a-quorum",
+        description: "a user has one vote in a dispute, and what was decided by a vote is what its votes say",
+        sql: "SELECT dispute_id FROM dispute_votes GROUP BY dispute_id, voter_id HAVING COUNT(*) > 1 UNION ALL SELECT d.id FROM \
+              disputes d LEFT JOIN (SELECT dispute_id, SUM(CASE WHEN choice = 'FOR' THEN 1 ELSE 0 END) AS pro, SUM(CASE WHEN \
+              choice = 'FOR' THEN 0 ELSE 1 END) AS con FROM dispute_votes GROUP BY dispute_id) v ON v.dispute_id = d.id WHERE \
+              d.resolved_by = 'VOTE' AND d.outcome <> CASE WHEN COALESCE(v.pro + v.con, 0) < d.quorum THEN 'NO_QUORUM' WHEN v.pro > \
+              v.con THEN 'FOR' WHEN v.pro < v.con THEN 'AGAINST' ELSE 'TIED' END",
+    },
 ];
 
 /// How many violations of an invariant are named.

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod billing;
 pub mod checkouts;
 pub mod credits;
+pub mod disputes;
 pub mod idempotency;
 pub mod invariants;
 pub mod invoices;
@@ -25,6 +26,7 @@ pub mod sessions;
 pub mod shared_keys;
 pub mod skills;
 pub mod users;
+pub mod voters;
 
 /// Rows that are cleaned away at once.
 ///

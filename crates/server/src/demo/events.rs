@@ -2,12 +2,13 @@
 
 use chainbill_domain::{
     Timestamp,
+    dispute::Dispute,
     event::{DisputeStep, Event, EventData},
     id::{InvoiceId, UserId},
     invoice::InvoiceState,
     payment::Payment,
 };
-use chainbill_records::entities::{disputes, projects, users};
+use chainbill_records::entities::{projects, users};
 use chrono::Duration;
 
 use super::{EVENT_DAYS, Maker};
@@ -67,18 +68,16 @@ impl Maker<'_> {
         self.event(payment.received_at, data)
     }
 
-    pub(super) fn of_dispute(&mut self, row: &disputes::Model, invoice: &InvoiceState) -> Option<Event> {
-        let actor = row.opened_by.0;
-        let other = if actor == invoice.client_id { invoice.freelancer_id } else { invoice.client_id };
+    pub(super) fn of_dispute(&mut self, dispute: &Dispute) -> Option<Event> {
         let data = EventData::Dispute {
             step: DisputeStep::Opened,
-            actor,
-            other,
-            dispute: row.id.0,
-            invoice: invoice.id,
-            amount: invoice.held(),
+            actor: dispute.opened_by,
+            other: dispute.other(),
+            dispute: dispute.id,
+            invoice: dispute.invoice_id,
+            amount: dispute.plan.held,
         };
-        self.event(row.created_at, data)
+        self.event(dispute.created_at, data)
     }
 
     pub(super) fn of_file(

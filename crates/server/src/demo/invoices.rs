@@ -6,6 +6,7 @@ use chainbill_app::jobs::release_job;
 use chainbill_domain::{
     Timestamp,
     credit::{CreditNote, Refund},
+    dispute::Dispute,
     event::Event,
     id::{InvoiceId, UserId},
     invoice::{
@@ -19,22 +20,22 @@ use chainbill_domain::{
     payment::{self, Allocation, Payment, Received},
     states::{
         AccountKind, AnchorStatus, Custody, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, NumberKind,
-        PaymentChannel, PaymentMethod, RefundStatus, TaxCategory, VoteChoice,
+        PaymentChannel, PaymentMethod, RefundStatus, TaxCategory,
     },
 };
 use chainbill_records::{
-    RecordsError, Text, Unit,
-    entities::{dispute_votes, disputes, ledger_postings},
+    RecordsError, Unit,
+    entities::ledger_postings,
     repo::{self, ledger},
 };
 use chrono::{Datelike as _, Duration};
 
 use super::{
-    BATCH, Maker,
+    BATCH, Maker, disputes,
     people::People,
     prices,
     projects::Project,
-    words::{DISPUTES, TASKS, THINGS},
+    words::{TASKS, THINGS},
 };
 
 /// An invoice for references.
@@ -50,8 +51,7 @@ struct Batch {
     invoices: Vec<Invoice>,
     payments: Vec<Payment>,
     postings: Vec<ledger_postings::Model>,
-    disputes: Vec<disputes::Model>,
-    votes: Vec<dispute_votes::Model>,
+    disputes: Vec<Dispute>,
     counters: BTreeMap<UserId, i64>,
     credits: Vec<(Counterparties, Money)>,
     notes: Vec<CreditNote>,
@@ -81,9 +81,7 @@ pub(super) async fn invoices(
         }
         let by_id: HashMap<_, _> = batch.invoices.iter().map(|made| (made.id, made.freelancer_id)).collect();
         for dispute in &batch.disputes {
-            if let (Some(Text(DisputeOutcome::For)), Some(freelancer)) =
-                (dispute.outcome, by_id.get(&dispute.invoice_id.0))
-            {
+            if let (Some(DisputeOutcome::For), Some(freelancer)) = (dispute.outcome, by_id.get(&dispute.invoice_id)) {
                 *lost.entry(*freelancer).or_insert(0) += 1;
             }
         }
@@ -112,7 +110,7 @@ async fn save(unit: &mut Unit, batch: Batch) -> Result<(), RecordsError> {
     repo::credits::add_notes(unit, &batch.notes).await?;
     repo::credits::add_refunds(unit, &batch.refunds).await?;
     repo::series::set_next(unit, NumberKind::CreditNote, batch.noted).await?;
-    unit.insert_many_with::<dispute_votes::Entity>(batch.disputes, batch.votes).await?;
+    repo::disputes::insert_many(unit, &batch.disputes).await?;
     repo::series::set_next(unit, NumberKind::Invoice, batch.counters).await
 }
 
@@ -257,7 +255,9 @@ fn invoice(
     batch.events.extend(maker.of_invoice(&made));
     money(maker, batch, &made, excess);
     if let (Some(status), Some(paid_at)) = (disputed, paid_at) {
-        dispute(maker, batch, people, &made, status, paid_at);
+        let dispute = disputes::dispute(maker, people, &made, status, paid_at);
+        batch.events.extend(maker.of_dispute(&dispute));
+        batch.disputes.push(dispute);
     }
     made
 }
@@ -383,54 +383,4 @@ fn give_back(maker: &mut Maker<'_>, batch: &mut Batch, made: &InvoiceState, meth
 fn post(maker: &mut Maker<'_>, batch: &mut Batch, transfer: Result<Transfer, Unbalanced>, at: Timestamp) {
     let transfer = transfer.expect("more than nothing is paid here");
     batch.postings.extend(ledger::rows(&transfer, at, &mut || maker.id::<()>(at).to_string()));
-}
-
-fn dispute(
-    maker: &mut Maker<'_>,
-    batch: &mut Batch,
-    people: &People,
-    made: &InvoiceState,
-    status: DisputeStatus,
-    paid_at: Timestamp,
-) {
-    let at = maker.later(paid_at, 5);
-    let id = maker.id(at);
-    let (reason, description) = *maker.dice.one(DISPUTES);
-    let outcome = matches!(status, DisputeStatus::Resolved | DisputeStatus::Executed)
-        .then(|| Text(*maker.dice.one(DisputeOutcome::ALL)));
-    let active = status.is_active();
-    let resolved_at = (status != DisputeStatus::Open && status != DisputeStatus::Voting).then(|| maker.later(at, 12));
-    if matches!(status, DisputeStatus::Voting | DisputeStatus::Resolved | DisputeStatus::Executed) {
-        let first = maker.dice.place(people.all());
-        let everybody: Vec<UserId> = people.freelancers().iter().chain(people.clients()).copied().collect();
-        let voters = everybody.iter().cycle().skip(first).take(everybody.len());
-        let voters = voters.filter(|voter| **voter != made.freelancer_id && **voter != made.client_id).take(3);
-        for (position, voter) in (0..).zip(voters) {
-            batch.votes.push(dispute_votes::Model {
-                dispute_id: Text(id),
-                position,
-                voter_id: Text(*voter),
-                choice: Text(*maker.dice.one(VoteChoice::ALL)),
-                comment: maker.dice.chance(30).then(|| "I read both sides.".to_owned()),
-                created_at: maker.later(at, 6),
-            });
-        }
-    }
-    let row = disputes::Model {
-        id: Text(id),
-        version: 0,
-        invoice_id: Text(made.id),
-        opened_by: Text(made.client_id),
-        reason: reason.to_owned(),
-        description: description.to_owned(),
-        status: Text(status),
-        outcome,
-        plan: Some(format!("{{\"for\":\"client\",\"against\":\"freelancer\",\"held\":{}}}", made.paid_minor)),
-        resolved_at,
-        active_invoice_id: active.then_some(Text(made.id)),
-        created_at: at,
-        updated_at: resolved_at.unwrap_or(at),
-    };
-    batch.events.extend(maker.of_dispute(&row, made));
-    batch.disputes.push(row);
 }

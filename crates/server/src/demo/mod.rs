@@ -6,6 +6,7 @@
 //! leaves consistent data.
 
 mod dice;
+mod disputes;
 mod events;
 mod files;
 mod invoices;

@@ -161,6 +161,7 @@ fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, h
         available: maker.dice.chance(70),
         password_hash: Some(hash.to_owned()),
         time_zone: None,
+        verified_at: None,
         created_at: at,
         updated_at: maker.later(at, 20),
     }

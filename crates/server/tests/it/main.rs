@@ -10,6 +10,7 @@ mod contracts;
 mod copies;
 mod crowds;
 mod disk_full;
+mod disputes;
 mod embedded;
 mod escrow;
 mod events;

@@ -21,6 +21,8 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("PATCH", "/api/users/{freelancer}", "-00++"),
     ("POST", "/api/users/{freelancer}/skills", "-00++"),
     ("DELETE", "/api/users/{freelancer}/skills/{nobody}", "-0000"),
+    ("POST", "/api/users/{freelancer}/verify", "-xxx+"),
+    ("POST", "/api/users/{freelancer}/unverify", "-xxx+"),
     ("GET", "/api/skills", "-++++"),
     ("POST", "/api/skills", "-++++"),
     ("GET", "/api/skills/{nobody}", "-0000"),
@@ -123,6 +125,18 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/api/number-series", "-xx+x"),
     ("POST", "/api/number-series", "-xx+x"),
     ("PATCH", "/api/number-series/{nobody}", "-xx0x"),
+    ("GET", "/api/disputes", "-++++"),
+    ("GET", "/api/disputes?role=voter", "-++++"),
+    ("POST", "/api/disputes", "-0++x"),
+    ("GET", "/api/disputes/{dispute}", "-0+++"),
+    ("POST", "/api/disputes/{dispute}/evidence", "-0++x"),
+    ("POST", "/api/disputes/{dispute}/answer", "-0x+x"),
+    ("POST", "/api/disputes/{dispute}/votes", "-xxxx"),
+    ("POST", "/api/disputes/{dispute}/decide", "-0xx+"),
+    ("POST", "/api/disputes/{dispute}/appeal", "-0++x"),
+    ("POST", "/api/disputes/{dispute}/settlement/accept", "-0++x"),
+    ("POST", "/api/disputes/{dispute}/settlement", "-0++x"),
+    ("POST", "/api/disputes/{dispute}/withdraw", "-0+xx"),
     ("GET", "/api/files", "-++++"),
     ("GET", "/api/search/users?q=x", "-++++"),
     ("GET", "/api/search/projects?q=x", "-++++"),
@@ -181,6 +195,13 @@ async fn moved(world: &World, client: &Person, freelancer: &Person) -> (String, 
     (id(&payment), id(&refunded), id(&refunded["refunds"][0]), id(&payout))
 }
 
+/// A dispute that the client opened.
+async fn disputed(world: &World, client: &Person, freelancer: &Person) -> String {
+    let invoice = crate::disputes::held(&world.server, &world.admin, client, freelancer).await;
+    let opened = world.server.post("/api/disputes", client, crate::disputes::request(&invoice)).await.expect(201);
+    opened["id"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn everybody_gets_what_the_matrix_says_at_every_route() {
     embedded(async |world| {
@@ -203,6 +224,7 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
         server.act(&format!("/api/quotes/{quote}/send"), &freelancer).await.expect(200);
         let recurrence = server.post("/api/recurring-invoices", &freelancer, recurring_body(&client)).await.expect(201);
         let recurrence = recurrence["id"].as_str().unwrap().to_owned();
+        let dispute = disputed(world, &client, &freelancer).await;
         // There is a certificate, and with it a proof for those who see the invoice.
         server.drained().await;
         world.assert_equal();
@@ -223,6 +245,7 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
                 .replace("{payout}", &payout)
                 .replace("{quote}", &quote)
                 .replace("{recurrence}", &recurrence)
+                .replace("{dispute}", &dispute)
                 .replace("{nobody}", "01890a5d-ac96-774b-bcce-b302099a8057");
             // A body that parses at this route, so that the identity decides and nothing else.
             let body = match *pattern {
@@ -252,6 +275,14 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
                 }
                 "/api/refunds" if *method == "POST" => {
                     Some(json!({"custody": "", "amount": {"amount": "1", "currency": "EUR"}, "method": ""}))
+                }
+                "/api/disputes" if *method == "POST" => Some(crate::disputes::request(&invoice)),
+                path if path.ends_with("/evidence") && *method == "POST" => Some(json!({"evidence": []})),
+                path if path.ends_with("/answer") => Some(json!({"text": "It was delivered"})),
+                path if path.ends_with("/votes") => Some(json!({"choice": "FOR"})),
+                path if path.ends_with("/decide") || path.ends_with("/appeal") => Some(json!({"reason": "why"})),
+                path if path.ends_with("/settlement") => {
+                    Some(json!({"toClient": {"amount": "1.00", "currency": "EUR"}}))
                 }
                 path if path.ends_with("/skills") && *method == "POST" => match path {
                     "/api/skills" => Some(json!({"name": "", "category": ""})),

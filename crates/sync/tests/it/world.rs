@@ -86,6 +86,7 @@ impl World {
             available: true,
             password_hash: Some("$argon2id$canary".to_owned()),
             time_zone: None,
+            verified_at: None,
             created_at: now,
             updated_at: now,
         }

@@ -4,6 +4,7 @@ pub(crate) mod analytics;
 pub(crate) mod auth;
 pub(crate) mod checkouts;
 pub(crate) mod credits;
+pub(crate) mod disputes;
 mod documents;
 pub(crate) mod escrow;
 pub(crate) mod files;

@@ -22,6 +22,8 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(get, patch))
         .routes(routes!(put_skill))
         .routes(routes!(remove_skill))
+        .routes(routes!(verify))
+        .routes(routes!(unverify))
 }
 
 /// All people, newest first. Operators only.
@@ -102,4 +104,30 @@ async fn remove_skill(
     IfMatch(versions): IfMatch,
 ) -> Answer {
     Ok(done(&state, &state.app.remove_user_skill(&context.at(versions), &id, &skill).await?).await)
+}
+
+/// Verify a user (operators), who may vote on disputes then.
+#[utoipa::path(post, path = "/api/users/{id}/verify", tag = "users", params(("id" = String, Path)), responses(
+    (status = 200, body = UserView), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody)))]
+async fn verify(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    Path(id): Path<String>,
+    IfMatch(versions): IfMatch,
+) -> Answer {
+    Ok(done(&state, &state.app.verify_user(&context.at(versions), &id).await?).await)
+}
+
+/// Take a user's verification back (operators).
+#[utoipa::path(post, path = "/api/users/{id}/unverify", tag = "users", params(("id" = String, Path)), responses(
+    (status = 200, body = UserView), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody)))]
+async fn unverify(
+    Shared(state): Shared<State>,
+    Principal(context): Principal,
+    Path(id): Path<String>,
+    IfMatch(versions): IfMatch,
+) -> Answer {
+    Ok(done(&state, &state.app.unverify_user(&context.at(versions), &id).await?).await)
 }
