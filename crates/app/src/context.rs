@@ -222,11 +222,19 @@ pub struct Settings {
     pub keep_events: Duration,
     /// The rules of escrow of invoices that are sent from now on.
     pub escrow: EscrowTerms,
+    /// How long after a project's completion its reviews are written, and hidden while only one is there.
+    pub hide_reviews: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 3600);
-        Self { session: DAY, replay: DAY, keep_events: 90 * DAY, escrow: EscrowTerms::default() }
+        Self {
+            session: DAY,
+            replay: DAY,
+            keep_events: 90 * DAY,
+            escrow: EscrowTerms::default(),
+            hide_reviews: 14 * DAY,
+        }
     }
 }

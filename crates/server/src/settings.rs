@@ -309,6 +309,10 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 90, value_name = "EVENTS_KEEP_DAYS",
         value_parser = whole(1, 3650))]
     pub events_keep_days: u32,
+    /// How many days after a project's completion its reviews can be written, and are hidden while only one is there, 1 to 365.
+    #[arg(long, env, global = true, default_value_t = 14, value_name = "REVIEW_HIDDEN_DAYS",
+        value_parser = whole(1, 365))]
+    pub review_hidden_days: u32,
     /// How many days analytics are kept in the mirror, 1 to 3650.
     #[arg(long, env, global = true, default_value_t = 90, value_name = "ANALYTICS_KEEP_DAYS",
         value_parser = whole(1, 3650))]
@@ -345,6 +349,7 @@ impl Settings {
                 fee_bp: i64::from(self.platform_fee_bp),
                 release_days: i64::from(self.escrow_release_days),
             },
+            hide_reviews: Duration::from_secs(u64::from(self.review_hidden_days) * 86_400),
         }
     }
 

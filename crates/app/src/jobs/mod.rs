@@ -5,10 +5,12 @@
 
 mod cleaning;
 mod operating;
+mod publishing;
 mod recurring;
 pub(crate) mod refunding;
 mod releasing;
 mod reminding;
+mod reputing;
 mod runner;
 
 use async_trait::async_trait;
@@ -17,12 +19,12 @@ use chainbill_records::{
     jobs::{Job, NewJob},
 };
 
-pub(crate) use self::recurring::RECURRENCE;
 pub use self::{
     operating::{JobFilter, JobView},
     releasing::release_job,
     runner::JobRunner,
 };
+pub(crate) use self::{publishing::REVIEW_WINDOW, recurring::RECURRENCE, reputing::REPUTATION};
 use crate::{App, AppError};
 
 /// One kind of job.
@@ -83,5 +85,8 @@ pub fn kinds() -> Vec<Box<dyn JobKind>> {
         Box::new(recurring::Recurring),
         Box::new(releasing::Releasing),
         Box::new(reminding::Reminding),
+        Box::new(publishing::Publishing),
+        Box::new(reputing::OfOne),
+        Box::new(reputing::OfAll),
     ]
 }

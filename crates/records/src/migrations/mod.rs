@@ -24,6 +24,8 @@ mod m0022_party_names;
 mod m0023_quotes;
 mod m0024_reminders;
 mod m0025_proposals;
+mod m0027_reviews;
+mod m0028_skills;
 mod m0029_escrow;
 
 mod lock;
@@ -77,6 +79,8 @@ static STEPS: &[&dyn Step] = &[
     &m0023_quotes::Migration,
     &m0024_reminders::Migration,
     &m0025_proposals::Migration,
+    &m0027_reviews::Migration,
+    &m0028_skills::Migration,
     &m0029_escrow::Migration,
 ];
 
