@@ -1,9 +1,10 @@
 //! The catalogue of skills, evidence of skills, and freelancers for a project with the reasons.
 
+use chainbill_testkit::Fault;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Person, Server, embedded, on_every_pair};
+use crate::world::{Person, Server, World, embedded, on_every_pair, run};
 
 async fn put_skill(server: &Server, who: &Person, name: &str, level: &str) -> String {
     let path = format!("/api/users/{}/skills", who.id);
@@ -280,5 +281,39 @@ fn operators_edit_the_catalogue() {
         assert_eq!(categories, expected);
         server.drained().await;
         world.assert_equal();
+    });
+}
+
+#[test]
+fn without_the_mirror_there_are_no_matches_and_reviews_go_on() {
+    run(async {
+        let Some((fresh, proxy)) = crate::faults::behind_a_proxy().await else { return };
+        let world = World::start(fresh).await;
+        let server = &world.server;
+        let (client, freelancer) = world.client_and_freelancer().await;
+        skilled(server, &freelancer).await;
+        let path = format!("/api/projects/{}/matches", project(server, &client).await);
+        server.drained().await;
+        proxy.set(Fault::Silence);
+        assert_eq!(server.get(&path, &client).await.refused(503), "copies-unavailable");
+        assert_eq!(server.get(&path, &freelancer).await.refused(403), "forbidden", "who may ask is known all the same");
+        let done = crate::reviews::completed(server, &client, &freelancer).await;
+        for by in [&client, &freelancer] {
+            let given = server.post(&format!("/api/projects/{done}/reviews"), by, crate::reviews::scores(5)).await;
+            given.expect(201);
+        }
+        let reputation = format!("/api/users/{}/reputation", freelancer.id);
+        server
+            .eventually("the reputation is computed", async |_| {
+                server.get(&reputation, &client).await.expect(200)["facts"]["reviews"]["count"] == 1
+            })
+            .await;
+        proxy.set(Fault::None);
+        server.drained().await;
+        world.assert_equal();
+        let matches = server.get(&path, &client).await.expect(200);
+        assert_eq!(ids(&matches), [&freelancer.id]);
+        assert!(matches["data"][0]["score"].as_i64().unwrap() > 50, "{matches:#}");
+        world.end().await;
     });
 }
