@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn each_party_reviews_once_and_only_a_completed_project() {
         let first = give(&[], 2, DAY).expect("the first").new.state;
-        assert_eq!(give(&[first.clone()], 2, DAY).expect_err("once"), CannotReview::Given(first.id));
+        assert_eq!(give(std::slice::from_ref(&first), 2, DAY).expect_err("once"), CannotReview::Given(first.id));
         for status in ProjectStatus::ALL.iter().copied().filter(|status| *status != ProjectStatus::Completed) {
             let refused = Exchange::of(&project(status), Vec::new(), HIDDEN).expect_err("it is not completed");
             assert!(matches!(refused, CannotReview::NotCompleted(refusal) if refusal.current == status.word()));

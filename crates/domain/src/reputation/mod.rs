@@ -256,7 +256,7 @@ fn disputes(facts: &[Lost], now: Timestamp) -> i64 {
 
 /// A quotient, rounded down; 0 of nothing.
 fn share(of: u128, all: u128) -> i64 {
-    if all == 0 { 0 } else { i64::try_from(of / all).unwrap_or(i64::MAX) }
+    of.checked_div(all).map_or(0, |share| i64::try_from(share).unwrap_or(i64::MAX))
 }
 
 fn count(number: usize) -> i64 {

@@ -40,6 +40,13 @@ async fn reputation(server: &Server, of: &Person, viewer: &Person, reviews: i64,
     server.get(&path, viewer).await.expect(200)
 }
 
+/// Every invariant holds.
+#[track_caller]
+fn sound(world: &World) {
+    let (code, said) = world.command(&["check"]);
+    assert_eq!(code, 0, "{said:#}");
+}
+
 fn listed(page: &Answer) -> Vec<String> {
     page.expect(200)["data"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect()
 }
@@ -125,7 +132,7 @@ fn reviews_are_hidden_until_both_are_there_and_the_score_is_explained() {
         server.drained().await;
         let activity = server.get(&activity, &freelancer).await.expect(200).to_string();
         assert!(activity.contains("REVIEW_GIVEN"), "{activity}");
-        assert_eq!(world.command(&["check"]).0, 0);
+        sound(world);
         world.assert_equal();
     });
 }
@@ -178,7 +185,7 @@ fn of_sixty_four_reviews_at_once_one_is_written() {
         assert!(seen["data"].as_array().unwrap().iter().all(|review| review["status"] == "VISIBLE"), "{seen}");
         assert_eq!(listed(&server.get(&format!("/api/users/{}/reviews", client.id), &client).await).len(), 1);
         assert_eq!(reputation(server, &client, &freelancer, 1, 1).await["facts"]["reviews"]["count"], 1);
-        assert_eq!(world.command(&["check"]).0, 0);
+        sound(world);
         server.drained().await;
         world.assert_equal();
     });
@@ -261,7 +268,7 @@ fn released_money_counts_for_both_parties_and_what_was_received_outside_does_not
             let other = server.get(&path, &world.admin).await.expect(200);
             assert_eq!(other["facts"], known["facts"], "an operator sees all");
         }
-        assert_eq!(world.command(&["check"]).0, 0);
+        sound(world);
         server.drained().await;
         world.assert_equal();
     });
