@@ -208,7 +208,11 @@ impl<'a> Command<'a> {
 
     async fn write_invoice(&mut self, change: Transition<Invoice>) -> Result<(Invoice, InvoiceView), AppError> {
         let today = issuers_day(&self.unit, &[&change.before, &change.next], self.unit.now()).await?;
+        let moves_volume = change.before.released_minor != change.next.released_minor;
         let invoice = invoices::update(&mut self.unit, &change.before, change.next).await?;
+        if moves_volume {
+            self.recompute_reputations(&[invoice.freelancer_id, invoice.client_id]).await?;
+        }
         for transfer in change.transfers {
             self.post(transfer).await?;
         }
@@ -246,7 +250,12 @@ impl<'a> Command<'a> {
 
     /// Saves a change of a project with its events and audit entry; the project as it stands then.
     pub async fn save_project(&mut self, change: Transition<Project>) -> Result<ProjectView, AppError> {
+        let is_completed = change.next.completed_at.is_some() && change.before.completed_at.is_none();
         let project = projects::update(&mut self.unit, &change.before, change.next).await?;
+        if is_completed {
+            let parties = project.freelancer_id.into_iter().chain([project.client_id]);
+            self.recompute_reputations(&parties.collect::<Vec<_>>()).await?;
+        }
         change.events.iter().for_each(|event| self.unit.event(event));
         let (before, after) = (ProjectView::of(change.before), ProjectView::of(project));
         self.note(Some(&before), Some(&after)).await?;

@@ -225,12 +225,20 @@ pub struct Settings {
     pub escrow: EscrowTerms,
     /// How long the steps of disputes take, and who votes.
     pub disputes: Terms,
+    /// How long after a project's completion its reviews are written, and hidden while only one is there.
+    pub hide_reviews: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 3600);
-        let (escrow, disputes) = (EscrowTerms::default(), Terms::default());
-        Self { session: DAY, replay: DAY, keep_events: 90 * DAY, escrow, disputes }
+        Self {
+            session: DAY,
+            replay: DAY,
+            keep_events: 90 * DAY,
+            escrow: EscrowTerms::default(),
+            disputes: Terms::default(),
+            hide_reviews: 14 * DAY,
+        }
     }
 }

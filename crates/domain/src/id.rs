@@ -148,6 +148,8 @@ kinds! {
     Recurrence => RecurrenceId;
     /// A series of numbers.
     NumberSeries => SeriesId;
+    /// Evidence of a user's skill, for an operator.
+    SkillVerification => SkillVerificationId;
     /// A login of one device.
     Session => SessionId;
     /// A tracked event.

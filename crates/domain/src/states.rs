@@ -95,6 +95,15 @@ words! {
         /// Leads the field.
         Expert = "EXPERT",
     }
+    /// Where the verification of a skill stands.
+    VerificationStatus {
+        /// Waits for an operator.
+        Pending = "PENDING",
+        /// The evidence was accepted.
+        Verified = "VERIFIED",
+        /// The evidence was refused.
+        Rejected = "REJECTED",
+    }
     /// Where a project stands.
     ProjectStatus {
         /// Looking for a freelancer.
@@ -242,6 +251,13 @@ words! {
         For = "FOR",
         /// Against the opener.
         Against = "AGAINST",
+    }
+    /// Where a review stands.
+    ReviewStatus {
+        /// Only its author and operators see it; its author may change it.
+        Hidden = "HIDDEN",
+        /// Everyone sees it; it is frozen.
+        Visible = "VISIBLE",
     }
     /// How money arrived.
     PaymentMethod {

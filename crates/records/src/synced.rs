@@ -101,6 +101,7 @@ children! {
     user_skills of users by UserId;
     project_skills of projects by ProjectId;
     project_milestones of projects by ProjectId;
+    skill_aliases of skills by SkillId;
     invoice_lines of invoices by InvoiceId;
     dispute_evidence of disputes by DisputeId;
     dispute_votes of disputes by DisputeId;

@@ -51,6 +51,9 @@ pub enum Command {
     /// Durable jobs and their dead letters.
     #[command(subcommand)]
     Jobs(Jobs),
+    /// Reputations of users.
+    #[command(subcommand)]
+    Reputation(Reputation),
     /// Proofs from certificates.
     #[command(subcommand)]
     Proof(Proof),
@@ -204,6 +207,18 @@ pub enum Jobs {
     Drop {
         /// Its id.
         id: String,
+    },
+}
+
+/// Reputations.
+#[derive(Debug, Subcommand)]
+pub enum Reputation {
+    /// Compute reputations from their facts, with progress, and save those that differ. The server does so after each cause and
+    /// once a day.
+    Recompute {
+        /// Only of the user with this id.
+        #[arg(long)]
+        user: Option<String>,
     },
 }
 

@@ -335,6 +335,10 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 30, value_name = "VOTER_MIN_ACCOUNT_DAYS",
         value_parser = whole(0, 3650))]
     pub voter_min_account_days: u32,
+    /// How many days after a project's completion its reviews can be written, and are hidden while only one is there, 1 to 365.
+    #[arg(long, env, global = true, default_value_t = 14, value_name = "REVIEW_HIDDEN_DAYS",
+        value_parser = whole(1, 365))]
+    pub review_hidden_days: u32,
     /// How many days analytics are kept in the mirror, 1 to 3650.
     #[arg(long, env, global = true, default_value_t = 90, value_name = "ANALYTICS_KEEP_DAYS",
         value_parser = whole(1, 3650))]
@@ -372,6 +376,7 @@ impl Settings {
                 release_days: i64::from(self.escrow_release_days),
             },
             disputes: self.disputes(),
+            hide_reviews: Duration::from_secs(u64::from(self.review_hidden_days) * 86_400),
         }
     }
 

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chainbill_domain::{Model, Timestamp, Value};
 use chainbill_mirror::{
     Activity, Guard, Hit, LogFilter, LogLine, Mirror, MirrorError, MirrorHealth, MirrorQuery, MirrorStore,
-    MirrorTelemetry, Outcome, Page, Retention, SearchQuery, Stamp, Stored, Tracked, Unprepared, Write,
+    MirrorTelemetry, Outcome, Page, Retention, SearchQuery, Selection, Stamp, Stored, Tracked, Unprepared, Write,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -240,6 +240,10 @@ impl<W: Writing> MirrorQuery for Between<W> {
         limit: u32,
     ) -> Result<Vec<Stored>, MirrorError> {
         self.inner.find(model, field, value, before, limit).await
+    }
+
+    async fn select(&self, model: &'static Model, selection: Selection<'_>) -> Result<Vec<Stored>, MirrorError> {
+        self.inner.select(model, selection).await
     }
 
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {

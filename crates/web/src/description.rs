@@ -28,6 +28,7 @@ const THINGS: &[&str] = &[
     "recurrences",
     "reminders",
     "disputes",
+    "reviews",
 ];
 /// Tags of reads of the mirror.
 const MIRROR_READS: &[&str] = &["search", "analytics", "files"];
@@ -133,7 +134,11 @@ fn complete_one(path: &str, method: &str, operation: &mut Value) {
         );
     }
     // Payments, credit notes and refunds have no version: they are never edited.
-    let is_versioned = !path.starts_with("/api/payments") && !path.starts_with("/api/refunds");
+    let is_versioned = !path.starts_with("/api/payments")
+        && !path.starts_with("/api/refunds")
+        && !path.ends_with("/reviews")
+        && !path.ends_with("/recompute")
+        && !path.ends_with("/verifications");
     if changes && is_of(THINGS) && is_versioned && (path.contains("{id}") || method == "put") {
         header(operation, "If-Match", "ETags of earlier responses: the change is made at one of these versions only.");
         refusal(operation, 412, "it has changed");
@@ -241,7 +246,7 @@ fn name(kind: &str, function: &str) -> String {
 
 /// Describes the ETag of an operation that returns a versioned object; whether it does.
 fn answers_a_version(operation: &mut Value) -> bool {
-    const VERSIONED: [&str; 9] = [
+    const VERSIONED: [&str; 11] = [
         "Me",
         "UserView",
         "SkillView",
@@ -251,6 +256,8 @@ fn answers_a_version(operation: &mut Value) -> bool {
         "SeriesView",
         "QuoteView",
         "RecurrenceView",
+        "ReviewView",
+        "VerificationView",
     ];
     let mut is_tagged = false;
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {

@@ -47,7 +47,8 @@ impl Command<'_> {
             let amount = invoice.money(to_client);
             self.give_back(invoice, amount, Back { by, method: None, external_ref: None, reason }).await?;
         }
-        Ok(())
+        // Who has lost it is a fact of a reputation.
+        self.recompute_reputations(&[dispute.parties.client, dispute.parties.freelancer]).await
     }
 
     /// Whether an invoice allows an action on its money. Where a dispute froze it, the refusal names the dispute.

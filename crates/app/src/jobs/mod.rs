@@ -6,10 +6,12 @@
 mod cleaning;
 mod disputing;
 mod operating;
+mod publishing;
 mod recurring;
 pub(crate) mod refunding;
 mod releasing;
 mod reminding;
+mod reputing;
 mod runner;
 
 use async_trait::async_trait;
@@ -18,7 +20,7 @@ use chainbill_records::{
     jobs::{Job, NewJob},
 };
 
-pub(crate) use self::{disputing::DISPUTE, recurring::RECURRENCE};
+pub(crate) use self::{disputing::DISPUTE, publishing::REVIEW_WINDOW, recurring::RECURRENCE, reputing::REPUTATION};
 pub use self::{
     operating::{JobFilter, JobView},
     releasing::release_job,
@@ -85,5 +87,8 @@ pub fn kinds() -> Vec<Box<dyn JobKind>> {
         Box::new(releasing::Releasing),
         Box::new(reminding::Reminding),
         Box::new(disputing::Disputing),
+        Box::new(publishing::Publishing),
+        Box::new(reputing::OfOne),
+        Box::new(reputing::OfAll),
     ]
 }

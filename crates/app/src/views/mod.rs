@@ -9,8 +9,10 @@ mod payouts;
 mod projects;
 mod quotes;
 mod recurrences;
+mod reviews;
 mod series;
 mod users;
+mod verifications;
 
 use chainbill_domain::{
     Timestamp,
@@ -37,8 +39,12 @@ pub use self::{
     projects::{MilestoneView, ProjectSkillView, ProjectView, ProposalView},
     quotes::QuoteView,
     recurrences::{OccurrenceView, RecurrenceView, ScheduleView},
+    reviews::{
+        ComponentView, DisputeFacts, FactsView, ProjectFacts, ReputationView, ReviewFacts, ReviewView, VolumeFacts,
+    },
     series::SeriesView,
-    users::{SkillView, UserSkillView, UserView},
+    users::{CategoryView, MergedSkillView, SkillView, UserSkillView, UserView},
+    verifications::VerificationView,
 };
 
 /// An answer to a command.
@@ -54,6 +60,18 @@ pub trait Identified: Answer {
     const MODEL: &'static str;
     /// Its id.
     fn id(&self) -> &str;
+}
+
+impl Answer for MergedSkillView {
+    fn tag(&self) -> Option<String> {
+        self.skill.tag()
+    }
+}
+
+impl Answer for bool {
+    fn tag(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Answer for () {
@@ -87,6 +105,8 @@ versioned! {
     SeriesView: "number_series";
     PayoutView: "payouts";
     RecurrenceView: "recurrences";
+    ReviewView: "reviews";
+    VerificationView: "skill_verifications";
 }
 
 impl Answer for BillingProfileView {

@@ -7,7 +7,8 @@ use chainbill_domain::{
 };
 use chainbill_records::{
     Text,
-    entities::{skills, user_skills, users},
+    entities::{user_skills, users},
+    repo::{skills::WithAliases, users::user_skill},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -72,6 +73,11 @@ pub struct UserSkillView {
     pub level: SkillLevel,
     /// Years of practice.
     pub years: i64,
+    /// Whether an operator has verified this level, or a higher one.
+    pub verified: bool,
+    /// The level that an operator has verified.
+    #[schema(value_type = Option<String>)]
+    pub verified_level: Option<SkillLevel>,
 }
 
 impl UserView {
@@ -103,7 +109,15 @@ impl UserView {
 
 impl From<user_skills::Model> for UserSkillView {
     fn from(row: user_skills::Model) -> Self {
-        Self { skill_id: row.skill_id.to_string(), name: row.name, level: row.level.0, years: row.years }
+        let skill = user_skill(row);
+        Self {
+            skill_id: skill.skill_id.to_string(),
+            verified: skill.is_verified(),
+            name: skill.name,
+            level: skill.level,
+            years: skill.years,
+            verified_level: skill.verified_level,
+        }
     }
 }
 
@@ -123,10 +137,36 @@ pub struct SkillView {
     pub description: Option<String>,
     /// Whether an operator looked at it.
     pub verified: bool,
+    /// Names of entries that became this one, and names that it had.
+    pub aliases: Vec<String>,
 }
 
-impl From<skills::Model> for SkillView {
-    fn from(row: skills::Model) -> Self {
+/// A category of the catalogue.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CategoryView {
+    /// Its name.
+    pub category: String,
+    /// How many skills are in it.
+    pub skills: i64,
+}
+
+/// The entry that another one became.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MergedSkillView {
+    /// The entry.
+    pub skill: SkillView,
+    /// How many users had the other one.
+    pub users: u64,
+    /// How many projects asked for the other one.
+    pub projects: u64,
+}
+
+impl SkillView {
+    /// An entry as it is shown.
+    #[must_use]
+    pub fn of((row, aliases): WithAliases) -> Self {
         Self {
             id: row.id.to_string(),
             version: row.version,
@@ -134,6 +174,7 @@ impl From<skills::Model> for SkillView {
             category: row.category,
             description: row.description,
             verified: row.verified,
+            aliases: aliases.into_iter().map(|alias| alias.name).collect(),
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use chainbill_app::{
-    App, Context, INVARIANTS, NewApplication, NewCreditNote, NewDisputeRequest, NewInvoice, NewLink, NewMilestone,
-    NewPayout, NewProject, NewQuote, NewRefund, NewSeries, OfferSettlement, ReleaseInvoice, SubmitWork, UserView,
+    App, Context, INVARIANTS, MergeSkill, NewApplication, NewCreditNote, NewDisputeRequest, NewInvoice, NewLink,
+    NewMilestone, NewPayout, NewProject, NewQuote, NewRefund, NewReview, NewSeries, NewUserSkill, NewVerification,
+    OfferSettlement, ReleaseInvoice, SubmitWork, UserView,
 };
 use chainbill_testkit::sea_orm::ConnectionTrait as _;
 
@@ -168,6 +169,23 @@ const BREAKING: &[(&str, &str)] = &[
     ("voters-are-no-parties", "UPDATE dispute_votes SET voter_id = (SELECT MAX(client_id) FROM disputes)"),
     ("votes-decide-with-a-quorum", "INSERT INTO dispute_votes SELECT * FROM kept_dispute_votes"),
     ("votes-decide-with-a-quorum", "UPDATE disputes SET resolved_by = 'VOTE', outcome = 'FOR', quorum = 3"),
+    ("reviews-are-of-completed-projects", "UPDATE projects SET status = 'IN_PROGRESS'"),
+    ("reviews-are-of-completed-projects", "UPDATE reviews SET reviewee_id = reviewer_id"),
+    ("reviews-are-of-completed-projects", "UPDATE reviews SET timeliness = 6"),
+    ("reviews-are-of-completed-projects", "UPDATE reviews SET visible_at = NULL WHERE quality = 4"),
+    ("reviews-are-of-completed-projects", "INSERT INTO reviews SELECT * FROM kept_reviews"),
+    ("reputations-are-of-users", "UPDATE reputations SET user_id = 'none'"),
+    ("reputations-are-of-users", "UPDATE reputations SET score = 101"),
+    ("reputations-are-of-users", "UPDATE reputations SET score = score - 1"),
+    ("reputations-are-of-users", "INSERT INTO reputations SELECT * FROM kept_reputations"),
+    ("skills-are-in-the-catalogue", "UPDATE user_skills SET skill_id = 'none'"),
+    ("skills-are-in-the-catalogue", "DELETE FROM skills"),
+    ("skills-are-in-the-catalogue", "INSERT INTO user_skills SELECT * FROM kept_user_skills"),
+    ("skills-are-in-the-catalogue", "INSERT INTO project_skills SELECT * FROM kept_project_skills"),
+    ("skills-are-in-the-catalogue", "UPDATE skill_aliases SET name_key = 'rust'"),
+    ("skills-are-in-the-catalogue", "UPDATE skill_aliases SET skill_id = 'none'"),
+    ("verified-skills-have-evidence", "UPDATE skill_verifications SET status = 'REJECTED'"),
+    ("verified-skills-have-evidence", "DELETE FROM skill_verifications"),
 ];
 
 const TABLES: &[&str] = &[
@@ -192,6 +210,14 @@ const TABLES: &[&str] = &[
     "disputes",
     "dispute_votes",
     "dispute_evidence",
+    "projects",
+    "project_skills",
+    "reviews",
+    "reputations",
+    "skills",
+    "skill_aliases",
+    "skill_verifications",
+    "user_skills",
     "events",
     "event_consumers",
 ];
@@ -256,6 +282,48 @@ async fn contracted(app: &App, freelancer: &Context, (client, user): (&Context, 
     };
     let draft = app.create_invoice(freelancer, new).await.unwrap().into_new().unwrap();
     app.send_invoice(freelancer, &draft.id).await.unwrap();
+}
+
+/// A completed project with both reviews, and what they make of the reputations.
+async fn reviewed(app: &App, freelancer: &Context, client: &Context) {
+    let new = NewProject {
+        title: "Work".to_owned(),
+        description: "Of some kind".to_owned(),
+        budget: None,
+        deadline: None,
+        skills: vec!["Rust".to_owned()],
+    };
+    let project = app.create_project(client, new).await.unwrap().into_new().unwrap().id;
+    let application = NewApplication { message: "Ready".to_owned(), amount: None, hourly_rate: None };
+    let application = app.apply(freelancer, &project, application).await.unwrap().into_new().unwrap();
+    app.accept_proposal(client, &application.id).await.unwrap();
+    app.submit_project(freelancer, &project).await.unwrap();
+    app.complete_project(client, &project).await.unwrap();
+    for (by, score) in [(freelancer, 4), (client, 5)] {
+        let review = NewReview {
+            quality: score,
+            communication: score,
+            timeliness: score,
+            professionalism: score,
+            comment: None,
+        };
+        app.give_review(by, &project, review).await.unwrap();
+    }
+    app.recompute_reputations(|_| {}).await.unwrap();
+}
+
+/// A skill with another name, verified.
+async fn verified(app: &App, freelancer: &Context) {
+    let user = freelancer.actor().unwrap().user_id.to_string();
+    let rust = |name: &str| NewUserSkill { name: name.to_owned(), level: "EXPERT".to_owned(), years: 3 };
+    app.put_user_skill(freelancer, &user, rust("Rust")).await.unwrap();
+    let known = app.put_user_skill(freelancer, &user, rust("Rustlang")).await.unwrap().into_new().unwrap();
+    let ids: Vec<String> = known.skills.iter().map(|skill| skill.skill_id.clone()).collect();
+    let operator = as_operator(freelancer);
+    app.merge_skill(&operator, &ids[1], MergeSkill { into: ids[0].clone() }).await.unwrap();
+    let evidence = NewVerification { links: Vec::new(), text: Some("Mine".to_owned()) };
+    let pending = app.submit_verification(freelancer, &user, &ids[0], evidence).await.unwrap().into_new().unwrap();
+    app.verify_skill(&operator, &pending.id).await.unwrap();
 }
 
 async fn run(app: &App, sql: &str) {
@@ -350,6 +418,8 @@ async fn every_invariant_holds_and_finds_what_breaks_it() {
         let (other, _) = new_user(app, "ada", "FREELANCER").await;
         contracted(app, &other, (&client, &user)).await;
         disputed(app, &freelancer, (&client, &user)).await;
+        reviewed(app, &freelancer, &client).await;
+        verified(app, &freelancer).await;
         lay_open(app).await;
         assert_eq!(broken(app).await, BTreeSet::new());
         for (name, sql) in BREAKING {

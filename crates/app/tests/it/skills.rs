@@ -1,6 +1,6 @@
 //! Skills that many name at once, and lists of those who have them.
 
-use chainbill_app::{NewUserSkill, PageRequest, Trouble};
+use chainbill_app::{NewUserSkill, PageRequest, SkillFilter, Trouble};
 
 use crate::world::{new_user, on_every_primary, operator};
 
@@ -28,7 +28,7 @@ async fn many_who_name_the_same_new_skill_at_once_all_get_it() {
         let ids: Vec<String> =
             given.into_iter().map(|done| done.unwrap().into_new().unwrap().skills[0].skill_id.clone()).collect();
         assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "{ids:?}");
-        let catalogue = app.skills(&people[0].0, &PageRequest::default()).await.unwrap();
+        let catalogue = app.skills(&people[0].0, &SkillFilter::default()).await.unwrap();
         assert_eq!(catalogue.data.len(), 1);
     })
     .await;

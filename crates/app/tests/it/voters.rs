@@ -73,6 +73,11 @@ pub async fn voters(app: &App, voters: &[Voter]) -> Vec<Context> {
                 on_time_bp: 10_000,
                 completed_projects: 1,
                 disputes_lost: 0,
+                released_invoices: 0,
+                reviews_part_bp: 0,
+                on_time_part_bp: 0,
+                volume_part_bp: 0,
+                disputes_part_bp: 0,
                 created_at: since,
                 updated_at: since,
             };

@@ -12,6 +12,7 @@ pub static REVIEWS: Model = Model {
         int("timeliness", "timeliness"),
         int("professionalism", "professionalism"),
         text("comment", "comment").nullable(),
+        time("visible_at", "visibleAt").nullable(),
         time("created_at", "createdAt"),
         time("updated_at", "updatedAt"),
     ],

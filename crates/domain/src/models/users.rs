@@ -23,7 +23,13 @@ pub static USERS: Model = Model {
         table: "user_skills",
         parent: "user_id",
         order_by: "position",
-        columns: &[text("skill_id", "skillId"), text("name", "name"), text("level", "level"), int("years", "years")],
+        columns: &[
+            text("skill_id", "skillId"),
+            text("name", "name"),
+            text("level", "level"),
+            int("years", "years"),
+            text("verified_level", "verifiedLevel").nullable(),
+        ],
         omitted: &[omitted("position", "the order of the list says it")],
     }],
     omitted: &[

@@ -89,7 +89,7 @@ pub enum Action {
 }
 
 /// The past participle in messages and the name in `allowed`.
-const fn names(action: Action) -> (&'static str, &'static str) {
+pub(crate) const fn names(action: Action) -> (&'static str, &'static str) {
     match action {
         Action::Edit => ("edited", "edit"),
         Action::Start => ("started", "start"),

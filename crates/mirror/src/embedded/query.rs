@@ -6,7 +6,7 @@ use chainbill_domain::{Model, Timestamp, Value};
 use super::{EmbeddedMirror, activity, logs, read, schema, search};
 use crate::{
     limits::within,
-    port::{Activity, Hit, LogFilter, LogLine, MirrorError, MirrorQuery, SearchQuery, Stored},
+    port::{Activity, Hit, LogFilter, LogLine, MirrorError, MirrorQuery, SearchQuery, Selection, Stored},
 };
 
 #[async_trait]
@@ -28,6 +28,10 @@ impl MirrorQuery for EmbeddedMirror {
         limit: u32,
     ) -> Result<Vec<Stored>, MirrorError> {
         within(self.deadlines.request, "find", read::find(&self.readers, model, field, value, before, limit)).await
+    }
+
+    async fn select(&self, model: &'static Model, selection: Selection<'_>) -> Result<Vec<Stored>, MirrorError> {
+        within(self.deadlines.request, "select", read::select(&self.readers, model, selection)).await
     }
 
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError> {

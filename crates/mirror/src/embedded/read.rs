@@ -11,7 +11,7 @@ use sqlx::{
 use super::{or_nothing, schema};
 use crate::{
     id_codec::{self, Named},
-    port::{MirrorError, Page, Stamp, Stored},
+    port::{MirrorError, Page, Selection, Stamp, Stored},
 };
 
 const STAMP: &str = "id, version, digest, revision, deleted_at, applied_at";
@@ -168,6 +168,44 @@ fn found(model: &Model, field: &str, goes_on: bool) -> String {
     let upper = if goes_on { "AND id < ?" } else { "" };
     let name = model.name;
     format!("SELECT {columns} FROM \"{name}\" WHERE body -> '$.{field}' = ? {upper} ORDER BY id DESC LIMIT ?")
+}
+
+/// The documents of a selection, newest id first, without their large fields.
+pub(super) async fn select(
+    readers: &SqlitePool,
+    model: &Model,
+    selection: Selection<'_>,
+) -> Result<Vec<Stored>, MirrorError> {
+    if selection.any_of.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = sqlx::query(AssertSqlSafe(selected(model, &selection))).persistent(false);
+    for text in selection.any_of {
+        query = query.bind(text);
+    }
+    for (_, text) in selection.with {
+        query = query.bind(*text);
+    }
+    Ok(or_nothing(query.bind(selection.limit).fetch_all(readers).await)?.iter().map(stored).collect())
+}
+
+/// The statement of [`select`]. Bodies and items that another program wrote may be no JSON.
+fn selected(model: &Model, selection: &Selection<'_>) -> String {
+    let columns = schema::small(model).map_or_else(|| WHOLE.to_owned(), |small| format!("{STAMP}, {small} AS body"));
+    let marks = vec!["?"; selection.any_of.len()].join(",");
+    let named = match selection.path.split_once('.') {
+        Some((list, field)) => format!(
+            "EXISTS (SELECT 1 FROM json_each(body, '$.{list}') AS item WHERE CASE WHEN item.type = 'object' THEN \
+             item.value ->> '$.{field}' END IN ({marks}))"
+        ),
+        None => format!("body ->> '$.{}' IN ({marks})", selection.path),
+    };
+    let with: String = selection.with.iter().map(|(field, _)| format!(" AND body ->> '$.{field}' = ?")).collect();
+    let name = model.name;
+    format!(
+        "SELECT {columns} FROM \"{name}\" WHERE CASE WHEN json_valid(body) THEN {named}{with} ELSE 0 END \
+         ORDER BY id DESC LIMIT ?"
+    )
 }
 
 /// The text that a value has inside a stored body.

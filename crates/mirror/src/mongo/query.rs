@@ -6,7 +6,7 @@ use chainbill_domain::{Model, Timestamp, Value};
 use super::{MongoMirror, activity, logs, read, search};
 use crate::{
     limits::within,
-    port::{Activity, Hit, LogFilter, LogLine, MirrorError, MirrorQuery, SearchQuery, Stored},
+    port::{Activity, Hit, LogFilter, LogLine, MirrorError, MirrorQuery, SearchQuery, Selection, Stored},
 };
 
 #[async_trait]
@@ -36,6 +36,15 @@ impl MirrorQuery for MongoMirror {
             let database = self.client.database().await?;
             let collation = self.simple_collation(database, model).await?;
             read::find(database, model, (field, value), before, limit, collation).await
+        })
+        .await
+    }
+
+    async fn select(&self, model: &'static Model, selection: Selection<'_>) -> Result<Vec<Stored>, MirrorError> {
+        self.query("select", async {
+            let database = self.client.database().await?;
+            let collation = self.simple_collation(database, model).await?;
+            read::select(database, model, selection, collation).await
         })
         .await
     }

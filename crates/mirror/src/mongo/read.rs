@@ -20,7 +20,7 @@ use super::{
     values::Names,
     writer::Writer,
 };
-use crate::port::{MirrorError, Page, Stamp, Stored};
+use crate::port::{MirrorError, Page, Selection, Stamp, Stored};
 
 /// How much of each document is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -226,6 +226,26 @@ pub(super) async fn find(
     filter.insert("_id", before.map_or_else(|| doc! { "$gte": "" }, |before| doc! { "$lt": before }));
     let collection = collection(database, model.name);
     let mut find = collection.find(filter).sort(doc! { "_id": -1 }).limit(limit.into());
+    if model.is_large() {
+        find = find.projection(without_large(model));
+    }
+    if let Some(collation) = collation {
+        find = find.collation(collation);
+    }
+    all(model, find.await).await
+}
+
+/// The documents of a selection, newest id first, without their large fields.
+pub(super) async fn select(
+    database: &Database,
+    model: &'static Model,
+    selection: Selection<'_>,
+    collation: Option<Collation>,
+) -> Result<Vec<Stored>, MirrorError> {
+    let mut filter = doc! { selection.path: { "$in": selection.any_of }, "_id": { "$gte": "" } };
+    filter.extend(selection.with.iter().map(|(field, text)| ((*field).to_owned(), Bson::from(*text))));
+    let collection = collection(database, model.name);
+    let mut find = collection.find(filter).sort(doc! { "_id": -1 }).limit(selection.limit.into());
     if model.is_large() {
         find = find.projection(without_large(model));
     }

@@ -9,7 +9,7 @@ mod telemetry;
 
 pub use documents::{Content, Guard, MirrorError, Outcome, Page, Retention, Stamp, Stored, Unprepared, Write};
 pub use health::MirrorHealth;
-pub use query::{Activity, Hit, LogFilter, MirrorQuery, SearchPosition, SearchQuery};
+pub use query::{Activity, Hit, LogFilter, MirrorQuery, SearchPosition, SearchQuery, Selection};
 pub use store::MirrorStore;
 pub use telemetry::{LogLine, MirrorTelemetry, Tracked};
 

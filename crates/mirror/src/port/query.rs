@@ -31,11 +31,27 @@ pub trait MirrorQuery: MirrorHealth {
         limit: u32,
     ) -> Result<Vec<Stored>, MirrorError>;
 
+    /// Documents that a selection names, newest `_id` first, without their large fields. Documents with non-string ids are left out.
+    async fn select(&self, model: &'static Model, selection: Selection<'_>) -> Result<Vec<Stored>, MirrorError>;
+
     /// Statistics since a moment: of one user, or of the whole system.
     async fn activity(&self, user: Option<&str>, since: Timestamp) -> Result<Activity, MirrorError>;
 
     /// Log lines that pass the filter, newest first, before the one of this id, at most so many.
     async fn logs(&self, filter: &LogFilter, before: Option<&str>, limit: u32) -> Result<Vec<LogLine>, MirrorError>;
+}
+
+/// Documents by texts that they hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Selection<'a> {
+    /// A top-level field, or a field of the items of a list, as `skills.skillId`.
+    pub path: &'static str,
+    /// One of these texts stands there.
+    pub any_of: &'a [String],
+    /// These top-level fields have these texts.
+    pub with: &'a [(&'static str, &'static str)],
+    /// At most so many documents.
+    pub limit: u32,
 }
 
 /// A search.

@@ -32,4 +32,5 @@ pub use payouts::available_balances;
 pub use projects::{project_milestones, project_skills};
 pub use recurrences::{recurrence_occurrences, reminder_rules, reminders};
 pub use series::{number_counters, number_series};
+pub use skills::{skill_aliases, skill_verifications};
 pub use users::user_skills;

@@ -21,6 +21,11 @@ pub struct Model {
     pub on_time_bp: i64,
     pub completed_projects: i64,
     pub disputes_lost: i64,
+    pub released_invoices: i64,
+    pub reviews_part_bp: i64,
+    pub on_time_part_bp: i64,
+    pub volume_part_bp: i64,
+    pub disputes_part_bp: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

@@ -23,6 +23,7 @@ pub struct Model {
     pub professionalism: i64,
     #[sea_orm(column_type = "Text", nullable)]
     pub comment: Option<String>,
+    pub visible_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

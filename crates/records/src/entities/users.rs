@@ -61,6 +61,7 @@ pub mod user_skills {
         pub name: String,
         pub level: Text<SkillLevel>,
         pub years: i64,
+        pub verified_level: Option<Text<SkillLevel>>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -25,6 +25,8 @@ mod m0023_quotes;
 mod m0024_reminders;
 mod m0025_proposals;
 mod m0026_disputes;
+mod m0027_reviews;
+mod m0028_skills;
 mod m0029_escrow;
 
 mod lock;
@@ -79,6 +81,8 @@ static STEPS: &[&dyn Step] = &[
     &m0024_reminders::Migration,
     &m0025_proposals::Migration,
     &m0026_disputes::Migration,
+    &m0027_reviews::Migration,
+    &m0028_skills::Migration,
     &m0029_escrow::Migration,
 ];
 

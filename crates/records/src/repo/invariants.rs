@@ -347,6 +347,43 @@ pub const INVARIANTS: &[Invariant] = &[
               d.resolved_by = 'VOTE' AND d.outcome <> CASE WHEN COALESCE(v.pro + v.con, 0) < d.quorum THEN 'NO_QUORUM' WHEN v.pro > \
               v.con THEN 'FOR' WHEN v.pro < v.con THEN 'AGAINST' ELSE 'TIED' END",
     },
+    Invariant {
+        name: "reviews-are-of-completed-projects",
+        description: "every review is by one party of a completed project of the other, once per direction, with scores from 1 to \
+                      5, and both are visible where both are there",
+        sql: "SELECT r.id FROM reviews r LEFT JOIN projects p ON p.id = r.project_id AND p.status = 'COMPLETED' WHERE p.id IS \
+              NULL OR NOT ((r.reviewer_id = p.client_id AND r.reviewee_id = p.freelancer_id) OR (r.reviewer_id = \
+              p.freelancer_id AND r.reviewee_id = p.client_id)) OR r.quality NOT BETWEEN 1 AND 5 OR r.communication NOT \
+              BETWEEN 1 AND 5 OR r.timeliness NOT BETWEEN 1 AND 5 OR r.professionalism NOT BETWEEN 1 AND 5 OR r.visible_at < \
+              r.created_at UNION ALL SELECT project_id FROM reviews GROUP BY project_id HAVING COUNT(*) > COUNT(DISTINCT \
+              reviewer_id) OR (COUNT(*) = 2 AND COUNT(visible_at) < 2)",
+    },
+    Invariant {
+        name: "reputations-are-of-users",
+        description: "every reputation is the only one of a user who exists, from 0 to 100, and the sum of its components",
+        sql: "SELECT r.id FROM reputations r LEFT JOIN users u ON u.id = r.user_id WHERE u.id IS NULL OR r.score NOT BETWEEN 0 \
+              AND 100 OR r.reviews_part_bp NOT BETWEEN 0 AND 10000 OR r.on_time_part_bp NOT BETWEEN 0 AND 10000 OR \
+              r.volume_part_bp NOT BETWEEN 0 AND 10000 OR r.disputes_part_bp NOT BETWEEN 0 AND 10000 OR (r.disputes_part_bp > 0 \
+              AND 50 * r.reviews_part_bp + 20 * r.on_time_part_bp + 15 * r.volume_part_bp + 15 * r.disputes_part_bp + 5000 - \
+              10000 * r.score NOT BETWEEN 0 AND 9999) UNION ALL SELECT user_id FROM reputations GROUP BY user_id HAVING COUNT(*) \
+              > 1",
+    },
+    Invariant {
+        name: "skills-are-in-the-catalogue",
+        description: "every skill of a user or a project is in the catalogue, once each, and no name leads to two entries",
+        sql: "SELECT s.user_id FROM user_skills s LEFT JOIN skills c ON c.id = s.skill_id WHERE c.id IS NULL UNION ALL SELECT \
+              s.project_id FROM project_skills s LEFT JOIN skills c ON c.id = s.skill_id WHERE c.id IS NULL UNION ALL SELECT \
+              user_id FROM user_skills GROUP BY user_id, skill_id HAVING COUNT(*) > 1 UNION ALL SELECT project_id FROM \
+              project_skills GROUP BY project_id, skill_id HAVING COUNT(*) > 1 UNION ALL SELECT a.name FROM skill_aliases a \
+              LEFT JOIN skills c ON c.id = a.skill_id LEFT JOIN skills n ON n.name_key = a.name_key WHERE c.id IS NULL OR n.id \
+              IS NOT NULL",
+    },
+    Invariant {
+        name: "verified-skills-have-evidence",
+        description: "every verified level of a user's skill has evidence that an operator accepted",
+        sql: "SELECT s.user_id FROM user_skills s WHERE s.verified_level IS NOT NULL AND NOT EXISTS (SELECT 1 FROM \
+              skill_verifications v WHERE v.user_id = s.user_id AND v.skill_id = s.skill_id AND v.status = 'VERIFIED')",
+    },
 ];
 
 /// How many violations of an invariant are named.

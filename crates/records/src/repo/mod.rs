@@ -21,11 +21,14 @@ pub mod proposals;
 pub mod quotes;
 pub mod recurrences;
 pub mod reminders;
+pub mod reputations;
+pub mod reviews;
 pub mod series;
 pub mod sessions;
 pub mod shared_keys;
 pub mod skills;
 pub mod users;
+pub mod verifications;
 pub mod voters;
 
 /// Rows that are cleaned away at once.

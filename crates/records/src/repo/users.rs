@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chainbill_domain::{id::UserId, zone::Zone};
+use chainbill_domain::{id::UserId, skill::UserSkill, zone::Zone};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
@@ -43,6 +43,44 @@ pub async fn skills(db: &impl ConnectionTrait, id: UserId) -> Result<Vec<user_sk
         .filter(user_skills::Column::UserId.eq(Text(id)))
         .order_by_asc(user_skills::Column::Position);
     Ok(skills.all(db).await?)
+}
+
+/// The skills of a user in their order, under lock: hold the user's lock before.
+///
+/// # Errors
+/// When the primary does not answer.
+pub async fn lock_skills(unit: &Unit, id: UserId) -> Result<Vec<user_skills::Model>, RecordsError> {
+    let skills = user_skills::Entity::find()
+        .filter(user_skills::Column::UserId.eq(Text(id)))
+        .order_by_asc(user_skills::Column::Position);
+    Ok(skills.lock_exclusive().all(unit).await?)
+}
+
+/// A skill of a user, in the domain's terms.
+#[must_use]
+pub fn user_skill(row: user_skills::Model) -> UserSkill {
+    UserSkill {
+        skill_id: row.skill_id.0,
+        name: row.name,
+        level: row.level.0,
+        years: row.years,
+        verified_level: row.verified_level.map(|Text(level)| level),
+    }
+}
+
+/// The rows of a user's skills.
+#[must_use]
+pub fn skill_rows(user: UserId, skills: Vec<UserSkill>) -> Vec<user_skills::Model> {
+    let row = |(skill, position): (UserSkill, i64)| user_skills::Model {
+        user_id: Text(user),
+        position,
+        skill_id: Text(skill.skill_id),
+        name: skill.name,
+        level: Text(skill.level),
+        years: skill.years,
+        verified_level: skill.verified_level.map(Text),
+    };
+    skills.into_iter().zip(0..).map(row).collect()
 }
 
 /// Users, newest first, after the id of an earlier page.

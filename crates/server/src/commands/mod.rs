@@ -7,6 +7,7 @@ mod health;
 mod jobs;
 mod migrate;
 mod proof;
+mod reputation;
 mod serve;
 mod sync;
 
@@ -69,6 +70,9 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Demo(request) => demo::demo(&settings, out, request, &stop).await,
         Command::Check => check::check(&settings, out).await,
         Command::Jobs(request) => jobs::jobs(&settings, out, request).await,
+        Command::Reputation(crate::cli::Reputation::Recompute { user }) => {
+            reputation::recompute(&settings, out, user.as_deref()).await
+        }
         Command::Proof(crate::cli::Proof::Check { file, certificate, chain }) => {
             proof::check(out, &file, certificate.as_deref(), &chain)
         }

@@ -181,6 +181,7 @@ fn skills_of(maker: &mut Maker<'_>, user: UserId, skills: &[Skill]) -> Vec<user_
                 name: name.to_owned(),
                 level: Text(*maker.dice.one(SkillLevel::ALL)),
                 years: maker.dice.between(0, 20),
+                verified_level: None,
             }
         })
         .collect()

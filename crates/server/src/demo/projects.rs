@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use chainbill_domain::{
     Timestamp,
-    id::{ProjectId, UserId},
+    id::{DisputeId, ProjectId, UserId},
+    reputation::{self, Completed, Facts, Lost, Reviewed},
+    review::Scores,
     states::ProjectStatus,
 };
 use chainbill_records::{
@@ -25,13 +27,13 @@ pub(super) struct Project {
     pub client: UserId,
     pub freelancer: Option<UserId>,
     pub at: Timestamp,
-    pub on_time: Option<bool>,
+    completed: Option<Completed>,
 }
 
-/// A review's ratings, 1 to 5.
+/// A review, as a fact of its reviewee's reputation.
 pub(super) struct Review {
     reviewee: UserId,
-    sum: i64,
+    fact: Reviewed,
 }
 
 pub(super) async fn projects(
@@ -40,7 +42,7 @@ pub(super) async fn projects(
     skills: &[Skill],
 ) -> anyhow::Result<(Vec<Project>, Vec<Review>)> {
     let all = maker.plan.projects();
-    let (mut made, mut review_sums) = (Vec::with_capacity(all), Vec::new());
+    let (mut made, mut review_facts) = (Vec::with_capacity(all), Vec::new());
     let places: Vec<usize> = (0..all).collect();
     for batch in places.chunks(BATCH) {
         let (mut rows, mut children, mut opinions, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -48,9 +50,10 @@ pub(super) async fn projects(
             let row = project(maker, people, place, all);
             events.extend(maker.of_project(&row));
             children.extend(asked(maker, row.id.0, skills));
-            let on_time = row
-                .completed_at
-                .map(|at| row.deadline.as_ref().is_none_or(|day| *day >= at.format("%Y-%m-%d").to_string()));
+            let completed = row.completed_at.map(|at| {
+                let on_time = row.deadline.as_ref().map(|day| *day >= at.format("%Y-%m-%d").to_string());
+                Completed { project: row.id.0, on_time, at }
+            });
             if let (Some(at), Some(Text(freelancer))) = (row.completed_at, row.freelancer_id) {
                 let parties = [(row.client_id.0, freelancer), (freelancer, row.client_id.0)];
                 opinions.extend(parties.map(|(from, of)| opinion(maker, row.id.0, from, of, at)));
@@ -60,14 +63,11 @@ pub(super) async fn projects(
                 client: row.client_id.0,
                 freelancer: row.freelancer_id.map(|id| id.0),
                 at: row.created_at,
-                on_time,
+                completed,
             });
             rows.push(row);
         }
-        review_sums.extend(opinions.iter().map(|row| Review {
-            reviewee: row.reviewee_id.0,
-            sum: row.quality + row.communication + row.timeliness + row.professionalism,
-        }));
+        review_facts.extend(opinions.iter().map(review));
         let count = [("projects", rows.len()), ("reviews", opinions.len())];
         let saving = async |unit: &mut Unit| {
             unit.insert_many_with::<project_skills::Entity>(rows, children).await?;
@@ -75,7 +75,7 @@ pub(super) async fn projects(
         };
         maker.save(&count, events, saving).await?;
     }
-    Ok((made, review_sums))
+    Ok((made, review_facts))
 }
 
 fn project(maker: &mut Maker<'_>, people: &People, place: usize, all: usize) -> projects::Model {
@@ -147,20 +147,25 @@ fn opinion(maker: &mut Maker<'_>, project: ProjectId, from: UserId, of: UserId, 
         timeliness,
         professionalism,
         comment: maker.dice.chance(70).then(|| (*maker.dice.one(PRAISE)).to_owned()),
+        visible_at: Some(at),
         created_at: at,
         updated_at: at,
     }
 }
 
-#[derive(Default, Clone, Copy)]
-struct Facts {
-    reviews: i64,
-    marks: i64,
-    completed: i64,
-    on_time: i64,
+fn review(row: &reviews::Model) -> Review {
+    let score = |score: i64| u8::try_from(score).unwrap_or(1);
+    let scores = Scores {
+        quality: score(row.quality),
+        communication: score(row.communication),
+        timeliness: score(row.timeliness),
+        professionalism: score(row.professionalism),
+    };
+    let (review, project, at) = (row.id.0, row.project_id.0, row.created_at);
+    Review { reviewee: row.reviewee_id.0, fact: Reviewed { review, project, scores, at } }
 }
 
-/// A freelancer's reputation: 60 % ratings, 25 % on-time share, 15 % experience, minus 5 per lost dispute.
+/// Freelancers' reputations of what is made so far. The server's daily job computes them again, with all facts.
 pub(super) async fn reputations(
     maker: &mut Maker<'_>,
     people: &People,
@@ -170,35 +175,36 @@ pub(super) async fn reputations(
 ) -> anyhow::Result<()> {
     let mut facts: HashMap<UserId, Facts> = HashMap::new();
     for review in reviews {
-        let known = facts.entry(review.reviewee).or_default();
-        known.reviews += 1;
-        known.marks += review.sum;
+        facts.entry(review.reviewee).or_default().reviews.push(review.fact);
     }
-    for (freelancer, on_time) in projects.iter().filter_map(|project| Some((project.freelancer?, project.on_time?))) {
-        let known = facts.entry(freelancer).or_default();
-        known.completed += 1;
-        known.on_time += i64::from(on_time);
+    for (freelancer, completed) in projects.iter().filter_map(|project| Some((project.freelancer?, project.completed?)))
+    {
+        facts.entry(freelancer).or_default().projects.push(completed);
     }
     let all = people.freelancers().len();
     for (page, batch) in people.freelancers().chunks(BATCH).enumerate() {
         let mut rows = Vec::new();
         for (place, user) in batch.iter().enumerate() {
             let at = maker.moment(page * BATCH + place, all);
-            let known = facts.get(user).copied().unwrap_or_default();
+            let mut known = facts.remove(user).unwrap_or_default();
             let lost = lost.get(user).copied().unwrap_or(0);
-            let average = if known.reviews == 0 { 0 } else { known.marks * 25 / known.reviews };
-            let on_time = if known.completed == 0 { 0 } else { known.on_time * 10_000 / known.completed };
-            let score = average * 60 / 500 + on_time * 25 / 10_000 + known.completed.min(15) - 5 * lost;
+            known.disputes.extend((0..lost).map(|_| Lost { dispute: DisputeId::new(at, [0; 10]), at }));
+            let standing = reputation::standing(&known, at);
             rows.push(reputations::Model {
                 id: Text(maker.id(at)),
                 version: 0,
                 user_id: Text(*user),
-                score: score.clamp(0, 100),
-                average_rating_centi: average,
-                review_count: known.reviews,
-                on_time_bp: on_time,
-                completed_projects: known.completed,
-                disputes_lost: lost,
+                score: standing.score,
+                average_rating_centi: standing.average_rating_centi,
+                review_count: standing.review_count,
+                on_time_bp: standing.on_time_bp,
+                completed_projects: standing.completed_projects,
+                disputes_lost: standing.disputes_lost,
+                released_invoices: standing.released_invoices,
+                reviews_part_bp: standing.parts.reviews,
+                on_time_part_bp: standing.parts.on_time,
+                volume_part_bp: standing.parts.volume,
+                disputes_part_bp: standing.parts.disputes,
                 created_at: at,
                 updated_at: at,
             });

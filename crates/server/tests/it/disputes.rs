@@ -139,6 +139,11 @@ async fn reputed(fresh: &Fresh, people: &[(&Person, i64)]) {
             on_time_bp: 10_000,
             completed_projects: 3,
             disputes_lost: 0,
+            released_invoices: 0,
+            reviews_part_bp: 0,
+            on_time_part_bp: 0,
+            volume_part_bp: 0,
+            disputes_part_bp: 0,
             created_at: now,
             updated_at: now,
         };

@@ -26,6 +26,15 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/api/skills", "-++++"),
     ("POST", "/api/skills", "-++++"),
     ("GET", "/api/skills/{nobody}", "-0000"),
+    ("GET", "/api/skills/categories", "-++++"),
+    ("PATCH", "/api/skills/{nobody}", "-xxx0"),
+    ("POST", "/api/skills/{nobody}/merge", "-xxx0"),
+    ("POST", "/api/users/{freelancer}/skills/{skill}/verifications", "-00+x"),
+    ("GET", "/api/skill-verifications", "-++++"),
+    ("GET", "/api/skill-verifications/{verification}", "-00++"),
+    ("POST", "/api/skill-verifications/{verification}/verify", "-00x+"),
+    ("POST", "/api/skill-verifications/{verification}/reject", "-00x+"),
+    ("GET", "/api/projects/{project}/matches", "-0+0+"),
     ("GET", "/api/payments/{nobody}", "-0000"),
     ("GET", "/api/projects", "-++++"),
     ("POST", "/api/projects", "-++xx"),
@@ -56,6 +65,13 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("POST", "/api/proposals/{proposal}/accept", "-0+xx"),
     ("POST", "/api/proposals/{proposal}/decline", "-0+xx"),
     ("POST", "/api/proposals/{proposal}/withdraw", "-0x+x"),
+    ("GET", "/api/projects/{project}/reviews", "-0+0+"),
+    ("POST", "/api/projects/{project}/reviews", "-0+0x"),
+    ("GET", "/api/reviews/{review}", "-0+0+"),
+    ("PATCH", "/api/reviews/{review}", "-0+0x"),
+    ("GET", "/api/users/{freelancer}/reviews", "-++++"),
+    ("GET", "/api/users/{freelancer}/reputation", "-++++"),
+    ("POST", "/api/users/{freelancer}/reputation/recompute", "-xxx+"),
     ("GET", "/api/invoices", "-++++"),
     ("POST", "/api/invoices", "-xx+x"),
     ("GET", "/api/invoices/{invoice}", "-0+++"),
@@ -217,6 +233,13 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
         let (contract, milestones) = crate::contracts::contract(world, &client, &freelancer).await;
         let contract = contract.rsplit('/').next().unwrap().to_owned();
         let proposal = server.get("/api/proposals", &freelancer).await.expect(200)["data"][0]["id"].clone();
+        let skill = crate::matching::skilled(server, &freelancer).await;
+        let verification = crate::matching::submitted(server, &freelancer, &skill).await;
+        let verification = verification.rsplit('/').next().unwrap().to_owned();
+        let completed = crate::reviews::completed(server, &client, &freelancer).await;
+        let written = format!("/api/projects/{completed}/reviews");
+        let review = server.post(&written, &client, crate::reviews::scores(5)).await.expect(201);
+        let review = review["id"].as_str().unwrap().to_owned();
         let invoice = sent(world, &client, &freelancer).await;
         let (payment, note, refund, payout) = moved(world, &client, &freelancer).await;
         let quote = server.post("/api/quotes", &freelancer, quote_body(&client)).await.expect(201);
@@ -246,6 +269,9 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
                 .replace("{quote}", &quote)
                 .replace("{recurrence}", &recurrence)
                 .replace("{dispute}", &dispute)
+                .replace("{review}", &review)
+                .replace("{skill}", &skill)
+                .replace("{verification}", &verification)
                 .replace("{nobody}", "01890a5d-ac96-774b-bcce-b302099a8057");
             // A body that parses at this route, so that the identity decides and nothing else.
             let body = match *pattern {
@@ -293,6 +319,9 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
                 path if path.ends_with("/milestones") => {
                     Some(json!({"title": "x", "amount": {"amount": "1", "currency": "EUR"}}))
                 }
+                path if path.ends_with("/merge") => Some(json!({"into": client.id})),
+                path if path.ends_with("/verifications") && *method == "POST" => Some(json!({"text": "Mine"})),
+                path if path.ends_with("/reviews") && *method == "POST" => Some(crate::reviews::scores(4)),
                 path if path.ends_with("/start") => Some(json!({"freelancerId": freelancer.id})),
                 "/api/projects" if *method == "POST" => Some(json!({"title": "", "description": ""})),
                 path if path.ends_with("/decline") => Some(json!({"reason": "no"})),

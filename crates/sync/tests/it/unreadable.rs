@@ -77,6 +77,7 @@ async fn skilled(world: &World, name: &str) -> users::Model {
         name: "Rust".to_owned(),
         level: chainbill_records::Text("EXPERT".parse().unwrap()),
         years: 3,
+        verified_level: None,
     };
     let mut unit = world.records.begin().await.unwrap();
     let row = unit.insert_with::<user_skills::Entity>(row, vec![skill]).await.unwrap();

@@ -12,7 +12,7 @@ use chainbill_domain::{
     Digest, Document, Model,
     id::Id,
     models::{INVOICES, PROJECTS, USERS},
-    states::InvoiceStatus,
+    states::{InvoiceStatus, Role, SkillLevel},
     visibility::{InvoiceParty, ProjectRule, Visible},
     words,
 };
@@ -129,16 +129,20 @@ struct UserHitSkill {
     level: Option<String>,
     /// Years of practice.
     years: Option<i64>,
+    /// Whether an operator has verified this level, or a higher one.
+    verified: bool,
 }
 
 impl From<&Hit> for UserHit {
     fn from(hit: &Hit) -> Self {
         let body = &hit.body;
+        let level = |skill: &Document, field| text(skill, field)?.parse::<SkillLevel>().ok();
         let skill = |skill: &Document| UserHitSkill {
             skill_id: text(skill, "skillId"),
             name: text(skill, "name"),
             level: text(skill, "level"),
             years: integer(skill, "years"),
+            verified: level(skill, "verifiedLevel").zip(level(skill, "level")).is_some_and(|(is, claims)| is >= claims),
         };
         Self {
             id: hit.id.clone(),
@@ -269,7 +273,7 @@ impl From<&Hit> for InvoiceHit {
     }
 }
 
-/// People, best match first, by name, title, skills, bio and location.
+/// Clients and freelancers, best match first, by name, title, skills, bio and location.
 #[utoipa::path(get, path = "/api/search/users", tag = "search", params(SearchParameters), responses(
     (status = 200, body = Page<UserHit>), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody),
     (status = 503, body = ProblemBody)))]
@@ -280,7 +284,8 @@ async fn users(
     StrictQuery(query): StrictQuery<SearchParameters>,
 ) -> Answer {
     let among = among(context.actor()?.viewer().users(), |status| ("status", status.word().to_owned()));
-    answer::<UserHit>(&state, &headers, &query, &USERS, &Seen { among, except: Vec::new() }).await
+    let except = vec![("role", Role::Admin.word().to_owned())];
+    answer::<UserHit>(&state, &headers, &query, &USERS, &Seen { among, except }).await
 }
 
 /// Open projects and one's own, best match first, by title, skills and description.

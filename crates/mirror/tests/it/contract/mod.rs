@@ -45,6 +45,7 @@ contract! {
     paging::ping_answers,
     searching::more_of_the_words_and_heavier_fields_come_first,
     searching::words_are_found_in_embedded_lists,
+    searching::documents_are_selected_by_texts_of_a_field_or_of_a_lists_items,
     searching::operators_and_quotes_are_data,
     searching::case_and_accents_do_not_matter,
     searching::one_word_is_found_however_it_is_written,

@@ -1,5 +1,5 @@
 use chainbill_domain::{Value, models::USERS};
-use chainbill_mirror::{Guard, Hit, SearchPosition, SearchQuery, Write};
+use chainbill_mirror::{Guard, Hit, SearchPosition, SearchQuery, Selection, Write};
 
 use crate::world::{World, ago, fields, put, tombstone, txt};
 
@@ -51,6 +51,21 @@ pub async fn more_of_the_words_and_heavier_fields_come_first(world: World) {
     let hits = world.hits("web3 smart contract").await;
     assert_eq!(hits.first().map(String::as_str), Some("dan"));
     assert!(hits.contains(&"eve".to_owned()) && !hits.contains(&"cyd".to_owned()), "{hits:?}");
+}
+
+pub async fn documents_are_selected_by_texts_of_a_field_or_of_a_lists_items(world: World) {
+    let world = world.people(&crowd()).await;
+    let select = async |path: &'static str, any_of: &[&str], with: &[(&'static str, &'static str)], limit| {
+        let any_of: Vec<String> = any_of.iter().map(|&text| text.to_owned()).collect();
+        let found = world.mirror.select(&USERS, Selection { path, any_of: &any_of, with, limit }).await.unwrap();
+        found.into_iter().map(|stored| stored.stamp.id).collect::<Vec<_>>()
+    };
+    assert_eq!(select("skills.name", &["Rust", "Move", "$rust"], &[], 9).await, ["dan", "ada"], "newest id first");
+    assert_eq!(select("skills.name", &["Rust", "Move"], &[], 1).await, ["dan"]);
+    assert_eq!(select("skills.name", &["Rust", "Move"], &[("name", "Ada")], 9).await, ["ada"]);
+    assert_eq!(select("name", &["Eve", "Cyd"], &[], 9).await, ["eve", "cyd"]);
+    assert!(select("skills.name", &["rust", "Ada"], &[], 9).await.is_empty(), "texts are compared whole");
+    assert!(select("name", &[], &[], 9).await.is_empty());
 }
 
 pub async fn words_are_found_in_embedded_lists(world: World) {
