@@ -210,7 +210,6 @@ const TABLES: &[&str] = &[
     "disputes",
     "dispute_votes",
     "dispute_evidence",
-    "projects",
     "project_skills",
     "reviews",
     "reputations",
