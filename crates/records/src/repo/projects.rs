@@ -162,6 +162,18 @@ pub async fn insert(unit: &mut Unit, new: Project) -> Result<Project, RecordsErr
     Ok(at_version(new, &saved))
 }
 
+/// Saves many new projects with their milestones, in few statements.
+///
+/// # Errors
+/// When the primary does not answer.
+pub async fn insert_many(unit: &mut Unit, new: &[Project]) -> Result<(), RecordsError> {
+    let rows = new.iter().map(|project| row(project)).collect();
+    let skills = new.iter().flat_map(|project| skill_rows(project)).collect();
+    unit.insert_many_with::<project_skills::Entity>(rows, skills).await?;
+    let milestones = new.iter().flat_map(|project| milestone_rows(project)).collect();
+    unit.add_children::<project_milestones::Entity>(milestones).await
+}
+
 /// Saves what differs between a project as it was read and as it shall be.
 ///
 /// # Errors

@@ -100,6 +100,15 @@ pub async fn list(db: &impl ConnectionTrait, list: List<'_>) -> Result<Vec<Resul
     Ok(rows.into_iter().map(|row| row.map(proposal)).collect())
 }
 
+/// Saves many new proposals, in few statements.
+///
+/// # Errors
+/// When the primary does not answer.
+pub async fn add_many(unit: &mut Unit, new: &[Proposal]) -> Result<(), RecordsError> {
+    unit.add_many::<Entity>(new.iter().map(|proposal| row(&Proposal { version: 1, ..proposal.clone() })).collect())
+        .await
+}
+
 /// Saves a new proposal.
 ///
 /// # Errors

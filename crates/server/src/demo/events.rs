@@ -3,12 +3,14 @@
 use chainbill_domain::{
     Timestamp,
     dispute::Dispute,
-    event::{DisputeStep, Event, EventData},
+    event::{DisputeStep, Event, EventData, InvoiceStep, ProjectStep},
     id::{InvoiceId, UserId},
     invoice::InvoiceState,
     payment::Payment,
+    project::ProjectState,
+    states::DisputeStatus,
 };
-use chainbill_records::entities::{projects, users};
+use chainbill_records::entities::{reviews, users};
 use chrono::Duration;
 
 use super::{EVENT_DAYS, Maker};
@@ -42,19 +44,44 @@ impl Maker<'_> {
         events
     }
 
-    pub(super) fn of_project(&mut self, row: &projects::Model) -> Option<Event> {
-        let data = EventData::ProjectCreated { client: row.client_id.0, project: row.id.0 };
-        self.event(row.created_at, data)
+    /// The steps of a project, as far as it has come.
+    pub(super) fn of_project(&mut self, project: &ProjectState) -> Vec<Event> {
+        let (client, amount) = (project.client_id, project.content.budget);
+        let created = EventData::ProjectCreated { client, project: project.id };
+        let mut events: Vec<Event> = self.event(project.created_at, created).into_iter().collect();
+        let freelancer = project.freelancer_id.unwrap_or(client);
+        for (step, at, actor, other) in [
+            (ProjectStep::Submitted, project.submitted_at, freelancer, Some(client)),
+            (ProjectStep::Completed, project.completed_at, client, project.freelancer_id),
+            (ProjectStep::Cancelled, project.cancelled_at, client, project.freelancer_id),
+        ] {
+            let data = EventData::Project { step, actor, other, project: project.id, amount };
+            events.extend(at.and_then(|at| self.event(at, data)));
+        }
+        events
     }
 
-    pub(super) fn of_invoice(&mut self, made: &InvoiceState) -> Option<Event> {
-        let data = EventData::InvoiceCreated {
-            freelancer: made.freelancer_id,
-            invoice: made.id,
-            project: made.project_id,
-            total: made.total(),
-        };
-        self.event(made.created_at, data)
+    pub(super) fn of_review(&mut self, row: &reviews::Model) -> Option<Event> {
+        let (reviewer, reviewee, project) = (row.reviewer_id.0, row.reviewee_id.0, row.project_id.0);
+        self.event(row.created_at, EventData::ReviewGiven { reviewer, reviewee, project })
+    }
+
+    /// The steps of an invoice, as far as it has come.
+    pub(super) fn of_invoice(&mut self, made: &InvoiceState) -> Vec<Event> {
+        let (freelancer, client, invoice, project) = (made.freelancer_id, made.client_id, made.id, made.project_id);
+        let created = EventData::InvoiceCreated { freelancer, invoice, project, total: made.total() };
+        let mut events: Vec<Event> = self.event(made.created_at, created).into_iter().collect();
+        let submitted = made.work.submitted.as_ref().map(|work| work.at);
+        for (step, at, actor, other, amount) in [
+            (InvoiceStep::Sent, made.sent_at, freelancer, client, made.total()),
+            (InvoiceStep::Voided, made.voided_at, freelancer, client, made.total()),
+            (InvoiceStep::WorkSubmitted, submitted, freelancer, client, made.held()),
+            (InvoiceStep::Released, made.released_at, client, freelancer, made.paid()),
+        ] {
+            let data = EventData::Invoice { step, actor, other, invoice, project, amount };
+            events.extend(at.and_then(|at| self.event(at, data)));
+        }
+        events
     }
 
     pub(super) fn of_payment(&mut self, invoice: &InvoiceState, payment: &Payment) -> Option<Event> {
@@ -68,16 +95,26 @@ impl Maker<'_> {
         self.event(payment.received_at, data)
     }
 
-    pub(super) fn of_dispute(&mut self, dispute: &Dispute) -> Option<Event> {
-        let data = EventData::Dispute {
-            step: DisputeStep::Opened,
-            actor: dispute.opened_by,
-            other: dispute.other(),
-            dispute: dispute.id,
-            invoice: dispute.invoice_id,
-            amount: dispute.plan.held,
+    /// The steps of a dispute, as far as it has come.
+    pub(super) fn of_dispute(&mut self, dispute: &Dispute) -> Vec<Event> {
+        let end = match dispute.status {
+            DisputeStatus::Withdrawn => DisputeStep::Withdrawn,
+            DisputeStatus::Settled => DisputeStep::Settled,
+            _ => DisputeStep::Executed,
         };
-        self.event(dispute.created_at, data)
+        let (opener, other) = (dispute.opened_by, dispute.other());
+        let mut events = Vec::new();
+        for (step, at, actor, other) in [
+            (DisputeStep::Opened, Some(dispute.created_at), opener, other),
+            (DisputeStep::Answered, dispute.answer.as_ref().map(|answer| answer.1), other, opener),
+            (DisputeStep::Resolved, dispute.resolved_at, opener, other),
+            (end, dispute.ended_at, opener, other),
+        ] {
+            let (dispute, invoice, amount) = (dispute.id, dispute.invoice_id, dispute.plan.held);
+            let data = EventData::Dispute { step, actor, other, dispute, invoice, amount };
+            events.extend(at.and_then(|at| self.event(at, data)));
+        }
+        events
     }
 
     pub(super) fn of_file(

@@ -8,7 +8,7 @@ use chainbill_domain::{
     credit::{CreditNote, Refund},
     dispute::Dispute,
     event::Event,
-    id::{InvoiceId, UserId},
+    id::{InvoiceId, ProjectId, UserId},
     invoice::{
         CANONICAL_VERSION, Content, Discount, EscrowTerms, Frozen, Heading, Invoice, InvoiceState, Line, MILLION,
         PartyNames, Pricing, Submission, UnitPrice, Work,
@@ -18,9 +18,10 @@ use chainbill_domain::{
     numbering::{Allocated, Series},
     party::Parties,
     payment::{self, Allocation, Payment, Received},
+    project::Milestone,
     states::{
-        AccountKind, AnchorStatus, Custody, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus, NumberKind,
-        PaymentChannel, PaymentMethod, RefundStatus, TaxCategory,
+        AccountKind, AnchorStatus, Custody, DisputeOutcome, DisputeStatus, EscrowStatus, InvoiceStatus,
+        MilestoneStatus, NumberKind, PaymentChannel, PaymentMethod, RefundStatus, TaxCategory,
     },
 };
 use chainbill_records::{
@@ -30,13 +31,7 @@ use chainbill_records::{
 };
 use chrono::{Datelike as _, Duration};
 
-use super::{
-    BATCH, Maker, disputes,
-    people::People,
-    prices,
-    projects::Project,
-    words::{TASKS, THINGS},
-};
+use super::{BATCH, Maker, careers::Career, disputes, people::People, prices, projects::Project};
 
 /// An invoice for references.
 pub(super) struct Issued {
@@ -70,12 +65,12 @@ pub(super) async fn invoices(
     let all = maker.plan.invoices;
     let taken: Vec<&Project> = projects.iter().filter(|project| project.freelancer.is_some()).collect();
     let (mut issued, mut lost) = (Vec::with_capacity(all), HashMap::new());
-    let mut next: HashMap<UserId, i64> = HashMap::new();
+    let (mut next, mut funded) = (HashMap::new(), HashMap::new());
     let places: Vec<usize> = (0..all).collect();
     for chunk in places.chunks(BATCH) {
         let mut batch = Batch::default();
         for &place in chunk {
-            let made = invoice(maker, &mut batch, people, &taken, (place, all), &mut next);
+            let made = invoice(maker, &mut batch, people, &taken, (place, all), (&mut next, &mut funded));
             issued.push(Issued { id: made.id, freelancer: made.freelancer_id, at: made.created_at });
             batch.invoices.push(Invoice::stored(made));
         }
@@ -175,7 +170,7 @@ fn invoice(
     people: &People,
     taken: &[&Project],
     (place, all): (usize, usize),
-    next: &mut HashMap<UserId, i64>,
+    (next, funded): (&mut HashMap<UserId, i64>, &mut HashMap<ProjectId, usize>),
 ) -> InvoiceState {
     let project = (!taken.is_empty() && maker.dice.chance(70)).then(|| *maker.dice.one(taken));
     let begin = maker.moment(place, all);
@@ -186,11 +181,21 @@ fn invoice(
         None => (*maker.dice.one(people.freelancers()), *maker.dice.one(people.clients())),
     };
     let currency = currency(maker, people.invoices_in(freelancer));
-    let lines = lines(maker, currency);
-    let discount = maker.dice.chance(15).then_some(Discount::Percent(50_000));
-    let pricing = Pricing { discount, prices_include_tax: maker.dice.chance(10), ..Pricing::default() };
+    let part = project.and_then(|project| unfunded(maker, funded, project));
+    let currency = part.as_ref().map_or(currency, |part| part.terms.amount.currency);
+    let (title, lines) = match &part {
+        Some(part) => (part.terms.title.clone(), vec![whole(maker, part)]),
+        None => of_career(maker, people.career(freelancer), currency),
+    };
+    let is_plain = part.is_none();
+    let discount = (is_plain && maker.dice.chance(15)).then_some(Discount::Percent(50_000));
+    let pricing = Pricing { discount, prices_include_tax: is_plain && maker.dice.chance(10), ..Pricing::default() };
     let disputed = maker.dice.chance(5).then(|| *maker.dice.one(DisputeStatus::ALL));
-    let stand = stand(maker, disputed);
+    let disputed = disputed.filter(|_| part.as_ref().is_none_or(|part| part.status == MilestoneStatus::Submitted));
+    let stand = match part.as_ref().filter(|_| disputed.is_none()) {
+        Some(part) => stand_of(part.status),
+        None => stand(maker, disputed),
+    };
     let is_sent = stand.status != InvoiceStatus::Draft;
     let sequence = is_sent.then(|| {
         let next = next.entry(freelancer).or_insert(1);
@@ -205,7 +210,6 @@ fn invoice(
     let voided_at = sent_at.filter(|_| stand.status == InvoiceStatus::Void).map(|sent| maker.later(sent, 9));
     let due_date =
         maker.dice.chance(85).then(|| (at + Duration::days(maker.dice.between(7, 45))).format("%Y-%m-%d").to_string());
-    let title = format!("{} for the {}", maker.dice.one(TASKS), maker.dice.one(THINGS));
     let notes = maker.dice.chance(40).then(|| "Payable into escrow. Thank you!\nMerci — 谢谢 — شكرا".to_owned());
     let content = Content::of(Heading { title, notes, due_date }, lines, pricing).expect("a demo's sums are small");
     let total = content.totals.payable();
@@ -219,7 +223,7 @@ fn invoice(
         freelancer_id: freelancer,
         client_id: client,
         project_id: project.map(|project| project.id),
-        milestone_id: None,
+        milestone_id: part.as_ref().map(|part| part.id),
         currency,
         content,
         parties: is_sent.then(|| Parties { issuer: people.party(freelancer), client: people.party(client) }),
@@ -275,22 +279,56 @@ fn number(year: i32, sequence: i64) -> String {
     Allocated::built_in(NumberKind::Invoice, year, sequence).number
 }
 
-fn lines(maker: &mut Maker<'_>, currency: Currency) -> Vec<Line> {
-    (0..maker.dice.between(1, 4))
-        .map(|_| {
-            let tax_rate_ppm = *maker.dice.one(&[0, 0, 70_000, 190_000, 200_000, 215_000, 88_750]);
-            Line {
-                description: (*maker.dice.one(TASKS)).to_owned(),
-                unit: maker.dice.chance(60).then(|| "hour".to_owned()),
-                quantity_micro: maker.dice.between(1, 80) * MILLION / 4,
-                unit_price: UnitPrice::of_minor(prices::price(maker.dice.between(3, 40) * 5, currency)),
-                discount: maker.dice.chance(8).then_some(Discount::Percent(100_000)),
-                tax_category: if tax_rate_ppm == 0 { TaxCategory::Zero } else { TaxCategory::Standard },
-                tax_rate_ppm,
-                tax_reason: None,
-            }
-        })
-        .collect()
+/// A milestone of the project that no invoice funds yet.
+fn unfunded(maker: &mut Maker<'_>, funded: &mut HashMap<ProjectId, usize>, project: &Project) -> Option<Milestone> {
+    let next = funded.entry(project.id).or_insert(0);
+    let milestone = project.milestones.get(*next).filter(|_| maker.dice.chance(80))?;
+    *next += 1;
+    Some(milestone.clone())
+}
+
+/// Where the money of a milestone stands: it follows the work.
+fn stand_of(status: MilestoneStatus) -> Stand {
+    use InvoiceStatus as Is;
+    let at = |status, escrow| Stand { status, escrow, paid: 100 };
+    match status {
+        MilestoneStatus::Accepted => at(Is::Released, EscrowStatus::Released),
+        MilestoneStatus::Submitted => at(Is::Paid, EscrowStatus::InReview),
+        MilestoneStatus::Planned | MilestoneStatus::Proposed => at(Is::Paid, EscrowStatus::Held),
+    }
+}
+
+/// The line of a whole milestone.
+fn whole(maker: &mut Maker<'_>, part: &Milestone) -> Line {
+    line(maker, part.terms.title.clone(), (None, MILLION, part.terms.amount.minor))
+}
+
+/// What a freelancer's invoice is called, and its lines: parts of a work of the trade, by the hour.
+fn of_career(maker: &mut Maker<'_>, career: &Career, currency: Currency) -> (String, Vec<Line>) {
+    let work = maker.dice.one(career.works);
+    let price = prices::price(maker.dice.between(career.rate.0, career.rate.1), currency);
+    let first = maker.dice.place(work.parts.len());
+    let parts = &work.parts[first..];
+    let count = usize::try_from(maker.dice.between(1, 3)).unwrap_or(1);
+    let lines = parts.iter().take(count).map(|(title, hours)| {
+        let quarters = maker.dice.between(hours.0 * 2, hours.1 * 4);
+        line(maker, (*title).to_owned(), (Some("hour"), quarters * MILLION / 4, price))
+    });
+    (work.title.to_owned(), lines.collect())
+}
+
+fn line(maker: &mut Maker<'_>, description: String, (unit, quantity_micro, price): (Option<&str>, i64, i64)) -> Line {
+    let tax_rate_ppm = *maker.dice.one(&[0, 0, 70_000, 190_000, 200_000, 215_000, 88_750]);
+    Line {
+        description,
+        unit: unit.map(str::to_owned),
+        quantity_micro,
+        unit_price: UnitPrice::of_minor(price),
+        discount: (unit.is_some() && maker.dice.chance(8)).then_some(Discount::Percent(100_000)),
+        tax_category: if tax_rate_ppm == 0 { TaxCategory::Zero } else { TaxCategory::Standard },
+        tax_rate_ppm,
+        tax_reason: None,
+    }
 }
 
 /// What it claims, its payment, and what became of the money: in escrow, with the freelancer, or given back.

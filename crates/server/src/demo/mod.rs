@@ -5,6 +5,7 @@
 //! Every batch is one transaction after which all invariants hold, numbers and counters included: an interrupted run
 //! leaves consistent data.
 
+mod careers;
 mod dice;
 mod disputes;
 mod events;
@@ -13,6 +14,7 @@ mod invoices;
 mod people;
 mod prices;
 mod projects;
+mod proposals;
 mod words;
 
 use std::collections::BTreeMap;

@@ -16,8 +16,10 @@ use chainbill_records::{
 };
 
 use super::{
-    BATCH, Maker, prices,
-    words::{ADJECTIVES, BUSINESSES, FIRST, LAST, PLACES, SKILLS, THINGS, TRADES},
+    BATCH, Maker,
+    careers::{CAREERS, Career},
+    prices,
+    words::{ADJECTIVES, BUSINESSES, FIRST, LAST, PLACES, SKILLS},
 };
 
 /// A skill of the catalogue.
@@ -29,6 +31,7 @@ pub(super) struct People {
     freelancers: usize,
     currencies: HashMap<UserId, Currency>,
     names: HashMap<UserId, String>,
+    careers: HashMap<UserId, &'static Career>,
 }
 
 impl People {
@@ -43,6 +46,11 @@ impl People {
     /// The currency in which a freelancer issues invoices.
     pub fn invoices_in(&self, freelancer: UserId) -> Currency {
         self.currencies.get(&freelancer).copied().unwrap_or_else(|| prices::currency("USD"))
+    }
+
+    /// What a freelancer does for a living.
+    pub fn career(&self, freelancer: UserId) -> &'static Career {
+        self.careers.get(&freelancer).copied().unwrap_or(&CAREERS[0])
     }
 
     /// A user as a party of an invoice.
@@ -97,15 +105,18 @@ pub(super) async fn skills(maker: &mut Maker<'_>) -> anyhow::Result<Vec<Skill>> 
 pub(super) async fn people(maker: &mut Maker<'_>, skills: &[Skill], hash: &str) -> anyhow::Result<People> {
     let (freelancers, clients) = (maker.plan.freelancers(), maker.plan.clients());
     let all = freelancers + clients;
-    let (mut ids, mut currencies, mut names) = (Vec::with_capacity(all), HashMap::new(), HashMap::new());
+    let mut ids = Vec::with_capacity(all);
+    let (mut currencies, mut names, mut careers) = (HashMap::new(), HashMap::new(), HashMap::new());
     let places: Vec<usize> = (0..all).collect();
     for batch in places.chunks(BATCH) {
         let (mut rows, mut children, mut events) = (Vec::new(), Vec::new(), Vec::new());
         for &place in batch {
-            let row = person(maker, place, freelancers, all, hash);
+            let career = maker.dice.one(CAREERS);
+            let row = person(maker, (place, freelancers, all), career, hash);
             ids.push(row.id.0);
             if place < freelancers {
-                children.extend(skills_of(maker, row.id.0, skills));
+                children.extend(skills_of(maker, row.id.0, career, skills));
+                careers.insert(row.id.0, career);
             }
             currencies.extend(row.hourly_rate_currency.map(|Text(currency)| (row.id.0, currency)));
             names.insert(row.id.0, row.name.clone());
@@ -117,27 +128,35 @@ pub(super) async fn people(maker: &mut Maker<'_>, skills: &[Skill], hash: &str) 
         };
         maker.save(&[("users", batch.len())], events, saving).await?;
     }
-    Ok(People { ids, freelancers, currencies, names })
+    Ok(People { ids, freelancers, currencies, names, careers })
 }
 
-fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, hash: &str) -> users::Model {
+fn person(
+    maker: &mut Maker<'_>,
+    (place, freelancers, all): (usize, usize, usize),
+    career: &Career,
+    hash: &str,
+) -> users::Model {
     let at = maker.moment(place, all * 4);
     let id = maker.id(at);
     let dice = &mut maker.dice;
     let name = format!("{} {}", dice.one(FIRST), dice.one(LAST));
     let is_freelancer = place < freelancers;
-    let trade = dice.one(TRADES);
-    let title = format!("{} {trade}", dice.one(ADJECTIVES));
-    let (thing, business) = (dice.one(THINGS), dice.one(BUSINESSES));
+    let title = format!("{} {}", dice.one(ADJECTIVES), career.trade);
+    let (work, business) = (dice.one(career.works).title, dice.one(BUSINESSES));
     let bio = if is_freelancer {
-        format!("I am a {trade} with {} years of practice. Lately: a {thing} for {business}.", dice.between(1, 25))
+        format!(
+            "I am a {} with {} years of practice. Lately: {work}, for {business}.",
+            career.trade,
+            dice.between(1, 25)
+        )
     } else {
-        format!("We run {business} and look for people who can help with a {thing}.")
+        format!("We run {business} and look for a {}: {work}.", career.trade)
     };
     let (location, code) = *dice.one(PLACES);
     // Some issue invoices abroad, in a common currency.
     let currency = prices::currency(if dice.chance(25) { "USD" } else { code });
-    let rate = prices::price(dice.between(3, 36) * 5, currency);
+    let rate = prices::price(dice.between(career.rate.0, career.rate.1), currency);
     let status = match dice.below(60) {
         // The result names the first of each kind for logins.
         _ if place == 0 || place == freelancers => UserStatus::Active,
@@ -167,22 +186,39 @@ fn person(maker: &mut Maker<'_>, place: usize, freelancers: usize, all: usize, h
     }
 }
 
-fn skills_of(maker: &mut Maker<'_>, user: UserId, skills: &[Skill]) -> Vec<user_skills::Model> {
-    let first = maker.dice.place(skills.len());
-    let count = maker.dice.between(2, 6);
-    (0..count)
-        .map(|position| {
-            // Six steps of seven never collide: the catalogue has more than 42 entries.
-            let (id, name) = skills[(first + usize::try_from(position).unwrap_or(0) * 7) % skills.len()];
+/// The skills of a career, the most typical first and best.
+fn skills_of(maker: &mut Maker<'_>, user: UserId, career: &Career, skills: &[Skill]) -> Vec<user_skills::Model> {
+    let count = maker.dice.between(2, i64::try_from(career.skills.len()).unwrap_or(2));
+    let known = career.skills.iter().filter_map(|name| skills.iter().find(|(_, known)| known == name));
+    known
+        .zip(0..count)
+        .map(|((id, name), position)| {
+            let levels = SkillLevel::ALL;
+            let worst = if position == 0 { levels.len() - 2 } else { 0 };
+            let level = levels[worst + maker.dice.place(levels.len() - worst)];
             user_skills::Model {
                 user_id: Text(user),
                 position,
-                skill_id: Text(id),
-                name: name.to_owned(),
-                level: Text(*maker.dice.one(SkillLevel::ALL)),
-                years: maker.dice.between(0, 20),
+                skill_id: Text(*id),
+                name: (*name).to_owned(),
+                level: Text(level),
+                years: maker.dice.between(1, 12),
                 verified_level: None,
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_skill_of_a_career_is_in_the_catalogue() {
+        for career in CAREERS {
+            for skill in career.skills {
+                assert!(SKILLS.iter().any(|(known, _)| known == skill), "{}: {skill}", career.trade);
+            }
+        }
+    }
 }

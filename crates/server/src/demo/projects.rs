@@ -4,21 +4,27 @@ use std::collections::HashMap;
 
 use chainbill_domain::{
     Timestamp,
+    event::Event,
     id::{DisputeId, ProjectId, UserId},
+    money::{Currency, Money},
+    project::{self as domain, Content, Milestone, MilestoneTerms, ProjectState, RequiredSkill},
+    proposal::Proposal,
     reputation::{self, Completed, Facts, Lost, Reviewed},
     review::Scores,
-    states::ProjectStatus,
+    states::{MilestoneStatus, ProjectStatus},
 };
 use chainbill_records::{
     Text, Unit,
-    entities::{project_skills, projects, reputations, reviews},
+    entities::{reputations, reviews},
+    repo,
 };
 
 use super::{
     BATCH, Maker,
+    careers::{Career, Work},
     people::{People, Skill},
-    prices,
-    words::{BUSINESSES, PRAISE, THINGS, VERBS},
+    prices, proposals,
+    words::{BUSINESSES, PRAISE},
 };
 
 /// A project for invoices.
@@ -27,6 +33,8 @@ pub(super) struct Project {
     pub client: UserId,
     pub freelancer: Option<UserId>,
     pub at: Timestamp,
+    /// Agreed parts of its work, which invoices fund.
+    pub milestones: Vec<Milestone>,
     completed: Option<Completed>,
 }
 
@@ -34,6 +42,15 @@ pub(super) struct Project {
 pub(super) struct Review {
     reviewee: UserId,
     fact: Reviewed,
+}
+
+/// What a transaction saves.
+#[derive(Default)]
+struct Batch {
+    projects: Vec<domain::Project>,
+    proposals: Vec<Proposal>,
+    reviews: Vec<reviews::Model>,
+    events: Vec<Event>,
 }
 
 pub(super) async fn projects(
@@ -44,89 +61,143 @@ pub(super) async fn projects(
     let all = maker.plan.projects();
     let (mut made, mut review_facts) = (Vec::with_capacity(all), Vec::new());
     let places: Vec<usize> = (0..all).collect();
-    for batch in places.chunks(BATCH) {
-        let (mut rows, mut children, mut opinions, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for &place in batch {
-            let row = project(maker, people, place, all);
-            events.extend(maker.of_project(&row));
-            children.extend(asked(maker, row.id.0, skills));
-            let completed = row.completed_at.map(|at| {
-                let on_time = row.deadline.as_ref().map(|day| *day >= at.format("%Y-%m-%d").to_string());
-                Completed { project: row.id.0, on_time, at }
-            });
-            if let (Some(at), Some(Text(freelancer))) = (row.completed_at, row.freelancer_id) {
-                let parties = [(row.client_id.0, freelancer), (freelancer, row.client_id.0)];
-                opinions.extend(parties.map(|(from, of)| opinion(maker, row.id.0, from, of, at)));
+    for places in places.chunks(BATCH) {
+        let mut batch = Batch::default();
+        for &place in places {
+            let project = project(maker, people, skills, (place, all));
+            proposals::proposals(maker, people, &project, &mut batch.proposals);
+            batch.events.extend(maker.of_project(&project));
+            if let (Some(at), Some(freelancer)) = (project.completed_at, project.freelancer_id) {
+                for (from, of) in [(project.client_id, freelancer), (freelancer, project.client_id)] {
+                    let review = opinion(maker, project.id, from, of, at);
+                    batch.events.extend(maker.of_review(&review));
+                    batch.reviews.push(review);
+                }
             }
-            made.push(Project {
-                id: row.id.0,
-                client: row.client_id.0,
-                freelancer: row.freelancer_id.map(|id| id.0),
-                at: row.created_at,
-                completed,
-            });
-            rows.push(row);
+            made.push(known(&project));
+            batch.projects.push(domain::Project::stored(project));
         }
-        review_facts.extend(opinions.iter().map(review));
-        let count = [("projects", rows.len()), ("reviews", opinions.len())];
+        review_facts.extend(batch.reviews.iter().map(review));
+        let count = [("projects", batch.projects.len()), ("reviews", batch.reviews.len())];
+        let events = std::mem::take(&mut batch.events);
         let saving = async |unit: &mut Unit| {
-            unit.insert_many_with::<project_skills::Entity>(rows, children).await?;
-            unit.insert_many::<reviews::Entity>(opinions).await.map(drop)
+            repo::projects::insert_many(unit, &batch.projects).await?;
+            repo::proposals::add_many(unit, &batch.proposals).await?;
+            unit.insert_many::<reviews::Entity>(batch.reviews).await.map(drop)
         };
         maker.save(&count, events, saving).await?;
     }
     Ok((made, review_facts))
 }
 
-fn project(maker: &mut Maker<'_>, people: &People, place: usize, all: usize) -> projects::Model {
-    let at = maker.moment(place, all);
-    let id = maker.id(at);
-    let dice = &mut maker.dice;
-    let status = match dice.below(10) {
-        0..=1 => ProjectStatus::Open,
-        2..=3 => ProjectStatus::InProgress,
-        4 => ProjectStatus::Submitted,
-        5..=8 => ProjectStatus::Completed,
-        _ => ProjectStatus::Cancelled,
-    };
-    let taken = !matches!(status, ProjectStatus::Open | ProjectStatus::Cancelled);
-    let (verb, thing, business) = (dice.one(VERBS), dice.one(THINGS), dice.one(BUSINESSES));
-    let currency = prices::currency(dice.one::<&str>(&["USD", "USD", "EUR", "EUR", "GBP", "JPY"]));
-    let budget = dice.chance(80).then(|| prices::price(dice.between(5, 250) * 100, currency));
-    let (client, freelancer) = (*dice.one(people.clients()), *dice.one(people.freelancers()));
-    let description =
-        format!("{verb} a {thing} for {business}. We need it to be dependable, documented and easy to hand over.");
-    let due = maker.later(at, 60);
-    let deadline = maker.dice.chance(60).then(|| due.format("%Y-%m-%d").to_string());
-    let ended = (status != ProjectStatus::Open && status != ProjectStatus::InProgress).then(|| maker.later(at, 70));
-    let ended_as = |is: ProjectStatus| ended.filter(|_| status == is);
-    let completed_at = ended_as(ProjectStatus::Completed);
-    projects::Model {
-        id: Text(id),
-        version: 0,
-        client_id: Text(client),
-        freelancer_id: taken.then_some(Text(freelancer)),
-        title: format!("{verb} a {thing}"),
-        description,
-        status: Text(status),
-        budget_minor: budget,
-        budget_currency: budget.map(|_| Text(currency)),
-        deadline,
-        return_reason: None,
-        submitted_at: ended_as(ProjectStatus::Submitted).or(completed_at),
-        completed_at,
-        cancelled_at: ended_as(ProjectStatus::Cancelled),
-        created_at: at,
-        updated_at: ended.unwrap_or(at),
+fn known(project: &ProjectState) -> Project {
+    let completed = project.completed_at.map(|at| {
+        let on_time = project.content.deadline.as_ref().map(|day| *day >= day_of(at));
+        Completed { project: project.id, on_time, at }
+    });
+    Project {
+        id: project.id,
+        client: project.client_id,
+        freelancer: project.freelancer_id,
+        at: project.created_at,
+        milestones: project.milestones.clone(),
+        completed,
     }
 }
 
-fn asked(maker: &mut Maker<'_>, project: ProjectId, skills: &[Skill]) -> Vec<project_skills::Model> {
-    let first = maker.dice.place(skills.len());
-    (0..maker.dice.between(1, 4))
-        .map(|position| {
-            let (id, name) = skills[(first + usize::try_from(position).unwrap_or(0) * 5) % skills.len()];
-            project_skills::Model { project_id: Text(project), position, skill_id: Text(id), name: name.to_owned() }
+fn day_of(at: Timestamp) -> String {
+    at.format("%Y-%m-%d").to_string()
+}
+
+/// A project of a freelancer's trade. The older it is, the likelier it is over.
+fn project(maker: &mut Maker<'_>, people: &People, skills: &[Skill], (place, all): (usize, usize)) -> ProjectState {
+    let at = maker.moment(place, all);
+    let id = maker.id(at);
+    let is_old = place * 4 < all * 3;
+    let status = match (maker.dice.below(10), is_old) {
+        (0..=6, true) => ProjectStatus::Completed,
+        (7, true) => ProjectStatus::Submitted,
+        (8, true) | (3..=6, false) => ProjectStatus::InProgress,
+        (0..=2, false) => ProjectStatus::Open,
+        (7, false) => ProjectStatus::Submitted,
+        _ => ProjectStatus::Cancelled,
+    };
+    let (client, freelancer) = (*maker.dice.one(people.clients()), *maker.dice.one(people.freelancers()));
+    let career = people.career(freelancer);
+    let (work, business) = (maker.dice.one(career.works), *maker.dice.one(BUSINESSES));
+    let currency = prices::currency(maker.dice.one::<&str>(&["USD", "USD", "EUR", "EUR", "GBP", "JPY", "CAD", "INR"]));
+    let started = maker.later(at, 10);
+    let due = maker.later(started, 60);
+    let ended = maker.later(started, 70);
+    let ended_as = |is: &[ProjectStatus]| is.contains(&status).then_some(ended);
+    let milestones = milestones(maker, career, work, currency, (status, started, ended));
+    let budget = milestones.iter().map(|milestone| milestone.terms.amount.minor).sum();
+    let taken = !matches!(status, ProjectStatus::Open | ProjectStatus::Cancelled);
+    let asked = career.skills.iter().filter_map(|name| skills.iter().find(|(_, known)| known == name));
+    let asked = asked.take(usize::try_from(maker.dice.between(1, 3)).unwrap_or(1));
+    ProjectState {
+        id,
+        version: 0,
+        client_id: client,
+        freelancer_id: taken.then_some(freelancer),
+        content: Content {
+            title: format!("{} for {business}", work.title),
+            description: work.description.to_owned(),
+            budget: maker.dice.chance(80).then_some(Money { minor: budget, currency }),
+            deadline: maker.dice.chance(70).then(|| day_of(due)),
+            skills: asked.map(|(id, name)| RequiredSkill { skill_id: *id, name: (*name).to_owned() }).collect(),
+        },
+        milestones,
+        status,
+        return_reason: None,
+        submitted_at: ended_as(&[ProjectStatus::Submitted, ProjectStatus::Completed]),
+        completed_at: ended_as(&[ProjectStatus::Completed]),
+        cancelled_at: ended_as(&[ProjectStatus::Cancelled]),
+        created_at: at,
+        updated_at: if status == ProjectStatus::Open { at } else { ended },
+    }
+}
+
+/// The parts of a work as milestones, in the states that its project allows.
+fn milestones(
+    maker: &mut Maker<'_>,
+    career: &Career,
+    work: &Work,
+    currency: Currency,
+    (status, started, ended): (ProjectStatus, Timestamp, Timestamp),
+) -> Vec<Milestone> {
+    let rate = maker.dice.between(career.rate.0, career.rate.1);
+    let parts = i32::try_from(work.parts.len()).unwrap_or(1);
+    let done = maker.dice.place(work.parts.len());
+    let place_of = |place: usize| started + (ended - started) * (i32::try_from(place).unwrap_or(0) + 1) / parts;
+    work.parts
+        .iter()
+        .enumerate()
+        .map(|(place, (title, hours))| {
+            let at = chainbill_domain::clock::whole_millis(place_of(place));
+            let state = match status {
+                ProjectStatus::Completed => MilestoneStatus::Accepted,
+                ProjectStatus::Submitted | ProjectStatus::InProgress if place < done => MilestoneStatus::Accepted,
+                ProjectStatus::Submitted => MilestoneStatus::Submitted,
+                ProjectStatus::InProgress if place == done => MilestoneStatus::Submitted,
+                _ => MilestoneStatus::Planned,
+            };
+            let minor = prices::price(maker.dice.between(hours.0, hours.1) * rate, currency);
+            Milestone {
+                id: maker.id(started),
+                terms: MilestoneTerms {
+                    title: (*title).to_owned(),
+                    description: None,
+                    amount: Money { minor, currency },
+                    deadline: Some(day_of(at)),
+                },
+                status: state,
+                proposed_by: None,
+                replaces: None,
+                return_reason: None,
+                submitted_at: (state != MilestoneStatus::Planned).then_some(at),
+                accepted_at: (state == MilestoneStatus::Accepted).then_some(at),
+            }
         })
         .collect()
 }

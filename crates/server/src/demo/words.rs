@@ -121,52 +121,8 @@ pub(super) const SKILLS: &[(&str, &str)] = &[
     ("Colour Grading", "Video"),
 ];
 
-pub(super) const TRADES: &[&str] = &[
-    "blockchain developer",
-    "smart contract auditor",
-    "backend engineer",
-    "product designer",
-    "data engineer",
-    "technical writer",
-    "mobile developer",
-    "security consultant",
-    "illustrator",
-    "translator",
-    "site reliability engineer",
-    "video editor",
-    "bookkeeper",
-    "game designer",
-    "hardware engineer",
-];
-
 pub(super) const ADJECTIVES: &[&str] =
     &["Senior", "Independent", "Full-stack", "Freelance", "Remote", "Lead", "Part-time"];
-
-pub(super) const THINGS: &[&str] = &[
-    "marketplace",
-    "wallet",
-    "web3 smart contract",
-    "storefront",
-    "landing page",
-    "analytics dashboard",
-    "mobile app",
-    "payment gateway",
-    "escrow contract",
-    "documentation site",
-    "data pipeline",
-    "recommendation engine",
-    "brand book",
-    "explainer video",
-    "firmware",
-    "audit report",
-    "newsletter",
-    "booking system",
-    "staking portal",
-    "game prototype",
-];
-
-pub(super) const VERBS: &[&str] =
-    &["Build", "Design", "Audit", "Migrate", "Rewrite", "Document", "Speed up", "Translate", "Test", "Launch"];
 
 pub(super) const BUSINESSES: &[&str] = &[
     "a bakery chain",
@@ -181,25 +137,6 @@ pub(super) const BUSINESSES: &[&str] = &[
     "a publishing house",
     "a football club",
     "a DAO",
-];
-
-pub(super) const TASKS: &[&str] = &[
-    "Discovery workshop",
-    "Architecture review",
-    "Implementation",
-    "Code review",
-    "Interface design",
-    "User interviews",
-    "Load test",
-    "Migration",
-    "Documentation",
-    "Deployment",
-    "Bug fixing",
-    "Training session",
-    "Proofreading",
-    "Illustrations (set of 5)",
-    "Security audit",
-    "Support, monthly",
 ];
 
 pub(super) const PRAISE: &[&str] = &[
