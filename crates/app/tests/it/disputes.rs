@@ -294,7 +294,7 @@ async fn sixty_four_votes_at_once_are_counted_and_of_one_voter_one() {
     story(async |app, clock, people| {
         let many = voters(app, &(0..64).map(Voter::good).collect::<Vec<_>>()).await;
         let id = voting(app, people).await;
-        let choice = |place: usize| if place % 4 == 0 { "AGAINST" } else { "FOR" };
+        let choice = |place: usize| if place.is_multiple_of(4) { "AGAINST" } else { "FOR" };
         let votes = many.iter().enumerate().map(async |(place, who)| {
             // A busy database asks to come again.
             loop {

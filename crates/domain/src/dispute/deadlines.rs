@@ -124,7 +124,7 @@ impl Dispute {
             to_client: self.plan.to_client(outcome),
             ..self.clone()
         };
-        if next.to_client.is_some() { next.appealable(at, terms) } else { next.to_be_decided(at, terms) }
+        if next.to_client.is_some() { next.appealable(at, terms) } else { next.left_to_operators(at, terms) }
     }
 
     pub(super) fn appealable(mut self, at: Timestamp, terms: &Terms) -> Self {
@@ -132,7 +132,7 @@ impl Dispute {
         self
     }
 
-    pub(super) fn to_be_decided(mut self, at: Timestamp, terms: &Terms) -> Self {
+    pub(super) fn left_to_operators(mut self, at: Timestamp, terms: &Terms) -> Self {
         self.until.decision = Some(at + terms.decision);
         self
     }

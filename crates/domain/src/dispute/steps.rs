@@ -175,7 +175,7 @@ impl Dispute {
     ) -> Result<Transition<Self>, Refusal> {
         self.allows(Action::Appeal, occasion.at)?;
         let appeal = Appeal { by, reason, at: occasion.at, decided_at: None };
-        let next = Self { appeal: Some(appeal), ..self.clone() }.to_be_decided(occasion.at, terms);
+        let next = Self { appeal: Some(appeal), ..self.clone() }.left_to_operators(occasion.at, terms);
         Ok(self.moved(next, DisputeStep::Appealed, by, occasion))
     }
 
