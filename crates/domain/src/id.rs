@@ -138,6 +138,8 @@ kinds! {
     Checkout => CheckoutId;
     /// Money that leaves the platform for its user.
     Payout => PayoutId;
+    /// The notarisation of an invoice.
+    Mint => MintId;
     /// An application for a project, or an invitation to it.
     Proposal => ProposalId;
     /// A part of a project's work.

@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod mapping;
 pub mod matching;
 pub mod merkle;
+pub mod mint;
 pub mod models;
 pub mod money;
 pub mod numbering;

@@ -206,6 +206,19 @@ words! {
         /// Given up; says why.
         Failed = "FAILED",
     }
+    /// Where the notarisation of a paid invoice stands.
+    MintStatus {
+        /// Waits for the worker.
+        Queued = "QUEUED",
+        /// Signed and stored, and sent or about to be.
+        Submitted = "SUBMITTED",
+        /// On the chain.
+        Confirmed = "CONFIRMED",
+        /// Given up; nothing is on the chain.
+        Failed = "FAILED",
+        /// Taken off the queue: its invoice is no longer paid.
+        Cancelled = "CANCELLED",
+    }
     /// Where a dispute stands.
     DisputeStatus {
         /// Opened.
