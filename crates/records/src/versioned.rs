@@ -70,4 +70,4 @@ macro_rules! versioned {
     )*};
 }
 
-versioned! { number_series, payouts, proposals, quotes, recurrences, skill_verifications }
+versioned! { mints, number_series, payouts, proposals, quotes, recurrences, skill_verifications }

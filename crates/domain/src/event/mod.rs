@@ -203,6 +203,26 @@ pub enum EventData {
         /// The token.
         token: String,
     },
+    /// The token of an invoice was signed and stored, to be sent to the chain.
+    MintSubmitted {
+        /// The invoice's issuer.
+        freelancer: UserId,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// The token.
+        token: String,
+        /// Its transaction on the chain.
+        transaction: String,
+    },
+    /// An invoice did not become a token; nothing is on the chain.
+    MintFailed {
+        /// The invoice's issuer.
+        freelancer: UserId,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// Why.
+        cause: String,
+    },
     /// A step of an invoice's life, of its work or of its held money.
     Invoice {
         /// Which.
@@ -289,6 +309,8 @@ impl EventData {
             Self::RefundMade { .. } => "REFUND_MADE",
             Self::FileUploaded { .. } => "FILE_UPLOADED",
             Self::NftMinted { .. } => "NFT_MINTED",
+            Self::MintSubmitted { .. } => "NFT_SUBMITTED",
+            Self::MintFailed { .. } => "NFT_FAILED",
             Self::ReviewGiven { .. } => "REVIEW_GIVEN",
             Self::Invoice { step, .. } => step.word(),
             Self::Project { step, .. } => step.word(),
@@ -340,6 +362,13 @@ mod tests {
             EventData::RefundMade { freelancer: id(4), client: id(1), invoice: None, amount },
             EventData::FileUploaded { owner: id(1), invoice: Some(id(3)), filename: "$date".to_owned() },
             EventData::NftMinted { freelancer: id(1), invoice: id(3), token: "0x7".to_owned() },
+            EventData::MintSubmitted {
+                freelancer: id(1),
+                invoice: id(3),
+                token: "7".to_owned(),
+                transaction: "local:0".to_owned(),
+            },
+            EventData::MintFailed { freelancer: id(1), invoice: id(3), cause: "the token 7 exists".to_owned() },
             EventData::ReviewGiven { reviewer: id(1), reviewee: id(4), project: id(2) },
         ];
         let (actor, other) = (id(1), id(4));

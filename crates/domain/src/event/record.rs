@@ -70,6 +70,14 @@ impl EventData {
             Self::NftMinted { freelancer, invoice, token } => {
                 References { invoice: Some(invoice), details: vec![("tokenId", token)], ..of(freelancer) }
             }
+            Self::MintSubmitted { freelancer, invoice, token, transaction } => References {
+                invoice: Some(invoice),
+                details: vec![("tokenId", token), ("transaction", transaction)],
+                ..of(freelancer)
+            },
+            Self::MintFailed { freelancer, invoice, cause } => {
+                References { invoice: Some(invoice), details: vec![("cause", cause)], ..of(freelancer) }
+            }
             Self::ReviewGiven { reviewer, reviewee, project } => {
                 References { receiver: Some(reviewee), project: Some(project), ..of(reviewer) }
             }
@@ -295,6 +303,13 @@ impl EventRecord {
             "NFT_MINTED" => {
                 EventData::NftMinted { freelancer: user()?, invoice: invoice()?, token: detail("tokenId")? }
             }
+            "NFT_SUBMITTED" => EventData::MintSubmitted {
+                freelancer: user()?,
+                invoice: invoice()?,
+                token: detail("tokenId")?,
+                transaction: detail("transaction")?,
+            },
+            "NFT_FAILED" => EventData::MintFailed { freelancer: user()?, invoice: invoice()?, cause: detail("cause")? },
             "REVIEW_GIVEN" => EventData::ReviewGiven { reviewer: user()?, reviewee: receiver()?, project: project()? },
             kind => return self.step(kind),
         })

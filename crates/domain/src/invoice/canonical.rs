@@ -46,16 +46,30 @@ pub fn verify(invoice: &InvoiceState) -> Result<(), Unverified> {
         (Some(number), Some(hash)) => (number, hash),
         _ => return Err(Unverified::Incomplete),
     };
-    let frozen = Frozen::of(invoice, number);
-    let found = match invoice.canonical_version.unwrap_or(FIRST_VERSION) {
-        FIRST_VERSION => hash_of(&frozen.first()),
-        CANONICAL_VERSION => hash_of(&frozen.second()),
-        other => return Err(Unverified::Version(other)),
-    };
+    let found = hash_of(&form_of(invoice, number)?);
     if found == *hash { Ok(()) } else { Err(Unverified::Differs(found)) }
 }
 
-fn hash_of(form: &Json) -> String {
+/// The canonical form of a sent invoice as it is now, under the version that it was frozen in.
+///
+/// # Errors
+/// When it has no number, or a newer release has frozen it.
+pub fn form(invoice: &InvoiceState) -> Result<Json, Unverified> {
+    form_of(invoice, invoice.number.as_deref().ok_or(Unverified::Incomplete)?)
+}
+
+fn form_of(invoice: &InvoiceState, number: &str) -> Result<Json, Unverified> {
+    let frozen = Frozen::of(invoice, number);
+    match invoice.canonical_version.unwrap_or(FIRST_VERSION) {
+        FIRST_VERSION => Ok(frozen.first()),
+        CANONICAL_VERSION => Ok(frozen.second()),
+        other => Err(Unverified::Version(other)),
+    }
+}
+
+/// SHA-256 of the canonical JSON of a form, hexadecimal.
+#[must_use]
+pub fn hash_of(form: &Json) -> String {
     hex::encode(Sha256::digest(canonical(form)))
 }
 

@@ -3,6 +3,7 @@
 //! [`Invoice`] is the aggregate. What can be derived is derived here and nowhere else: how much is paid
 //! ([`InvoiceState::payment_status`]), where the money stands after a payment, and whether it is overdue.
 
+mod anchor;
 mod canonical;
 mod escrow;
 mod life;
@@ -14,7 +15,8 @@ mod totals;
 use std::ops::Deref;
 
 pub use self::{
-    canonical::{CANONICAL_VERSION, Frozen, Unverified, canonical, verify},
+    anchor::differences,
+    canonical::{CANONICAL_VERSION, Frozen, Unverified, canonical, form, hash_of, verify},
     escrow::{CannotRelease, EscrowTerms, Returned, Submission, Work},
     life::{Declined, PartyNames},
     line::{BadPrice, Discount, Line, MILLION, UnitPrice},
@@ -225,8 +227,8 @@ impl Invoice {
         if is_kept && !allowed.is_empty() {
             allowed.push(Action::Refund);
         }
-        // A token on the chain says that the invoice was paid.
-        if is_kept && !allowed.is_empty() && self.anchor_status == AnchorStatus::None {
+        // A token on the chain says that the invoice was paid, and what was submitted may be there.
+        if is_kept && !allowed.is_empty() && self.is_unanchored() {
             allowed.push(Action::Reverse);
         }
         allowed.extend(self.allowed_in_escrow());

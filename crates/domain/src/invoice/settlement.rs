@@ -177,6 +177,9 @@ impl Invoice {
         let is_released = matches!(next.status, InvoiceStatus::Released);
         next.released_at = if is_released { next.released_at.or(at) } else { None };
         next.voided_at = if next.status == InvoiceStatus::Void { at } else { None };
+        if !is_paid && next.is_unanchored() {
+            next.anchor_status = AnchorStatus::None;
+        }
         debug_assert!(next.anchor_status == AnchorStatus::None || is_paid, "a token witnesses a payment");
         Transition { before: self, next: Self(next), transfers: vec![transfer], events: Vec::new() }
     }

@@ -134,6 +134,32 @@ fn a_reversal_needs_the_money_to_be_there() {
 }
 
 #[test]
+fn a_payment_queues_the_notarisation_and_a_reversal_takes_it_back_until_it_is_submitted() {
+    let token = crate::mint::TokenId::random([1; 8]).expect("not 0");
+    let reversed = |invoice: &Invoice| invoice.clone().unsettle(id(5), WORLD, invoice.money(100), occasion());
+    let part = settle(&sent(100), WORLD, 40).expect("it is sent").queued_when_paid().next;
+    assert_eq!(part.anchor_status, AnchorStatus::None, "a part is no payment");
+    let queued = settle(&part, WORLD, 60).expect("60 are due").queued_when_paid().next;
+    assert_eq!(queued.anchor_status, AnchorStatus::Queued);
+    let direct = settle(&sent(100), DIRECT, 100).expect("it is sent").queued_when_paid().next;
+    assert_eq!((direct.status, direct.anchor_status), (InvoiceStatus::Released, AnchorStatus::Queued));
+    let back = reversed(&queued).expect("nothing is on the chain").queued_when_paid().next;
+    assert_eq!((back.status, back.anchor_status), (InvoiceStatus::Sent, AnchorStatus::None));
+
+    let submitted = queued.anchor_submitted(token, "local:0", occasion()).expect("it is queued").next;
+    assert!(matches!(reversed(&submitted), Err(CannotSettle::Refused(_))), "it may be on the chain");
+    assert_eq!((&submitted.token_id, &submitted.tx_hash), (&None, &None), "nothing is claimed before it is confirmed");
+    let failed = submitted.clone().anchor_failed("refused", occasion()).expect("it is submitted").next;
+    assert_eq!(reversed(&failed).expect("nothing is there").next.anchor_status, AnchorStatus::None);
+    assert_eq!(failed.anchor_requeued().expect("it failed").next.anchor_status, AnchorStatus::Queued);
+    let confirmed = submitted.anchor_confirmed(token, "local:0", occasion()).expect("it is submitted").next;
+    assert_eq!(confirmed.token_id, Some(token.to_string()));
+    assert_eq!(confirmed.tx_hash.as_deref(), Some("local:0"));
+    let refusal = confirmed.anchor_requeued().expect_err("it is confirmed");
+    assert_eq!((refusal.current, refusal.allowed), ("CONFIRMED", Vec::new()));
+}
+
+#[test]
 fn a_credit_note_lowers_the_claim_and_what_was_paid_beyond_it_becomes_credit() {
     let credit = |invoice: &Invoice, minor| invoice.clone().credit(id(6), invoice.money(minor), occasion());
     let (change, credits) = credit(&sent(100), 30).expect("it is sent");

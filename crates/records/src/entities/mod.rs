@@ -8,6 +8,7 @@ pub mod credits;
 pub mod disputes;
 pub mod invoices;
 pub mod ledger;
+pub mod mints;
 pub mod money;
 pub mod payouts;
 pub mod projects;

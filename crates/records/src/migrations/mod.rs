@@ -28,6 +28,7 @@ mod m0026_disputes;
 mod m0027_reviews;
 mod m0028_skills;
 mod m0029_escrow;
+mod m0030_mints;
 
 mod lock;
 mod reshape;
@@ -84,6 +85,7 @@ static STEPS: &[&dyn Step] = &[
     &m0027_reviews::Migration,
     &m0028_skills::Migration,
     &m0029_escrow::Migration,
+    &m0030_mints::Migration,
 ];
 
 /// Which way to go, and how many steps; all when no number is given.

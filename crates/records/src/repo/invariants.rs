@@ -233,6 +233,30 @@ pub const INVARIANTS: &[Invariant] = &[
         sql: "SELECT token_id FROM invoices WHERE token_id IS NOT NULL GROUP BY token_id HAVING COUNT(*) > 1",
     },
     Invariant {
+        name: "anchors-are-of-paid-invoices",
+        description: "an invoice that is queued for its notarisation, or further, was paid; a confirmed one has its token and its \
+                      transaction, and no other has",
+        sql: "SELECT id FROM invoices WHERE (anchor_status <> 'NONE' AND status NOT IN ('PAID','RELEASED','REFUNDED')) OR \
+              (anchor_status = 'CONFIRMED') <> (token_id IS NOT NULL) OR (anchor_status = 'CONFIRMED') <> (tx_hash IS NOT NULL)",
+    },
+    Invariant {
+        name: "anchors-are-their-mints",
+        description: "where the notarisation of an invoice stands is what its own record says, with the same token, transaction and \
+                      hash; what is off the queue has no submission",
+        sql: "SELECT i.id FROM invoices i LEFT JOIN mints m ON m.invoice_id = i.id WHERE i.anchor_status <> CASE WHEN m.id IS NULL \
+              OR m.status = 'CANCELLED' THEN 'NONE' ELSE m.status END OR (m.status = 'CONFIRMED' AND (m.token_id <> i.token_id OR \
+              m.tx_hash <> i.tx_hash OR m.canonical_hash <> i.canonical_hash)) UNION ALL SELECT m.id FROM mints m LEFT JOIN invoices \
+              i ON i.id = m.invoice_id WHERE i.id IS NULL OR (m.status IN ('QUEUED','CANCELLED') AND (m.token_id IS NOT NULL OR \
+              m.tx_hash IS NOT NULL))",
+    },
+    Invariant {
+        name: "transactions-are-of-their-chain",
+        description: "a transaction of the local notary says so, and no other does",
+        sql: "SELECT id FROM mints WHERE tx_hash IS NOT NULL AND (SUBSTR(chain, 1, 6) = 'local:') <> (SUBSTR(tx_hash, 1, 6) = \
+              'local:') UNION ALL SELECT id FROM mints WHERE (chain IS NOT NULL) <> (tx_hash IS NOT NULL) OR (status = 'CONFIRMED') \
+              <> (confirmed_at IS NOT NULL)",
+    },
+    Invariant {
         name: "parties-exist",
         description: "the parties of every invoice and project exist",
         sql: "SELECT i.id FROM invoices i LEFT JOIN users f ON f.id = i.freelancer_id LEFT JOIN users c ON c.id = \

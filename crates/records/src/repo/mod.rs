@@ -13,6 +13,7 @@ pub mod idempotency;
 pub mod invariants;
 pub mod invoices;
 pub mod ledger;
+pub mod mints;
 mod numbers;
 pub mod payments;
 pub mod payouts;
