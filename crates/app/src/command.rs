@@ -207,6 +207,7 @@ impl<'a> Command<'a> {
     }
 
     async fn write_invoice(&mut self, change: Transition<Invoice>) -> Result<(Invoice, InvoiceView), AppError> {
+        let change = if self.app.chain.is_some() { change.queued_when_paid() } else { change };
         let today = issuers_day(&self.unit, &[&change.before, &change.next], self.unit.now()).await?;
         let moves_volume = change.before.released_minor != change.next.released_minor;
         let invoice = invoices::update(&mut self.unit, &change.before, change.next).await?;
@@ -216,6 +217,7 @@ impl<'a> Command<'a> {
         for transfer in change.transfers {
             self.post(transfer).await?;
         }
+        self.follow_anchor(&change.before, &invoice).await?;
         change.events.iter().for_each(|event| self.unit.event(event));
         let (before, after) = (InvoiceView::of(change.before, &today), InvoiceView::of(invoice.clone(), &today));
         self.note(Some(&before), Some(&after)).await?;

@@ -74,6 +74,9 @@ pub enum AppError {
     /// The payment provider has refused.
     #[error("the payment provider has refused it: {0}")]
     ProviderRefused(#[source] ProviderError),
+    /// The chain does not answer, or not in time.
+    #[error("the chain does not answer at the moment")]
+    ChainAway(String),
     /// What claims to come from the provider does not, or cannot be read.
     #[error("the event is not accepted: {0}")]
     Webhook(#[from] WebhookRefusal),

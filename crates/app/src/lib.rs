@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod accounts;
+mod anchor_check;
 mod argon;
 mod billing;
 mod checkouts;
@@ -20,6 +21,7 @@ mod invoices;
 pub mod jobs;
 mod ledger;
 mod matching;
+mod mints;
 mod paging;
 mod password_rules;
 mod passwords;
@@ -67,6 +69,7 @@ pub use invoice_lists::InvoiceFilter;
 pub use invoices::{NewDiscount, NewInvoice, NewLine, NewLineDiscount, PatchInvoice};
 pub use ledger::{BalanceFilter, StatementFilter};
 pub use matching::MatchedProject;
+pub use mints::MintFilter;
 pub use paging::{Page, PageRequest, UnreadableRow};
 pub use passwords::{Passwords, Secret};
 pub use payments::{NewPayment, NewTransfer, PaymentFilter, Reason};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chainbill_chain::Chain;
 use chainbill_domain::Timestamp;
 use chainbill_provider::PaymentProvider;
 use chainbill_records::{
@@ -23,6 +24,8 @@ pub struct App {
     pub(crate) logins: Arc<Notify>,
     /// Where clients pay, if there is such a provider.
     pub(crate) provider: Option<Arc<dyn PaymentProvider>>,
+    /// Where paid invoices are notarised, if there is a chain.
+    pub(crate) chain: Option<Arc<dyn Chain>>,
 }
 
 impl App {
@@ -36,6 +39,7 @@ impl App {
             seal: Seal::default(),
             logins: Arc::default(),
             provider: None,
+            chain: None,
         }
     }
 
@@ -43,6 +47,12 @@ impl App {
     #[must_use]
     pub fn with_provider(self, provider: Option<Arc<dyn PaymentProvider>>) -> Self {
         Self { provider, ..self }
+    }
+
+    /// The same, with a chain on which paid invoices are notarised.
+    #[must_use]
+    pub fn with_chain(self, chain: Option<Arc<dyn Chain>>) -> Self {
+        Self { chain, ..self }
     }
 
     /// The primary.

@@ -57,6 +57,9 @@ pub enum Command {
     /// Proofs from certificates.
     #[command(subcommand)]
     Proof(Proof),
+    /// The local notary of paid invoices (APTOS_NETWORK=local).
+    #[command(subcommand)]
+    Notary(Notary),
     /// Query the health of a running server; exit 1 when it is not healthy.
     Health {
         /// The server's address; that of BIND_ADDRESS and PORT when absent.
@@ -248,6 +251,14 @@ pub struct Demo {
     /// Do not ask for confirmation, although the primary holds real people.
     #[arg(long)]
     pub yes: bool,
+}
+
+/// The local notary.
+#[derive(Debug, Subcommand)]
+pub enum Notary {
+    /// Verify every hash and signature of the log in DATA_DIR, from its files alone: exit 0 it holds, 1 it does not and the first bad
+    /// entry is named, 2 there is none or it cannot be read.
+    Verify,
 }
 
 /// Proofs.

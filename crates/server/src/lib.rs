@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod alerts;
+pub mod chain;
 pub mod cli;
 mod commands;
 pub mod demo;

@@ -308,6 +308,10 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value_t = 14, value_name = "ESCROW_RELEASE_DAYS",
         value_parser = whole(1, 365))]
     pub escrow_release_days: u32,
+    /// Where paid invoices are notarised: off (nowhere), local (a signed log in the data folder), or a network of Aptos. When absent,
+    /// local with an embedded primary and off with a server.
+    #[arg(long, env, global = true, value_name = "APTOS_NETWORK")]
+    pub aptos_network: Option<crate::chain::AptosNetwork>,
     /// How many days events are kept in the primary, once every consumer has taken them, 1 to 3650. A mirror that was lost gets
     /// those back.
     #[arg(long, env, global = true, default_value_t = 90, value_name = "EVENTS_KEEP_DAYS",

@@ -23,6 +23,7 @@ const THINGS: &[&str] = &[
     "payments",
     "credits",
     "payouts",
+    "mints",
     "series",
     "quotes",
     "recurrences",

@@ -176,6 +176,11 @@ impl From<AppError> for Problem {
                 tracing::error!("a request failed: {cause}");
                 Self::new(Is::BAD_GATEWAY, "provider-refused", "the payment provider has refused it; it was logged")
             }
+            AppError::ChainAway(cause) => {
+                tracing::error!("a request failed: the chain: {cause}");
+                let problem = Self::new(Is::SERVICE_UNAVAILABLE, "chain-unreachable", detail);
+                problem.with("result", "chain_unreachable").retry_after(5)
+            }
             AppError::Webhook(cause) => {
                 tracing::warn!("an event of the payment provider is refused: {cause}");
                 Self::new(Is::BAD_REQUEST, "bad-event", "the event is not accepted")

@@ -155,6 +155,7 @@ fn routes(test_mode: bool) -> OpenApiRouter<State> {
         .merge(api::credits::routes())
         .merge(api::escrow::routes())
         .merge(api::payouts::routes())
+        .merge(api::mints::routes())
         .merge(api::ledger::routes())
         .merge(api::series::routes())
         .merge(api::quotes::routes())

@@ -5,6 +5,7 @@
 
 mod cleaning;
 mod disputing;
+mod minting;
 mod operating;
 mod publishing;
 mod recurring;
@@ -20,7 +21,13 @@ use chainbill_records::{
     jobs::{Job, NewJob},
 };
 
-pub(crate) use self::{disputing::DISPUTE, publishing::REVIEW_WINDOW, recurring::RECURRENCE, reputing::REPUTATION};
+pub(crate) use self::{
+    disputing::DISPUTE,
+    minting::{MINT, mint_job},
+    publishing::REVIEW_WINDOW,
+    recurring::RECURRENCE,
+    reputing::REPUTATION,
+};
 pub use self::{
     operating::{JobFilter, JobView},
     releasing::release_job,
@@ -82,6 +89,7 @@ impl From<RecordsError> for JobError {
 pub fn kinds() -> Vec<Box<dyn JobKind>> {
     vec![
         Box::new(cleaning::Cleaning),
+        Box::new(minting::Minting),
         Box::new(refunding::Refunding),
         Box::new(recurring::Recurring),
         Box::new(releasing::Releasing),

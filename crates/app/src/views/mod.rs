@@ -4,6 +4,7 @@ mod billing;
 mod disputes;
 mod invoices;
 mod ledger;
+mod mints;
 mod payments;
 mod payouts;
 mod projects;
@@ -31,6 +32,7 @@ pub use self::{
         AccountView, AccountsView, BookView, KindView, Movement, PostingView, StatementEntry, TransferView,
         TrialBalance,
     },
+    mints::{AnchorCheckResult, AnchorCheckView, MintView, NotarisedView, ReceiptView},
     payments::{
         AllocationView, CheckoutView, CreditNoteView, CreditView, PaymentView, RefundView, RefundedInvoice,
         ReversalView,
@@ -104,6 +106,7 @@ versioned! {
     ProposalView: "proposals";
     SeriesView: "number_series";
     PayoutView: "payouts";
+    MintView: "mints";
     RecurrenceView: "recurrences";
     ReviewView: "reviews";
     VerificationView: "skill_verifications";

@@ -106,6 +106,24 @@ const BREAKING: &[(&str, &str)] = &[
     ("states-agree-with-money", "UPDATE invoices SET status = 'PAID' WHERE id = '{part}'"),
     ("states-agree-with-money", "UPDATE invoices SET payment_status = 'UNPAID' WHERE id = '{part}'"),
     ("tokens-are-unique", "UPDATE invoices SET token_id = 'same'"),
+    ("anchors-are-of-paid-invoices", "UPDATE invoices SET anchor_status = 'QUEUED' WHERE id = '{part}'"),
+    ("anchors-are-of-paid-invoices", "UPDATE invoices SET anchor_status = 'CONFIRMED' WHERE id = '{full}'"),
+    ("anchors-are-of-paid-invoices", "UPDATE invoices SET token_id = '7' WHERE id = '{full}'"),
+    ("anchors-are-of-paid-invoices", "UPDATE invoices SET tx_hash = '0xfeed' WHERE id = '{full}'"),
+    ("anchors-are-their-mints", "UPDATE invoices SET anchor_status = 'QUEUED' WHERE id = '{full}'"),
+    (
+        "anchors-are-their-mints",
+        "INSERT INTO mints (id, version, invoice_id, status, canonical_hash, canonical_form, builds, \
+         created_at, updated_at) SELECT 'm', 1, id, 'QUEUED', canonical_hash, 'form', 0, created_at, \
+         updated_at FROM invoices WHERE id = '{full}'",
+    ),
+    (
+        "transactions-are-of-their-chain",
+        "INSERT INTO mints (id, version, invoice_id, status, token_id, canonical_hash, canonical_form, chain, \
+         tx_hash, signed_bytes, builds, created_at, updated_at) SELECT 'm', 1, id, 'SUBMITTED', '7', \
+         canonical_hash, 'form', 'local:key', '0xfeed', '00', 1, created_at, updated_at FROM invoices WHERE \
+         id = '{full}'",
+    ),
     ("parties-exist", "DELETE FROM users WHERE role = 'CLIENT'"),
     ("children-have-parents", "UPDATE invoice_lines SET invoice_id = 'none'"),
     ("children-have-parents", "UPDATE project_milestones SET project_id = 'none'"),
@@ -206,6 +224,7 @@ const TABLES: &[&str] = &[
     "refunds",
     "available_balances",
     "payouts",
+    "mints",
     "ledger_postings",
     "disputes",
     "dispute_votes",

@@ -7,6 +7,7 @@ mod disputes;
 mod jobs;
 mod keys;
 mod lists;
+mod minting;
 mod projects_states;
 mod proposals;
 mod reading;

@@ -31,6 +31,7 @@ const STATES: &[&str] = &[
     "SENT, part received directly",
     "PAID, held",
     "PAID, held, with a token",
+    "PAID, held, to be notarised",
     "PAID, in review",
     "PAID, in dispute",
     "PAID, released in part",
@@ -89,6 +90,11 @@ async fn invoice(app: &App, people: &People, state: &str, place: usize) -> (Stri
         "PAID, held, with a token" => {
             let payment = pay(&people.operator, "100.00").await;
             run(format!("UPDATE invoices SET anchor_status = 'CONFIRMED' WHERE id = '{id}'")).await;
+            payment
+        }
+        "PAID, held, to be notarised" => {
+            let payment = pay(&people.operator, "100.00").await;
+            run(format!("UPDATE invoices SET anchor_status = 'QUEUED' WHERE id = '{id}'")).await;
             payment
         }
         "RELEASED, received directly" => pay(&people.freelancer, "100.00").await,

@@ -6,6 +6,7 @@ mod demo;
 mod health;
 mod jobs;
 mod migrate;
+mod notary;
 mod proof;
 mod reputation;
 mod serve;
@@ -76,6 +77,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Proof(crate::cli::Proof::Check { file, certificate, chain }) => {
             proof::check(out, &file, certificate.as_deref(), &chain)
         }
+        Command::Notary(crate::cli::Notary::Verify) => notary::check(&settings, out),
         Command::Health { url } => health::health(&settings, out, url).await,
     };
     match went {

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Went, admin};
 use crate::{
     alerts::{Alerts, Conditions},
-    descriptors, first_password,
+    chain, descriptors, first_password,
     logs::{self, Lines},
     metrics::describe,
     monitor, open,
@@ -40,7 +40,8 @@ pub(super) async fn serve(settings: &Settings, lines: Lines, stop: CancellationT
     let test_clock = test_clock.map(|clock| SharedClock::new(clock, records.clone()));
     let mirror = open::secondary(settings).await?;
     let provider = provider(settings, records.clock().clone(), Arc::new(SystemRandom))?;
-    let app = App::new(records.clone(), settings.app()).with_provider(provider);
+    let chain = chain::chain(settings, records.clock().clone(), Arc::new(SystemRandom))?;
+    let app = App::new(records.clone(), settings.app()).with_provider(provider).with_chain(chain);
     let first = first_admin(&app, settings).await?;
     let address = SocketAddr::new(settings.bind_address, settings.port);
     let listener = TcpListener::bind(address).await.with_context(|| {

@@ -41,6 +41,7 @@ impl Settings {
         }
         crate::test_mode::check(self)?;
         crate::provider::settings(self)?;
+        crate::chain::check(self)?;
         self.check_alarms()
     }
 

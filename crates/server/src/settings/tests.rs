@@ -110,6 +110,7 @@ fn what_single_values_cannot_say_is_refused_with_its_name() {
     const FROM: &[&str] = &["--alert-email-from"];
     for (arguments, secrets, expected) in [
         (&["--sync-every", "users=1h,users=2h"][..], &[][..], "SYNC_EVERY names users twice"),
+        (&["--aptos-network", "testnet"], &[], "APTOS_NETWORK is testnet"),
         (&[FROM[0], "nobody"], &[], "ALERT_EMAIL_FROM is \"nobody\""),
         (&["--alert-email-to", "a@b@c"], &[], "ALERT_EMAIL_TO is"),
         (&["--alert-email-to", "ops@example.org"], &[], "ALERT_EMAIL_TO needs SMTP_URL"),

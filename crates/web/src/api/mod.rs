@@ -15,6 +15,7 @@ pub(crate) mod ledger;
 pub(crate) mod logs;
 pub(crate) mod matches;
 pub(crate) mod milestones;
+pub(crate) mod mints;
 pub(crate) mod payments;
 pub(crate) mod payouts;
 pub(crate) mod projects;
