@@ -26,6 +26,7 @@ mod last_words;
 mod matching;
 mod matrix;
 mod money;
+mod notary;
 mod odd_rows;
 mod operators;
 mod parties;
