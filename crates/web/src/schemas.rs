@@ -5,10 +5,10 @@ use chainbill_domain::{
     models,
     states::{
         AccountKind, AnchorStatus, CheckoutStatus, Custody, DisputeOutcome, DisputeResolver, DisputeStatus,
-        EscrowStatus, InvoiceStatus, MilestoneStatus, NumberKind, PaymentChannel, PaymentMethod, PaymentState,
-        PaymentStatus, Period, ProjectStatus, ProposalKind, ProposalStatus, QuoteStatus, RecurrenceMode,
-        RecurrenceStatus, RefundStatus, ReviewStatus, Role, Rounding, SkillLevel, TaxCategory, TaxIdKind, TransferKind,
-        UserStatus, VerificationStatus, VoteChoice,
+        EscrowStatus, InvoiceStatus, MilestoneStatus, MintStatus, NumberKind, PaymentChannel, PaymentMethod,
+        PaymentState, PaymentStatus, PayoutStatus, Period, ProjectStatus, ProposalKind, ProposalStatus, QuoteStatus,
+        RecurrenceMode, RecurrenceStatus, RefundStatus, ReviewStatus, Role, Rounding, SkillLevel, TaxCategory,
+        TaxIdKind, TransferKind, UserStatus, VerificationStatus, VoteChoice,
     },
 };
 use serde_json::{Map, Value, json};
@@ -66,6 +66,18 @@ const OF_ONE: &[(&str, &str, Shape)] = &[
     ("NewInvitation", "message", Length(1, 10_000)),
     ("PatchProposal", "message", Length(1, 10_000)),
     ("InvoiceView", "status", Words(InvoiceStatus::WORDS)),
+    ("InvoiceView", "feeRate", Pattern(DECIMAL, "2.50")),
+    ("InvoiceView", "workNote", Length(1, 5000)),
+    ("InvoiceView", "workReturnReason", Length(1, 500)),
+    ("SubmitWork", "note", Length(0, 5000)),
+    ("PayoutView", "status", Words(PayoutStatus::WORDS)),
+    ("PayoutView", "destination", Length(1, 500)),
+    ("NewPayout", "destination", Length(1, 500)),
+    ("AnchorCheckView", "network", Length(1, 32)),
+    ("MintView", "chain", Length(1, 200)),
+    ("MintView", "network", Length(1, 32)),
+    ("MintView", "status", Words(MintStatus::WORDS)),
+    ("NotarisedView", "reference", Length(1, 200)),
     ("CheckoutView", "status", Words(CheckoutStatus::WORDS)),
     ("StripeEvent", "id", Length(1, 255)),
     ("StripeEvent", "type", Length(1, 100)),
@@ -444,6 +456,19 @@ fn example(schema: &str) -> Option<Value> {
         }
         "RefundInvoice" => json!({"method": "BANK_TRANSFER", "reason": "The project was cancelled"}),
         "RefundDone" => json!({"externalRef": "SEPA-2026-11-25-1"}),
+        "NewReview" => {
+            json!({"quality": 5, "communication": 4, "timeliness": 5, "professionalism": 5, "comment": "Early and exact"})
+        }
+        "PatchReview" => json!({"quality": 4}),
+        "PatchSkill" => json!({"category": "Programming"}),
+        "MergeSkill" => json!({"into": id}),
+        "NewVerification" => json!({"links": ["https://example.org/work"], "text": "Three years of it, in the open"}),
+        "SubmitWork" => json!({"note": "All of it is done; the samples are in the repository"}),
+        "ReleaseInvoice" => json!({"amount": euros("30.00")}),
+        "NewPayout" => {
+            json!({"amount": euros("90.00"), "method": "BANK_TRANSFER", "destination": "DE89 3704 0044 0532 0130 00"})
+        }
+        "PayoutDone" => json!({"externalRef": "SEPA-2026-11-26-1"}),
         "NewCheckout" => {
             json!({"successUrl": "https://example.org/paid", "cancelUrl": "https://example.org/invoices"})
         }
@@ -516,6 +541,8 @@ fn named(name: &str) -> Option<&'static Shape> {
 fn of_parameter(path: &str, parameter: &mut Value) {
     let name = parameter["name"].as_str().unwrap_or("").to_owned();
     let shape = match (path, name.as_str()) {
+        ("/api/payouts", "status") => Some(&Words(PayoutStatus::WORDS)),
+        ("/api/mints", "status") => Some(&Words(MintStatus::WORDS)),
         ("/api/invoices", "status") => Some(&Words(InvoiceStatus::WORDS)),
         ("/api/payments", "status") => Some(&Words(PaymentState::WORDS)),
         ("/api/ledger/statement", "until") => Some(&MOMENT),
