@@ -12,7 +12,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    App, AppError, Context, Done, InvoiceView, MoneyView, command::Command, jobs::release_job, payments::Reason,
+    App, AppError, Context, Done, InvoiceView, MoneyView,
+    command::Command,
+    jobs::release_job,
+    moment,
+    payments::{Reason, refused},
     validate::Check,
 };
 
@@ -71,6 +75,7 @@ impl App {
         self.command(context, "invoice.return", &(id, &reason), |command| async move {
             let invoice = command.invoice_as_client(id).await?;
             command.allow_move(&invoice, Action::Return).await?;
+            command.is_in_time(&invoice)?;
             let returned = invoice.send_back(why.clone(), command.occasion())?;
             command.change_invoice(returned).await
         })
@@ -129,6 +134,18 @@ impl Command<'_> {
         }
         self.context.expects(invoice.version)?;
         Ok(invoice)
+    }
+
+    /// Refuses an answer to submitted work whose time is over: its release is due, however late the clock's job gets to it.
+    pub(crate) fn is_in_time(&self, invoice: &Invoice) -> Result<(), AppError> {
+        match invoice.release_at().filter(|at| *at <= self.unit.now()) {
+            Some(at) => {
+                let at = moment(at);
+                let detail = format!("the time to answer the submitted work ended at {at}: its money is released");
+                Err(refused(invoice.escrow.word(), &["approve", "release"], detail))
+            }
+            None => Ok(()),
+        }
     }
 
     /// An invoice under lock, for what a clock or a decision does.

@@ -10,7 +10,7 @@ use chainbill_records::{
     repo::disputes,
 };
 
-use super::{AppealDispute, DecideDispute};
+use super::{AppealDispute, DecideDispute, deadline_key};
 use crate::{
     App, AppError, Context, DisputeView, Done, Sight,
     command::{Command, Outcome},
@@ -94,6 +94,9 @@ impl<'a> Command<'a> {
         };
         let (terms, occasion) = (self.app.settings.disputes, self.occasion());
         let dispute = disputes::lock(&self.unit, id).await?;
+        // Another change has enqueued the job of another deadline; this one's key is that of its own change.
+        let is_own = |dispute: &&Dispute| job.key == deadline_key(dispute);
+        let waits = dispute.as_ref().filter(is_own).and_then(Dispute::deadline).map(|(_, at)| at);
         match (dispute.and_then(|dispute| dispute.pass_deadline(&terms, occasion)), invoice) {
             (Some(Passed::Step(change)), _) => {
                 self.note_deadline("dispute.deadline", &change.before, &change.next).await?;
@@ -106,7 +109,11 @@ impl<'a> Command<'a> {
             }
             // It became due between the look and the lock: the next run has the money's lock.
             (Some(Passed::Execution(_)), None) => return self.end_deadline(job, Ended::Again(occasion.at)).await,
-            (None, _) => {}
+            (None, _) => {
+                // A clock that was set back between the claim and the lock: the deadline is still to come.
+                let next = waits.filter(|at| *at > occasion.at);
+                return self.end_deadline(job, next.map_or(Ended::Done, Ended::Again)).await;
+            }
         }
         self.end_deadline(job, Ended::Done).await
     }

@@ -112,9 +112,14 @@ impl<'a> Command<'a> {
     async fn enqueue_deadline(&mut self, dispute: &Dispute) -> Result<(), AppError> {
         let Some((_, run_at)) = dispute.deadline() else { return Ok(()) };
         // The number of the change makes the key new: the job that made the change may have the same moment.
-        let key = format!("{} {}", dispute.id, dispute.changes);
+        let key = deadline_key(dispute);
         let payload = serde_json::json!({ "dispute": dispute.id }).to_string();
         self.unit.enqueue_job(NewJob { kind: DISPUTE, key, payload, run_at }).await?;
         Ok(())
     }
+}
+
+/// The key of the job of a dispute's deadline.
+fn deadline_key(dispute: &Dispute) -> String {
+    format!("{} {}", dispute.id, dispute.changes)
 }

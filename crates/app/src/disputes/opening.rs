@@ -10,7 +10,7 @@ use chainbill_domain::{
 use chainbill_records::repo::disputes;
 
 use super::{AnswerDispute, MISSING, NewDisputeRequest, NewEvidence, OfferSettlement};
-use crate::{App, AppError, Context, DisputeView, Done, Sight};
+use crate::{App, AppError, Context, DisputeView, Done, Sight, payments::refused};
 
 impl App {
     /// Opens a dispute over the held money of an invoice, as a party of it, and freezes that money.
@@ -26,6 +26,7 @@ impl App {
         self.command(context, "dispute.open", asked, |mut command| async move {
             let invoice = command.invoice(&asked.invoice_id).await?;
             command.allow_move(&invoice, InvoiceAction::Dispute).await?;
+            command.is_in_time(&invoice)?;
             let occasion = command.occasion();
             let (claim, plan, evidence) = asked.checked(invoice.held(), actor.user_id, occasion.at, MOST_LINKS)?;
             let new = NewDispute {
@@ -135,19 +136,31 @@ impl App {
         .await
     }
 
-    /// Accepts the split that the other party offers: the money moves as agreed.
+    /// Accepts the split that the other party offers, which is named: the money moves as agreed.
     ///
     /// # Errors
-    /// [`AppError::Forbidden`] to the party that offers it, [`AppError::Conflict`] when there is none.
-    pub async fn accept_settlement(&self, context: &Context, id: &str) -> Result<Done<DisputeView>, AppError> {
+    /// [`AppError::Forbidden`] to the party that offers it, [`AppError::Conflict`] when there is none, or it is another by now.
+    pub async fn accept_settlement(
+        &self,
+        context: &Context,
+        id: &str,
+        accepted: OfferSettlement,
+    ) -> Result<Done<DisputeView>, AppError> {
         context.needs_key()?;
         let invoice = self.disputed(id).await?;
-        self.command(context, "dispute.settle", &id, |mut command| async move {
+        let accepted = &accepted;
+        self.command(context, "dispute.settle", &(id, accepted), |mut command| async move {
             let invoice = command.any_invoice(invoice).await?.ok_or(MISSING)?;
             let dispute = command.own_dispute(id).await?;
             let (actor, occasion) = (command.actor()?, command.occasion());
             if dispute.offer.is_some_and(|offer| offer.by == actor) {
                 return Err(AppError::Forbidden("only the other party accepts an offer"));
+            }
+            dispute.allows(Action::Accept, occasion.at)?;
+            let to_client = accepted.checked(dispute.plan.held)?;
+            if let Some(offer) = dispute.offer.filter(|offer| offer.to_client != to_client) {
+                let detail = format!("the other party offers the client {} by now", dispute.money(offer.to_client));
+                return Err(refused(dispute.status.word(), &["settlement", "settlement/accept"], detail));
             }
             let change: Transition<Dispute> = dispute.accept(actor, occasion)?;
             command.carry_out(invoice, &change.next).await?;

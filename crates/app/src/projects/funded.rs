@@ -4,7 +4,7 @@
 use chainbill_domain::{
     id::MilestoneId,
     invoice::{Action, Invoice},
-    states::EscrowStatus,
+    states::{EscrowStatus, InvoiceStatus},
 };
 use chainbill_records::repo::invoices;
 
@@ -24,6 +24,7 @@ impl Command<'_> {
     /// Sends the work that the held money of a milestone is for back.
     pub(super) async fn return_funded(&mut self, milestone: MilestoneId, reason: &str) -> Result<(), AppError> {
         if let Some(invoice) = self.funded(milestone, Action::Return).await? {
+            self.is_in_time(&invoice)?;
             let returned = invoice.send_back(reason.to_owned(), self.occasion())?;
             self.save_invoice(returned).await?;
         }
@@ -48,6 +49,10 @@ impl Command<'_> {
         match invoice.allows(action) {
             Ok(()) => Ok(Some(invoice)),
             Err(refusal) if invoice.escrow == EscrowStatus::Disputed => Err(refusal.into()),
+            // What was paid out for the work is not sent back with it.
+            Err(refusal) if action == Action::Return && invoice.status == InvoiceStatus::Released => {
+                Err(refusal.into())
+            }
             Err(_) => Ok(None),
         }
     }

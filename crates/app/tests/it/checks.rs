@@ -416,7 +416,7 @@ async fn disputed(app: &App, freelancer: &Context, client: (&Context, &UserView)
     let settled = open().await;
     app.offer_settlement(client.0, &settled, OfferSettlement { to_client: euros("25.00") }).await.unwrap();
     let accepts = Context { idempotency_key: Some(settled.clone()), ..freelancer.clone() };
-    app.accept_settlement(&accepts, &settled).await.unwrap();
+    app.accept_settlement(&accepts, &settled, OfferSettlement { to_client: euros("25.00") }).await.unwrap();
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ async fn outcome(app: &App, who: &Context, action: &str, id: &str) -> String {
         "appeal" => app.appeal_dispute(who, id, AppealDispute { reason: why() }).await,
         "withdraw" => app.withdraw_dispute(who, id).await,
         "settlement" => app.offer_settlement(who, id, OfferSettlement { to_client: euros("5.00") }).await,
-        "settlement/accept" => app.accept_settlement(who, id).await,
+        "settlement/accept" => app.accept_settlement(who, id, OfferSettlement { to_client: euros("50.00") }).await,
         other => unreachable!("{other}"),
     };
     match done {

@@ -209,11 +209,15 @@ async fn a_dispute_is_withdrawn_or_settled_and_frozen_money_moves_by_nothing_els
         let again = app.open_dispute(&people.freelancer, request(&invoice)).await.unwrap().into_new().unwrap();
         let offer = OfferSettlement { to_client: euros("25.00") };
         app.offer_settlement(&people.client, &again.id, offer).await.unwrap();
-        let own = app.accept_settlement(&keyed(&people.client, "own"), &again.id).await.unwrap_err();
+        let split = |amount: &str| OfferSettlement { to_client: euros(amount) };
+        let own = app.accept_settlement(&keyed(&people.client, "own"), &again.id, split("25.00")).await.unwrap_err();
         assert!(matches!(own, AppError::Forbidden(_)), "{own}");
-        let dry = app.accept_settlement(&people.freelancer.clone().dry(true), &again.id).await.unwrap();
+        let dry = app.accept_settlement(&people.freelancer.clone().dry(true), &again.id, split("25.00")).await.unwrap();
         assert_eq!(dry.into_new().unwrap().movement.postings.len(), 3, "released, credited and given back");
-        let settled = app.accept_settlement(&keyed(&people.freelancer, "yes"), &again.id).await.unwrap();
+        let other = app.accept_settlement(&keyed(&people.freelancer, "other"), &again.id, split("24.00")).await;
+        assert!(matches!(other, Err(AppError::Conflict { .. })), "what is accepted is what was seen: {other:?}");
+        let settled =
+            app.accept_settlement(&keyed(&people.freelancer, "yes"), &again.id, split("25.00")).await.unwrap();
         assert_eq!(settled.into_new().unwrap().status.to_string(), "SETTLED");
         assert_eq!(money(app, people, &again.id).await, ("RELEASED".to_owned(), vec!["25.00".to_owned()]));
         pass(app, clock, 60).await;

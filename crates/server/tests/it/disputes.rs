@@ -254,10 +254,13 @@ async fn ended_early(town: &Town, settled: &str, withdrawn: &str) {
     assert_eq!(too_much.fields(), ["/toClient/amount"]);
     server.post(&path, &town.client, json!({"toClient": euros("478.00")})).await.expect(200);
     let accept = format!("{path}/accept");
-    assert_eq!(server.act(&accept, &town.freelancer).await.refused(400), "idempotency-key-required");
+    let seen = json!({"toClient": euros("478.00")});
+    let without_key = server.post(&accept, &town.freelancer, seen.clone()).await;
+    assert_eq!(without_key.refused(400), "idempotency-key-required");
     let eight = futures::future::join_all((0..8).map(async |place| {
         let key = format!("{settled}-{place}");
-        server.ask(Method::POST, &accept, Some(&town.freelancer), None, &[("idempotency-key", &key)]).await.status
+        let (seen, key) = (Some(seen.clone()), [("idempotency-key", key.as_str())]);
+        server.ask(Method::POST, &accept, Some(&town.freelancer), seen, &key).await.status
     }));
     let accepted = eight.await.into_iter().filter(|status| *status == 200).count();
     assert_eq!(accepted, 1, "the money moves once");

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod alarms;
+mod away;
 mod bad_input;
 mod command_line;
 mod contracts;

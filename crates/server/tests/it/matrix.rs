@@ -310,7 +310,7 @@ fn everybody_gets_what_the_matrix_says_at_every_route() {
                 path if path.ends_with("/answer") => Some(json!({"text": "It was delivered"})),
                 path if path.ends_with("/votes") => Some(json!({"choice": "FOR"})),
                 path if path.ends_with("/decide") || path.ends_with("/appeal") => Some(json!({"reason": "why"})),
-                path if path.ends_with("/settlement") => {
+                path if path.ends_with("/settlement") || path.ends_with("/settlement/accept") => {
                     Some(json!({"toClient": {"amount": "1.00", "currency": "EUR"}}))
                 }
                 path if path.ends_with("/skills") && *method == "POST" => match path {

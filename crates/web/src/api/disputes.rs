@@ -167,17 +167,20 @@ async fn offer(
     Ok(done(&state, &state.app.offer_settlement(&context.at(versions), &id, offer).await?).await)
 }
 
-/// Accept the split that the other party offers: the money moves as agreed. `Idempotency-Key` is required.
+/// Accept the split that the other party offers, which the body repeats: the money moves as agreed. `Idempotency-Key` is required.
 #[utoipa::path(post, path = "/api/disputes/{id}/settlement/accept", tag = "disputes",
-    params(("id" = String, Path), ("Idempotency-Key" = String, Header), DryRun), responses(
+    params(("id" = String, Path), ("Idempotency-Key" = String, Header), DryRun), request_body = OfferSettlement, responses(
     (status = 200, body = DisputeView), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
-    (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+    (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+    (status = 422, body = ProblemBody)))]
 async fn accept(
     Shared(state): Shared<State>,
     Principal(context): Principal,
     Path(id): Path<String>,
     IfMatch(versions): IfMatch,
     StrictQuery(DryRun { dry_run }): StrictQuery<DryRun>,
+    StrictJson(accepted): StrictJson<OfferSettlement>,
 ) -> Answer {
-    Ok(done(&state, &state.app.accept_settlement(&context.at(versions).dry(dry_run), &id).await?).await)
+    let context = context.at(versions).dry(dry_run);
+    Ok(done(&state, &state.app.accept_settlement(&context, &id, accepted).await?).await)
 }
