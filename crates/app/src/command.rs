@@ -202,8 +202,15 @@ impl<'a> Command<'a> {
 
     /// Saves a change of an invoice with its transfers, events and audit entry; the invoice, and how it is shown.
     pub async fn saved_invoice(&mut self, change: Transition<Invoice>) -> Result<(Invoice, InvoiceView), AppError> {
+        let is_funded = change.before.held().minor == 0 && change.next.held().minor > 0;
         // The largest future that commands are made of: boxed here, it is moved by none of them.
-        Box::pin(self.write_invoice(change)).await
+        let (invoice, view) = Box::pin(self.write_invoice(change)).await?;
+        if is_funded && self.is_work_done(&invoice).await? {
+            let submitted = invoice.submit(None, self.occasion())?;
+            self.enqueue_release(&submitted.next).await?;
+            return Box::pin(self.write_invoice(submitted)).await;
+        }
+        Ok((invoice, view))
     }
 
     async fn write_invoice(&mut self, change: Transition<Invoice>) -> Result<(Invoice, InvoiceView), AppError> {

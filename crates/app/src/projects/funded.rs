@@ -4,9 +4,9 @@
 use chainbill_domain::{
     id::MilestoneId,
     invoice::{Action, Invoice},
-    states::{EscrowStatus, InvoiceStatus},
+    states::{EscrowStatus, InvoiceStatus, MilestoneStatus},
 };
-use chainbill_records::repo::invoices;
+use chainbill_records::repo::{invoices, projects};
 
 use crate::{AppError, command::Command};
 
@@ -40,6 +40,14 @@ impl Command<'_> {
             self.save_invoice(released).await?;
         }
         Ok(())
+    }
+
+    /// Whether the work of the milestone that an invoice funds was submitted before its money came: it waits for its answer then.
+    pub(crate) async fn is_work_done(&self, invoice: &Invoice) -> Result<bool, AppError> {
+        let Some(milestone) = invoice.milestone_id else { return Ok(false) };
+        let status = projects::milestone_status(&self.unit, milestone).await?;
+        let is_done = matches!(status, Some(MilestoneStatus::Submitted | MilestoneStatus::Accepted));
+        Ok(is_done && invoice.allows(Action::Submit).is_ok())
     }
 
     /// The invoice that funds a milestone, under lock, if its state allows an action. What a dispute froze is decided by the dispute.

@@ -1,10 +1,10 @@
 //! Projects with the skills that they ask for and their milestones.
 
 use chainbill_domain::{
-    id::ProjectId,
+    id::{MilestoneId, ProjectId},
     money::Money,
     project::{Content, Milestone, MilestoneTerms, Project, ProjectState, RequiredSkill},
-    states::ProjectStatus,
+    states::{MilestoneStatus, ProjectStatus},
     visibility::{ProjectRule, Viewer, Visible},
 };
 use sea_orm::{
@@ -71,6 +71,20 @@ pub async fn lock_any(unit: &Unit, id: ProjectId) -> Result<Option<Project>, Rec
 pub async fn lock_status(unit: &Unit, id: ProjectId) -> Result<Option<ProjectStatus>, RecordsError> {
     let query = Entity::find_by_id(Text(id)).select_only().column(Column::Status).lock_exclusive();
     let status: Option<Text<ProjectStatus>> = query.into_tuple().one(unit).await?;
+    Ok(status.map(|Text(status)| status))
+}
+
+/// The state of a milestone; none where there is no such milestone.
+///
+/// # Errors
+/// When the primary does not answer.
+pub async fn milestone_status(
+    db: &impl ConnectionTrait,
+    id: MilestoneId,
+) -> Result<Option<MilestoneStatus>, RecordsError> {
+    use project_milestones::{Column, Entity};
+    let query = Entity::find().filter(Column::Id.eq(Text(id))).select_only().column(Column::Status);
+    let status: Option<Text<MilestoneStatus>> = query.into_tuple().one(db).await?;
     Ok(status.map(|Text(status)| status))
 }
 

@@ -130,6 +130,15 @@ fn a_contract_binds_by_consent_and_its_milestones_are_funded_submitted_and_accep
         assert_eq!(accepted["milestones"][0]["status"], "ACCEPTED");
         let paid = invoice().await;
         assert_eq!((&paid["status"], &paid["released"]["amount"]), (&json!("RELEASED"), &json!("714.00")));
+        let more = json!({"title": "Hand-over", "amount": euros("400.00")});
+        let proposed = server.post(&milestones, &freelancer, more).await.expect(201);
+        let late = id(&proposed["milestones"][1]);
+        server.act(&format!("{milestones}/{late}/accept"), &client).await.expect(200);
+        server.act(&format!("{milestones}/{late}/submit"), &freelancer).await.expect(200);
+        let funding = sent(world, (&client, &freelancer), &path, Some(&late), "400.00").await;
+        let paid = held(world, &funding, "476.00").await;
+        assert_eq!(paid["invoice"]["escrow"], "IN_REVIEW", "money that comes after the work waits for its answer");
+        crate::money::act(world, &format!("{milestones}/{late}/accept"), &client, Value::Null).await.expect(200);
         server.act(&format!("{path}/submit"), &freelancer).await.expect(200);
         let done = server.act(&format!("{path}/complete"), &client).await.expect(200);
         assert_eq!((&done["status"], done["completedAt"].is_string()), (&json!("COMPLETED"), true));
