@@ -105,7 +105,8 @@ pub struct AppealDispute {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OfferSettlement {
-    /// What of the held money goes to the client; the rest goes to the freelancer.
+    /// What of the held money goes to the client; the rest goes to the freelancer. Where anything goes back, what is still due of the
+    /// invoice is taken off with it.
     pub to_client: MoneyView,
 }
 
