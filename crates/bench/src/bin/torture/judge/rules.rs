@@ -10,7 +10,7 @@ use crate::load::{PARTS, RELEASES, Word, changed_title, numbers, title};
 type Rule = fn(&History<'_>, &Facts, &mut Found);
 
 /// All rules.
-pub const ALL: [Rule; 9] = [made, titles, sent, paid, parts, released, paid_out, counts, changed_and_deleted];
+pub const ALL: [Rule; 10] = [made, titles, sent, paid, parts, released, paid_out, settled, counts, changed_and_deleted];
 
 /// Created invoices exist, unless a delete may have succeeded.
 fn made(history: &History<'_>, facts: &Facts, found: &mut Found) {
@@ -118,6 +118,26 @@ fn paid_out(history: &History<'_>, facts: &Facts, found: &mut Found) {
                 }
             }
             _ => found.doubled.push(line),
+        }
+    }
+}
+
+/// Each settled dispute has moved its money once: 40 of 50 euros to the freelancer, the rest back. One that is not settled has moved
+/// nothing.
+fn settled(history: &History<'_>, facts: &Facts, found: &mut Found) {
+    for (subject, id) in history.made() {
+        let Some(invoice) = facts.invoices.get(id) else { continue };
+        if history.fate(&format!("dispute-{subject}")).is_none() {
+            continue;
+        }
+        let amounts = (euros(&invoice["released"]), euros(&invoice["refunded"]));
+        match (history.fate(&format!("settle-{subject}")), amounts) {
+            (Some(_), (Some(40), Some(10))) => {}
+            (Some(Word::Acknowledged), (Some(0), Some(0))) => {
+                found.lost.push(format!("settle-{subject}: the money of {id} has not moved"));
+            }
+            (_, (Some(0), Some(0))) => {}
+            _ => found.doubled.push(format!("settle-{subject}: {id} has {amounts:?}")),
         }
     }
 }

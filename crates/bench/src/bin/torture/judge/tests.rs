@@ -55,6 +55,16 @@ meant payout-h-0 /api/payouts
 acknowledged payout-h-0 O
 meant out-h-0 /api/payouts/O/confirm
 acknowledged out-h-0 O
+meant make-q-0 /api/invoices
+acknowledged make-q-0 X
+meant send-q-0 /api/invoices/X/send
+acknowledged send-q-0 X
+meant fund-q-0 /api/invoices/X/pay
+acknowledged fund-q-0 F
+meant dispute-q-0 /api/disputes
+acknowledged dispute-q-0 Z
+meant settle-q-0 /api/disputes/Z/settlement/accept
+acknowledged settle-q-0 Z
 meant make-a-1 /api/invoices
 ";
 
@@ -71,9 +81,12 @@ fn facts() -> Facts {
         invoice("C", "invoice-c-0", "DRAFT", "0.00", "0=1"),
         invoice("V", "invoice-v-0", "SENT", "0.00", ""),
         invoice("H", "invoice-h-0", "PAID", "50.00", ""),
+        invoice("X", "invoice-q-0", "RELEASED", "50.00", ""),
     ];
     let mut invoices = std::collections::BTreeMap::from(invoices);
     invoices.get_mut("H").unwrap()["released"] = json!({"amount": "5.00"});
+    let settled = invoices.get_mut("X").unwrap();
+    (settled["released"], settled["refunded"]) = (json!({"amount": "40.00"}), json!({"amount": "10.00"}));
     let payouts = vec![json!({"id": "O", "destination": "h-0", "status": "PAID"})];
     Facts { invoices, payouts, profile: json!({"bio": null}), tombstones: ["D".to_owned()].into() }
 }
@@ -111,7 +124,11 @@ fn unanswered_writes_may_be_done() {
 
 #[test]
 fn lost_writes_are_found() {
-    let lost: [fn(&mut Facts); 13] = [
+    let lost: [fn(&mut Facts); 14] = [
+        |facts| {
+            set(facts, "X", "released", json!({"amount": "0.00"}));
+            set(facts, "X", "refunded", json!({"amount": "0.00"}));
+        },
         |facts| set(facts, "H", "released", json!({"amount": "1.00"})),
         |facts| facts.payouts.clear(),
         |facts| facts.payouts[0]["status"] = json!("REQUESTED"),
@@ -134,7 +151,8 @@ fn lost_writes_are_found() {
 
 #[test]
 fn doubled_writes_are_found() {
-    let doubled: [fn(&mut Facts); 9] = [
+    let doubled: [fn(&mut Facts); 10] = [
+        |facts| set(facts, "X", "released", json!({"amount": "50.00"})),
         |facts| set(facts, "H", "released", json!({"amount": "6.00"})),
         |facts| facts.payouts.push(facts.payouts[0].clone()),
         |facts| set(facts, "V", "paid", json!({"amount": "40.00"})),

@@ -2,6 +2,7 @@
 
 mod ask;
 mod counts;
+mod disputes;
 mod drafts;
 mod held;
 mod invoices;
@@ -40,10 +41,11 @@ enum Work {
     Races,
     Recurring,
     Held,
+    Disputes,
 }
 
 /// All concurrent clients.
-const ALL: [(Work, &str); 10] = [
+const ALL: [(Work, &str); 11] = [
     (Work::Invoices, "a"),
     (Work::Invoices, "b"),
     (Work::Drafts, "d"),
@@ -54,6 +56,7 @@ const ALL: [(Work, &str); 10] = [
     (Work::Races, "s"),
     (Work::Recurring, "j"),
     (Work::Held, "h"),
+    (Work::Disputes, "q"),
 ];
 
 /// A user's session.
@@ -111,6 +114,7 @@ impl Load {
                 Work::Races => self.race(&subject).await?,
                 Work::Recurring => self.recurring(&subject).await?,
                 Work::Held => self.held(&subject).await?,
+                Work::Disputes => self.dispute(&subject).await?,
             }
         }
         Ok(())
