@@ -207,7 +207,6 @@ impl<'a> Command<'a> {
         let (invoice, view) = Box::pin(self.write_invoice(change)).await?;
         if is_funded && self.is_work_done(&invoice).await? {
             let submitted = invoice.submit(None, self.occasion())?;
-            self.enqueue_release(&submitted.next).await?;
             return Box::pin(self.write_invoice(submitted)).await;
         }
         Ok((invoice, view))
@@ -218,6 +217,9 @@ impl<'a> Command<'a> {
         let today = issuers_day(&self.unit, &[&change.before, &change.next], self.unit.now()).await?;
         let moves_volume = change.before.released_minor != change.next.released_minor;
         let invoice = invoices::update(&mut self.unit, &change.before, change.next).await?;
+        if invoice.release_at() != change.before.release_at() {
+            self.enqueue_release(&invoice).await?;
+        }
         if moves_volume {
             self.recompute_reputations(&[invoice.freelancer_id, invoice.client_id]).await?;
         }

@@ -50,11 +50,10 @@ impl App {
         context.actor()?;
         let note = text::some(work.note.as_deref()).map(|note| text::free(note, 5000)).transpose();
         let note = &note.map_err(|error| AppError::field("/note", error))?;
-        self.command(context, "invoice.submit", &(id, &work), |mut command| async move {
+        self.command(context, "invoice.submit", &(id, &work), |command| async move {
             let invoice = command.own_invoice(id).await?;
             command.allow_move(&invoice, Action::Submit).await?;
             let submitted = invoice.submit(note.clone(), command.occasion())?;
-            command.enqueue_release(&submitted.next).await?;
             command.change_invoice(submitted).await
         })
         .await
@@ -155,7 +154,7 @@ impl Command<'_> {
         Ok(invoices::lock(&self.unit, &viewer, id).await?)
     }
 
-    /// Enqueues the release of work that waits for an answer.
+    /// Enqueues the release of work that waits for an answer from now on: asked for every change of an invoice.
     pub(crate) async fn enqueue_release(&mut self, invoice: &Invoice) -> Result<(), AppError> {
         if let Some(at) = invoice.release_at() {
             self.unit.enqueue_job(release_job(invoice.id, at)).await?;

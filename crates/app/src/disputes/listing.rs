@@ -109,7 +109,7 @@ impl App {
                 after = Some(row.as_ref().map_or_else(|odd| odd.id.clone(), |dispute| dispute.id.to_string()));
                 let is_open = match &row {
                     Ok(dispute) => elector.is_admitted(self, dispute).await?,
-                    // What of it is shared with whom cannot be told.
+                    // What of it is shared, and with whom, stays hidden.
                     Err(_) => false,
                 };
                 if is_open {

@@ -22,7 +22,6 @@ impl Command<'_> {
     /// Lets the money of a dispute that ends be held as before: submitted work waits for the rest of its time.
     pub(super) async fn thaw(&mut self, invoice: Invoice, dispute: &Dispute) -> Result<(), AppError> {
         let thawed = invoice.thaw(dispute.created_at, self.occasion());
-        self.enqueue_release(&thawed.next).await?;
         self.save_invoice(thawed).await?;
         Ok(())
     }
@@ -39,7 +38,6 @@ impl Command<'_> {
         } else {
             thawed
         };
-        self.enqueue_release(&next.next).await?;
         let (invoice, _) = self.saved_invoice(next).await?;
         if to_client > 0 {
             let by = dispute.decision.as_ref().map_or(dispute.parties.client, |(operator, _)| *operator);

@@ -50,7 +50,7 @@ fn fits(milestone: &Milestone, content: &Content, currency: Currency) -> Result<
 }
 
 impl Command<'_> {
-    /// Refuses to bill a project that is cancelled; its row is locked. `current` is the state of what was to be billed,
+    /// Refuses an invoice on a project that is cancelled; its row is locked. `current` is the state of what was to be billed,
     /// and `allowed` what is left to do with it.
     pub(crate) async fn billable(
         &self,

@@ -15,7 +15,6 @@ impl Command<'_> {
     pub(super) async fn submit_funded(&mut self, milestone: MilestoneId) -> Result<(), AppError> {
         if let Some(invoice) = self.funded(milestone, Action::Submit).await? {
             let submitted = invoice.submit(None, self.occasion())?;
-            self.enqueue_release(&submitted.next).await?;
             self.save_invoice(submitted).await?;
         }
         Ok(())

@@ -161,10 +161,10 @@ fn who_lacks_something_may_not_vote_and_hears_what() {
 }
 
 /// One of everything that can happen; the days that pass before it.
-type Happening = (u8, i64, u8, i64);
+type Asked = (u8, i64, u8, i64);
 
 /// What was asked, where it is an action, and what came of it.
-fn act(dispute: &Dispute, (kind, _, who, share): Happening, occasion: Occasion) -> (Action, Result<Dispute, Refusal>) {
+fn act(dispute: &Dispute, (kind, _, who, share): Asked, occasion: Occasion) -> (Action, Result<Dispute, Refusal>) {
     let (terms, text) = (Terms::default(), String::new());
     let party = if who % 2 == 0 { dispute.opened_by } else { dispute.other() };
     let to_client = share % (dispute.plan.held.minor + 1);
@@ -191,22 +191,22 @@ proptest! {
     fn any_sequence_of_actions_and_deadlines_ends_in_one_outcome_whose_split_is_what_was_held(
         minor in 1_i64..1000,
         on_for in 0_i64..1000,
-        happenings in prop::collection::vec((0_u8..12, 0_i64..4, 0_u8..100, 0_i64..1000), 0..40),
+        all in prop::collection::vec((0_u8..12, 0_i64..4, 0_u8..100, 0_i64..1000), 0..40),
         is_prompt in any::<bool>(),
     ) {
         let on_for = on_for % (minor + 1);
         let on_against = if on_for == 0 { minor } else { 0 };
         let mut dispute = opened(Plan::of(held(minor), on_for, on_against).expect("it differs"));
         let (mut days, mut moved, mut appeals) = (0, Vec::new(), 0);
-        for happening in happenings {
-            days += happening.1;
+        for asked in all {
+            days += asked.1;
             if is_prompt {
                 let (next, new) = passed(dispute, at(days));
                 dispute = next;
                 moved.extend(new);
             }
             let was_settled = dispute.status == DisputeStatus::Settled;
-            let (action, result) = act(&dispute, happening, at(days));
+            let (action, result) = act(&dispute, asked, at(days));
             prop_assert_eq!(result.is_ok(), dispute.allowed(at(days).at).contains(&action), "{:?} {:?}", action, &dispute);
             if result.is_ok() && action == Action::Appeal {
                 appeals += 1;

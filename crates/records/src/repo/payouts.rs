@@ -51,18 +51,6 @@ pub async fn available(db: &impl ConnectionTrait, user: UserId, currency: Curren
     Ok(Money { minor: row.map_or(0, |row| row.balance_minor), currency })
 }
 
-/// Fills the balances from the ledger: for rows that were saved by hand, as demo's.
-///
-/// # Errors
-/// When the primary does not answer.
-pub async fn fill_available(unit: &mut Unit) -> Result<(), RecordsError> {
-    available_balances::Entity::delete_many().exec(&*unit).await?;
-    let fill = "INSERT INTO available_balances (user_id, currency, balance_minor) SELECT account_user_id, currency, \
-                SUM(amount_minor) FROM ledger_postings WHERE account_kind = 'AVAILABLE' GROUP BY account_user_id, currency";
-    unit.execute_unprepared(fill).await?;
-    Ok(())
-}
-
 /// Which payouts.
 #[derive(Debug, Clone, Copy)]
 pub struct List<'l> {

@@ -52,7 +52,7 @@ pub async fn lock(unit: &Unit, viewer: &Viewer, id: ProjectId) -> Result<Option<
     seen(unit, viewer, row).await
 }
 
-/// A project under lock, whoever sees it: for what another object means to it.
+/// A project under lock, without a check of visibility: for what another object means to it.
 ///
 /// # Errors
 /// When the primary does not answer.

@@ -3,15 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Answer, Person, World, embedded, on_every_pair, payment};
-
-fn euros(amount: &str) -> Value {
-    json!({"amount": amount, "currency": "EUR"})
-}
-
-fn id(it: &Value) -> String {
-    it["id"].as_str().unwrap().to_owned()
-}
+use crate::{
+    money::{euros, id},
+    world::{Answer, Person, World, embedded, on_every_pair, payment},
+};
 
 /// An offer of 5000 euros, and its path.
 pub async fn offered(world: &World, client: &Person) -> String {

@@ -6,11 +6,10 @@ use chainbill_testkit::{Fresh, pairs};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Answer, PASSWORD, Person, Server, command_in, invoice_body, payment, program, run};
-
-fn euros(amount: &str) -> Value {
-    json!({"amount": amount, "currency": "EUR"})
-}
+use crate::{
+    money::euros,
+    world::{Answer, PASSWORD, Person, Server, command_in, invoice_body, payment, program, run},
+};
 
 /// A sent invoice of 1478 euros, all of them held.
 pub async fn held(server: &Server, admin: &Person, client: &Person, freelancer: &Person) -> String {

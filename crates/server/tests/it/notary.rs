@@ -158,7 +158,7 @@ fn what_is_changed_by_sql_is_named_by_field() {
             odd_rows::write(world, &[&back]).await;
             assert_eq!(verified(world, &path, &client).await["result"], "match", "{back}");
         }
-        // Whoever changes the kept form too hides which field it is, and not that one was changed.
+        // A change of the kept form too hides which field it is, and not that one was changed.
         let form = format!("UPDATE mints SET canonical_form = '{{}}' WHERE invoice_id = '{id}'");
         odd_rows::write(world, &[&row("title = 'Gift'"), &form]).await;
         assert_eq!(verified(world, &path, &client).await["fields"], json!(["/content"]));

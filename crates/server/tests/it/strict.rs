@@ -250,7 +250,7 @@ fn days_are_the_issuers_and_what_they_change_is_read_anew() {
         let (late, early) = ("Etc/GMT+12", "Pacific/Kiritimati");
         let zoned = patch(world, &me, &freelancer, json!({"timeZone": late})).await.expect(200);
         assert_eq!(zoned["timeZone"], late);
-        assert_eq!(server.get(&me, &client).await.expect(200).get("timeZone"), None, "others are not told");
+        assert_eq!(server.get(&me, &client).await.expect(200).get("timeZone"), None, "others do not see it");
         let today = late.parse::<Zone>().unwrap().day(SystemClock.now());
         let mut new = invoice_body(&client);
         new["dueDate"] = json!(today);

@@ -3,7 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Person, World, embedded, invoice_body, on_every_pair};
+use crate::{
+    money::euros,
+    world::{Person, World, embedded, invoice_body, on_every_pair},
+};
 
 /// Three lines at two rates: a finer price, a plain one, and one with a discount.
 struct Case {
@@ -144,10 +147,6 @@ async fn draft(world: &World, freelancer: &Person, client: &Person, change: Valu
     let mut body = invoice_body(client);
     body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
     world.server.post("/api/invoices", freelancer, body).await
-}
-
-fn euros(amount: &str) -> Value {
-    json!({"amount": amount, "currency": "EUR"})
 }
 
 #[test]
